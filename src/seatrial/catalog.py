@@ -1,0 +1,92 @@
+"""Finds cases and launchers: built in, in a user's file, or by entry point. Being there is being registered."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+
+import seatrial.cases
+import seatrial.launchers
+from seatrial.errors import Problem, UserError, unknown
+from seatrial.spec import Case, Recipe
+
+ENTRY_POINTS = "seatrial.cases"
+"""Group in which a package offers modules that hold a ``CASE``."""
+
+
+def case_names() -> list[str]:
+    """Names of all cases, without importing them."""
+    built_in = [m.name.replace("_", "-") for m in pkgutil.iter_modules(seatrial.cases.__path__)]
+    return sorted({*built_in, *(point.name for point in entry_points(group=ENTRY_POINTS))})
+
+
+def cases() -> list[Case]:
+    """All cases, by name."""
+    return [case(name) for name in case_names()]
+
+
+def case(name: str) -> Case:
+    """The case of that name, or of a Python file. Raises UserError with the nearest names."""
+    if name.endswith(".py"):
+        return _case_of(_import_file(Path(name)), name)
+    for point in entry_points(group=ENTRY_POINTS):
+        if point.name == name:
+            return _case_of(point.load(), point.value)
+    if name not in case_names():
+        raise UserError(unknown("case", name, case_names()))
+    module = importlib.import_module(f"seatrial.cases.{name.replace('-', '_')}")
+    return _case_of(module, module.__name__)
+
+
+def recipe(target: str) -> tuple[Case, Recipe]:
+    """Case and recipe of ``case``, ``case/recipe``, ``file.py`` or ``file.py:recipe``; without a recipe it is ``tiny``."""
+    if ".py" in target:
+        path, _, name = target.partition(".py:")
+        found = case(path if path.endswith(".py") else f"{path}.py")
+        return found, found.recipe(name) if name else _default(found)
+    name, _, recipe_name = target.partition("/")
+    found = case(name)
+    return found, found.recipe(recipe_name) if recipe_name else _default(found)
+
+
+def launcher(name: str) -> ModuleType:
+    """The module of a launcher: ``render``, ``execute``, ``cancel``. Raises UserError with the nearest names."""
+    names = [m.name for m in pkgutil.iter_modules(seatrial.launchers.__path__) if not m.name.startswith("_")]
+    if name not in names:
+        raise UserError(unknown("launcher", name, names))
+    return importlib.import_module(f"seatrial.launchers.{name}")
+
+
+def _default(case: Case) -> Recipe:
+    return next((r for r in case.recipes if r.name == "tiny"), case.recipes[0])
+
+
+def _case_of(loaded: object, where: str) -> Case:
+    found = loaded if isinstance(loaded, Case) else getattr(loaded, "CASE", None)
+    if not isinstance(found, Case) or not found.recipes:
+        raise UserError(Problem("defines no CASE with at least one recipe", where, "see cases/cpu_ddp for an example"))
+    return found
+
+
+def _import_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise UserError(Problem("there is no such file", str(path), "give the path of a Python file that defines CASE"))
+    spec = importlib.util.spec_from_file_location(f"seatrial_user_{path.stem}", path)
+    assert spec is not None and spec.loader is not None  # a path that ends in .py always has a loader
+    module = importlib.util.module_from_spec(spec)
+    # dataclasses and pydantic look their module up by name
+    importlib.sys.modules[module.__name__] = module  # type: ignore[attr-defined]
+    spec.loader.exec_module(module)
+    return module
+
+
+def describe(case: Case) -> dict[str, str]:
+    """Each argument of a case -> its documentation, from the string under the field."""
+    from pydantic import TypeAdapter
+
+    properties = TypeAdapter(case.Args).json_schema().get("properties", {})
+    return {name: schema.get("description", "") for name, schema in properties.items()}

@@ -1,0 +1,72 @@
+"""The command: parse, call, print. One verb a module, imported when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from seatrial import __version__
+from seatrial.errors import UserError
+from seatrial.spec import ExitCode
+
+COMMANDS = {
+    "list": "What there is: cases with their recipes.",
+    "show": "A recipe in full: every argument with its meaning.",
+    "run": "Start a recipe and watch it.",
+    "render": "The dry run: show or write the plan, start nothing.",
+    "runs": "The runs there have been.",
+    "status": "Where a run stands.",
+    "logs": "What a run's ranks printed.",
+    "cancel": "Ask a run to write a checkpoint and stop.",
+    "report": "A run's verdict and figures, as a page or as text.",
+    "compare": "Two runs side by side, and which differences are more than noise.",
+    "completion": "The script that completes this command in your shell.",
+}
+
+EXIT_CODES = """\b
+Exit codes:
+   0  done; of a run: passed
+   1  the run failed
+   2  something you can repair: nothing was started
+   3  the run ended but cannot be judged
+  75  stopped with a checkpoint: resume it
+"""
+
+
+class _Verbs(click.Group):
+    """Imports a verb's module only when the verb is used, so that --help costs nothing."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"seatrial.cli.{name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Verbs, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="seatrial")
+def cli() -> None:
+    """Take a GPU or Trainium cluster through its sea trials: run known distributed-training cases, and know whether
+    the result is as good as it should be. Start with: seatrial run fsdp"""
+
+
+def main() -> None:
+    """Entry point: errors of the user go to stderr without a traceback, exit code 2."""
+    color = False if os.environ.get("NO_COLOR") else None
+    try:
+        cli(prog_name="seatrial", color=color)
+    except UserError as error:
+        for problem in error.problems:
+            click.echo(f"{click.style('error', fg='red', bold=True)}: {problem}", err=True, color=color)
+        sys.exit(ExitCode.USAGE)

@@ -1,0 +1,39 @@
+"""seatrial list"""
+
+from __future__ import annotations
+
+import click
+
+from seatrial import catalog
+from seatrial.cli.options import as_json, print_json, print_table
+
+
+@click.command()
+@as_json
+def command(as_json: bool) -> None:
+    """What there is: cases with their recipes."""
+    cases = catalog.cases()
+    if as_json:
+        print_json(
+            [
+                {
+                    "case": case.name,
+                    "title": case.title,
+                    "framework": case.framework,
+                    "fidelity": case.fidelity,
+                    "fidelity_note": case.fidelity_note,
+                    "recipes": [
+                        {"name": r.name, "title": r.title, "parameters": r.parameters, "instance_type": r.instance_type}
+                        for r in case.recipes
+                    ],
+                }
+                for case in cases
+            ]
+        )
+        return
+    rows = [
+        (f"{case.name}/{recipe.name}", case.framework, f"on CPU: {case.fidelity}", recipe.title)
+        for case in cases
+        for recipe in case.recipes
+    ]
+    print_table(("RECIPE", "FRAMEWORK", "FIDELITY", "WHAT"), rows)

@@ -1,0 +1,104 @@
+"""Options that several verbs share, and how they print."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from seatrial.errors import Problem, UserError
+from seatrial.runs import History
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def as_json(function: F) -> F:
+    """``--json``"""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def runs_dir(function: F) -> F:
+    """``--runs-dir``"""
+    return click.option(
+        "--runs-dir",
+        "history",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("runs"),
+        envvar="SEATRIAL_RUNS_DIR",
+        show_default=True,
+        show_envvar=True,
+        callback=lambda _, __, path: History(path),
+        help="Folder of all runs.",
+    )(function)
+
+
+def run_argument(function: F) -> F:
+    """``[RUN]``: an id, the unique beginning of one, or the newest run."""
+    return click.argument("name", metavar="[RUN]", default="latest", shell_complete=complete_run)(function)
+
+
+def scale(function: F) -> F:
+    """Options that decide what a job is: shared by ``run`` and ``render``."""
+    for option in (
+        click.option("--processes", type=click.IntRange(1), help="Processes per node.  [default: the recipe's]"),
+        click.option("--nodes", type=click.IntRange(1), help="Nodes.  [default: the recipe's]"),
+        click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Change an argument; see show."),
+        click.option("--on", "cluster", metavar="CLUSTER", default="local", show_default=True, help="Where to run."),
+    ):
+        function = option(function)
+    return function
+
+
+def target_argument(function: F) -> F:
+    """``TARGET``: case, case/recipe or file.py."""
+    return click.argument("target", metavar="CASE[/RECIPE]|FILE.py", shell_complete=complete_target)(function)
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, str]:
+    """``key=value`` texts as a mapping. Raises UserError for one without ``=``."""
+    wrong = [text for text in settings if "=" not in text]
+    if wrong:
+        raise UserError(Problem(f"{text!r} is not KEY=VALUE", "--set") for text in wrong)
+    return dict(text.split("=", 1) for text in settings)
+
+
+def secrets_at_hand() -> frozenset[str]:
+    """Names of the secrets this user has. Their values are never read here."""
+    names = {name for name in os.environ if os.environ[name]}
+    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache/huggingface"))
+    return frozenset(names | ({"HF_TOKEN"} if (home / "token").is_file() else set()))
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Columns as wide as their widest cell."""
+    table = [list(header), *(list(row) for row in rows)]
+    widths = [max(len(row[i]) for row in table) for i in range(len(header))]
+    for number, row in enumerate(table):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        click.echo(click.style(line, bold=True) if number == 0 else line)
+
+
+def complete_target(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """Cases, and recipes once a case is given."""
+    from seatrial import catalog
+
+    name, slash, _rest = incomplete.partition("/")
+    names = catalog.case_names()
+    if slash and name in names:
+        names = [f"{name}/{recipe.name}" for recipe in catalog.case(name).recipes]
+    return [n for n in names if n.startswith(incomplete)]
+
+
+def complete_run(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Ids of runs."""
+    history = ctx.params.get("history") or History(Path(os.environ.get("SEATRIAL_RUNS_DIR", "runs")))
+    return [run.id for run in history.runs if run.id.startswith(incomplete)]

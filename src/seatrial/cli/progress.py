@@ -1,0 +1,124 @@
+"""What a run shows while it trains: a live line on a terminal, plain lines otherwise. On stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from seatrial.events import (
+    CheckpointLoaded,
+    CheckpointSaved,
+    EventReader,
+    Heartbeat,
+    Restart,
+    RunStart,
+    Step,
+    Validation,
+)
+from seatrial.findings import Finding
+from seatrial.metrics import Work, mfu
+from seatrial.report.format import duration, percent, quantity
+from seatrial.runs import Run
+
+PLAIN_SECONDS = 5.0
+"""Between two plain lines about steps."""
+
+
+class Progress:
+    """Follows a run's events and shows them; `update` is called several times a second."""
+
+    def __init__(self, run: Run, *, quiet: bool = False) -> None:
+        self._reader = EventReader(run.events_path)
+        self._reader.read()  # of attempts before this one
+        self._run = run
+        self._quiet = quiet
+        self._console = Console(stderr=True, highlight=False)
+        self._start: RunStart | None = None
+        self._recent: list[Step] = []
+        self._last_line = 0.0
+        self._bar: Bar | None = None
+        self._live: Live | None = None
+
+    def __enter__(self) -> Progress:
+        self._say(f"{self._run.job.label} as {self._run.id}: {self._run.job.world_size} ranks on {self._run.job.cluster}")
+        if sys.stderr.isatty() and not self._quiet:
+            columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[text]}"))
+            self._bar = Bar(*columns, console=self._console, auto_refresh=False)
+            self._task = self._bar.add_task("starting", total=None, text="")
+            # No refresh thread: the launcher forks, and a fork in a threaded process can inherit a locked lock.
+            self._live = Live(self._bar, console=self._console, auto_refresh=False, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.update()
+        if self._live is not None:
+            self._live.stop()
+
+    def update(self) -> None:
+        """Show what has happened since the last call."""
+        for timed in self._reader.read():
+            self._show(timed.event)
+        if self._live is not None:
+            self._live.refresh()
+
+    def _show(self, event: Any) -> None:
+        match event:
+            case RunStart():
+                self._start, self._recent = event, []
+                self._describe("training", total=event.steps, completed=event.start_step)
+                self._say(f"{event.device}, {event.backend}, {quantity(event.parameters, '')} parameters")
+            case Step():
+                self._step(event)
+            case Heartbeat() if self._start is None or event.phase in ("start", "build model", "load checkpoint"):
+                self._describe(event.phase)
+            case Validation():
+                figures = ", ".join(f"{name} {value:.4f}" for name, value in event.metrics.items())
+                self._say(f"step {event.step}: validation {figures}")
+            case CheckpointSaved():
+                self._say(f"step {event.step}: checkpoint {event.path} ({event.stall_seconds:.2f} s stall)")
+            case CheckpointLoaded():
+                self._say(f"goes on from {event.path}, step {event.step}")
+            case Restart():
+                self._start = None
+                self._say(f"restart {event.attempt}: {event.reason}")
+            case Finding():
+                self._say(f"{event.verdict} {event.check}: {event.observed}")
+
+    def _step(self, step: Step) -> None:
+        self._recent = [*self._recent[-9:], step]
+        text = self._figures(step)
+        if self._bar is not None:
+            self._bar.update(self._task, completed=step.step, text=text)
+        elif time.monotonic() - self._last_line >= PLAIN_SECONDS or (self._start and step.step == self._start.steps):
+            self._last_line = time.monotonic()
+            total = f"/{self._start.steps}" if self._start else ""
+            self._say(f"step {step.step}{total}  {text}")
+
+    def _figures(self, step: Step) -> str:
+        """Loss, speed, MFU and the time that is left, from the last ten logged steps."""
+        start = self._start
+        seconds = sum(s.seconds for s in self._recent) / len(self._recent)
+        rate = step.count / seconds
+        parts = [f"loss {step.loss:.4f}", quantity(rate, f"{start.unit if start else 'tokens'}/s")]
+        if start is not None:
+            work = Work(flops_per_token=start.flops_per_token, peak_flops=start.peak_flops, peak_source=start.peak_source)
+            shares = mfu(rate, work, start.world_size)
+            parts += [f"MFU {percent(shares['causal'])} (causal)"] if shares else []
+            parts.append(f"ETA {duration((start.steps - step.step) * seconds)}")
+        return "  ".join(parts)
+
+    def _describe(self, text: str, **fields: Any) -> None:
+        if self._bar is not None:
+            self._bar.update(self._task, description=text, **fields)
+
+    def _say(self, line: str) -> None:
+        if not self._quiet:
+            self._console.print(line, markup=False, soft_wrap=True)

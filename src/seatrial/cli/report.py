@@ -1,0 +1,25 @@
+"""seatrial report"""
+
+from __future__ import annotations
+
+import click
+
+from seatrial import report
+from seatrial.checks.run import judge
+from seatrial.cli.options import run_argument, runs_dir
+from seatrial.runs import History
+
+
+@click.command()
+@run_argument
+@runs_dir
+@click.option("--format", "format_", type=click.Choice(report.FORMATS), default="text", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+def command(name: str, history: History, format_: str, as_json: bool) -> None:
+    """A run's verdict and figures, as a page or as text. The page is also written into the run's folder."""
+    run = history.find(name)
+    findings = judge(run)
+    run.save_findings(findings)
+    path = report.write(run, findings)
+    click.echo(report.render(run, findings, "json" if as_json else format_).rstrip("\n"))
+    click.echo(f"page: {path}", err=True)

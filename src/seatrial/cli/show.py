@@ -1,0 +1,43 @@
+"""seatrial show"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from seatrial import catalog
+from seatrial.cli.options import as_json, print_json, print_table, target_argument
+
+
+@click.command()
+@target_argument
+@as_json
+def command(target: str, as_json: bool) -> None:
+    """A recipe in full: every argument with its meaning."""
+    case, recipe = catalog.recipe(target)
+    if as_json:
+        print_json({"case": case.name, "framework": case.framework, "fidelity": case.fidelity, **asdict(recipe)})
+        return
+    scale = f"{recipe.nodes} x {recipe.instance_type}" if recipe.instance_type else "CPU"
+    facts = {
+        "recipe": f"{case.name}/{recipe.name}: {recipe.title}",
+        "framework": case.framework,
+        "fidelity": f"{case.fidelity}: {case.fidelity_note}" if case.fidelity_note else case.fidelity,
+        "made for": scale,
+        "parameters": f"{recipe.parameters:,}" if recipe.parameters else "unknown",
+        "resumable": "yes" if case.resumable else "no",
+        "expected": _expectations(recipe.expectations.loss_decrease, dict(recipe.expectations.at_least)),
+    }
+    for name, value in facts.items():
+        click.echo(f"{click.style(name.ljust(11), bold=True)} {value}")
+    click.echo("\nArguments, changed with --set KEY=VALUE:\n")
+    documents = catalog.describe(case)
+    rows = [(name, str(value), documents.get(name, "")) for name, value in asdict(recipe.args).items()]
+    print_table(("KEY", "VALUE", "MEANING"), rows)
+
+
+def _expectations(loss_decrease: float | None, at_least: dict[str, float]) -> str:
+    stated = [f"loss falls by {loss_decrease:g} nats"] if loss_decrease is not None else []
+    stated += [f"{name} of {bound:g} or more" for name, bound in at_least.items()]
+    return ", ".join(stated) or "not stated: the verdict stays UNKNOWN"

@@ -1,0 +1,52 @@
+"""seatrial status"""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from seatrial.checks.run import judge
+from seatrial.cli.options import as_json, print_json, run_argument, runs_dir
+from seatrial.events import CheckpointSaved, Heartbeat, RunStart
+from seatrial.findings import overall
+from seatrial.report.format import duration
+from seatrial.runs import History, State
+
+
+@click.command()
+@run_argument
+@runs_dir
+@as_json
+def command(name: str, history: History, as_json: bool) -> None:
+    """Where a run stands."""
+    run = history.find(name)
+    log = run.events()
+    state = run.state()
+    steps, start, saved = log.steps(), log.last(RunStart), log.last(CheckpointSaved)
+    phase = log.last(Heartbeat)
+    over = state in (State.COMPLETED, State.FAILED)
+    facts = {
+        "run": run.id,
+        "job": run.job.label,
+        "state": state.value,
+        "verdict": overall(judge(run)).value if over else None,
+        "step": steps[-1].step if steps else 0,
+        "steps": start.steps if start else None,
+        "loss": steps[-1].loss if steps else None,
+        "phase": phase.phase if phase and not steps else None,
+        "attempts": log.attempts(),
+        "last_checkpoint": saved.path if saved else None,
+        "last_event_seconds_ago": round(time.time() - log.events[-1].time, 1) if log.events else None,
+        "path": str(run.path),
+    }
+    if as_json:
+        print_json(facts)
+        return
+    facts["last_event_seconds_ago"] = None
+    for key, value in facts.items():
+        if value is not None:
+            click.echo(f"{click.style(key.replace('_', ' ').ljust(16), bold=True)} {value}")
+    if log.events:
+        ago = duration(time.time() - log.events[-1].time)
+        click.echo(f"{click.style('last event'.ljust(16), bold=True)} {ago} ago")

@@ -1,0 +1,42 @@
+"""The one error type for users: what is wrong, where, and what to do about it.
+
+Anything else that escapes is a bug of Seatrial and shows its traceback.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with what the user gave."""
+
+    what: str
+    """What is wrong, with the value that was found."""
+    where: str = ""
+    """Where it is wrong: an option, a key, a file."""
+    remedy: str = ""
+    """What to do about it."""
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text}\n    {self.remedy}" if self.remedy else text
+
+
+class UserError(Exception):
+    """The user can repair this. Carries every problem that was found, not just the first."""
+
+    def __init__(self, problems: Problem | Iterable[Problem]) -> None:
+        self.problems = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def unknown(kind: str, name: str, choices: Iterable[str], where: str = "") -> Problem:
+    """The problem of a name that does not exist, with the nearest names or else all of them."""
+    known = sorted(choices)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    remedy = f"did you mean {' or '.join(near)}?" if near else f"choose from: {', '.join(known)}"
+    return Problem(f"no {kind} is called {name!r}", where, remedy)

@@ -1,0 +1,309 @@
+"""The events of a run: one schema for every case, one JSON object a line in ``events.jsonl``.
+
+Rank 0 and the launcher append; nobody rewrites. Every line holds ``v`` (schema version), ``time`` (Unix seconds),
+``type`` and the fields of that type below. A reader of version 1 ignores fields that it does not know. Floats that
+JSON cannot hold are written as the strings "NaN", "Infinity" and "-Infinity". See docs/events.md.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Protocol
+
+from seatrial.findings import Finding, Severity, Verdict
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunStart:
+    """An attempt has its process group and its model, and is about to take its first step."""
+
+    attempt: int
+    """0 for the first start, one more after each restart or resume."""
+    start_step: int
+    """Steps that are done already, from the checkpoint that was loaded; 0 for a fresh start."""
+    steps: int
+    """Steps that the whole job takes."""
+    world_size: int
+    device: str
+    """Device of rank 0, for people: ``cpu (AMD EPYC)``, ``NVIDIA H200``."""
+    backend: str
+    """Collective backend: ``gloo``, ``nccl``."""
+    unit: str = "tokens"
+    """What `Step.count` counts: ``tokens`` or ``samples``."""
+    parameters: int | None = None
+    flops_per_token: dict[str, float] = field(default_factory=dict)
+    """Convention -> model FLOPs per token; see seatrial.metrics."""
+    peak_flops: float | None = None
+    """Dense peak FLOP/s per rank, None if unknown."""
+    peak_source: str = "unknown"
+    hosts: list[str] = field(default_factory=list)
+    """Host of each rank."""
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One optimizer step that was logged. Times are means per step since the last logged one."""
+
+    step: int
+    """1 after the first step."""
+    loss: float
+    """Mean over all ranks' tokens (or samples) of this step, nats."""
+    learning_rate: float
+    grad_norm: float | None = None
+    """Global L2 norm before clipping; None if the case does not compute it."""
+    count: int
+    """Tokens or samples of the step, all ranks together."""
+    seconds: float
+    """Wall time of the step, the wait for data and checkpoints included."""
+    phases: dict[str, float] = field(default_factory=dict)
+    """Rank 0's split of `seconds` into seatrial.metrics.PHASES."""
+    ranks: dict[str, list[float]] = field(default_factory=dict)
+    """Measure -> value of each rank: ``data_wait``, ``busy`` (wall until the step's last collective), ``cpu`` seconds."""
+    memory_bytes: int | None = None
+    """Peak memory of rank 0: device memory where there is one, else resident set."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Validation:
+    """A pass over held-out data."""
+
+    step: int
+    metrics: dict[str, float]
+    """``loss`` and ``perplexity``, or ``accuracy``: whatever the case judges itself by."""
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckpointSaved:
+    """A checkpoint is complete, verified and visible under its final name."""
+
+    step: int
+    path: str
+    """Relative to the run."""
+    bytes: int
+    seconds: float
+    """From the call until it was visible."""
+    stall_seconds: float
+    """How long training stood still for it."""
+    asynchronous: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckpointLoaded:
+    """Training goes on from a checkpoint."""
+
+    step: int
+    path: str
+    seconds: float
+    world_size: int
+    """World size of the attempt that wrote it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Restart:
+    """The launcher starts all ranks again."""
+
+    attempt: int
+    reason: str
+    rank: int | None = None
+    """The rank that was the cause, if one was."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Heartbeat:
+    """Rank 0 enters a phase without steps: ``import``, ``build``, ``load``, ``validate``, ``save``."""
+
+    phase: str
+    rank: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunEnd:
+    """The attempt is over. Absent if the process was killed."""
+
+    outcome: str
+    """``completed``: all steps done; ``stopped``: asked to, checkpoint written; ``failed``."""
+    step: int
+    reason: str = ""
+    ranks_agree: bool | None = None
+    """Whether step, loss and replicated weights were the same on all ranks; None if it was not compared."""
+
+
+class Event(Protocol):
+    """Any of the dataclasses of this module, or a Finding."""
+
+    __dataclass_fields__: Any
+
+
+_TYPES: dict[str, type[Any]] = {
+    "run_start": RunStart,
+    "step": Step,
+    "validation": Validation,
+    "checkpoint_saved": CheckpointSaved,
+    "checkpoint_loaded": CheckpointLoaded,
+    "restart": Restart,
+    "heartbeat": Heartbeat,
+    "run_end": RunEnd,
+    "finding": Finding,
+}
+_NAMES = {cls: name for name, cls in _TYPES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """An event and when it happened."""
+
+    time: float
+    """Unix seconds."""
+    event: Any
+
+
+class EventWriter:
+    """Appends events to a file. One write call a line, so that writers on one machine never mix their lines."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._end_torn_line(path)
+
+    def _end_torn_line(self, path: Path) -> None:
+        # A writer that was killed may have left half a line; without this the next event would be lost with it.
+        with path.open("rb") as file:
+            if file.seek(0, os.SEEK_END) and file.seek(-1, os.SEEK_END) is not None and file.read(1) != b"\n":
+                os.write(self._file, b"\n")
+
+    def write(self, event: Event) -> None:
+        """Append one event, stamped with the time of now."""
+        os.write(self._file, encode(event, time.time()))
+
+    def close(self) -> None:
+        """Close the file; closing twice is allowed."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def encode(event: Event, moment: float) -> bytes:
+    """One line of events.jsonl."""
+    record = {"v": SCHEMA_VERSION, "time": round(moment, 6), "type": _NAMES[type(event)], **_plain(asdict(event))}  # type: ignore[call-overload]
+    return (json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def decode(line: bytes | str) -> Timed | None:
+    """The event of one line; None for a type that this version does not know. Raises ValueError if unreadable."""
+    record = json.loads(line)
+    if not isinstance(record, dict) or "type" not in record or "time" not in record:
+        raise ValueError("not an event")
+    cls = _TYPES.get(record["type"])
+    if cls is None:
+        return None
+    known = {f.name for f in fields(cls)}
+    values = {key: _floats(value) for key, value in record.items() if key in known}
+    if cls is Finding:
+        values["verdict"] = Verdict(values["verdict"])
+        values["severity"] = Severity(values.get("severity", Severity.NONE))
+    try:
+        return Timed(float(record["time"]), cls(**values))
+    except TypeError as error:
+        raise ValueError(f"event {record['type']} lacks a field: {error}") from None
+
+
+@dataclass(slots=True)
+class EventLog:
+    """All events of a run, and how much of the file could not be read."""
+
+    events: list[Timed] = field(default_factory=list)
+    unreadable: int = 0
+    """Lines in the middle of the file that are no events. A torn last line is not counted."""
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        """All events of one type, oldest first."""
+        return [timed.event for timed in self.events if isinstance(timed.event, kind)]
+
+    def last(self, kind: type[Any]) -> Any | None:
+        """The newest event of one type."""
+        return next((t.event for t in reversed(self.events) if isinstance(t.event, kind)), None)
+
+    def end(self) -> RunEnd | None:
+        """How the newest attempt ended; None if it is going on, or was killed."""
+        for timed in reversed(self.events):
+            if isinstance(timed.event, RunEnd):
+                return timed.event
+            if isinstance(timed.event, RunStart | Heartbeat | Restart):
+                return None
+        return None
+
+    def attempts(self) -> int:
+        """Attempts that were started."""
+        return max((event.attempt + 1 for event in self.of(RunStart) + self.of(Restart)), default=0)
+
+    def steps(self) -> list[Step]:
+        """Logged steps, one for each step number: where a restart repeated a step, the repetition counts."""
+        return [by for _, by in sorted({step.step: step for step in self.of(Step)}.items())]
+
+
+class EventReader:
+    """Reads a growing file: each call to `read` adds the complete lines that have come since the last."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.log = EventLog()
+        self._offset = 0
+
+    def read(self) -> list[Timed]:
+        """The events that are new since the last call."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                block = file.read()
+        except FileNotFoundError:
+            return []
+        complete = block[: block.rfind(b"\n") + 1]
+        self._offset += len(complete)
+        new = []
+        for line in complete.splitlines():
+            if not line.strip():
+                continue
+            try:
+                timed = decode(line)
+            except ValueError:
+                self.log.unreadable += 1
+            else:
+                if timed is not None:
+                    new.append(timed)
+        self.log.events += new
+        return new
+
+
+def read_events(path: Path) -> EventLog:
+    """All events of a file; an empty log if there is none."""
+    reader = EventReader(path)
+    reader.read()
+    return reader.log
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _floats(value: Any) -> Any:
+    if value in ("NaN", "Infinity", "-Infinity") and isinstance(value, str):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: _floats(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_floats(item) for item in value]
+    return value

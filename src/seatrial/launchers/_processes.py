@@ -1,0 +1,189 @@
+"""A group of processes that live and die together."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType, TracebackType
+from typing import Any
+
+from seatrial.plan import Command
+from seatrial.runs import Run
+from seatrial.spec import ExitCode
+
+TICK = 0.2
+"""Seconds between two looks at heartbeats and events. The end of a process is noticed at once."""
+STACK_DUMP = 2.0
+"""Seconds that hanging ranks get to write their stacks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a group could not go on."""
+
+    reason: str
+    rank: int | None
+    exit_code: int
+    hang: bool = False
+
+    @property
+    def worth_a_restart(self) -> bool:
+        """Whether another attempt could end differently."""
+        return self.exit_code not in (ExitCode.USAGE, ExitCode.INVALID, ExitCode.STOPPED)
+
+
+class Interrupts:
+    """Counts requests to stop, and wakes the watcher for them and for the end of a child."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Interrupts:
+        self._read, write = os.pipe()
+        for end in (self._read, write):
+            os.set_blocking(end, False)
+        self._write = write
+        self._wakeup = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self._before[number] = signal.signal(number, self._request)
+        self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup)
+        os.close(self._read)
+        os.close(self._write)
+
+    def wait(self, seconds: float) -> None:
+        """Sleep until a signal comes, at most `seconds`."""
+        if select.select([self._read], [], [], seconds)[0]:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._read, 4096)
+
+    def _request(self, _: int, __: FrameType | None) -> None:
+        self.requests += 1
+
+
+class Group:
+    """One process per rank of one attempt."""
+
+    def __init__(self, commands: list[Command], run: Run, hang_seconds: float, grace: float) -> None:
+        self.run = run
+        self.hang_seconds = hang_seconds
+        self.grace = grace
+        self._stopping_since: float | None = None
+        self._processes: list[subprocess.Popen[bytes]] = []
+        for path in (run.path / "heartbeats").iterdir():
+            path.unlink()  # of the attempt before
+        self._started = time.time()
+        try:
+            for rank, command in enumerate(commands):
+                self._processes.append(_spawn(command, run, rank))
+        except BaseException:
+            self._kill()
+            raise
+
+    def watch(self, interrupts: Interrupts, on_tick: Callable[[], None]) -> Failure | None:
+        """Wait for the end. None if every rank ended well, or stopped with a checkpoint as it was asked to."""
+        try:
+            while True:
+                interrupts.wait(TICK)
+                on_tick()
+                codes = [process.poll() for process in self._processes]
+                failure = self._dead(codes) or self._stop(interrupts) or self._hang(codes)
+                if failure is not None:
+                    return failure
+                if None not in codes:
+                    return None
+        finally:
+            self._kill()
+
+    def exit_codes(self) -> list[int]:
+        """Of all ranks, once `watch` has returned."""
+        return [process.returncode for process in self._processes]
+
+    def _dead(self, codes: list[int | None]) -> Failure | None:
+        for rank, code in enumerate(codes):
+            if code == -signal.SIGTERM and self._stopping_since is not None:
+                return Failure("stopped before it could write a checkpoint", None, ExitCode.STOPPED)
+            if code not in (None, ExitCode.PASSED, ExitCode.STOPPED):
+                assert code is not None
+                how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+                kept = code if code in (ExitCode.USAGE, ExitCode.INVALID) else ExitCode.FAILED
+                return Failure(f"rank {rank} {how}", rank, kept)
+        return None
+
+    def _stop(self, interrupts: Interrupts) -> Failure | None:
+        if not interrupts.requests:
+            return None
+        if self._stopping_since is None:
+            self._stopping_since = time.monotonic()
+            for process in self._processes:
+                _send(process, signal.SIGTERM)
+        if interrupts.requests > 1:
+            return Failure("killed on request", None, ExitCode.STOPPED)
+        if time.monotonic() - self._stopping_since > self.grace:
+            return Failure(f"no rank stopped within {self.grace:.0f} s of the request", None, ExitCode.STOPPED)
+        return None
+
+    def _hang(self, codes: list[int | None]) -> Failure | None:
+        beats = {rank: self._beat(rank) for rank, code in enumerate(codes) if code is None}
+        if not beats:
+            return None
+        rank = min(beats, key=lambda rank: beats[rank])
+        silent = time.time() - beats[rank]
+        if silent < self.hang_seconds:
+            return None
+        for process in self._processes:
+            _send(process, signal.SIGUSR2)  # faulthandler writes the stacks
+        time.sleep(STACK_DUMP)
+        return Failure(f"rank {rank} gave no sign of life for {silent:.0f} s", rank, ExitCode.FAILED, hang=True)
+
+    def _beat(self, rank: int) -> float:
+        try:
+            return self.run.heartbeat_path(rank).stat().st_mtime
+        except FileNotFoundError:
+            return self._started
+
+    def _kill(self) -> None:
+        for process in self._processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # with whatever it started
+        for process in self._processes:
+            process.wait()
+
+
+def _spawn(command: Command, run: Run, rank: int) -> subprocess.Popen[bytes]:
+    with run.log_path(rank).open("ab") as log:
+        return subprocess.Popen(
+            command.argv,
+            env=dict(command.env),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C must reach us first, and killing the group must reach its children
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+        )
+
+
+_LIBC = ctypes.CDLL(None)  # loaded before any fork: the child must do as little as it can before exec
+
+
+def _die_with_parent() -> None:
+    _LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, prctl(2): even kill -9 of the parent leaves nothing behind
+
+
+def _send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    if process.poll() is None:
+        process.send_signal(number)

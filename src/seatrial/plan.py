@@ -1,0 +1,60 @@
+"""A plan: files and commands as a value. Showing it is the dry run, executing it touches the world."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seatrial.errors import Problem, UserError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Command:
+    """One process to start."""
+
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables that are set on top of the environment it is started from."""
+    title: str = ""
+    """What it is, for people: ``rank 0``."""
+
+    def shell(self) -> str:
+        """The command as one line that a POSIX shell understands."""
+        settings = [f"{name}={shlex.quote(value)}" for name, value in self.env.items()]
+        return " ".join([*settings, shlex.join(self.argv)])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """Everything that will be written and started."""
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Relative path -> text."""
+    commands: tuple[Command, ...] = ()
+
+    def text(self) -> str:
+        """The whole plan for reading."""
+        parts = [f"# --- {path}\n{text.rstrip()}\n" for path, text in sorted(self.files.items())]
+        parts += [f"# --- command: {c.title or c.argv[0]}\n{c.shell()}\n" for c in self.commands]
+        return "\n".join(parts)
+
+    def write(self, folder: Path) -> list[Path]:
+        """Write files and a ``commands.sh`` into `folder`, which must be empty or not exist.
+
+        Raises UserError when something is there already: a plan never overwrites.
+        """
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            problem = Problem(f"{folder} is not an empty folder", "--output", "name a folder that does not exist yet")
+            raise UserError(problem)
+        texts = dict(self.files)
+        lines = [f"# {c.title}\n{c.shell()}\n" for c in self.commands]
+        texts["commands.sh"] = "#!/bin/sh\n" + "\n".join(lines)
+        written = []
+        for relative, text in sorted(texts.items()):
+            path = folder / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            written.append(path)
+        return written

@@ -1,0 +1,33 @@
+"""What is said about a run: text for the terminal, Markdown, JSON, and one self-contained HTML page.
+
+`render` and `write` are the way in. Everything that a format shows is computed once, in `seatrial.report.summary`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seatrial.findings import Finding
+from seatrial.report.html import to_html
+from seatrial.report.record import to_json
+from seatrial.report.summary import summarise
+from seatrial.report.text import to_markdown, to_text
+from seatrial.runs import Run, replace_text
+
+FORMATS = ("html", "md", "json", "text")
+"""Names that `render` takes."""
+
+_RENDERERS = {"html": to_html, "md": to_markdown, "json": to_json, "text": to_text}
+
+
+def render(run: Run, findings: list[Finding], format: str) -> str:
+    """The report of a run in one of FORMATS. Raises UserError if the run's job cannot be read."""
+    text = _RENDERERS[format](summarise(run, findings))
+    # A folder's name may hold bytes that are no UTF-8 (lone surrogates in Python), which no file could take.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def write(run: Run, findings: list[Finding]) -> Path:
+    """Write the page of a run into its folder, replacing an older one."""
+    replace_text(run.report_path, render(run, findings, "html"))
+    return run.report_path

@@ -1,0 +1,288 @@
+"""The report's four kinds of picture, as inline SVG without any script.
+
+Every chart is drawn for a third, a half or the whole of the page's width, so that its letters stay readable when a
+narrow screen stacks the charts. Nothing is told by colour alone: lines differ in their dashes, bars and lanes carry
+their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from seatrial.report.axes import Scale, bounds, clock_ticks, drawable, every, round_ticks, thin, tick_texts
+from seatrial.report.format import duration, percent, quantity
+from seatrial.report.samples import median
+from seatrial.report.svg import GLYPH_WIDTH, coordinate, drawing, element, label, line, rectangle, shorten
+
+THIRD, HALF, FULL = 340, 520, 1040
+"""Widths of a chart, px."""
+MAX_BARS = 64
+MAX_MARKS = 60
+"""Marks of one kind that are drawn; more would only blacken the axis."""
+_STYLES = 4
+"""Line styles that the page's CSS knows."""
+
+
+class Series(NamedTuple):
+    """A named line."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    """(x, y) in the order of x; a y that is not a finite number breaks the line."""
+
+
+class Mark(NamedTuple):
+    """Something that happened at an x."""
+
+    x: float
+    kind: str
+    """``restart``: a line over the whole height; ``checkpoint``: a short tick on the axis."""
+
+
+class Reference(NamedTuple):
+    """A horizontal line to compare with."""
+
+    y: float
+    name: str
+
+
+class Span(NamedTuple):
+    """A stretch of time in a lane."""
+
+    start: float
+    stop: float
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One row of a time line, in seconds since its beginning."""
+
+    name: str
+    spans: Sequence[Span] = ()
+    moments: Sequence[float] = ()
+    kind: str = "checkpoint"
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """The plotting area, px."""
+
+    width: float = HALF
+    height: float = 240
+    left: float = 58
+    right: float = 14
+    top: float = 32
+    bottom: float = 34
+
+    @property
+    def x2(self) -> float:
+        return self.width - self.right
+
+    @property
+    def y2(self) -> float:
+        return self.height - self.bottom
+
+
+def line_chart(
+    series: Sequence[Series],
+    *,
+    title: str,
+    x_name: str = "step",
+    tick: Callable[[float], str] = quantity,
+    from_zero: bool = False,
+    marks: Sequence[Mark] = (),
+    reference: Reference | None = None,
+) -> str:
+    """One or more lines over steps. `tick` writes a value of y; units belong into the names of the series."""
+    frame = _Frame()
+    drawn = [(s.name, thin([p for p in s.points if drawable(p[0])])) for s in series]
+    heights = [y for _, points in drawn for _, y in points if drawable(y)]
+    if reference and drawable(reference.y):
+        heights.append(reference.y)
+    marks = [mark for mark in marks if drawable(mark.x)]
+    places = [x for _, points in drawn for x, _ in points] + [mark.x for mark in marks]
+    y_ticks = round_ticks(*bounds(heights, from_zero=from_zero), count=6)
+    y = Scale(y_ticks[0], y_ticks[-1], frame.y2, frame.top)
+    x = Scale(*bounds(places), frame.left, frame.x2)
+    parts = [
+        *_grid(frame, y, y_ticks, tick),
+        *_step_axis(frame, x, places, x_name),
+        *_marks(frame, x, marks),
+        *_reference(frame, y, reference),
+        *(part for index, (_, points) in enumerate(drawn) for part in _curve(x, y, points, index, frame)),
+        *_legend(frame, [name for name, _ in drawn], {mark.kind for mark in marks}, reference),
+    ]
+    return drawing(frame.width, frame.height, title, _describe(drawn, tick), parts)
+
+
+def stacked_bar(parts: Mapping[str, float], *, title: str) -> str:
+    """What a step's seconds are made of, as one bar; parts that are no positive number are left out."""
+    known = {name: value for name, value in parts.items() if drawable(value) and value > 0}
+    total = sum(known.values())
+    drawn, left = [], 0.0
+    for index, name in enumerate(parts):
+        if name not in known:
+            continue
+        share = known[name] / total
+        width = share * FULL
+        tip = f"{name}: {duration(known[name])}, {percent(share)}"
+        drawn.append(rectangle(left, 0, width, 56, f"part p{index % 6}", tip))
+        text = f"{name} {percent(share)}"
+        if len(text) * GLYPH_WIDTH * 1.25 + 16 < width:
+            drawn.append(label(left + 10, 33, text, f"on-part q{index % 6}"))
+        left += width
+    said = "; ".join(f"{name} {duration(value)}, {percent(value / total)}" for name, value in known.items())
+    return drawing(FULL, 56, title, said or "no time was recorded", drawn)
+
+
+def rank_bars(values: Sequence[float | None], *, title: str) -> str:
+    """Seconds of each rank side by side, with a line at the median.
+
+    With more than 64 ranks, the 63 slowest stand first and the median of all stands last.
+    """
+    frame = _Frame(width=THIRD, height=190, top=24)
+    known = {str(rank): value for rank, value in enumerate(values) if value is not None and drawable(value)}
+    middle = median(known.values())
+    bars = list(known.items())
+    if len(bars) > MAX_BARS:
+        bars = sorted(bars, key=lambda bar: -bar[1])[: MAX_BARS - 1] + [("median", middle or 0.0)]
+    y_ticks = round_ticks(*bounds([value for _, value in bars], from_zero=True), count=4)
+    y = Scale(y_ticks[0], y_ticks[-1], frame.y2, frame.top)
+    parts = [*_grid(frame, y, y_ticks, duration), *_bars(frame, y, bars)]
+    if middle is not None:
+        parts += _reference(frame, y, Reference(middle, ""))
+        parts.append(label(frame.x2, 14, f"median {duration(middle)}", "label", "end"))
+    shown = f"{len(bars) - 1} slowest of {len(known)} ranks, and the median" if len(known) > len(bars) else "rank"
+    parts.append(label((frame.left + frame.x2) / 2, frame.height - 4, shown, "label", "middle"))
+    worst = max(known.items(), key=lambda bar: bar[1], default=None)
+    said = f"{len(known)} ranks, median {duration(middle)}"
+    if worst:
+        said += f", slowest rank {worst[0]} with {duration(worst[1])}"
+    return drawing(frame.width, frame.height, title, said, parts)
+
+
+def timeline(lanes: Sequence[Lane], seconds: float, *, title: str) -> str:
+    """What happened when, over `seconds` of wall time, one lane for each kind of event."""
+    row, left = 30, 112
+    seconds = seconds if drawable(seconds) and seconds > 1e-6 else 1.0
+    height = row * len(lanes) + 34
+    x = Scale(0.0, seconds, left, FULL - 16)
+    parts = []
+    for tick in clock_ticks(seconds):
+        parts.append(line(x(tick), 4, x(tick), height - 28, "grid"))
+        parts.append(label(x(tick), height - 10, duration(tick), "tick", "middle"))
+    for index, lane in enumerate(lanes):
+        parts += _lane(lane, x, index * row + 6, left)
+    counts = (f"{lane.name}: {len(lane.spans) or len(lane.moments)}" for lane in lanes)
+    return drawing(FULL, height, title, f"{duration(seconds)} of wall time; {', '.join(counts)}", parts)
+
+
+def _grid(frame: _Frame, y: Scale, ticks: Sequence[float], tick: Callable[[float], str]) -> Iterator[str]:
+    for value, text in zip(ticks, tick_texts(ticks, tick), strict=True):
+        yield line(frame.left, y(value), frame.x2, y(value), "axis" if value == ticks[0] else "grid")
+        yield label(frame.left - 7, y(value) + 4, text, "tick", "end")
+
+
+def _step_axis(frame: _Frame, x: Scale, places: Sequence[float], name: str) -> Iterator[str]:
+    first, last = (min(places), max(places)) if places else (0.0, 1.0)
+    for value in round_ticks(*bounds([first, last]), count=6, smallest=1.0):
+        if first <= value <= last:
+            yield line(x(value), frame.y2, x(value), frame.y2 + 4, "axis")
+            yield label(x(value), frame.y2 + 16, quantity(value), "tick", "middle")
+    yield label(frame.x2, frame.height - 4, name, "label", "end")
+
+
+def _marks(frame: _Frame, x: Scale, marks: Sequence[Mark]) -> Iterator[str]:
+    for kind, top in (("checkpoint", frame.y2 - 8), ("restart", frame.top)):
+        for place in every([mark.x for mark in marks if mark.kind == kind], MAX_MARKS):
+            yield line(x(place), top, x(place), frame.y2, f"mark {kind}")
+
+
+def _reference(frame: _Frame, y: Scale, reference: Reference | None) -> Iterator[str]:
+    if reference and drawable(reference.y):
+        yield line(frame.left, y(reference.y), frame.x2, y(reference.y), "reference")
+
+
+def _curve(
+    x: Scale, y: Scale, points: Sequence[tuple[float, float]], index: int, frame: _Frame
+) -> Iterator[str]:
+    style = f"s{index % _STYLES}"
+    run: list[tuple[float, float]] = []
+    gaps: list[float] = []
+    for place, value in [*points, (0.0, float("nan"))]:
+        if drawable(value):
+            run.append((x(place), y(value)))
+            continue
+        gaps.append(x(place))
+        if len(run) > 1:
+            path = "M" + "L".join(f"{coordinate(a)} {coordinate(b)}" for a, b in run)
+            yield element("path", d=path, class_=f"line {style}")
+        # A short line hardly shows where it was measured, and a single point is no line at all.
+        if len(run) == 1 or (run and len(points) <= 30 and index > 0):
+            yield from (element("circle", cx=a, cy=b, r=3, class_=f"dot {style}") for a, b in run)
+        run = []
+    for place in every(gaps[:-1], MAX_MARKS):
+        yield label(place, frame.top + 10, "×", "bad", "middle")
+
+
+def _legend(frame: _Frame, names: Sequence[str], kinds: set[str], reference: Reference | None) -> Iterator[str]:
+    entries = [(name, f"line s{index % _STYLES}") for index, name in enumerate(names)]
+    if reference and drawable(reference.y):
+        entries.append((reference.name, "reference"))
+    entries += [(kind, f"mark {kind}") for kind in ("checkpoint", "restart") if kind in kinds]
+    left = 6.0
+    for name, style in entries:
+        room = frame.x2 - left - 28
+        if room < 4 * GLYPH_WIDTH:
+            return
+        text = shorten(name, room)
+        if style.startswith("mark"):
+            yield line(left + 9, 6, left + 9, 18, style)
+        else:
+            yield line(left, 12, left + 18, 12, style)
+        yield label(left + 24, 16, text, "label")
+        left += 24 + len(text) * GLYPH_WIDTH + 16
+
+
+def _bars(frame: _Frame, y: Scale, bars: Sequence[tuple[str, float]]) -> Iterator[str]:
+    slot = (frame.x2 - frame.left) / max(len(bars), 1)
+    width = min(slot * 0.72, 56)
+    heights = [value for _, value in bars]
+    slowest = heights.index(max(heights)) if bars and max(heights) > min(heights) else None
+    stride = -(-len(bars) * 26 // int(frame.x2 - frame.left)) or 1
+    for index, (name, value) in enumerate(bars):
+        center = frame.left + slot * (index + 0.5)
+        style = "bar middle" if name == "median" else "bar slowest" if index == slowest else "bar"
+        top, bottom = sorted((y(value), y(0.0)))
+        yield rectangle(center - width / 2, top, width, bottom - top, style, f"rank {name}: {duration(value)}")
+        if index % stride == 0 and name != "median":
+            yield label(center, frame.y2 + 14, name, "tick", "middle")
+
+
+def _lane(lane: Lane, x: Scale, top: float, left: float) -> Iterator[str]:
+    yield label(left - 12, top + 15, lane.name, "label", "end")
+    for span in lane.spans:
+        if not (drawable(span.start) and drawable(span.stop)):
+            continue
+        start, stop = sorted((x(span.start), x(span.stop)))
+        yield rectangle(start, top, max(stop - start, 2), 20, "span", span.name)
+        if stop - start > 40:
+            yield label(start + 8, top + 14, shorten(span.name, stop - start - 16), "on-span")
+    for moment in every([m for m in lane.moments if drawable(m)], 4 * MAX_MARKS):
+        yield line(x(moment), top + 2, x(moment), top + 18, f"mark {lane.kind}")
+
+
+def _describe(drawn: Sequence[tuple[str, Sequence[tuple[float, float]]]], tick: Callable[[float], str]) -> str:
+    said = []
+    for name, points in drawn:
+        values = [value for _, value in points if drawable(value)]
+        missing = len(points) - len(values)
+        text = f"{name}: no values"
+        if values:
+            first, last, low, high = map(tick, (values[0], values[-1], min(values), max(values)))
+            text = f"{name}: from {first} to {last}, lowest {low}, highest {high}"
+        said.append(text + (f", {missing} points are not numbers" if missing else ""))
+    return "; ".join(said) or "no values"

@@ -1,0 +1,256 @@
+"""The tables of a run's report, made once: text, Markdown and the page show the same rows."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from seatrial.findings import Finding, Verdict
+from seatrial.report.attempts import WARM_UP, Point
+from seatrial.report.document import Table
+from seatrial.report.format import UNKNOWN, bytes_, duration, moment, number, percent, quantity
+from seatrial.report.summary import Summary
+
+MAX_RANKS = 16
+"""Ranks that the table of ranks lists."""
+MAX_EVENTS = 40
+"""Rows of the table of events; the JSON has them all."""
+MAX_STEPS = 12
+"""Rows of the table of steps, which stands in for the charts where there are none."""
+
+
+class Figure(NamedTuple):
+    """One of the few numbers that a reader looks for first."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+def verdict_line(summary: Summary) -> str:
+    """How many findings there are of each verdict."""
+    if not summary.findings:
+        return "The run was not judged: there are no findings."
+    counts = Counter(finding.verdict for finding in summary.findings)
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    return f"{len(summary.findings)} checks: {told}."
+
+
+def key_figures(summary: Summary) -> list[Figure]:
+    """Throughput, MFU, loss and cost of the run."""
+    steady = f"median of {len(summary.steady)} steady steps" if summary.steady else ""
+    figures = [
+        Figure("Throughput", quantity(summary.throughput, f"{summary.unit}/s"), steady),
+        Figure("Step time", duration(summary.step_seconds), steady),
+        *_mfu(summary),
+        Figure("Final loss", quantity_of_loss(summary.final_loss), _from(summary.first_loss)),
+    ]
+    if summary.validations:
+        last = summary.validations[-1].event
+        first, *others = [f"{name} {number(value)}" for name, value in last.metrics.items()] or [UNKNOWN]
+        figures.append(Figure("Validation", first, ", ".join([*others, f"at step {last.step}"])))
+    planned = f"of {summary.steps_planned}" if summary.steps_planned is not None else ""
+    starts = f"{len(summary.attempts)} attempts" if len(summary.attempts) > 1 else "first to last event"
+    stall = f"{len(summary.saved)} checkpoints" if summary.saved else "no checkpoint was recorded"
+    stalled = "none" if summary.attempts and not summary.saved else duration(summary.stall_seconds)
+    return [
+        *figures,
+        Figure("Steps", UNKNOWN if summary.steps_done is None else str(summary.steps_done), planned),
+        Figure("Wall time", duration(summary.duration), starts),
+        Figure("Checkpoint stall", stalled, stall),
+        Figure("Peak memory", bytes_(summary.peak_memory), "rank 0"),
+    ]
+
+
+def facts_table(summary: Summary) -> Table:
+    """Where and how the run took place."""
+    hosts = list(dict.fromkeys(summary.hosts))
+    rows = [
+        ("case", f"{summary.case}/{summary.recipe}: {summary.title}"),
+        ("framework", summary.framework),
+        ("state", str(summary.state)),
+        ("start", moment(summary.start)),
+        ("end", moment(summary.end)),
+        ("ranks", str(summary.world_size)),
+        ("device", summary.device or UNKNOWN),
+        ("hosts", _capped(hosts, 8) or UNKNOWN),
+        ("backend", summary.backend or UNKNOWN),
+        ("parameters", quantity(summary.parameters)),
+        ("peak of one device", f"{quantity(summary.peak_flops, 'FLOP/s')} (source: {summary.peak_source})"),
+    ]
+    return Table(headers=("fact", "value"), rows=tuple(rows))
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """The verdict's reasons."""
+    rows = tuple((str(f.verdict), f.check, _observed(f), f.expected, f.action) for f in findings)
+    return Table(headers=("verdict", "check", "observed", "expected", "action"), rows=rows)
+
+
+def steps_table(summary: Summary) -> Table:
+    """A few of the logged steps, evenly spaced, with the first and the last."""
+    points = summary.series
+    chosen = points
+    if len(points) > MAX_STEPS:
+        chosen = tuple(points[round(i * (len(points) - 1) / (MAX_STEPS - 1))] for i in range(MAX_STEPS))
+    names = list(summary.mfu)
+    headers = ("step", "loss", f"{summary.unit}/s", "step time", *(f"MFU {n}" for n in names), "grad norm", "learning rate")
+    rows = tuple(_step_row(point, names) for point in chosen)
+    return Table(headers=headers, rows=rows, numeric=frozenset(range(len(headers))))
+
+
+def phases_table(summary: Summary) -> Table:
+    """What a step's time is made of."""
+    total = sum(summary.phases.values())
+    rows = [(n, duration(s), percent(s / total) if total else UNKNOWN) for n, s in summary.phases.items()]
+    if rows:
+        rows.append(("step", duration(total), percent(1.0) if total else UNKNOWN))
+    return Table(headers=("phase", "mean per step", "share"), rows=tuple(rows), numeric=frozenset((1, 2)))
+
+
+def spread_table(summary: Summary) -> Table:
+    """How far the ranks are apart."""
+    rows = tuple((m.name, duration(m.median), percent(m.spread), _rank(m.slowest, summary.hosts)) for m in summary.ranks)
+    headers = ("measure", "median of ranks", "spread (max - min) / median", "slowest rank")
+    return Table(headers=headers, rows=rows, numeric=frozenset((1, 2)))
+
+
+def ranks_table(summary: Summary) -> Table:
+    """Each rank's seconds per step; of many ranks those with the largest ``busy``, or else first measure."""
+    if not summary.ranks:
+        return Table(headers=("rank", "host"), rows=())
+    leading = next((m for m in summary.ranks if m.name == "busy"), summary.ranks[0])
+    ranks = list(range(len(leading.values)))
+    caption = ""
+    if len(ranks) > MAX_RANKS:
+        ranks = sorted(ranks, key=lambda rank: -(leading.values[rank] or 0.0))[:MAX_RANKS]
+        caption = f"The {MAX_RANKS} ranks of {len(leading.values)} with the largest {leading.name}."
+    rows = tuple(
+        (str(r), summary.hosts[r] if r < len(summary.hosts) else UNKNOWN, *(duration(_at(m.values, r)) for m in summary.ranks))
+        for r in ranks
+    )
+    headers = ("rank", "host", *(measure.name for measure in summary.ranks))
+    return Table(headers=headers, rows=rows, numeric=frozenset(range(2, len(headers))), caption=caption)
+
+
+def events_table(summary: Summary) -> Table:
+    """Attempts, checkpoints, restarts and validations in the order of time."""
+    happened = sorted(_happened(summary), key=lambda row: row[0])
+    caption = ""
+    if len(happened) > MAX_EVENTS:
+        caption = f"The first and last {MAX_EVENTS // 2} of {len(happened)} events."
+        happened = happened[: MAX_EVENTS // 2] + happened[-MAX_EVENTS // 2 :]
+    start = summary.start or 0.0
+    rows = tuple((f"+{duration(time - start)}", what, told) for time, what, told in happened)
+    return Table(headers=("time", "event", "detail"), rows=rows, numeric=frozenset((0,)), caption=caption)
+
+
+def settings_tables(summary: Summary) -> tuple[Table, Table]:
+    """The job: the case's settings, and the rest."""
+    return _pairs("setting", summary.settings), _pairs("job", summary.layout)
+
+
+def versions_table(summary: Summary) -> Table:
+    """Versions of everything that took part."""
+    return _pairs("software", summary.versions, "version")
+
+
+def method() -> tuple[str, ...]:
+    """How the figures were made, in words."""
+    return (
+        f"Steady figures leave out the first {WARM_UP} logged steps of each attempt. Throughput is count / seconds of a "
+        "step, where the seconds include the wait for data and for checkpoints; the steady figure is its median.",
+        "Ranks are compared by the median over the steady steps. Times are UTC.",
+    )
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested settings as dotted names with texts."""
+    flat: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False, default=str)
+    return flat
+
+
+def quantity_of_loss(value: float | None) -> str:
+    """A loss with the digits that comparing it takes."""
+    return f"{number(value)} nats" if value is not None and math.isfinite(value) else number(value)
+
+
+def _mfu(summary: Summary) -> list[Figure]:
+    if not summary.mfu:
+        return [Figure("MFU", UNKNOWN)]
+    formulas = summary.flop_formulas
+    return [Figure(f"MFU, {name}", percent(value), formulas.get(name, "")) for name, value in summary.mfu.items()]
+
+
+def _from(loss: float | None) -> str:
+    return "" if loss is None else f"from {quantity_of_loss(loss)}"
+
+
+def _capped(names: Sequence[str], limit: int) -> str:
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
+
+
+def _observed(finding: Finding) -> str:
+    return f"{finding.observed} [{finding.evidence}]" if finding.evidence else finding.observed
+
+
+def _step_row(point: Point, names: Sequence[str]) -> tuple[str, ...]:
+    step, utilisation = point.event, point.mfu or {}
+    return (
+        str(step.step),
+        number(step.loss),
+        quantity(point.throughput),
+        duration(step.seconds),
+        *(percent(utilisation.get(name)) for name in names),
+        number(step.grad_norm, 4),
+        number(step.learning_rate, 4),
+    )
+
+
+def _rank(rank: int | None, hosts: Sequence[str]) -> str:
+    if rank is None:
+        return UNKNOWN
+    return f"{rank} on {hosts[rank]}" if rank < len(hosts) else str(rank)
+
+
+def _at(values: Sequence[float | None], rank: int) -> float | None:
+    return values[rank] if rank < len(values) else None
+
+
+def _happened(summary: Summary) -> Iterator[tuple[float, str, str]]:
+    for attempt in summary.attempts:
+        ranks = f"{attempt.world_size} ranks" if attempt.world_size else "number of ranks unknown"
+        done = f", from step {attempt.info.start_step}" if attempt.info else ""
+        yield attempt.start, f"attempt {attempt.number} starts", f"{ranks}{done}"
+        outcome = attempt.outcome or "no end was recorded"
+        step = f", last step {attempt.last_step}" if attempt.last_step is not None else ""
+        yield attempt.end, f"attempt {attempt.number} ends", f"{outcome}{step}" + (f": {attempt.reason}" if attempt.reason else "")
+    for timed in summary.saved:
+        e = timed.event
+        kind = "asynchronous, " if e.asynchronous else ""
+        told = f"step {e.step}, {bytes_(e.bytes)}, {kind}visible after {duration(e.seconds)}, training stood still for {duration(e.stall_seconds)}"
+        yield timed.time, "checkpoint saved", told
+    for timed in summary.loaded:
+        e = timed.event
+        yield timed.time, "checkpoint loaded", f"step {e.step}, written by {e.world_size} ranks, {duration(e.seconds)}"
+    for timed in summary.restarts:
+        e = timed.event
+        rank = f" (rank {e.rank})" if e.rank is not None else ""
+        yield timed.time, "restart", f"to attempt {e.attempt}: {e.reason}{rank}"
+    for timed in summary.validations:
+        e = timed.event
+        told = ", ".join(f"{name} {number(value)}" for name, value in e.metrics.items())
+        yield timed.time, "validation", f"step {e.step}: {told}, {duration(e.seconds)}"
+
+
+def _pairs(name: str, values: Mapping[str, Any], value: str = "value") -> Table:
+    return Table(headers=(name, value), rows=tuple(flatten(values).items()))

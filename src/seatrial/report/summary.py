@@ -1,0 +1,262 @@
+"""Everything that a report says about a run, computed once for all formats.
+
+What is missing is None, shown as "unknown"; nothing is ever filled in with a zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from seatrial.events import (
+    CheckpointLoaded,
+    CheckpointSaved,
+    EventLog,
+    Restart,
+    RunStart,
+    Timed,
+    Validation,
+)
+from seatrial.findings import Finding, Verdict, overall
+from seatrial.metrics import FLOP_FORMULAS, PHASES
+from seatrial.report.attempts import WARM_UP, Attempt, Point, logged, not_numbers, steady, walk
+from seatrial.report.samples import mean, median, spread
+from seatrial.runs import Run, State
+from seatrial.spec import Job
+
+_WORST_FIRST = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.WARN, Verdict.PASS, Verdict.SKIP)
+
+_FIDELITY = {
+    "real": "the framework as a user installs it",
+    "real-core": "the framework's core under a driver of Seatrial's",
+    "stand-in": "a stand-in for the framework",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RankMeasure:
+    """One measure over all ranks, in seconds per step."""
+
+    name: str
+    """``data_wait``, ``busy`` or ``cpu``; see seatrial.events.Step."""
+    values: tuple[float | None, ...]
+    """Median over the steady steps, for each rank."""
+    median: float | None
+    spread: float | None
+    """(max - min) / median over the ranks, a fraction."""
+    slowest: int | None
+    """Rank with the largest value."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summary:
+    """A run, as reports show it."""
+
+    run: str
+    case: str
+    recipe: str
+    title: str
+    framework: str
+    fidelity: str
+    fidelity_note: str
+    fidelity_statement: str
+    """What the run exercised, and on CPU that it is no result about a GPU."""
+    state: State
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    """Worst first."""
+    notes: tuple[str, ...]
+    """What a reader must know about the data itself: events that are missing, figures that rest on little."""
+    start: float | None
+    """Unix seconds of the first event."""
+    end: float | None
+    """Unix seconds of the last event."""
+    duration: float | None
+    """Seconds from the first to the last event."""
+    steps_done: int | None
+    steps_planned: int | None
+    attempts: tuple[Attempt, ...]
+    world_size: int
+    device: str | None
+    backend: str | None
+    hosts: tuple[str, ...]
+    parameters: int | None
+    unit: str
+    """What throughput counts: ``tokens`` or ``samples``."""
+    series: tuple[Point, ...]
+    steady: tuple[Point, ...]
+    """The part of `series` that steady figures are made of."""
+    first_loss: float | None
+    """Nats."""
+    final_loss: float | None
+    """Nats."""
+    throughput: float | None
+    """`unit` per second of the whole job: median of count / seconds over the steady steps."""
+    step_seconds: float | None
+    """Median over the steady steps."""
+    mfu: dict[str, float]
+    """Convention -> median over the steady steps; empty if unknown."""
+    phases: dict[str, float]
+    """Phase -> mean seconds per steady step on rank 0. Means, because only means add up to the step."""
+    ranks: tuple[RankMeasure, ...]
+    saved: tuple[Timed, ...]
+    loaded: tuple[Timed, ...]
+    stall_seconds: float | None
+    """Training time lost to all checkpoints together; None if none was written."""
+    restarts: tuple[Timed, ...]
+    validations: tuple[Timed, ...]
+    peak_memory: int | None
+    """Bytes, of rank 0."""
+    flops_per_token: dict[str, float]
+    flop_formulas: dict[str, str]
+    peak_flops: float | None
+    """FLOP/s of one rank's device."""
+    peak_source: str
+    versions: dict[str, str]
+    settings: dict[str, Any]
+    """The case's arguments."""
+    layout: dict[str, Any]
+    """The rest of the job: where and how it was started."""
+
+
+def summarise(run: Run, findings: list[Finding]) -> Summary:
+    """Read a run's job and events. Raises UserError if the job cannot be read; events may be missing."""
+    job, log, state = run.job, run.events(), run.state()
+    attempts = walk(log)
+    points = logged(attempts)
+    even = steady(attempts, points)
+    info = log.last(RunStart)
+    times = [timed.time for timed in log.events]
+    saved = _timed(log, CheckpointSaved)
+    memory = [p.event.memory_bytes for p in points if p.event.memory_bytes is not None]
+    return Summary(
+        run=run.id,
+        case=job.case,
+        recipe=job.recipe,
+        title=job.title,
+        framework=job.framework,
+        fidelity=job.fidelity,
+        fidelity_note=job.fidelity_note,
+        fidelity_statement=_fidelity(job),
+        state=state,
+        verdict=overall(findings),
+        findings=tuple(sorted(findings, key=lambda finding: _WORST_FIRST.index(finding.verdict))),
+        notes=tuple(_notes(log, state, attempts, points, even)),
+        start=min(times, default=None),
+        end=max(times, default=None),
+        duration=max(times) - min(times) if times else None,
+        steps_done=_steps_done(attempts),
+        steps_planned=info.steps if info else None,
+        attempts=tuple(attempts),
+        world_size=info.world_size if info else job.world_size,
+        device=info.device if info else None,
+        backend=info.backend if info else None,
+        hosts=tuple(info.hosts) if info else (),
+        parameters=info.parameters if info and info.parameters is not None else job.parameters,
+        unit=info.unit if info else "tokens",
+        series=tuple(points),
+        steady=tuple(even),
+        first_loss=points[0].event.loss if points else None,
+        final_loss=points[-1].event.loss if points else None,
+        throughput=median(p.throughput for p in even),
+        step_seconds=median(p.event.seconds for p in even),
+        mfu=_median_mfu(even),
+        phases=_mean_phases(even),
+        ranks=tuple(_rank_measures(even)),
+        saved=saved,
+        loaded=_timed(log, CheckpointLoaded),
+        stall_seconds=sum(timed.event.stall_seconds for timed in saved) if saved else None,
+        restarts=_timed(log, Restart),
+        validations=_timed(log, Validation),
+        peak_memory=max(memory, default=None),
+        flops_per_token=dict(info.flops_per_token) if info else {},
+        flop_formulas=dict(FLOP_FORMULAS),
+        peak_flops=info.peak_flops if info else None,
+        peak_source=info.peak_source if info else "unknown",
+        versions=dict(sorted(info.versions.items())) if info else {},
+        settings=dict(job.args),
+        layout=_layout(job),
+    )
+
+
+def _steps_done(attempts: list[Attempt]) -> int | None:
+    if not attempts:
+        return None
+    last = attempts[-1]
+    return last.last_step if last.last_step is not None else last.info.start_step if last.info else None
+
+
+def _timed(log: EventLog, kind: type[Any]) -> tuple[Timed, ...]:
+    return tuple(timed for timed in log.events if isinstance(timed.event, kind))
+
+
+def _fidelity(job: Job) -> str:
+    what = f"Fidelity {job.fidelity}: {_FIDELITY[job.fidelity]}."
+    if job.device == "cpu":
+        return f"Trained on CPU. This is no result about a GPU. {what}"
+    return what
+
+
+def _layout(job: Job) -> dict[str, Any]:
+    shown_elsewhere = {"case", "recipe", "title", "framework", "fidelity", "fidelity_note", "parameters", "args"}
+    return {name: value for name, value in asdict(job).items() if name not in shown_elsewhere}
+
+
+def _median_mfu(points: list[Point]) -> dict[str, float]:
+    names = [name for name in (points[-1].mfu or {})] if points else []
+    medians = {name: median((p.mfu or {}).get(name) for p in points) for name in names}
+    return {name: value for name, value in medians.items() if value is not None}
+
+
+def _mean_phases(points: list[Point]) -> dict[str, float]:
+    seen = {name for p in points for name in p.event.phases}
+    order = [*(name for name in PHASES if name in seen), *sorted(seen - set(PHASES))]
+    # A step that does not name a phase spent nothing in it.
+    means = {name: mean(p.event.phases.get(name, 0.0) for p in points if p.event.phases) for name in order}
+    return {name: value for name, value in means.items() if value is not None}
+
+
+def _rank_measures(points: list[Point]) -> Iterator[RankMeasure]:
+    names = list(dict.fromkeys(name for p in points for name in p.event.ranks))
+    for name in names:
+        rows = [p.event.ranks[name] for p in points if p.event.ranks.get(name)]
+        if not rows:
+            continue
+        size = len(rows[-1])
+        columns = zip(*(row for row in rows if len(row) == size), strict=True)
+        values = tuple(median(column) for column in columns)
+        known = [rank for rank, value in enumerate(values) if value is not None]
+        slowest = max(known, key=lambda rank: values[rank] or 0.0, default=None)
+        yield RankMeasure(name=name, values=values, median=median(values), spread=spread(values), slowest=slowest)
+
+
+def _notes(log: EventLog, state: State, attempts: list[Attempt], points: list[Point], even: list[Point]) -> Iterator[str]:
+    if not log.events:
+        yield "No event was recorded: the run never came as far as its first step."
+    elif not points:
+        yield "No step was logged."
+    elif not even:
+        yield (
+            f"All {len(points)} logged steps count as warm-up (the first {WARM_UP} of each attempt), "
+            "so there is no steady figure."
+        )
+    if state in (State.STARTING, State.RUNNING):
+        yield "The run is not over: these are its figures so far."
+    if state is State.LOST and log.events:
+        yield "The run never said how it ended. Its processes are gone; they were probably killed."
+    if bad := list(not_numbers(points)):
+        yield f"The loss is not a finite number at {len(bad)} of {len(points)} logged steps, first at step {bad[0]}."
+    if len({attempt.world_size for attempt in attempts}) > 1:
+        yield "Attempts had different numbers of ranks; steady figures come from the last number only."
+    info = log.last(RunStart)
+    if info and info.unit != "tokens":
+        yield f"MFU is not stated: its FLOPs are counted per token, and this case counts {info.unit}."
+    elif info and not info.peak_flops:
+        yield "MFU is not stated: the peak FLOP/s of the device is unknown."
+    elif info and not info.flops_per_token:
+        yield "MFU is not stated: the case does not say what one token costs."
+    if any(value > 1 for value in _median_mfu(even).values()):
+        yield "MFU is over 100 %, so the peak or the FLOPs per token are wrong."
+    if log.unreadable:
+        yield f"{log.unreadable} lines of events.jsonl could not be read and are missing here."

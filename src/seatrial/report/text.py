@@ -1,0 +1,52 @@
+"""A run as terminal text and as Markdown: the same sections, written twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from seatrial.report import document, sections
+from seatrial.report.document import Section, Table
+from seatrial.report.summary import Summary
+
+
+def to_text(summary: Summary) -> str:
+    """A run's report for a terminal: 100 columns, no colour."""
+    return document.to_text(_title(summary), _sections(summary))
+
+
+def to_markdown(summary: Summary) -> str:
+    """A run's report as GitHub-flavoured Markdown."""
+    return document.to_markdown(_title(summary), _sections(summary))
+
+
+def _title(summary: Summary) -> str:
+    return f"{summary.verdict}: {summary.run}"
+
+
+def _sections(summary: Summary) -> Iterator[Section]:
+    fidelity = (summary.fidelity_statement, summary.fidelity_note)
+    yield Section(title="", paragraphs=(*filter(None, fidelity), *summary.notes))
+    yield Section(
+        title="Verdict",
+        paragraphs=(sections.verdict_line(summary),),
+        tables=_filled(sections.findings_table(summary.findings)),
+    )
+    figures = tuple(sections.key_figures(summary))
+    yield Section(title="Key figures", tables=(Table(headers=("figure", "value", "how"), rows=figures),))
+    yield Section(title="Run", tables=(sections.facts_table(summary),))
+    parts = (
+        ("Steps", (sections.steps_table(summary),)),
+        ("Time of a step, rank 0", (sections.phases_table(summary),)),
+        ("Ranks, seconds per step", (sections.spread_table(summary), sections.ranks_table(summary))),
+        ("Events", (sections.events_table(summary),)),
+        ("Configuration", sections.settings_tables(summary)),
+        ("Versions", (sections.versions_table(summary),)),
+    )
+    for title, tables in parts:
+        filled = _filled(*tables)
+        yield Section(title=title, paragraphs=() if filled else ("unknown",), tables=filled)
+    yield Section(title="Method", paragraphs=sections.method())
+
+
+def _filled(*tables: Table) -> tuple[Table, ...]:
+    return tuple(table for table in tables if table.rows)

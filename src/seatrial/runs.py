@@ -1,0 +1,209 @@
+"""The directory of a run, and the history of runs: every folder with a job.json under one root."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+
+from seatrial.errors import Problem, UserError, unknown
+from seatrial.events import EventLog, Heartbeat, RunStart, read_events
+from seatrial.findings import Finding, Severity, Verdict
+from seatrial.spec import Job
+
+
+class State(StrEnum):
+    """Where a run stands. What could not be found out is LOST, never success."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    """All steps done. Whether they are good is the verdict's business."""
+    STOPPED = "stopped"
+    """Stopped on request; can be resumed."""
+    FAILED = "failed"
+    LOST = "lost"
+    """Its processes are gone and it never said how it ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A job that was started."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    @property
+    def job(self) -> Job:
+        """What was started. Raises UserError if job.json cannot be read."""
+        try:
+            return Job.from_json((self.path / "job.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(Problem(f"cannot be read: {error}", str(self.path / "job.json"))) from None
+
+    @property
+    def events_path(self) -> Path:
+        """events.jsonl"""
+        return self.path / "events.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of checkpoints: this run's own, so that two models never meet."""
+        return self.path / "checkpoints"
+
+    @property
+    def report_path(self) -> Path:
+        """report.html"""
+        return self.path / "report.html"
+
+    def log_path(self, rank: int) -> Path:
+        """What a rank printed."""
+        return self.path / "logs" / f"rank-{rank}.log"
+
+    def stack_path(self, rank: int) -> Path:
+        """Where a rank writes its stacks when it hangs."""
+        return self.path / "stacks" / f"rank-{rank}.txt"
+
+    def heartbeat_path(self, rank: int) -> Path:
+        """File whose modification time is the rank's last sign of life."""
+        return self.path / "heartbeats" / f"rank-{rank}"
+
+    def events(self) -> EventLog:
+        """Everything that happened so far."""
+        return read_events(self.events_path)
+
+    def supervisor(self) -> int | None:
+        """Process id of the command that runs this job on this machine, if it is alive."""
+        try:
+            record = json.loads((self.path / "supervisor.json").read_text())
+        except (OSError, ValueError):
+            return None
+        alive = process_started(record["pid"]) == record["started"]
+        return int(record["pid"]) if alive else None
+
+    def claim(self) -> None:
+        """Record this process as the one that runs the job. Raises UserError if another one does."""
+        owner = self.supervisor()
+        if owner is not None and owner != os.getpid():
+            raise UserError(Problem(f"{self.id} is running already (process {owner})", remedy=f"seatrial cancel {self.id}"))
+        record = {"pid": os.getpid(), "started": process_started(os.getpid())}
+        (self.path / "supervisor.json").write_text(json.dumps(record))
+
+    def release(self) -> None:
+        """Forget the owner."""
+        (self.path / "supervisor.json").unlink(missing_ok=True)
+
+    def state(self) -> State:
+        """Where the run stands, from its owner and its events."""
+        log = self.events()
+        if self.supervisor() is not None:
+            return State.RUNNING if log.last(RunStart) or log.last(Heartbeat) else State.STARTING
+        end = log.end()
+        return State(end.outcome) if end is not None else State.LOST
+
+    def save_findings(self, findings: Iterable[Finding]) -> None:
+        """Write findings.jsonl anew."""
+        lines = [json.dumps(asdict(finding), ensure_ascii=False) + "\n" for finding in findings]
+        replace_text(self.path / "findings.jsonl", "".join(lines))
+
+    def findings(self) -> list[Finding]:
+        """The verdict's findings; empty if the run was not judged yet."""
+        path = self.path / "findings.jsonl"
+        if not path.exists():
+            return []
+        records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [
+            Finding(**{**record, "verdict": Verdict(record["verdict"]), "severity": Severity(record["severity"])})
+            for record in records
+        ]
+
+
+@dataclass(frozen=True)
+class History:
+    """All runs under one root folder."""
+
+    root: Path
+
+    @cached_property
+    def runs(self) -> list[Run]:
+        """Oldest first."""
+        found = [Run(path.parent) for path in self.root.glob("*/job.json")]
+        return sorted(found, key=lambda run: ((run.path / "job.json").stat().st_mtime_ns, run.id))
+
+    def create(self, job: Job, name: str | None = None) -> Run:
+        """Make the folder of a new run. Raises UserError if the name is taken or cannot be a folder's name."""
+        run = Run(self.root / (name or self._free_id(job)))
+        if name is not None and (name in (".", "..") or "/" in name or "\0" in name or len(name.encode()) > 200):
+            raise UserError(Problem(f"{name!r} cannot be the name of a folder", "--name", "leave out slashes, 200 bytes at most"))
+        try:
+            run.path.mkdir(parents=True)
+        except FileExistsError:
+            raise UserError(Problem(f"there is a run called {name!r}", "--name", "take another name, or --resume it")) from None
+        except OSError as error:
+            raise UserError(Problem(str(error), "--runs-dir", "name a folder that can be written to")) from None
+        for folder in ("logs", "stacks", "heartbeats", "checkpoints"):
+            (run.path / folder).mkdir()
+        replace_text(run.path / "job.json", job.to_json())
+        return run
+
+    def find(self, name: str) -> Run:
+        """The run of that id, of a unique beginning of it, or the newest for ``latest``.
+
+        Raises UserError with the nearest ids.
+        """
+        if name == "latest" and self.runs:
+            return self.runs[-1]
+        exact = [run for run in self.runs if run.id == name]
+        found = exact or [run for run in self.runs if run.id.startswith(name)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            ids = ", ".join(run.id for run in found)
+            raise UserError(Problem(f"{name!r} is the beginning of {len(found)} runs: {ids}", remedy="give more of the id"))
+        if not self.runs:
+            remedy = "start one with: seatrial run fsdp"
+            raise UserError(Problem(f"there are no runs in {self.root}", remedy=remedy))
+        raise UserError(unknown("run", name, [run.id for run in self.runs]))
+
+    def _free_id(self, job: Job) -> str:
+        moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+        base = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{job.case}-{job.recipe}-{moment}").lstrip("-.")
+        taken = {run.id for run in History(self.root).runs}
+        return next(i for i in (base, *(f"{base}-{n}" for n in range(2, 1000))) if i not in taken)
+
+
+def process_started(pid: int) -> str | None:
+    """When a process began, as a text that tells it from a later one with the same id; None if there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return _started_by_ps(pid)
+    fields = stat[stat.rfind(")") + 2 :].split()
+    return None if fields[0] == "Z" else fields[19]  # starttime in clock ticks, proc(5)
+
+
+def _started_by_ps(pid: int) -> str | None:
+    if Path("/proc/self/stat").exists():
+        return None
+    import subprocess  # macOS has no /proc
+
+    answer = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return answer.stdout.strip() or None
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file so that a reader sees either the old text or the new one, never half of it."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,313 @@
+"""Case, Recipe, Cluster, Job, and `bind`, which makes a Job out of the first three or says why it cannot work."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar, Literal
+
+from seatrial.errors import Problem, UserError, unknown
+
+Fidelity = Literal["real", "real-core", "stand-in"]
+"""What a local run exercises: the framework as a user installs it, its core under our driver, or a substitute."""
+
+Launch = Literal["rank", "node", "driver"]
+"""How a program is started: once per accelerator, once per node, or once for the whole job."""
+
+
+class ExitCode:
+    """Exit codes of the command, and of the programs that it starts."""
+
+    PASSED = 0
+    FAILED = 1
+    USAGE = 2
+    """The user can repair it: bad input, something not installed. Nothing was started."""
+    UNKNOWN = 3
+    """The run is over but could not be judged."""
+    INVALID = 65
+    """A rank met what a restart would only meet again, such as a loss that is not a number (EX_DATAERR)."""
+    STOPPED = 75
+    """Asked to stop; a checkpoint was written and the run can be resumed (EX_TEMPFAIL)."""
+
+
+class CaseArgs:
+    """Base of a case's Args: a frozen dataclass whose fields are each documented by a string under the field."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "use_attribute_docstrings": True}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expectations:
+    """What a run of a recipe must show to pass. A value of None is not stated, so that rule stays UNKNOWN."""
+
+    loss_decrease: float | None = None
+    """Nats by which the loss must fall from its first to its last steps."""
+    at_least: Mapping[str, float] = field(default_factory=dict)
+    """Validation metric -> smallest value that is good enough at the end."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """One model at one scale, every hyperparameter fixed."""
+
+    name: str
+    title: str
+    args: Any
+    """An instance of the case's Args."""
+    nodes: int = 1
+    """Nodes that the recipe was made for."""
+    processes_per_node: int | None = None
+    """Processes per node; None: one for each accelerator of the cluster's instance type."""
+    instance_type: str | None = None
+    """Instance type that the recipe was made for; None: any machine, CPU only."""
+    parameters: int | None = None
+    """The model's published parameter count."""
+    expectations: Expectations = Expectations()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Layout:
+    """How many processes take part, and where."""
+
+    nodes: int
+    processes_per_node: int
+    device: Literal["cpu", "cuda"]
+
+    @property
+    def world_size(self) -> int:
+        """Number of ranks."""
+        return self.nodes * self.processes_per_node
+
+
+def _nothing(*_: Any) -> Iterable[Problem]:
+    return ()
+
+
+def _no_secrets(_: Any) -> Iterable[str]:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """A test case: one training framework, its program, what it needs, what it promises."""
+
+    name: str
+    title: str
+    framework: str
+    """The framework and the part of it that is used: ``PyTorch FSDP2 (fully_shard)``."""
+    Args: type[Any]
+    recipes: tuple[Recipe, ...]
+    program: str
+    """Importable module, or path of a Python file, that every process runs."""
+    requires: tuple[str, ...] = ()
+    """Importable modules without which the program cannot start."""
+    launch: Launch = "rank"
+    fidelity: Fidelity = "real"
+    fidelity_note: str = ""
+    """What exactly differs from the real thing in a local run."""
+    resumable: bool = False
+    """Whether the program goes on from its own checkpoints."""
+    check: Callable[[Any, Layout], Iterable[Problem]] = _nothing
+    """Pure rules over arguments and layout."""
+    preflight: Callable[[Any], Iterable[Problem]] = _nothing
+    """What can only be seen on the machine that trains: files, tokenizers. Run before any process starts."""
+    secrets: Callable[[Any], Iterable[str]] = _no_secrets
+    """Names of environment variables that must hold a secret, such as ``HF_TOKEN`` for a gated tokenizer."""
+
+    def recipe(self, name: str) -> Recipe:
+        """The recipe of that name. Raises UserError with the nearest names."""
+        for recipe in self.recipes:
+            if recipe.name == name:
+                return recipe
+        raise UserError(unknown(f"recipe of {self.name}", name, [r.name for r in self.recipes]))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cluster:
+    """Where jobs run."""
+
+    name: str
+    launcher: str
+    nodes: int
+    """Nodes there are at most."""
+    cpus_per_node: int
+    accelerators_per_node: int = 0
+    """0: CPU only."""
+    processes_per_node: int = 1
+    """Processes that one node takes at most: its accelerators, or on CPU what is still sensible."""
+    instance_type: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the launcher."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """Case, recipe and cluster bound together: plain data, nothing left to decide."""
+
+    case: str
+    recipe: str
+    title: str
+    framework: str
+    fidelity: Fidelity
+    fidelity_note: str
+    cluster: str
+    launcher: str
+    program: str
+    requires: tuple[str, ...]
+    launch: Launch
+    resumable: bool
+    device: Literal["cpu", "cuda"]
+    nodes: int
+    processes_per_node: int
+    threads_per_process: int
+    args: dict[str, Any]
+    parameters: int | None
+    expectations: Expectations
+    secrets: tuple[str, ...] = ()
+    """Environment variables that are passed on by name; their values stand in no file."""
+    digest: str = ""
+    """Hash of what decides the result: case and args, not the layout. Checkpoints of another digest are refused."""
+
+    @property
+    def world_size(self) -> int:
+        """Number of ranks."""
+        return self.nodes * self.processes_per_node
+
+    @property
+    def label(self) -> str:
+        """``case/recipe``."""
+        return f"{self.case}/{self.recipe}"
+
+    def to_json(self) -> str:
+        """The job as the text of job.json."""
+        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Job:
+        """The job of a job.json. Raises ValueError if it is not one."""
+        record = json.loads(text)
+        missing = {f.name for f in fields(cls)} ^ set(record)
+        if missing:
+            raise ValueError(f"not a job of this version: {', '.join(sorted(missing))}")
+        record["expectations"] = Expectations(**record["expectations"])
+        for name in ("requires", "secrets"):
+            record[name] = tuple(record[name])
+        return cls(**record)
+
+
+def override(args: Any, settings: Mapping[str, str]) -> Any:
+    """`args` with the user's ``key=value`` texts applied and converted to the fields' types.
+
+    Raises UserError with every unknown key and every value that does not fit.
+    """
+    if not settings:
+        return args
+    from pydantic import TypeAdapter, ValidationError
+
+    cls = type(args)
+    names = [f.name for f in fields(cls)]
+    problems = [unknown(f"setting of {cls.__module__}", key, names, f"--set {key}") for key in settings if key not in names]
+    values = asdict(args)
+    values |= {k: None if v.lower() == "none" else v for k, v in settings.items() if k in names}
+    try:
+        changed = TypeAdapter(cls).validate_python(values)
+    except ValidationError as error:
+        for entry in error.errors():
+            key = str(entry["loc"][0])
+            problems.append(Problem(f"{entry['msg']} (got {entry['input']!r})", f"--set {key}"))
+    if problems:
+        raise UserError(problems)
+    return changed
+
+
+def bind(
+    case: Case,
+    recipe: Recipe,
+    cluster: Cluster,
+    *,
+    settings: Mapping[str, str] | None = None,
+    nodes: int | None = None,
+    processes_per_node: int | None = None,
+    secrets: Collection[str] = (),
+) -> Job:
+    """Bind a case's recipe to a cluster.
+
+    `settings` are the user's overrides, `nodes` and `processes_per_node` replace the recipe's scale, `secrets` names
+    those that are at hand. Pure: it looks at nothing but its arguments. Raises UserError with all problems at once.
+    """
+    problems: list[Problem] = []
+    args = recipe.args
+    try:
+        args = override(recipe.args, settings or {})
+    except UserError as error:
+        problems += error.problems
+    layout = Layout(
+        nodes=nodes or recipe.nodes,
+        processes_per_node=processes_per_node or recipe.processes_per_node or cluster.accelerators_per_node or 1,
+        device="cuda" if cluster.accelerators_per_node and recipe.instance_type else "cpu",
+    )
+    problems += _fits(layout, recipe, cluster)
+    problems += case.check(args, layout)
+    needed = tuple(case.secrets(args))
+    problems += [
+        Problem(f"{name} is not set", f"{case.name}/{recipe.name}", f"accept the licence on the hub, then export {name}=...")
+        for name in needed
+        if name not in secrets
+    ]
+    if problems:
+        raise UserError(problems)
+    plain = asdict(args)
+    return Job(
+        case=case.name,
+        recipe=recipe.name,
+        title=recipe.title,
+        framework=case.framework,
+        fidelity=case.fidelity,
+        fidelity_note=case.fidelity_note,
+        cluster=cluster.name,
+        launcher=cluster.launcher,
+        program=case.program,
+        requires=case.requires,
+        launch=case.launch,
+        resumable=case.resumable,
+        device=layout.device,
+        nodes=layout.nodes,
+        processes_per_node=layout.processes_per_node,
+        threads_per_process=max(1, cluster.cpus_per_node // layout.processes_per_node),
+        args=plain,
+        parameters=recipe.parameters if args == recipe.args else None,
+        expectations=recipe.expectations,
+        secrets=needed,
+        digest=digest(case.name, plain),
+    )
+
+
+def digest(case: str, args: Mapping[str, Any]) -> str:
+    """Hash of what decides a run's result, 16 hexadecimal digits."""
+    text = json.dumps([case, args], sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _fits(layout: Layout, recipe: Recipe, cluster: Cluster) -> Iterable[Problem]:
+    where = f"cluster {cluster.name}"
+    if layout.nodes > cluster.nodes:
+        yield Problem(
+            f"{recipe.name} needs {layout.nodes} nodes, there are {cluster.nodes}",
+            where,
+            f"--nodes {cluster.nodes} runs it smaller; add --processes to choose the processes per node",
+        )
+    if layout.processes_per_node > cluster.processes_per_node:
+        kind = "accelerators" if cluster.accelerators_per_node else "processes on its CPUs"
+        yield Problem(
+            f"{layout.processes_per_node} processes per node, but a node takes {cluster.processes_per_node} {kind}",
+            where,
+            f"--processes {cluster.processes_per_node} or fewer",
+        )
+    if recipe.instance_type and not cluster.accelerators_per_node:
+        yield Problem(
+            f"{recipe.name} is made for {recipe.instance_type}; this cluster has no accelerator",
+            where,
+            "take the recipe tiny here, or --on a cluster with accelerators",
+        )

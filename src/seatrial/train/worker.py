@@ -1,0 +1,184 @@
+"""One rank of a run: its place in the world, its arguments, its events, its signals.
+
+The launcher sets RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT as torchrun does, and SEATRIAL_RUN, the
+folder of the run. SEATRIAL_ATTEMPT counts restarts; SEATRIAL_HEARTBEATS=1 asks for a sign of life after each step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import faulthandler
+import json
+import os
+import platform
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from seatrial.errors import UserError
+from seatrial.events import Event, EventWriter, Heartbeat, RunEnd
+
+COLLECTIVE_TIMEOUT = datetime.timedelta(minutes=30)
+"""After this a collective that not all ranks joined raises. The local launcher's hang limit is shorter."""
+USER_ERROR_EXIT = 2
+
+
+class Worker:
+    """Set up by `start`; use it as the only door to the run's folder."""
+
+    def __init__(self, run: Path, job: dict[str, Any]) -> None:
+        self.run = run
+        self.args: dict[str, Any] = job["args"]
+        self.digest: str = job["digest"]
+        self.rank = int(os.environ["RANK"])
+        self.local_rank = int(os.environ["LOCAL_RANK"])
+        self.world_size = int(os.environ["WORLD_SIZE"])
+        self.attempt = int(os.environ.get("SEATRIAL_ATTEMPT", "0"))
+        self.device = torch.device("cuda", self.local_rank) if job["device"] == "cuda" else torch.device("cpu")
+        self.stop_signal: str | None = None
+        """Name of the signal that asked this rank to write a checkpoint and stop."""
+        self._events = EventWriter(run / "events.jsonl") if self.rank == 0 else None
+        self._heartbeat = self._open_heartbeat()
+        self._ended = False
+
+    @property
+    def backend(self) -> str:
+        """Collective backend of the device."""
+        return "nccl" if self.device.type == "cuda" else "gloo"
+
+    def emit(self, event: Event) -> None:
+        """Append an event to the run; only rank 0's are kept."""
+        if self._events is not None:
+            self._events.write(event)
+
+    def end(self, outcome: str, step: int, *, reason: str = "", ranks_agree: bool | None = None) -> None:
+        """Say how this attempt ended; the first word counts."""
+        if not self._ended:
+            self.emit(RunEnd(outcome=outcome, step=step, reason=reason, ranks_agree=ranks_agree))
+        self._ended = True
+
+    def phase(self, name: str) -> None:
+        """Enter a phase that has no steps; also a sign of life."""
+        self.emit(Heartbeat(phase=name, rank=self.rank))
+        self.alive()
+
+    def alive(self) -> None:
+        """Give a sign of life."""
+        if self._heartbeat is not None:
+            os.utime(self._heartbeat)
+
+    def sum(self, values: list[float]) -> list[float]:
+        """Each value summed over all ranks, in double precision. A collective: every rank must call it."""
+        tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
+        dist.all_reduce(tensor)
+        return tensor.tolist()  # type: ignore[no-any-return]
+
+    def gather(self, values: list[float]) -> list[list[float]]:
+        """Every rank's list, by rank. A collective."""
+        mine = torch.tensor(values, dtype=torch.float64, device=self.device)
+        everyone = [torch.empty_like(mine) for _ in range(self.world_size)]
+        dist.all_gather(everyone, mine)
+        return torch.stack(everyone).tolist()  # type: ignore[no-any-return]
+
+    def device_name(self) -> str:
+        """The device for people."""
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_name(self.device)
+        return f"cpu ({_processor()})"
+
+    def peak_memory(self) -> int:
+        """Peak memory of this rank in bytes: device memory where there is one, else resident set."""
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device)
+        import resource
+
+        unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes on macOS, KiB on Linux
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+    def hosts(self) -> list[str]:
+        """Host name of every rank. A collective."""
+        names: list[Any] = [None] * self.world_size
+        dist.all_gather_object(names, socket.gethostname())
+        return names
+
+    def _open_heartbeat(self) -> int | None:
+        if os.environ.get("SEATRIAL_HEARTBEATS") != "1":
+            return None
+        return os.open(self.run / "heartbeats" / f"rank-{self.rank}", os.O_WRONLY | os.O_CREAT, 0o644)
+
+    def _handle_signals(self) -> None:
+        def stop(number: int, _: FrameType | None) -> None:
+            self.stop_signal = signal.Signals(number).name
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGUSR1, stop)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the launcher's to handle: it sends SIGTERM
+        # Without this a hang would leave no trace: SIGUSR2 writes every thread's stack, even from inside C code.
+        self._stacks = (self.run / "stacks" / f"rank-{self.rank}.txt").open("a")
+        faulthandler.register(signal.SIGUSR2, file=self._stacks, all_threads=True)
+
+    def _join(self) -> None:
+        if os.environ.get("MASTER_ADDR") == "127.0.0.1":
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
+        backend = "cpu:gloo,cuda:nccl" if self.device.type == "cuda" else "gloo"
+        dist.init_process_group(backend, timeout=COLLECTIVE_TIMEOUT)
+
+
+@contextlib.contextmanager
+def start() -> Iterator[Worker]:
+    """Join the run: read its job, set up signals and the process group; leave it in order, whatever happens.
+
+    A UserError inside is printed without a traceback and ends the process with exit code 2.
+    """
+    folder = os.environ.get("SEATRIAL_RUN")
+    if folder is None:
+        print("error: SEATRIAL_RUN is not set; this program is started by: seatrial run", file=sys.stderr)
+        sys.exit(USER_ERROR_EXIT)
+    run = Path(folder)
+    worker = Worker(run, json.loads((run / "job.json").read_text(encoding="utf-8")))
+    worker._handle_signals()
+    worker.phase("start")
+    worker._join()
+    try:
+        yield worker
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        worker.end("failed", 0, reason=str(error))
+        sys.exit(USER_ERROR_EXIT)
+    except Exception as error:
+        # The reason goes into the run, the traceback into this rank's log.
+        worker.end("failed", 0, reason=f"{type(error).__name__}: {error}".splitlines()[0])
+        traceback.print_exc()
+        sys.stderr.flush()
+        # Not sys.exit: other ranks may be inside a collective, and leaving in order would wait for them.
+        os._exit(1)
+    else:
+        dist.destroy_process_group()
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides a result, as found in this process."""
+    found = {"python": platform.python_version(), "torch": torch.__version__}
+    if torch.version.cuda:
+        found["cuda"] = torch.version.cuda
+        found["nccl"] = ".".join(map(str, torch.cuda.nccl.version()))
+    return found
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
