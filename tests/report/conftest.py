@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -95,7 +96,9 @@ def start(**changes: Any) -> RunStart:
     return RunStart(**known | changes)
 
 
-def step(number: int, *, seconds: float = 0.1, num_ranks: int = 2, chance: random.Random | None = None, **changes: Any) -> Step:
+def step(
+    number: int, *, seconds: float = 0.1, num_ranks: int = 2, chance: random.Random | None = None, **changes: Any
+) -> Step:
     """A logged step; `chance` adds 2 % of noise to its time."""
     seconds *= 1 + 0.02 * (chance.random() - 0.5) if chance else 1.0
     shares = {"data_wait": 0.08, "forward": 0.27, "backward": 0.48, "optimizer": 0.12, "other": 0.05}
@@ -155,6 +158,12 @@ def steps_only(seconds: Iterable[float], *, end: bool = True, **changes: Any) ->
         moment += duration
         events.append((moment, step(number, seconds=duration, phases={}, ranks={})))
     return [*events, (moment, RunEnd(outcome="completed", step=number))] if end else events
+
+
+@pytest.fixture
+def story() -> SimpleNamespace:
+    """The builders of this module, for tests that tell a story of their own."""
+    return SimpleNamespace(start=start, step=step, whole_run=whole_run, steps_only=steps_only, findings=FINDINGS)
 
 
 @pytest.fixture

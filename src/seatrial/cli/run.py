@@ -85,6 +85,8 @@ def command(
     plan = launcher.render(job)
     _refuse(job, case)
     run = stored or history.create(job, name)
+    if stored is None:
+        plan.write(run.path / "plan")
     code = _watch(launcher, plan, run, max_restarts, hang_timeout, quiet=as_json)
     findings = judge_and_report(run)
     _say(run, findings, code, as_json=as_json)

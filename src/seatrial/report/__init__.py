@@ -8,21 +8,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from seatrial.findings import Finding
-from seatrial.report.html import to_html
-from seatrial.report.record import to_json
-from seatrial.report.summary import summarise
-from seatrial.report.text import to_markdown, to_text
 from seatrial.runs import Run, replace_text
 
 FORMATS = ("html", "md", "json", "text")
 """Names that `render` takes."""
 
-_RENDERERS = {"html": to_html, "md": to_markdown, "json": to_json, "text": to_text}
-
 
 def render(run: Run, findings: list[Finding], format: str) -> str:
     """The report of a run in one of FORMATS. Raises UserError if the run's job cannot be read."""
-    text = _RENDERERS[format](summarise(run, findings))
+    # Not at the top: the command's progress line needs seatrial.report.format only, and should not wait for all this.
+    from seatrial.report.html import to_html
+    from seatrial.report.record import to_json
+    from seatrial.report.summary import summarise
+    from seatrial.report.text import to_markdown, to_text
+
+    renderers = {"html": to_html, "md": to_markdown, "json": to_json, "text": to_text}
+    text = renderers[format](summarise(run, findings))
     # A folder's name may hold bytes that are no UTF-8 (lone surrogates in Python), which no file could take.
     return text.encode("utf-8", "replace").decode("utf-8")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from seatrial.events import CheckpointSaved, EventLog, Restart, RunEnd, RunStart, Step, Validation
@@ -109,8 +108,3 @@ def _mfu(rate: float | None, info: RunStart | None) -> dict[str, float] | None:
         return None
     work = Work(flops_per_token=info.flops_per_token, peak_flops=info.peak_flops, peak_source=info.peak_source)
     return mfu(rate, work, info.world_size)
-
-
-def not_numbers(points: list[Point]) -> Iterator[int]:
-    """Steps whose loss is not a finite number."""
-    return (point.event.step for point in points if not math.isfinite(point.event.loss))

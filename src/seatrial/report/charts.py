@@ -31,6 +31,8 @@ class Series(NamedTuple):
     name: str
     points: Sequence[tuple[float, float]]
     """(x, y) in the order of x; a y that is not a finite number breaks the line."""
+    dots: bool = False
+    """Whether to show where the values are, for a line of few."""
 
 
 class Mark(NamedTuple):
@@ -98,12 +100,12 @@ def line_chart(
 ) -> str:
     """One or more lines over steps. `tick` writes a value of y; units belong into the names of the series."""
     frame = _Frame()
-    drawn = [(s.name, thin([p for p in s.points if drawable(p[0])])) for s in series]
-    heights = [y for _, points in drawn for _, y in points if drawable(y)]
+    drawn = [s._replace(points=thin([p for p in s.points if drawable(p[0])])) for s in series]
+    heights = [y for s in drawn for _, y in s.points if drawable(y)]
     if reference and drawable(reference.y):
         heights.append(reference.y)
     marks = [mark for mark in marks if drawable(mark.x)]
-    places = [x for _, points in drawn for x, _ in points] + [mark.x for mark in marks]
+    places = [x for s in drawn for x, _ in s.points] + [mark.x for mark in marks]
     y_ticks = round_ticks(*bounds(heights, from_zero=from_zero), count=6)
     y = Scale(y_ticks[0], y_ticks[-1], frame.y2, frame.top)
     x = Scale(*bounds(places), frame.left, frame.x2)
@@ -112,8 +114,8 @@ def line_chart(
         *_step_axis(frame, x, places, x_name),
         *_marks(frame, x, marks),
         *_reference(frame, y, reference),
-        *(part for index, (_, points) in enumerate(drawn) for part in _curve(x, y, points, index, frame)),
-        *_legend(frame, [name for name, _ in drawn], {mark.kind for mark in marks}, reference),
+        *(part for index, s in enumerate(drawn) for part in _curve(x, y, s, index, frame)),
+        *_legend(frame, [s.name for s in drawn], {mark.kind for mark in marks}, reference),
     ]
     return drawing(frame.width, frame.height, title, _describe(drawn, tick), parts)
 
@@ -148,7 +150,7 @@ def rank_bars(values: Sequence[float | None], *, title: str) -> str:
     middle = median(known.values())
     bars = list(known.items())
     if len(bars) > MAX_BARS:
-        bars = sorted(bars, key=lambda bar: -bar[1])[: MAX_BARS - 1] + [("median", middle or 0.0)]
+        bars = [*sorted(bars, key=lambda bar: -bar[1])[: MAX_BARS - 1], ("median", middle or 0.0)]
     y_ticks = round_ticks(*bounds([value for _, value in bars], from_zero=True), count=4)
     y = Scale(y_ticks[0], y_ticks[-1], frame.y2, frame.top)
     parts = [*_grid(frame, y, y_ticks, duration), *_bars(frame, y, bars)]
@@ -206,13 +208,11 @@ def _reference(frame: _Frame, y: Scale, reference: Reference | None) -> Iterator
         yield line(frame.left, y(reference.y), frame.x2, y(reference.y), "reference")
 
 
-def _curve(
-    x: Scale, y: Scale, points: Sequence[tuple[float, float]], index: int, frame: _Frame
-) -> Iterator[str]:
+def _curve(x: Scale, y: Scale, series: Series, index: int, frame: _Frame) -> Iterator[str]:
     style = f"s{index % _STYLES}"
     run: list[tuple[float, float]] = []
     gaps: list[float] = []
-    for place, value in [*points, (0.0, float("nan"))]:
+    for place, value in [*series.points, (0.0, float("nan"))]:
         if drawable(value):
             run.append((x(place), y(value)))
             continue
@@ -220,12 +220,11 @@ def _curve(
         if len(run) > 1:
             path = "M" + "L".join(f"{coordinate(a)} {coordinate(b)}" for a, b in run)
             yield element("path", d=path, class_=f"line {style}")
-        # A short line hardly shows where it was measured, and a single point is no line at all.
-        if len(run) == 1 or (run and len(points) <= 30 and index > 0):
+        if series.dots or len(run) == 1:  # a single point is no line
             yield from (element("circle", cx=a, cy=b, r=3, class_=f"dot {style}") for a, b in run)
         run = []
     for place in every(gaps[:-1], MAX_MARKS):
-        yield label(place, frame.top + 10, "×", "bad", "middle")
+        yield label(place, frame.top + 10, "\u00d7", "bad", "middle")
 
 
 def _legend(frame: _Frame, names: Sequence[str], kinds: set[str], reference: Reference | None) -> Iterator[str]:
@@ -275,9 +274,9 @@ def _lane(lane: Lane, x: Scale, top: float, left: float) -> Iterator[str]:
         yield line(x(moment), top + 2, x(moment), top + 18, f"mark {lane.kind}")
 
 
-def _describe(drawn: Sequence[tuple[str, Sequence[tuple[float, float]]]], tick: Callable[[float], str]) -> str:
+def _describe(drawn: Sequence[Series], tick: Callable[[float], str]) -> str:
     said = []
-    for name, points in drawn:
+    for name, points, _ in drawn:
         values = [value for _, value in points if drawable(value)]
         missing = len(points) - len(values)
         text = f"{name}: no values"

@@ -79,7 +79,11 @@ def _text_table(table: Table) -> list[str]:
         wrapped = [_wrapped(cell, width) or [""] for cell, width in zip(row, widths, strict=True)]
         for part in range(max(map(len, wrapped))):
             texts = [cell[part] if part < len(cell) else "" for cell in wrapped]
-            lines.append((" " * _GAP).join(_align(t, w, c in table.numeric) for c, (t, w) in enumerate(zip(texts, widths, strict=True))))
+            lines.append(
+                (" " * _GAP).join(
+                    _align(t, w, c in table.numeric) for c, (t, w) in enumerate(zip(texts, widths, strict=True))
+                )
+            )
         if index == 0:
             lines.append((" " * _GAP).join("-" * width for width in widths))
     return lines

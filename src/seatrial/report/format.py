@@ -32,7 +32,9 @@ def quantity(value: float | None, unit: str = "") -> str:
         return _with_unit(_not_finite(value), unit)
     prefixes = _SI_PREFIXES if unit in _SI_UNITS else _COUNT_PREFIXES
     scaled, prefix = _scale(value, 1000.0, prefixes)
-    return _with_unit(f"{scaled:.3g}", prefix + unit) if unit in _SI_UNITS else _with_unit(f"{scaled:.3g}{prefix}", unit)
+    return (
+        _with_unit(f"{scaled:.3g}", prefix + unit) if unit in _SI_UNITS else _with_unit(f"{scaled:.3g}{prefix}", unit)
+    )
 
 
 def number(value: float | None, digits: int = 5) -> str:
@@ -55,11 +57,11 @@ def duration(seconds: float | None) -> str:
             return f"{seconds * factor:.3g} {unit}"
     if round(seconds, 1) < 60:
         return f"{seconds:.3g} s"
-    for large, small, size, per, limit in (("min", "s", 1, 60, 60), ("h", "min", 60, 60, 24), ("d", "h", 3600, 24, math.inf)):
-        whole, rest = divmod(round(seconds / size), per)
-        if whole < limit:
-            break
-    return f"{whole} {large} {rest} {small}" if rest else f"{whole} {large}"
+    if round(seconds) < 3600:
+        return _two(seconds, "min", "s", 1, 60)
+    if round(seconds / 60) < 24 * 60:
+        return _two(seconds, "h", "min", 60, 60)
+    return _two(seconds, "d", "h", 3600, 24)
 
 
 def bytes_(count: float | None) -> str:
@@ -108,6 +110,12 @@ def _scale(value: float, base: float, names: tuple[str, ...]) -> tuple[float, st
 
 def _not_finite(value: float) -> str:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _two(seconds: float, large: str, small: str, size: int, per: int) -> str:
+    # Rounded to the small unit first, so that 119.9 s are 2 min and never 1 min 60 s.
+    whole, rest = divmod(round(seconds / size), per)
+    return f"{whole} {large} {rest} {small}" if rest else f"{whole} {large}"
 
 
 def _with_unit(text: str, unit: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seatrial.findings import Verdict
 from seatrial.report import charts, sections
@@ -15,7 +15,7 @@ from seatrial.report.summary import Summary
 if TYPE_CHECKING:
     from jinja2 import Template
 
-_SYMBOLS = {Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✕", Verdict.UNKNOWN: "?", Verdict.SKIP: "–"}
+_SYMBOLS = {Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✕", Verdict.UNKNOWN: "?", Verdict.SKIP: "-"}
 """Beside the word and the colour, so that a verdict is recognised without either."""
 
 
@@ -77,9 +77,11 @@ def _curves(summary: Summary) -> list[tuple[str, str]]:
     rate = f"{summary.unit}/s"
     steps = [float(point.event.step) for point in points]
     loss = [Series("training", [(float(p.event.step), p.event.loss) for p in points])]
-    held_out = [(float(t.event.step), t.event.metrics["loss"]) for t in summary.validations if "loss" in t.event.metrics]
+    held_out = [
+        (float(t.event.step), t.event.metrics["loss"]) for t in summary.validations if "loss" in t.event.metrics
+    ]
     if held_out:
-        loss.append(Series("validation", held_out))
+        loss.append(Series("validation", held_out, dots=True))
     speed = Series(rate, [(step, _or_nan(p.throughput)) for step, p in zip(steps, points, strict=True)])
     steady = Reference(summary.throughput, "steady") if summary.throughput is not None else None
     mfu = [
@@ -91,7 +93,10 @@ def _curves(summary: Summary) -> list[tuple[str, str]]:
     normed = any(p.event.grad_norm is not None for p in points)
     return [
         ("Loss, nats", charts.line_chart(loss, title="Loss, nats", marks=marks)),
-        (f"Throughput, {rate}", charts.line_chart([speed], title=f"Throughput, {rate}", from_zero=True, marks=marks, reference=steady)),
+        (
+            f"Throughput, {rate}",
+            charts.line_chart([speed], title=f"Throughput, {rate}", from_zero=True, marks=marks, reference=steady),
+        ),
         ("MFU", charts.line_chart(mfu, title="MFU", tick=percent, from_zero=True, marks=marks) if mfu else ""),
         ("Gradient norm", charts.line_chart([norm], title="Gradient norm", marks=marks) if normed else ""),
     ]
@@ -123,7 +128,10 @@ def _timeline(summary: Summary) -> str:
     if summary.start is None or not summary.duration:
         return ""
     start = summary.start
-    spans = [Span(a.start - start, a.end - start, f"attempt {a.number}: {a.outcome or 'no end'}") for a in summary.attempts]
+    spans = [
+        Span(a.start - start, a.end - start, f"attempt {a.number}: {a.outcome or 'no end recorded'}")
+        for a in summary.attempts
+    ]
     lanes = [Lane("attempts", spans=spans)]
     for name, kind, happened in (
         ("checkpoints", "checkpoint", summary.saved),
@@ -133,5 +141,3 @@ def _timeline(summary: Summary) -> str:
         if happened:
             lanes.append(Lane(name, moments=[timed.time - start for timed in happened], kind=kind))
     return charts.timeline(lanes, summary.duration, title="Time line")
-
-

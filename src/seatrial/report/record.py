@@ -39,7 +39,7 @@ def dumps(record: Mapping[str, Any]) -> str:
 def _columns(summary: Summary) -> dict[str, list[Any]]:
     points = summary.series
     chosen = {id(point) for point in summary.steady}
-    columns = {
+    columns: dict[str, list[Any]] = {
         "step": [p.event.step for p in points],
         "time": [p.time for p in points],
         "attempt": [p.attempt for p in points],

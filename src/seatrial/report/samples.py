@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,8 @@ _SE_OF_MEDIAN = 1.2533
 """Standard error of a median over that of a mean for normal samples, sqrt(pi / 2)."""
 _SIGMA_OF_MAD = 1.4826
 """Standard deviation over median absolute deviation for normal samples."""
+_MAD_OF_MEAN_DEVIATION = 0.8454
+"""Median absolute deviation over mean absolute deviation for normal samples, 1 / (1.4826 * sqrt(2 / pi))."""
 
 
 def finite(values: Iterable[float | None]) -> list[float]:
@@ -42,8 +45,10 @@ def standard_error(samples: Sequence[float]) -> float | None:
     """Standard error of the median of `samples`, which stand in the order they were taken.
 
     1.2533 * 1.4826 * MAD / sqrt(n_eff), with MAD the median absolute deviation from the median, so that a few slow
-    steps do not count as noise. n_eff = n * (1 - r) / (1 + r), r the lag-1 autocorrelation clipped to [0, 0.99]:
-    successive steps resemble each other, and a hundred of them are worth less than a hundred independent ones.
+    steps do not count as noise. Where more than half of the samples are equal, MAD is 0 although they vary, and 0.8454
+    (its ratio to MAD for normal samples) times the mean absolute deviation takes its place. n_eff = n * (1 - r) /
+    (1 + r), r the lag-1 autocorrelation clipped to [0, 0.99]: successive steps resemble each other, and a hundred of
+    them are worth less than a hundred independent ones.
 
     None below 8 samples: simulated with normal samples, a bound of three standard errors is crossed by chance in 13 %
     of comparisons of 3 with 3 samples, in 1.2 % of 8 with 8, and in 0.3 % of 20 with 20.
@@ -52,6 +57,8 @@ def standard_error(samples: Sequence[float]) -> float | None:
     if middle is None or len(samples) < MIN_SAMPLES:
         return None
     deviation = statistics.median(abs(sample - middle) for sample in samples)
+    if not deviation:
+        deviation = _MAD_OF_MEAN_DEVIATION * statistics.fmean(abs(sample - middle) for sample in samples)
     r = min(max(_lag_one(samples), 0.0), 0.99)
     effective = len(samples) * (1 - r) / (1 + r)
     return _SE_OF_MEDIAN * _SIGMA_OF_MAD * deviation / math.sqrt(effective)
@@ -61,4 +68,4 @@ def _lag_one(samples: Sequence[float]) -> float:
     middle = statistics.fmean(samples)
     shifted = [sample - middle for sample in samples]
     power = math.fsum(value * value for value in shifted)
-    return math.fsum(a * b for a, b in zip(shifted, shifted[1:], strict=False)) / power if power else 0.0
+    return math.fsum(a * b for a, b in itertools.pairwise(shifted)) / power if power else 0.0

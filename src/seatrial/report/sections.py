@@ -97,7 +97,15 @@ def steps_table(summary: Summary) -> Table:
     if len(points) > MAX_STEPS:
         chosen = tuple(points[round(i * (len(points) - 1) / (MAX_STEPS - 1))] for i in range(MAX_STEPS))
     names = list(summary.mfu)
-    headers = ("step", "loss", f"{summary.unit}/s", "step time", *(f"MFU {n}" for n in names), "grad norm", "learning rate")
+    headers = (
+        "step",
+        "loss",
+        f"{summary.unit}/s",
+        "step time",
+        *(f"MFU {n}" for n in names),
+        "grad norm",
+        "learning rate",
+    )
     rows = tuple(_step_row(point, names) for point in chosen)
     return Table(headers=headers, rows=rows, numeric=frozenset(range(len(headers))))
 
@@ -113,7 +121,9 @@ def phases_table(summary: Summary) -> Table:
 
 def spread_table(summary: Summary) -> Table:
     """How far the ranks are apart."""
-    rows = tuple((m.name, duration(m.median), percent(m.spread), _rank(m.slowest, summary.hosts)) for m in summary.ranks)
+    rows = tuple(
+        (m.name, duration(m.median), percent(m.spread), _rank(m.slowest, summary.hosts)) for m in summary.ranks
+    )
     headers = ("measure", "median of ranks", "spread (max - min) / median", "slowest rank")
     return Table(headers=headers, rows=rows, numeric=frozenset((1, 2)))
 
@@ -129,7 +139,11 @@ def ranks_table(summary: Summary) -> Table:
         ranks = sorted(ranks, key=lambda rank: -(leading.values[rank] or 0.0))[:MAX_RANKS]
         caption = f"The {MAX_RANKS} ranks of {len(leading.values)} with the largest {leading.name}."
     rows = tuple(
-        (str(r), summary.hosts[r] if r < len(summary.hosts) else UNKNOWN, *(duration(_at(m.values, r)) for m in summary.ranks))
+        (
+            str(r),
+            summary.hosts[r] if r < len(summary.hosts) else UNKNOWN,
+            *(duration(_at(m.values, r)) for m in summary.ranks),
+        )
         for r in ranks
     )
     headers = ("rank", "host", *(measure.name for measure in summary.ranks))
@@ -161,8 +175,8 @@ def versions_table(summary: Summary) -> Table:
 def method() -> tuple[str, ...]:
     """How the figures were made, in words."""
     return (
-        f"Steady figures leave out the first {WARM_UP} logged steps of each attempt. Throughput is count / seconds of a "
-        "step, where the seconds include the wait for data and for checkpoints; the steady figure is its median.",
+        f"Steady figures leave out the first {WARM_UP} logged steps of each attempt. Throughput is count / seconds of "
+        "a step, where the seconds include the wait for data and for checkpoints; the steady figure is its median.",
         "Ranks are compared by the median over the steady steps. Times are UTC.",
     )
 
@@ -174,7 +188,9 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         if isinstance(value, Mapping) and value:
             flat |= flatten(value, f"{prefix}{name}.")
         else:
-            flat[f"{prefix}{name}"] = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False, default=str)
+            flat[f"{prefix}{name}"] = (
+                value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False, default=str)
+            )
     return flat
 
 
@@ -233,11 +249,16 @@ def _happened(summary: Summary) -> Iterator[tuple[float, str, str]]:
         yield attempt.start, f"attempt {attempt.number} starts", f"{ranks}{done}"
         outcome = attempt.outcome or "no end was recorded"
         step = f", last step {attempt.last_step}" if attempt.last_step is not None else ""
-        yield attempt.end, f"attempt {attempt.number} ends", f"{outcome}{step}" + (f": {attempt.reason}" if attempt.reason else "")
+        yield (
+            attempt.end,
+            f"attempt {attempt.number} ends",
+            f"{outcome}{step}" + (f": {attempt.reason}" if attempt.reason else ""),
+        )
     for timed in summary.saved:
         e = timed.event
         kind = "asynchronous, " if e.asynchronous else ""
-        told = f"step {e.step}, {bytes_(e.bytes)}, {kind}visible after {duration(e.seconds)}, training stood still for {duration(e.stall_seconds)}"
+        size = f"step {e.step}, {bytes_(e.bytes)}, {kind}visible after {duration(e.seconds)}"
+        told = f"{size}, training stood still for {duration(e.stall_seconds)}"
         yield timed.time, "checkpoint saved", told
     for timed in summary.loaded:
         e = timed.event

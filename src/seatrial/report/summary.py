@@ -20,7 +20,8 @@ from seatrial.events import (
 )
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.metrics import FLOP_FORMULAS, PHASES
-from seatrial.report.attempts import WARM_UP, Attempt, Point, logged, not_numbers, steady, walk
+from seatrial.report.attempts import Attempt, Point, logged, steady, walk
+from seatrial.report.caveats import caveats
 from seatrial.report.samples import mean, median, spread
 from seatrial.runs import Run, State
 from seatrial.spec import Job
@@ -142,7 +143,7 @@ def summarise(run: Run, findings: list[Finding]) -> Summary:
         state=state,
         verdict=overall(findings),
         findings=tuple(sorted(findings, key=lambda finding: _WORST_FIRST.index(finding.verdict))),
-        notes=tuple(_notes(log, state, attempts, points, even)),
+        notes=tuple(caveats(log, state, attempts, points, even)),
         start=min(times, default=None),
         end=max(times, default=None),
         duration=max(times) - min(times) if times else None,
@@ -229,34 +230,3 @@ def _rank_measures(points: list[Point]) -> Iterator[RankMeasure]:
         known = [rank for rank, value in enumerate(values) if value is not None]
         slowest = max(known, key=lambda rank: values[rank] or 0.0, default=None)
         yield RankMeasure(name=name, values=values, median=median(values), spread=spread(values), slowest=slowest)
-
-
-def _notes(log: EventLog, state: State, attempts: list[Attempt], points: list[Point], even: list[Point]) -> Iterator[str]:
-    if not log.events:
-        yield "No event was recorded: the run never came as far as its first step."
-    elif not points:
-        yield "No step was logged."
-    elif not even:
-        yield (
-            f"All {len(points)} logged steps count as warm-up (the first {WARM_UP} of each attempt), "
-            "so there is no steady figure."
-        )
-    if state in (State.STARTING, State.RUNNING):
-        yield "The run is not over: these are its figures so far."
-    if state is State.LOST and log.events:
-        yield "The run never said how it ended. Its processes are gone; they were probably killed."
-    if bad := list(not_numbers(points)):
-        yield f"The loss is not a finite number at {len(bad)} of {len(points)} logged steps, first at step {bad[0]}."
-    if len({attempt.world_size for attempt in attempts}) > 1:
-        yield "Attempts had different numbers of ranks; steady figures come from the last number only."
-    info = log.last(RunStart)
-    if info and info.unit != "tokens":
-        yield f"MFU is not stated: its FLOPs are counted per token, and this case counts {info.unit}."
-    elif info and not info.peak_flops:
-        yield "MFU is not stated: the peak FLOP/s of the device is unknown."
-    elif info and not info.flops_per_token:
-        yield "MFU is not stated: the case does not say what one token costs."
-    if any(value > 1 for value in _median_mfu(even).values()):
-        yield "MFU is over 100 %, so the peak or the FLOPs per token are wrong."
-    if log.unreadable:
-        yield f"{log.unreadable} lines of events.jsonl could not be read and are missing here."

@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 import torch.distributed as dist
@@ -152,19 +152,35 @@ def start() -> Iterator[Worker]:
     worker._join()
     try:
         yield worker
+        code: Any = 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         worker.end("failed", 0, reason=str(error))
-        sys.exit(USER_ERROR_EXIT)
+        code = USER_ERROR_EXIT
+    except SystemExit as request:
+        code = request.code
     except Exception as error:
         # The reason goes into the run, the traceback into this rank's log.
         worker.end("failed", 0, reason=f"{type(error).__name__}: {error}".splitlines()[0])
         traceback.print_exc()
-        sys.stderr.flush()
-        # Not sys.exit: other ranks may be inside a collective, and leaving in order would wait for them.
-        os._exit(1)
-    else:
-        dist.destroy_process_group()
+        code = 1
+    _leave(worker, code if isinstance(code, int) else 1)
+
+
+def _leave(worker: Worker, code: int) -> NoReturn:
+    """End the process at once, without destructors.
+
+    ProcessGroupGloo's destructor joins its threads while it holds the interpreter's lock, and a thread that is just
+    dropping a Python tensor waits for that lock: about one exit in four hung (torch 2.13). After a failure, leaving in
+    order would also wait for collectives that the other ranks never join.
+    """
+    if code == 0:
+        dist.barrier()  # rank 0 keeps the store that others may still read
+        if worker.device.type == "cuda":
+            dist.destroy_process_group()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def versions() -> dict[str, str]:

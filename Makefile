@@ -1,0 +1,48 @@
+# Needs make and a Python that is new enough, nothing else: every target makes its environment in .make/ first.
+# Another Python: make PYTHON=/path/to/python3.12 ...    Arguments for pytest: make test ARGS="-k fsdp"
+
+PYTHON ?=
+ARGS ?=
+BIN := .make/venv/bin
+
+export PYTHON
+export PYTHONNOUSERSITE := 1
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+
+.PHONY: help demo test check format goldens clean run-environment environment
+
+help: ## Show the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+demo: run-environment ## Train a small model on two CPU processes, with a verdict and a report at the end
+	@code=0; $(BIN)/seatrial run fsdp --runs-dir runs || code=$$?; \
+	page=$$(ls -t "$$PWD"/runs/*/report.html 2>/dev/null | head -n 1); \
+	echo; echo "The report: $${page:-none was written}"; exit $$code
+
+test: environment ## Run all tests
+	@$(BIN)/pytest $(ARGS)
+
+check: environment ## All that must pass before a change lands: format, lint, types, import directions, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest $(ARGS)
+
+format: environment ## Format the code, and repair what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+goldens: environment ## Write the golden files anew; look at what git diff says before you commit them
+	SEATRIAL_UPDATE_GOLDEN=1 $(BIN)/pytest -m "not slow and not torch" $(ARGS)
+	@git --no-pager diff --stat -- tests
+
+clean: ## Remove the environment, builds and caches; runs/ is yours and stays
+	rm -rf .make build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+run-environment:
+	@sh scripts/setup.sh run
+
+environment:
+	@sh scripts/setup.sh develop

@@ -1,0 +1,57 @@
+"""What a reader must know about a run's data before its figures: what is missing, and what rests on little."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from seatrial.events import EventLog, RunStart
+from seatrial.report.attempts import WARM_UP, Attempt, Point
+from seatrial.runs import State
+
+
+def caveats(
+    log: EventLog, state: State, attempts: list[Attempt], points: list[Point], steady: list[Point]
+) -> Iterator[str]:
+    """One sentence for each thing that is missing or doubtful."""
+    yield from _about_state(log, state)
+    yield from _about_steps(log, attempts, points, steady)
+    yield from _about_mfu(log.last(RunStart), steady)
+    if log.unreadable:
+        yield f"{log.unreadable} lines of events.jsonl could not be read and are missing here."
+
+
+def _about_state(log: EventLog, state: State) -> Iterator[str]:
+    if not log.events:
+        yield "No event was recorded: the run never came as far as its first step."
+    if state in (State.STARTING, State.RUNNING):
+        yield "The run is not over: these are its figures so far."
+    if state is State.LOST and log.events:
+        yield "The run never said how it ended. Its processes are gone; they were probably killed."
+
+
+def _about_steps(log: EventLog, attempts: list[Attempt], points: list[Point], steady: list[Point]) -> Iterator[str]:
+    if log.events and not points:
+        yield "No step was logged."
+    if points and not steady:
+        yield (
+            f"Every logged step ({len(points)} in all) counts as warm-up, as the first {WARM_UP} of an attempt do: "
+            "there is no steady figure."
+        )
+    if bad := [point.event.step for point in points if not math.isfinite(point.event.loss)]:
+        yield f"The loss is not a finite number at {len(bad)} of {len(points)} logged steps, first at step {bad[0]}."
+    if len({attempt.world_size for attempt in attempts}) > 1:
+        yield "Attempts had different numbers of ranks; steady figures come from the last number only."
+
+
+def _about_mfu(info: RunStart | None, steady: list[Point]) -> Iterator[str]:
+    if info is None:
+        return
+    if info.unit != "tokens":
+        yield f"MFU is not stated: its FLOPs are counted per token, and this case counts {info.unit}."
+    elif not info.peak_flops:
+        yield "MFU is not stated: the peak FLOP/s of the device is unknown."
+    elif not info.flops_per_token:
+        yield "MFU is not stated: the case does not say what one token costs."
+    if any(share > 1 for point in steady for share in (point.mfu or {}).values()):
+        yield "MFU is over 100 % at some steps, so the peak or the FLOPs per token are wrong."

@@ -1,0 +1,144 @@
+"""Every version pin of the project, once. The Makefile, the tests and the images read these tables.
+
+Standard library only, and free of imports from Seatrial, because the set-up runs this file before anything is
+installed: ``python src/seatrial/versions.py`` prints a constraints file for pip or uv. A pin without a comment was
+the newest release on 2026-11-21.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# scripts/setup.sh reads the next three with sed, before it knows which Python can run this file.
+PYTHON = "3.11"
+"""Oldest Python. `requires-python` in pyproject.toml says the same; tests/test_packaging.py compares them."""
+
+TORCH = "2.13.0"
+"""What the training programs are developed and tested with. 2.15.0 was out when this was pinned; it is untried."""
+
+UV = "0.13.9"
+"""Installs everything else."""
+
+TORCH_OLDEST = "2.11.0"
+"""Oldest torch that the training programs support: what GPU machines still come with."""
+
+DIRECT: Mapping[str, str] = {
+    # what the command needs
+    "click": "8.5.1",
+    "jinja2": "3.1.6",
+    "pydantic": "2.14.3",
+    "rich": "15.0.0",
+    # extra `train`
+    "numpy": "2.4.6",  # newest for Python 3.11: 2.5 needs 3.12
+    "scikit-learn": "1.9.1",
+    "torch": TORCH,
+    # extra `hub`
+    "datasets": "5.2.0",
+    "tokenizers": "0.23.3",
+    "transformers": "5.23.0",
+    # dependency group `dev`
+    "hypothesis": "6.170.15",
+    "import-linter": "2.16",
+    "moto": "5.2.5",
+    "mypy": "2.4.1",
+    "packaging": "26.3",
+    "pre-commit": "4.7.0",
+    "pytest": "9.2.0",
+    "pytest-timeout": "2.4.0",
+    "ruff": "0.17.6",
+    # dependency group `benchmark`: transformers' own Trainer refuses to start without it
+    "accelerate": "1.15.0",
+    # build system
+    "hatchling": "1.33.0",
+}
+"""What pyproject.toml names."""
+
+TRANSITIVE: Mapping[str, str] = {
+    "annotated-doc": "0.0.7",
+    "annotated-types": "0.8.0",
+    "anyio": "4.16.0",
+    "ast-serialize": "0.13.1",
+    "boto3": "1.44.5",
+    "botocore": "1.44.5",
+    "certifi": "2026.10.18",
+    "cffi": "2.1.1",
+    "cfgv": "3.5.0",
+    "charset-normalizer": "3.5.2",
+    "cloudpickle": "3.1.2",
+    "cryptography": "50.0.2",
+    "dill": "0.4.1",
+    "distlib": "0.4.4",
+    "editables": "0.6",
+    "filelock": "4.2.11",
+    "fsspec": "2026.9.0",
+    "grimp": "3.19",
+    "h11": "0.16.0",
+    "hf-xet": "1.8.0",
+    "httpcore2": "2.16.2",
+    "httpx2": "2.16.2",
+    "huggingface-hub": "2.4.0",
+    "identify": "2.6.20",
+    "idna": "3.20",
+    "iniconfig": "2.3.1",
+    "jmespath": "1.1.0",
+    "joblib": "1.6.0",
+    "librt": "0.16.0",
+    "markdown-it-py": "4.3.0",
+    "markupsafe": "3.0.4",
+    "mdurl": "0.1.2",
+    "mpmath": "1.3.0",  # sympy 1.14 refuses 1.4
+    "multiprocess": "0.70.19",
+    "mypy-extensions": "1.2.0",
+    "narwhals": "2.29.0",
+    "networkx": "3.6.1",  # newest for Python 3.11: 3.7 needs 3.12
+    "nodeenv": "1.12.0",
+    "pandas": "3.1.1",
+    "pathspec": "1.1.1",
+    "platformdirs": "4.14.7",
+    "pluggy": "1.7.0",
+    "psutil": "7.2.2",
+    "pyarrow": "26.0.1",
+    "pycparser": "3.12",
+    "pydantic-core": "2.50.4",  # pydantic demands exactly this one
+    "pygments": "2.21.0",
+    "python-dateutil": "2.9.0.post0",
+    "python-discovery": "1.9.5",
+    "pyyaml": "6.0.3",
+    "regex": "2026.11.15",
+    "requests": "2.34.2",
+    "responses": "0.26.3",
+    "s3transfer": "0.19.3",
+    "safetensors": "0.8.0",
+    "scipy": "1.17.1",  # newest for Python 3.11: 1.18 needs 3.12
+    "setuptools": "84.2.1",
+    "shellingham": "1.5.4",
+    "six": "1.17.0",
+    "sortedcontainers": "2.4.0",
+    "sympy": "1.14.0",
+    "threadpoolctl": "3.8.0",
+    "tomlkit": "0.15.2",
+    "tqdm": "4.70.1",
+    "trove-classifiers": "2026.9.21.13",
+    "truststore": "0.10.5",
+    "typer": "0.29.2",
+    "typing-extensions": "4.16.0",
+    "typing-inspection": "0.4.5",
+    "urllib3": "2.8.0",
+    "virtualenv": "21.15.8",
+    "werkzeug": "3.1.9",
+    "xmltodict": "1.0.4",
+    "xxhash": "4.1.0",
+}
+"""What those need in turn, on Linux and macOS. What only a CUDA build of torch needs is left to torch's own pins."""
+
+PACKAGES: Mapping[str, str] = {**DIRECT, **TRANSITIVE}
+"""Name, as the index spells it -> exact version."""
+
+
+def constraints() -> str:
+    """A constraints file for pip and uv: a line ``name==version`` for each package."""
+    return "".join(f"{name}=={version}\n" for name, version in sorted(PACKAGES.items()))
+
+
+if __name__ == "__main__":
+    print(constraints(), end="")

@@ -1,0 +1,207 @@
+"""What holds the package together: pins, the public surface, the command's start, what may stand in a file."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from seatrial import __version__, versions
+from seatrial.cli import cli
+
+ROOT = Path(__file__).parents[1]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+HEAVY = PYPROJECT["tool"]["ruff"]["lint"]["flake8-tidy-imports"]["banned-module-level-imports"]
+
+
+def requirements() -> list[Requirement]:
+    project = PYPROJECT["project"]
+    lists = [
+        PYPROJECT["build-system"]["requires"],
+        project["dependencies"],
+        *project["optional-dependencies"].values(),
+        *PYPROJECT["dependency-groups"].values(),
+    ]
+    return [Requirement(text) for texts in lists for text in texts]
+
+
+# --- pins
+
+
+@pytest.mark.parametrize("requirement", requirements(), ids=str)
+def test_pin_is_in_the_range(requirement):
+    assert requirement.specifier.contains(versions.DIRECT[requirement.name])
+
+
+def test_no_direct_pin_is_unused():
+    assert set(versions.DIRECT) == {requirement.name for requirement in requirements()}
+    assert not set(versions.DIRECT) & set(versions.TRANSITIVE)
+
+
+def test_what_the_pinned_packages_need_is_pinned():
+    """As far as they are installed here, and at their pins: what another version needs says nothing."""
+    queue, seen = [(name, "") for name in versions.DIRECT], set()
+    while queue:
+        name, extra = queue.pop()
+        if (name, extra) in seen or not _installed_at_pin(name):
+            continue
+        seen.add((name, extra))
+        for text in importlib.metadata.requires(name) or []:
+            requirement = Requirement(text)
+            needed = canonicalize_name(requirement.name)
+            if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+                continue
+            # Only a CUDA build of torch needs these; torch pins them itself.
+            if name == "torch" and needed.startswith(("nvidia-", "cuda-", "triton")):
+                continue
+            assert needed in versions.PACKAGES, f"{name} needs {needed}, which has no pin"
+            assert requirement.specifier.contains(versions.PACKAGES[needed], prereleases=True), (
+                f"{name} needs {requirement}"
+            )
+            queue += [(needed, extra) for extra in ("", *requirement.extras)]
+
+
+def _installed_at_pin(name: str) -> bool:
+    try:
+        return Version(importlib.metadata.version(name)).public == versions.PACKAGES[name]
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
+def test_oldest_versions_agree_with_pyproject():
+    assert PYPROJECT["project"]["requires-python"] == f">={versions.PYTHON}"
+    [torch] = [requirement for requirement in requirements() if requirement.name == "torch"]
+    assert torch.specifier.contains(versions.TORCH_OLDEST)
+    assert Version(versions.TORCH_OLDEST) <= Version(versions.TORCH)
+
+
+def test_constraints_are_printed_by_a_bare_python():
+    """The set-up runs the file before anything is installed: -I -S hides every installed package."""
+    script = [sys.executable, "-I", "-S", ROOT / "src/seatrial/versions.py"]
+    printed = subprocess.run(script, capture_output=True, text=True, check=True).stdout
+    assert printed == versions.constraints()
+    lines = [Requirement(line) for line in printed.splitlines()]
+    assert {line.name: str(line.specifier) for line in lines} == {n: f"=={v}" for n, v in versions.PACKAGES.items()}
+
+
+def test_names_are_spelled_as_the_index_does():
+    assert [name for name in versions.PACKAGES if canonicalize_name(name) != name] == []
+
+
+def test_changelog_knows_the_versions():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = re.search(r"^## \[(\S+)\]", text, re.MULTILINE)
+    assert newest and newest[1] == __version__
+    for version in (versions.TORCH, versions.UV):
+        assert version in text
+
+
+# --- imports
+
+
+def imported_by(code: str) -> list[str]:
+    """Which of the heavy modules a fresh interpreter has loaded once it ran `code`."""
+    names = [*HEAVY, "numpy", "rich"]
+    code += f"\nimport json, sys\nprint(json.dumps([m for m in {names} if m in sys.modules]))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded: list[str] = json.loads(run.stdout.splitlines()[-1])
+    return loaded
+
+
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["--version"], ["list"], ["list", "--json"], ["runs", "--runs-dir", "none"], ["run", "--help"]]
+)
+def test_command_starts_without_heavy_imports(argv):
+    invoke = "from click.testing import CliRunner; from seatrial.cli import cli; result = CliRunner().invoke(cli, {})"
+    assert imported_by(f"{invoke.format(argv)}; assert result.exit_code == 0, result.output") == []
+
+
+def test_modules_import_without_what_is_banned():
+    """Every module but the training programs and the library they run on."""
+    source = ROOT / "src"
+    files = [path.relative_to(source) for path in (source / "seatrial").rglob("*.py")]
+    light = [f for f in files if "train" not in f.parts and f.name not in ("train.py", "__main__.py")]
+    names = sorted(".".join(f.with_suffix("").parts).removesuffix(".__init__") for f in light)
+    loaded = imported_by(f"import importlib\nfor name in {names}: importlib.import_module(name)")
+    assert [module for module in loaded if module in HEAVY] == []
+
+
+# --- the command's surface
+
+
+def test_verbs_and_options_are_frozen(golden):
+    golden("cli_surface.txt", "\n".join(surface(cli)) + "\n")
+
+
+def surface(group: click.Group) -> list[str]:
+    """Each verb with its arguments; below it its options, by name, with metavar and default."""
+    lines = []
+    for verb in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), verb)
+        assert command is not None, verb
+        context = click.Context(command, info_name=verb)
+        arguments = [p.make_metavar(context) for p in command.params if isinstance(p, click.Argument)]
+        lines.append(" ".join([verb, *arguments]))
+        lines += sorted(option_line(p, context) for p in command.params if isinstance(p, click.Option))
+    return lines
+
+
+def option_line(option: click.Option, context: click.Context) -> str:
+    parts = ["   ", "/".join([*option.opts, *option.secondary_opts])]
+    if not option.is_flag:
+        parts.append(option.make_metavar(context))
+    default = option.to_info_dict()["default"]
+    if default not in (None, False, ""):
+        parts.append(f"= {default}")
+    if option.multiple:
+        parts.append("(repeatable)")
+    if option.required:
+        parts.append("(required)")
+    if option.envvar:
+        parts.append(f"${option.envvar}")
+    return " ".join(parts)
+
+
+# --- texts
+
+
+def texts() -> dict[Path, str]:
+    """The repository's text files: what git holds, or would take."""
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    found = {}
+    for name in filter(None, listed.split("\0")):
+        path = ROOT / name
+        content = path.read_bytes() if path.is_file() else b"\0"
+        if b"\0" not in content:
+            found[Path(name)] = content.decode("utf-8")
+    return found
+
+
+def test_no_text_names_a_place_of_one_machine():
+    # Put together here, since this file is a text of the repository, too.
+    private = re.compile("|".join(rf"(?<![\w.~-])/{place}/" for place in ("work", "tmp/w", "root")))
+    hits = [f"{path}: {match[0]}" for path, text in texts().items() for match in private.finditer(text)]
+    assert hits == []
+
+
+def test_python_is_indented_with_spaces():
+    assert [str(path) for path, text in texts().items() if path.suffix == ".py" and "\t" in text] == []
+
+
+def test_lines_end_in_one_newline():
+    endings = {path: text for path, text in texts().items() if text}
+    assert [str(p) for p, text in endings.items() if "\r\n" in text or not text.endswith("\n")] == []
