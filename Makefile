@@ -35,7 +35,7 @@ format: environment ## Format the code, and repair what the linter can
 
 goldens: environment ## Write the golden files anew; look at what git diff says before you commit them
 	SEATRIAL_UPDATE_GOLDEN=1 $(BIN)/pytest -m "not slow and not torch" $(ARGS)
-	@git --no-pager diff --stat -- tests
+	@git status --short -- tests
 
 clean: ## Remove the environment, builds and caches; runs/ is yours and stays
 	rm -rf .make build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -65,7 +65,7 @@ pip_setting() { # NAME: what pip is configured with, several values as pip print
 
 # uv does not read pip's configuration. Whoever set these three for pip means all of their installs.
 adopt_pip_settings() {
-    links=$(echo "${PIP_FIND_LINKS:-$(pip_setting find-links)}" | sed 's/\\n/ /g; s/^ *//; s/ *$//; s/  */,/g')
+    links=$(printf '%s' "${PIP_FIND_LINKS:-$(pip_setting find-links)}" | sed 's/\\n/ /g' | xargs | tr ' ' ',')
     index=${PIP_INDEX_URL:-$(pip_setting index-url)}
     cert=${PIP_CERT:-$(pip_setting cert)}
     if [ -n "$links" ]; then export UV_FIND_LINKS="${UV_FIND_LINKS:-$links}"; fi

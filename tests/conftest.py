@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 GOLDEN = Path(__file__).parent / "golden"
-UPDATE_GOLDEN = bool(os.environ.get("SEATRIAL_UPDATE_GOLDEN"))  # read before the variable is removed below
+UPDATE_GOLDEN = "SEATRIAL_UPDATE_GOLDEN"
 
 RANK_VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "NODE_RANK")
 PREFIXES = ("MASTER_", "TORCHELASTIC_", "SLURM_", "SEATRIAL_", "HF_")
@@ -19,7 +19,7 @@ PREFIXES = ("MASTER_", "TORCHELASTIC_", "SLURM_", "SEATRIAL_", "HF_")
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test may itself run inside a training job, or on the machine of someone with a token."""
     for name in list(os.environ):
-        if name in RANK_VARIABLES or name.startswith(PREFIXES):
+        if name != UPDATE_GOLDEN and (name in RANK_VARIABLES or name.startswith(PREFIXES)):
             monkeypatch.delenv(name)
     monkeypatch.setenv("NO_COLOR", "1")
 
@@ -30,7 +30,7 @@ def golden() -> Callable[[str, str], None]:
 
     def compare(name: str, text: str) -> None:
         path = GOLDEN / name
-        if UPDATE_GOLDEN:
+        if os.environ.get(UPDATE_GOLDEN):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
         expected = path.read_text(encoding="utf-8") if path.exists() else ""

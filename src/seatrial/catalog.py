@@ -43,7 +43,7 @@ def case(name: str) -> Case:
 
 
 def recipe(target: str) -> tuple[Case, Recipe]:
-    """Case and recipe of ``case``, ``case/recipe``, ``file.py`` or ``file.py:recipe``; without a recipe it is ``tiny``."""
+    """Case and recipe of ``case``, ``case/recipe``, ``file.py`` or ``file.py:recipe``; by default the recipe tiny."""
     if ".py" in target:
         path, _, name = target.partition(".py:")
         found = case(path if path.endswith(".py") else f"{path}.py")

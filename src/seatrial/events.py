@@ -13,7 +13,7 @@ import os
 import time
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from seatrial.findings import Finding, Severity, Verdict
 
@@ -66,7 +66,7 @@ class Step:
     phases: dict[str, float] = field(default_factory=dict)
     """Rank 0's split of `seconds` into seatrial.metrics.PHASES."""
     ranks: dict[str, list[float]] = field(default_factory=dict)
-    """Measure -> value of each rank: ``data_wait``, ``busy`` (wall until the step's last collective), ``cpu`` seconds."""
+    """Measure -> seconds of each rank: ``data_wait``, ``busy`` (wall, until the last collective), ``cpu``."""
     memory_bytes: int | None = None
     """Peak memory of rank 0: device memory where there is one, else resident set."""
 
@@ -137,10 +137,7 @@ class RunEnd:
     """Whether step, loss and replicated weights were the same on all ranks; None if it was not compared."""
 
 
-class Event(Protocol):
-    """Any of the dataclasses of this module, or a Finding."""
-
-    __dataclass_fields__: Any
+Event = RunStart | Step | Validation | CheckpointSaved | CheckpointLoaded | Restart | Heartbeat | RunEnd | Finding
 
 
 _TYPES: dict[str, type[Any]] = {
@@ -192,7 +189,7 @@ class EventWriter:
 
 def encode(event: Event, moment: float) -> bytes:
     """One line of events.jsonl."""
-    record = {"v": SCHEMA_VERSION, "time": round(moment, 6), "type": _NAMES[type(event)], **_plain(asdict(event))}  # type: ignore[call-overload]
+    record = {"v": SCHEMA_VERSION, "time": round(moment, 6), "type": _NAMES[type(event)], **_plain(asdict(event))}
     return (json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 

@@ -96,7 +96,9 @@ class Run:
         """Record this process as the one that runs the job. Raises UserError if another one does."""
         owner = self.supervisor()
         if owner is not None and owner != os.getpid():
-            raise UserError(Problem(f"{self.id} is running already (process {owner})", remedy=f"seatrial cancel {self.id}"))
+            raise UserError(
+                Problem(f"{self.id} is running already (process {owner})", remedy=f"seatrial cancel {self.id}")
+            )
         record = {"pid": os.getpid(), "started": process_started(os.getpid())}
         (self.path / "supervisor.json").write_text(json.dumps(record))
 
@@ -145,11 +147,15 @@ class History:
         """Make the folder of a new run. Raises UserError if the name is taken or cannot be a folder's name."""
         run = Run(self.root / (name or self._free_id(job)))
         if name is not None and (name in (".", "..") or "/" in name or "\0" in name or len(name.encode()) > 200):
-            raise UserError(Problem(f"{name!r} cannot be the name of a folder", "--name", "leave out slashes, 200 bytes at most"))
+            raise UserError(
+                Problem(f"{name!r} cannot be the name of a folder", "--name", "leave out slashes, 200 bytes at most")
+            )
         try:
             run.path.mkdir(parents=True)
         except FileExistsError:
-            raise UserError(Problem(f"there is a run called {name!r}", "--name", "take another name, or --resume it")) from None
+            raise UserError(
+                Problem(f"there is a run called {name!r}", "--name", "take another name, or --resume it")
+            ) from None
         except OSError as error:
             raise UserError(Problem(str(error), "--runs-dir", "name a folder that can be written to")) from None
         for folder in ("logs", "stacks", "heartbeats", "checkpoints"):
@@ -170,7 +176,9 @@ class History:
             return found[0]
         if found:
             ids = ", ".join(run.id for run in found)
-            raise UserError(Problem(f"{name!r} is the beginning of {len(found)} runs: {ids}", remedy="give more of the id"))
+            raise UserError(
+                Problem(f"{name!r} is the beginning of {len(found)} runs: {ids}", remedy="give more of the id")
+            )
         if not self.runs:
             remedy = "start one with: seatrial run fsdp"
             raise UserError(Problem(f"there are no runs in {self.root}", remedy=remedy))

@@ -6,7 +6,8 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, Literal
+from types import NoneType
+from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
 from seatrial.errors import Problem, UserError, unknown
 
@@ -197,8 +198,8 @@ class Job:
         return cls(**record)
 
 
-def override(args: Any, settings: Mapping[str, str]) -> Any:
-    """`args` with the user's ``key=value`` texts applied and converted to the fields' types.
+def override(args: Any, settings: Mapping[str, Any]) -> Any:
+    """`args` with `settings` applied, texts converted to the fields' types; ``none`` is None where None is allowed.
 
     Raises UserError with every unknown key and every value that does not fit.
     """
@@ -208,9 +209,14 @@ def override(args: Any, settings: Mapping[str, str]) -> Any:
 
     cls = type(args)
     names = [f.name for f in fields(cls)]
-    problems = [unknown(f"setting of {cls.__module__}", key, names, f"--set {key}") for key in settings if key not in names]
+    problems = [
+        unknown(f"setting of {cls.__module__}", key, names, f"--set {key}") for key in settings if key not in names
+    ]
     values = asdict(args)
-    values |= {k: None if v.lower() == "none" else v for k, v in settings.items() if k in names}
+    optional = {name for name, hint in get_type_hints(cls).items() if NoneType in get_args(hint)}
+    for key, value in settings.items():
+        if key in names:
+            values[key] = None if key in optional and value == "none" else value
     try:
         changed = TypeAdapter(cls).validate_python(values)
     except ValidationError as error:
@@ -227,7 +233,7 @@ def bind(
     recipe: Recipe,
     cluster: Cluster,
     *,
-    settings: Mapping[str, str] | None = None,
+    settings: Mapping[str, Any] | None = None,
     nodes: int | None = None,
     processes_per_node: int | None = None,
     secrets: Collection[str] = (),
@@ -252,7 +258,9 @@ def bind(
     problems += case.check(args, layout)
     needed = tuple(case.secrets(args))
     problems += [
-        Problem(f"{name} is not set", f"{case.name}/{recipe.name}", f"accept the licence on the hub, then export {name}=...")
+        Problem(
+            f"{name} is not set", f"{case.name}/{recipe.name}", f"accept the licence on the hub, then export {name}=..."
+        )
         for name in needed
         if name not in secrets
     ]

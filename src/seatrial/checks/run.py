@@ -29,10 +29,14 @@ def completed(job: Job, log: EventLog) -> Finding:
     end, start = log.end(), log.last(RunStart)
     expected = f"all {start.steps} steps" if start else "all steps"
     if end is None:
-        return _finding("run.completed", Verdict.UNKNOWN, "the run never said how it ended", expected, evidence="events.jsonl")
+        return _finding(
+            "run.completed", Verdict.UNKNOWN, "the run never said how it ended", expected, evidence="events.jsonl"
+        )
     done = f"{end.step} steps, {end.outcome}" + (f": {end.reason}" if end.reason else "")
     if end.outcome == "stopped":
-        return _finding("run.completed", Verdict.UNKNOWN, done, expected, action="go on with the same command and --resume")
+        return _finding(
+            "run.completed", Verdict.UNKNOWN, done, expected, action="go on with the same command and --resume"
+        )
     good = end.outcome == "completed" and start is not None and end.step == start.steps
     return _finding("run.completed", _pass(good), done, expected)
 

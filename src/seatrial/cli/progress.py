@@ -47,9 +47,16 @@ class Progress:
         self._live: Live | None = None
 
     def __enter__(self) -> Progress:
-        self._say(f"{self._run.job.label} as {self._run.id}: {self._run.job.world_size} ranks on {self._run.job.cluster}")
+        self._say(
+            f"{self._run.job.label} as {self._run.id}: {self._run.job.world_size} ranks on {self._run.job.cluster}"
+        )
         if sys.stderr.isatty() and not self._quiet:
-            columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[text]}"))
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[text]}"),
+            )
             self._bar = Bar(*columns, console=self._console, auto_refresh=False)
             self._task = self._bar.add_task("starting", total=None, text="")
             # No refresh thread: the launcher forks, and a fork in a threaded process can inherit a locked lock.
@@ -109,7 +116,9 @@ class Progress:
         rate = step.count / seconds
         parts = [f"loss {step.loss:.4f}", quantity(rate, f"{start.unit if start else 'tokens'}/s")]
         if start is not None:
-            work = Work(flops_per_token=start.flops_per_token, peak_flops=start.peak_flops, peak_source=start.peak_source)
+            work = Work(
+                flops_per_token=start.flops_per_token, peak_flops=start.peak_flops, peak_source=start.peak_source
+            )
             shares = mfu(rate, work, start.world_size)
             parts += [f"MFU {percent(shares['causal'])} (causal)"] if shares else []
             parts.append(f"ETA {duration((start.steps - step.step) * seconds)}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from types import ModuleType
+from typing import Any
 
 import click
 
@@ -38,7 +40,9 @@ from seatrial.spec import Case, ExitCode, Job, Recipe, bind
     metavar="[RUN]",
     help="Go on from the last complete checkpoint of RUN, or of the newest unfinished run of this recipe.",
 )
-@click.option("--max-restarts", type=click.IntRange(0), default=1, show_default=True, help="Restarts after a rank died.")
+@click.option(
+    "--max-restarts", type=click.IntRange(0), default=1, show_default=True, help="Restarts after a rank died."
+)
 @click.option(
     "--hang-timeout",
     type=click.FloatRange(min=1),
@@ -105,7 +109,9 @@ def _run_to_resume(history: History, case: Case, recipe: Recipe, name: str) -> R
         run = open_[-1]
     state = run.state()
     if (run.job.case, run.job.recipe) != (case.name, recipe.name):
-        raise UserError(Problem(f"{run.id} is a run of {run.job.label}", "--resume", f"seatrial run {run.job.label} --resume"))
+        raise UserError(
+            Problem(f"{run.id} is a run of {run.job.label}", "--resume", f"seatrial run {run.job.label} --resume")
+        )
     if state is State.COMPLETED:
         raise UserError(Problem(f"{run.id} is completed", "--resume", "leave it out to start a new run"))
     if state in (State.RUNNING, State.STARTING):
@@ -115,13 +121,17 @@ def _run_to_resume(history: History, case: Case, recipe: Recipe, name: str) -> R
     return run
 
 
-def _stored_settings(run: Run, overrides: dict[str, str]) -> dict[str, str]:
-    """The run's own arguments as settings. Raises UserError where the user asks for others now."""
-    stored = {key: str(value) for key, value in run.job.args.items()}
-    different = {key: value for key, value in overrides.items() if key in stored and stored[key] != value}
+def _stored_settings(run: Run, overrides: dict[str, str]) -> dict[str, Any]:
+    """The run's own arguments. Raises UserError where the user asks for others now."""
+    stored = run.job.args
+    different = {k: v for k, v in overrides.items() if k in stored and str(stored[k]).lower() != v.lower()}
     if different:
         raise UserError(
-            Problem(f"{key} was {stored[key]} when {run.id} began", f"--set {key}={value}", "leave it out, or start a new run")
+            Problem(
+                f"{key} was {stored[key]} when {run.id} began",
+                f"--set {key}={value}",
+                "leave it out, or start a new run",
+            )
             for key, value in different.items()
         )
     return stored | overrides
@@ -162,6 +172,9 @@ def judge_and_report(run: Run) -> list[Finding]:
         findings = judge(run)
         run.save_findings(findings)
         report.write(run, findings)
+    except OSError as error:
+        remedy = f"free some space, then: seatrial report {shlex.quote(run.id)}"
+        raise UserError(Problem(f"the report cannot be written: {error}", str(run.path), remedy)) from error
     finally:
         signal.signal(signal.SIGINT, before)
     return findings
@@ -193,9 +206,9 @@ def _say(run: Run, findings: list[Finding], code: int, *, as_json: bool) -> None
     click.echo(f"\n{run.job.label} {state}: {word} ({fidelity})")
     click.echo(f"report  {run.report_path}")
     if code == ExitCode.STOPPED:
-        click.echo(f"resume  seatrial run {run.job.label} --resume {run.id}")
+        click.echo(f"resume  seatrial run {run.job.label} --resume {shlex.quote(run.id)}")
     elif state is State.FAILED:
-        click.echo(f"logs    seatrial logs {run.id}")
+        click.echo(f"logs    seatrial logs {shlex.quote(run.id)}")
 
 
 def _exit_code(findings: list[Finding]) -> int:

@@ -8,7 +8,6 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from seatrial.errors import Problem, UserError
 from seatrial.events import EventWriter, Restart, RunEnd, Step
@@ -25,8 +24,8 @@ FREE_PORT = "{port}"
 
 # Variables by which an outer launcher would reach into ours: a run inside an srun, torchrun or mpirun shell must not
 # believe that it belongs to them.
-INHERITED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "NODE_RANK", "GROUP_RANK", "ROLE_RANK",
-             "MASTER_ADDR", "MASTER_PORT", "TORCHELASTIC_", "SLURM_", "PMI_", "PMIX_", "OMPI_", "SEATRIAL_")  # fmt: skip
+OUTER_NAMES = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT"}
+OUTER_PREFIXES = ("TORCHELASTIC_", "GROUP_", "ROLE_", "SLURM_", "PMI_", "PMIX_", "OMPI_", "SEATRIAL_")
 
 GRACE = 60.0
 """Seconds that ranks get to write a checkpoint after a request to stop, before they are killed."""
@@ -77,9 +76,9 @@ def execute(
     events = EventWriter(run.events_path)
     try:
         with Interrupts() as interrupts:
-            for number in range(attempt, attempt + max_restarts + 1):
+            while True:
                 steps_before = len(run.events().of(Step))
-                group = Group(_resolve(plan, run, number), run, hang_seconds, GRACE)
+                group = Group(_resolve(plan, run, attempt), run, hang_seconds, GRACE)
                 failure = group.watch(interrupts, on_tick)
                 on_tick()
                 if failure is None:
@@ -87,15 +86,11 @@ def execute(
                 if failure.exit_code != ExitCode.STOPPED:
                     _record(events, run, failure)
                 progressed = len(run.events().of(Step)) > steps_before
-                if number == attempt + max_restarts or not failure.worth_a_restart or not progressed:
-                    break
-                events.write(Restart(attempt=number + 1, reason=failure.reason, rank=failure.rank))
-            log = run.events()
-            if log.end() is None:
-                outcome = "stopped" if failure.exit_code == ExitCode.STOPPED else "failed"
-                done = max((step.step for step in log.of(Step)), default=0)
-                events.write(RunEnd(outcome=outcome, step=done, reason=failure.reason))
-            return failure.exit_code
+                if not (max_restarts and progressed and failure.worth_a_restart):
+                    _end(events, run, failure)
+                    return failure.exit_code
+                attempt, max_restarts = attempt + 1, max_restarts - 1
+                events.write(Restart(attempt=attempt, reason=failure.reason, rank=failure.rank))
     finally:
         events.close()
         run.release()
@@ -123,10 +118,13 @@ def free_port() -> int:
 def _resolve(plan: Plan, run: Run, attempt: int) -> list[Command]:
     """The plan's commands with what only the moment of starting can know."""
     values = {RUN_FOLDER: str(run.path.resolve()), FREE_PORT: str(free_port())}
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(INHERITED)}
-    # -P (or its variable) would hide a program's own folder; unbuffered, so that a killed rank's last words are kept.
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in OUTER_NAMES and not name.startswith(OUTER_PREFIXES)
+    }
+    # Unbuffered, so that a killed rank's last words are kept.
     inherited |= {"PYTHONUNBUFFERED": "1", "SEATRIAL_ATTEMPT": str(attempt), "TORCH_CPP_LOG_LEVEL": "ERROR"}
-    inherited["PYTHONPATH"] = os.pathsep.join(filter(None, [_package_root(), inherited.get("PYTHONPATH")]))
     return [
         Command(
             argv=(sys.executable, *command.argv[1:]),
@@ -135,11 +133,6 @@ def _resolve(plan: Plan, run: Run, attempt: int) -> list[Command]:
         )
         for command in plan.commands
     ]
-
-
-def _package_root() -> str:
-    """Where this very Seatrial is imported from, so that ranks run the same one, installed or from a checkout."""
-    return str(Path(__file__).resolve().parents[2])
 
 
 def _record(events: EventWriter, run: Run, failure: Failure) -> None:
@@ -157,6 +150,15 @@ def _record(events: EventWriter, run: Run, failure: Failure) -> None:
             else f"seatrial logs {run.id} --rank {failure.rank}",
         )
     )
+
+
+def _end(events: EventWriter, run: Run, failure: Failure) -> None:
+    """Say how the run ended, if no rank could."""
+    log = run.events()
+    if log.end() is None:
+        outcome = "stopped" if failure.exit_code == ExitCode.STOPPED else "failed"
+        done = max((step.step for step in log.of(Step)), default=0)
+        events.write(RunEnd(outcome=outcome, step=done, reason=failure.reason))
 
 
 def _exit_code(codes: list[int]) -> int:

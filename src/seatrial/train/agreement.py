@@ -35,5 +35,5 @@ def _shard(model: nn.Module) -> tuple[int, ...]:
     parameter = next(model.parameters())
     if not isinstance(parameter, DTensor):
         return ()
-    places = parameter.device_mesh.get_coordinate() or []
+    places: Any = parameter.device_mesh.get_coordinate()
     return tuple(i for i, p in zip(places, parameter.placements, strict=True) if not isinstance(p, Replicate))

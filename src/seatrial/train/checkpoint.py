@@ -15,12 +15,13 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 from torch import nn
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 
 from seatrial.errors import Problem, UserError
@@ -62,7 +63,9 @@ class Checkpointer:
     Every method is collective: all ranks call it at the same step.
     """
 
-    def __init__(self, worker: Worker, model: nn.Module, optimizer: torch.optim.Optimizer, *, keep: int, asynchronous: bool) -> None:
+    def __init__(
+        self, worker: Worker, model: nn.Module, optimizer: torch.optim.Optimizer, *, keep: int, asynchronous: bool
+    ) -> None:
         self.worker = worker
         self.model = model
         self.optimizer = optimizer
@@ -99,7 +102,7 @@ class Checkpointer:
         state = self._state()
         self._pending = save
         if self.asynchronous and not wait:
-            save.written = dcp.async_save(state, storage_writer=writer, process_group=self._group)
+            save.written = cast(Future[Any], dcp.async_save(state, storage_writer=writer, process_group=self._group))
             save.published = self._thread.submit(self._publish_later, save)
             save.stall = time.perf_counter() - begin
             return True
@@ -136,7 +139,9 @@ class Checkpointer:
                 self._found("checkpoint.damaged", f"{path.name}: {damage}", "the one before it is used")
                 continue
             if manifest["digest"] != self.worker.digest:
-                what = f"{path.name} was written by another job (digest {manifest['digest']}, here {self.worker.digest})"
+                what = (
+                    f"{path.name} was written by another job (digest {manifest['digest']}, here {self.worker.digest})"
+                )
                 raise UserError(Problem(what, str(self.folder), "resume with the settings of the first start"))
             same_world = manifest["world_size"] == self.worker.world_size
             state = self._state(random=same_world)
@@ -259,15 +264,14 @@ def _attempt(work: Any) -> str | None:
     """Do it; on failure say why instead of raising, so that all ranks can agree on the outcome."""
     try:
         work()
-    except Exception as error:  # DCP wraps OSError and others in CheckpointException
+    except (Exception, CheckpointException) as error:  # the latter is a BaseException that wraps what ranks met
         return _cause(error)
     return None
 
 
 def _cause(error: BaseException) -> str:
-    failures = getattr(error, "failures", None)  # of CheckpointException: rank -> (exception, stack)
-    if failures:
-        rank, (inner, _) = next(iter(failures.items()))
+    if isinstance(error, CheckpointException):
+        rank, (inner, _) = next(iter(error.failures.items()))
         return f"rank {rank}: {_cause(inner)}"
     return f"{type(error).__name__}: {error}".splitlines()[0]
 

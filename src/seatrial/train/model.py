@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -102,8 +103,8 @@ class Block(nn.Module):
         if self.recompute == "none" or not torch.is_grad_enabled():
             return self.compute(x, cos, sin)
         if self.recompute == "full":
-            return checkpoint(self.compute, x, cos, sin, use_reentrant=False)  # type: ignore[no-any-return]
-        return checkpoint(self.compute, x, cos, sin, use_reentrant=False, context_fn=_keep_products)  # type: ignore[no-any-return]
+            return checkpoint(self.compute, x, cos, sin, use_reentrant=False)
+        return checkpoint(self.compute, x, cos, sin, use_reentrant=False, context_fn=_keep_products)
 
     def compute(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """The layer itself."""
@@ -124,12 +125,16 @@ class Llama(nn.Module):
         if config.tie_embeddings:
             self.head.weight = self.embedding.weight
 
+    def layers(self) -> list[Block]:
+        """The decoder layers, first to last."""
+        return [block for block in self.blocks if isinstance(block, Block)]
+
     def logits(self, tokens: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """tokens: [B, S]; cos, sin: [S, D] of `rotary_table`. Returns [B, S, V]."""
         x = self.embedding(tokens)
         for block in self.blocks:
             x = block(x, cos, sin)
-        return self.head(self.norm(x))  # type: ignore[no-any-return]
+        return self.head(self.norm(x))
 
     def forward(self, tokens: Tensor, targets: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """tokens, targets: [B, S]. Returns the mean loss in nats, float32 scalar."""
@@ -166,7 +171,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return (x.float() * cos[:, None] + turned * sin[:, None]).to(x.dtype)
 
 
-def _keep_products() -> object:
+def _keep_products() -> Any:
     def policy(_: object, operation: object, *__: object, **___: object) -> CheckpointPolicy:
         return CheckpointPolicy.MUST_SAVE if operation in _KEEP else CheckpointPolicy.PREFER_RECOMPUTE
 

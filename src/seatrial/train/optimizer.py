@@ -25,9 +25,7 @@ def adamw(
     return torch.optim.AdamW([g for g in groups if g["params"]], lr=learning_rate, betas=betas, fused=fused)
 
 
-def learning_rate_at(
-    step: int, *, steps: int, warmup_steps: int, peak: float, minimum: float, schedule: str
-) -> float:
+def learning_rate_at(step: int, *, steps: int, warmup_steps: int, peak: float, minimum: float, schedule: str) -> float:
     """Learning rate of step `step` (0 for the first) of `steps`.
 
     Linear warm-up to `peak`, then ``constant``, or ``linear`` or ``cosine`` down to `minimum` at the last step.

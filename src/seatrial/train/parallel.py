@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import CPUOffloadPolicy, FSDPModule, MixedPrecisionPolicy, OffloadPolicy, fully_shard
+
+from seatrial.train.model import Block
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -22,7 +26,7 @@ def make_mesh(device: str, world_size: int, shard_size: int) -> DeviceMesh:
 
 def shard(
     model: nn.Module,
-    blocks: nn.ModuleList,
+    blocks: Iterable[Block],
     mesh: DeviceMesh,
     *,
     precision: str,
@@ -36,15 +40,15 @@ def shard(
     Parameters are stored in float32; `precision` is what they are gathered and computed in. Gradients are always
     reduced in float32. Inputs are not cast: rotary tables must stay float32.
     """
-    policy = MixedPrecisionPolicy(
-        param_dtype=DTYPES[precision], reduce_dtype=torch.float32, cast_forward_inputs=False
-    )
+    policy = MixedPrecisionPolicy(param_dtype=DTYPES[precision], reduce_dtype=torch.float32, cast_forward_inputs=False)
     offload = CPUOffloadPolicy(pin_memory=torch.cuda.is_available()) if cpu_offload else OffloadPolicy()
     for block in blocks:
         block.recompute = recompute
         if compiled:
             block.compile(fullgraph=False, dynamic=False)
-        fully_shard(block, mesh=mesh, mp_policy=policy, offload_policy=offload, reshard_after_forward=reshard_after_forward)
+        fully_shard(
+            block, mesh=mesh, mp_policy=policy, offload_policy=offload, reshard_after_forward=reshard_after_forward
+        )
     # The root's parameters are needed again at once in the backward pass: gathering them twice would be waste.
     fully_shard(model, mesh=mesh, mp_policy=policy, offload_policy=offload, reshard_after_forward=False)
 

@@ -177,7 +177,9 @@ class HubDataset:
         try:
             self.dataset: Any = load_dataset(path, config, split=split, streaming=True)
         except Exception as error:  # the library raises a dozen kinds; all of them mean that it cannot be had
-            remedy = "check name, network and HF_TOKEN; a set without a split 'validation' needs --set validation_every=0"
+            remedy = (
+                "check name, network and HF_TOKEN; a set without a split 'validation' needs --set validation_every=0"
+            )
             raise UserError(Problem(f"split {split} cannot be opened: {error}", f"hf:{name}", remedy)) from error
 
     def cursor(self, lane: int, lanes: int, state: dict[str, Any] | None) -> Cursor:

@@ -29,8 +29,8 @@ class Tokenizer(Protocol):
 class Bytes:
     """UTF-8 bytes are the tokens; 256 ends a document."""
 
-    vocab_size = 257
-    end = 256
+    vocab_size: int = 257
+    end: int | None = 256
 
     def encode(self, text: str) -> Sequence[int]:
         """See Tokenizer."""
@@ -54,7 +54,7 @@ class LocalFile:
 
     def encode(self, text: str) -> Sequence[int]:
         """See Tokenizer."""
-        return self._fast.encode(text, add_special_tokens=False).ids  # type: ignore[no-any-return]
+        return self._fast.encode(text, add_special_tokens=False).ids
 
 
 class HubName:
@@ -74,7 +74,7 @@ class HubName:
 
     def encode(self, text: str) -> Sequence[int]:
         """See Tokenizer."""
-        return self._tokenizer(text, add_special_tokens=False)["input_ids"]  # type: ignore[no-any-return]
+        return self._tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
 def open_tokenizer(spec: str) -> Tokenizer:

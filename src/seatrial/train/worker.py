@@ -80,14 +80,14 @@ class Worker:
         """Each value summed over all ranks, in double precision. A collective: every rank must call it."""
         tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
         dist.all_reduce(tensor)
-        return tensor.tolist()  # type: ignore[no-any-return]
+        return tensor.tolist()
 
     def gather(self, values: list[float]) -> list[list[float]]:
         """Every rank's list, by rank. A collective."""
         mine = torch.tensor(values, dtype=torch.float64, device=self.device)
         everyone = [torch.empty_like(mine) for _ in range(self.world_size)]
         dist.all_gather(everyone, mine)
-        return torch.stack(everyone).tolist()  # type: ignore[no-any-return]
+        return torch.stack(everyone).tolist()
 
     def device_name(self) -> str:
         """The device for people."""
@@ -159,7 +159,7 @@ def start() -> Iterator[Worker]:
         code = USER_ERROR_EXIT
     except SystemExit as request:
         code = request.code
-    except Exception as error:
+    except BaseException as error:
         # The reason goes into the run, the traceback into this rank's log.
         worker.end("failed", 0, reason=f"{type(error).__name__}: {error}".splitlines()[0])
         traceback.print_exc()

@@ -55,7 +55,12 @@ CASE = Case(
     recipes=(
         Recipe(name="tiny", title="2 processes", args=Args(), processes_per_node=2, expectations=_EXPECTED),
         Recipe(
-            name="two-node", title="2 nodes x 4 processes", args=Args(), nodes=2, processes_per_node=4, expectations=_EXPECTED
+            name="two-node",
+            title="2 nodes x 4 processes",
+            args=Args(),
+            nodes=2,
+            processes_per_node=4,
+            expectations=_EXPECTED,
         ),
     ),
     program="seatrial.cases.cpu_ddp.train",

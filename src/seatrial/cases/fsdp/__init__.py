@@ -134,7 +134,7 @@ _LLAMA2_TOKENIZER = "hf-internal-testing/llama-tokenizer"
 _P5 = "p5.48xlarge"
 
 
-def _published(  # noqa: PLR0913
+def _published(
     name: str,
     parameters: int,
     *,

@@ -43,7 +43,7 @@ def main() -> None:
         mesh = make_mesh(worker.device.type, worker.world_size, args.shard_size)
         shard(
             model,
-            model.blocks,
+            model.layers(),
             mesh,
             precision=args.precision,
             recompute=args.recompute,
@@ -126,7 +126,9 @@ def main() -> None:
             if stop and done < args.steps:
                 loader.close()
                 checkpointer.close()
-                worker.end("stopped" if saved else "failed", done, reason=worker.stop_signal or "another rank was asked to")
+                worker.end(
+                    "stopped" if saved else "failed", done, reason=worker.stop_signal or "another rank was asked to"
+                )
                 sys.exit(ExitCode.STOPPED if saved else ExitCode.FAILED)
 
         loader.close()

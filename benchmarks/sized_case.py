@@ -1,0 +1,36 @@
+"""The fsdp case with models between `tiny` and the published ones, for benchmarks on a CPU. Its program is fsdp's own.
+
+    seatrial run benchmarks/sized_case.py:100m
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from seatrial.cases import fsdp
+from seatrial.cases.fsdp.models import MODELS
+from seatrial.spec import Expectations
+
+MODELS["small"] = replace(MODELS["tiny"], hidden_size=256, intermediate_size=768, num_layers=6, num_heads=8, num_kv_heads=4)
+MODELS["100m"] = replace(
+    MODELS["tiny"], vocab_size=8192, hidden_size=768, intermediate_size=2304, num_layers=12, num_heads=12, num_kv_heads=12
+)
+
+_TINY = fsdp.CASE.recipe("tiny")
+RECIPES = tuple(
+    replace(
+        _TINY,
+        name=name,
+        title=f"{MODELS[name].parameters() / 1e6:.1f} M parameters, 2 CPU processes",
+        args=replace(_TINY.args, model=name),
+        parameters=MODELS[name].parameters(),
+        expectations=Expectations(),
+    )
+    for name in ("small", "100m")
+)
+CASE = replace(fsdp.CASE, name="fsdp-sized", title="fsdp at sizes between", recipes=RECIPES, program=__file__)
+
+if __name__ == "__main__":
+    from seatrial.cases.fsdp.train import main
+
+    main()

@@ -1,0 +1,256 @@
+"""The local launcher with small programs: no torch, so that each attempt takes a fraction of a second."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from seatrial.errors import UserError
+from seatrial.events import EventWriter, RunEnd, RunStart, Step
+from seatrial.findings import Finding
+from seatrial.launchers import local
+from seatrial.runs import History, Run, State, process_started
+from seatrial.spec import Case, CaseArgs, Cluster, ExitCode, Job, Recipe, bind
+
+PRELUDE = """
+import faulthandler, os, signal, socket, sys, threading, time
+from pathlib import Path
+from seatrial.events import *
+run, rank, attempt = Path(os.environ["SEATRIAL_RUN"]), int(os.environ["RANK"]), int(os.environ["SEATRIAL_ATTEMPT"])
+events = EventWriter(run / "events.jsonl")
+faulthandler.register(signal.SIGUSR2, file=(run / "stacks" / f"rank-{rank}.txt").open("a"), all_threads=True)
+(run / f"pid-{attempt}-{rank}").write_text(str(os.getpid()))
+def step(number):
+    if rank == 0:
+        events.write(Step(step=number, loss=1.0, learning_rate=0.1, count=1, seconds=0.1))
+def others():  # a rank that acts before the others exist would make the test a race
+    while len(list(run.glob(f"pid-{attempt}-*"))) < int(os.environ["WORLD_SIZE"]): time.sleep(0.01)
+forever = threading.Event().wait
+others()
+"""
+
+
+@dataclass(frozen=True)
+class Args(CaseArgs):
+    """No arguments."""
+
+
+def make(tmp_path: Path, body: str, processes: int = 2) -> tuple[Job, Run]:
+    program = tmp_path / "program.py"
+    program.write_text(PRELUDE + body)
+    args = Args()
+    recipe = Recipe(name="tiny", title="", args=args, processes_per_node=processes)
+    case = Case(
+        name="test", title="", framework="", Args=type(args), recipes=(recipe,), program=str(program), resumable=True
+    )
+    cluster = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=2, processes_per_node=8)
+    job = bind(case, recipe, cluster)
+    return job, History(tmp_path / "runs").create(job, "run")
+
+
+def execute(job: Job, run: Run, *, max_restarts: int = 0, hang_seconds: float = 30.0) -> int:
+    return local.execute(local.render(job), run, attempt=0, max_restarts=max_restarts, hang_seconds=hang_seconds)
+
+
+def pids(run: Run) -> list[int]:
+    return [int(path.read_text()) for path in run.path.glob("pid-*")]
+
+
+def test_ranks_see_their_place_and_nothing_of_an_outer_launcher(tmp_path, monkeypatch):
+    for name in ("RANK", "GROUP_RANK", "SLURM_PROCID", "TORCHELASTIC_RUN_ID", "MASTER_ADDR", "OMPI_COMM_WORLD_RANK"):
+        monkeypatch.setenv(name, "77")
+    monkeypatch.setenv("RANKING", "kept")
+    body = """
+text = "\\n".join(f"{k}={v}" for k, v in sorted(os.environ.items()))
+(run / f"env-{rank}").write_text(text)
+"""
+    job, run = make(tmp_path, body, processes=3)
+    assert execute(job, run) == ExitCode.PASSED
+    for rank in range(3):
+        env = dict(line.split("=", 1) for line in (run.path / f"env-{rank}").read_text().splitlines() if "=" in line)
+        assert (env["RANK"], env["LOCAL_RANK"], env["WORLD_SIZE"]) == (str(rank), str(rank), "3")
+        assert env["MASTER_ADDR"] == "127.0.0.1"
+        assert 1024 <= int(env["MASTER_PORT"]) <= 65535
+        assert env["RANKING"] == "kept"
+        assert not [k for k in env if k.startswith(("SLURM_", "OMPI_", "TORCHELASTIC_", "GROUP_"))]
+
+
+def test_each_rank_has_a_log_of_both_streams(tmp_path):
+    job, run = make(tmp_path, 'print("out", rank); print("err", rank, file=sys.stderr)')
+    assert execute(job, run) == ExitCode.PASSED
+    for rank in range(2):
+        assert sorted(run.log_path(rank).read_text().split("\n")) == ["", f"err {rank}", f"out {rank}"]
+
+
+def test_a_dead_rank_stops_the_others_at_once(tmp_path):
+    job, run = make(tmp_path, "sys.exit(3) if rank == 1 else forever(60)")
+    begin = time.monotonic()
+    assert execute(job, run) == ExitCode.FAILED
+    assert time.monotonic() - begin < 10
+    assert all(process_started(pid) is None for pid in pids(run))
+    end = run.events().end()
+    assert (end.outcome, end.reason) == ("failed", "rank 1 ended with exit code 3")
+    assert run.state() is State.FAILED
+
+
+def test_a_killed_rank_is_told_by_its_signal(tmp_path):
+    job, run = make(tmp_path, "os.kill(os.getpid(), signal.SIGKILL) if rank == 0 else forever(60)")
+    execute(job, run)
+    assert run.events().end().reason == "rank 0 was killed by SIGKILL"
+    assert [f.check for f in run.events().of(Finding)] == ["run.rank-died"]
+
+
+def test_restarts_only_after_progress_and_only_so_often(tmp_path):
+    body = "step(attempt + 1); sys.exit(1) if rank == 0 else forever(60)"
+    job, run = make(tmp_path, body)
+    assert execute(job, run, max_restarts=2) == ExitCode.FAILED
+    assert len(pids(run)) == 6  # 3 attempts of 2 ranks
+    assert run.events().attempts() == 3
+
+    (tmp_path / "other").mkdir()
+    job, run = make(tmp_path / "other", "sys.exit(1) if rank == 0 else forever(60)")
+    execute(job, run, max_restarts=2)
+    assert len(pids(run)) == 2  # no step was done: it would only die again
+
+
+def test_a_restart_that_succeeds_passes(tmp_path):
+    job, run = make(tmp_path, "step(attempt + 1); sys.exit(1 if attempt == 0 and rank == 1 else 0)")
+    assert execute(job, run, max_restarts=1) == ExitCode.PASSED
+
+
+@pytest.mark.parametrize("code", [ExitCode.USAGE, ExitCode.INVALID])
+def test_what_a_restart_cannot_mend_is_not_restarted(tmp_path, code):
+    job, run = make(tmp_path, f"step(1); sys.exit({code}) if rank == 0 else forever(60)")
+    assert execute(job, run, max_restarts=5) == code
+    assert len(pids(run)) == 2
+
+
+def test_a_silent_rank_is_a_hang_with_stacks_of_all_ranks(tmp_path):
+    body = """
+def stuck(): forever(60)
+stuck()
+"""
+    job, run = make(tmp_path, body)
+    assert execute(job, run, hang_seconds=1.0) == ExitCode.FAILED
+    assert run.events().of(Finding)[0].check == "run.hang"
+    for rank in range(2):
+        assert "in stuck" in run.stack_path(rank).read_text()
+    assert all(process_started(pid) is None for pid in pids(run))
+
+
+def test_heartbeats_keep_a_slow_rank_alive(tmp_path):
+    body = """
+path = run / "heartbeats" / f"rank-{rank}"
+for _ in range(20):
+    path.touch(); time.sleep(0.1)
+"""
+    job, run = make(tmp_path, body)
+    assert execute(job, run, hang_seconds=1.5) == ExitCode.PASSED
+
+
+def in_the_background(job: Job, run: Run, **env: str) -> subprocess.Popen[bytes]:
+    """The launcher as a process of its own, with a run that waits for a signal."""
+    script = (
+        "import sys; from pathlib import Path; from seatrial.launchers import local; from seatrial.runs import Run\n"
+        "run = Run(Path(sys.argv[1]))\n"
+        "sys.exit(local.execute(local.render(run.job), run, attempt=0, max_restarts=0, hang_seconds=60))"
+    )
+    return subprocess.Popen([sys.executable, "-c", script, str(run.path)], env={**os.environ, **env})
+
+
+def wait_for(condition, seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never came true"
+        time.sleep(0.01)
+
+
+STOPS_IN_ORDER = """
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))
+(run / f"ready-{rank}").touch()
+forever(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_request_to_stop_reaches_every_rank_and_leaves_nothing(tmp_path, number):
+    job, run = make(tmp_path, STOPS_IN_ORDER)
+    process = in_the_background(job, run)
+    wait_for(lambda: len(list(run.path.glob("ready-*"))) == 2)
+    process.send_signal(number)
+    assert process.wait(20) == ExitCode.STOPPED
+    assert all(process_started(pid) is None for pid in pids(run))
+    assert run.supervisor() is None
+
+
+def test_a_second_request_kills_a_rank_that_does_not_listen(tmp_path):
+    body = STOPS_IN_ORDER.replace("lambda *_: sys.exit(75)", "lambda *_: (run / f'asked-{rank}').touch()")
+    job, run = make(tmp_path, body + "\nwhile True: forever(60)")
+    process = in_the_background(job, run)
+    wait_for(lambda: len(list(run.path.glob("ready-*"))) == 2)
+    process.send_signal(signal.SIGINT)
+    wait_for(lambda: len(list(run.path.glob("asked-*"))) == 2)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == ExitCode.STOPPED
+    assert all(process_started(pid) is None for pid in pids(run))
+    assert run.events().end().outcome == "stopped"
+
+
+def test_even_kill_9_of_the_launcher_leaves_no_rank(tmp_path):
+    job, run = make(tmp_path, STOPS_IN_ORDER)
+    process = in_the_background(job, run)
+    wait_for(lambda: len(list(run.path.glob("ready-*"))) == 2)
+    process.kill()
+    process.wait()
+    wait_for(lambda: all(process_started(pid) is None for pid in pids(run)))
+    assert run.state() is State.LOST
+
+
+def test_cancel_stops_a_run_from_another_process(tmp_path):
+    job, run = make(tmp_path, STOPS_IN_ORDER)
+    process = in_the_background(job, run)
+    wait_for(lambda: len(list(run.path.glob("ready-*"))) == 2)
+    with pytest.raises(UserError, match="running already"):
+        run.claim()
+    assert local.cancel(run)
+    assert process.wait(20) == ExitCode.STOPPED
+    assert not local.cancel(run)
+
+
+def test_a_grandchild_dies_with_its_rank(tmp_path):
+    body = """
+import subprocess
+child = subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait(60)"])
+(run / f"pid-child-{rank}").write_text(str(child.pid))
+sys.exit(1)
+"""
+    job, run = make(tmp_path, body)
+    execute(job, run)
+    wait_for(lambda: all(process_started(pid) is None for pid in pids(run)))
+
+
+def test_the_port_is_free_and_the_plan_is_pure(tmp_path):
+    job, _ = make(tmp_path, "")
+    assert local.render(job) == local.render(job)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", local.free_port()))
+
+
+def test_a_resumed_run_that_is_killed_does_not_keep_its_old_ending(tmp_path):
+    job, run = make(tmp_path, "")
+    writer = EventWriter(run.events_path)
+    writer.write(RunEnd(outcome="stopped", step=4))
+    assert run.state() is State.STOPPED
+    writer.write(RunStart(attempt=1, start_step=4, steps=8, world_size=2, device="cpu", backend="gloo"))
+    assert run.state() is State.LOST
+    writer.write(Step(step=5, loss=1.0, learning_rate=0.1, count=1, seconds=0.1))
+    assert run.state() is State.LOST
+    writer.close()
