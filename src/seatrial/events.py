@@ -190,7 +190,7 @@ class EventWriter:
 def encode(event: Event, moment: float) -> bytes:
     """One line of events.jsonl."""
     record = {"v": SCHEMA_VERSION, "time": round(moment, 6), "type": _NAMES[type(event)], **_plain(asdict(event))}
-    return (json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n").encode()
+    return (json.dumps(record, allow_nan=False) + "\n").encode()
 
 
 def decode(line: bytes | str) -> Timed | None:
@@ -201,8 +201,11 @@ def decode(line: bytes | str) -> Timed | None:
     cls = _TYPES.get(record["type"])
     if cls is None:
         return None
-    known = {f.name for f in fields(cls)}
-    values = {key: _floats(value) for key, value in record.items() if key in known}
+    values = {}
+    for f in fields(cls):
+        if f.name in record:
+            # Only where a number belongs: a text may well be the word Infinity.
+            values[f.name] = _floats(record[f.name]) if "float" in str(f.type) else record[f.name]
     if cls is Finding:
         values["verdict"] = Verdict(values["verdict"])
         values["severity"] = Severity(values.get("severity", Severity.NONE))

@@ -116,7 +116,7 @@ class Run:
 
     def save_findings(self, findings: Iterable[Finding]) -> None:
         """Write findings.jsonl anew."""
-        lines = [json.dumps(asdict(finding), ensure_ascii=False) + "\n" for finding in findings]
+        lines = [json.dumps(asdict(finding)) + "\n" for finding in findings]
         replace_text(self.path / "findings.jsonl", "".join(lines))
 
     def findings(self) -> list[Finding]:
@@ -146,7 +146,7 @@ class History:
     def create(self, job: Job, name: str | None = None) -> Run:
         """Make the folder of a new run. Raises UserError if the name is taken or cannot be a folder's name."""
         run = Run(self.root / (name or self._free_id(job)))
-        if name is not None and (name in (".", "..") or "/" in name or "\0" in name or len(name.encode()) > 200):
+        if name is not None and not _is_folder_name(name):
             raise UserError(
                 Problem(f"{name!r} cannot be the name of a folder", "--name", "leave out slashes, 200 bytes at most")
             )
@@ -189,6 +189,14 @@ class History:
         base = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{job.case}-{job.recipe}-{moment}").lstrip("-.")
         taken = {run.id for run in History(self.root).runs}
         return next(i for i in (base, *(f"{base}-{n}" for n in range(2, 1000))) if i not in taken)
+
+
+def _is_folder_name(name: str) -> bool:
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:  # bytes of a command line that are no UTF-8
+        return False
+    return 0 < size <= 200 and name not in (".", "..") and not set("/\0") & set(name)
 
 
 def process_started(pid: int) -> str | None:

@@ -183,7 +183,7 @@ class Job:
 
     def to_json(self) -> str:
         """The job as the text of job.json."""
-        return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(asdict(self), indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Job:
@@ -294,7 +294,7 @@ def bind(
 
 def digest(case: str, args: Mapping[str, Any]) -> str:
     """Hash of what decides a run's result, 16 hexadecimal digits."""
-    text = json.dumps([case, args], sort_keys=True, ensure_ascii=False)
+    text = json.dumps([case, args], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

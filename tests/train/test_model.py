@@ -19,7 +19,7 @@ from seatrial.train.model_config import ModelConfig, RopeScaling
 
 pytestmark = pytest.mark.torch
 
-# As the weight files on the hub say (total of the safetensors index), for the models of these recipes.
+# Parameters in the weight files on the hub. Stated again here, so that a slip in the recipes cannot hide.
 PUBLISHED = {
     "llama2-7b": 6_738_415_616,
     "llama2-13b": 13_015_864_320,
@@ -114,8 +114,9 @@ def test_the_look_up_of_tied_embeddings_is_also_the_head() -> None:
 
 def test_a_mixture_is_charged_for_the_experts_that_a_token_visits() -> None:
     config = MODELS["mixtral-8x7b"]
-    assert config.parameters(active_only=True) == 12_879_425_536  # "13B active", arXiv:2401.04088
-    assert config.matmul_parameters() == 12_879_425_536 - 32_000 * 4096
+    idle = 32 * 6 * 3 * 4096 * 14_336  # six of the eight experts of each layer
+    assert config.parameters(active_only=True) == PUBLISHED["mixtral-8x7b"] - idle == 12_879_925_248
+    assert config.matmul_parameters() == 12_879_925_248 - 32_000 * 4096
 
 
 # --- the same numbers as Hugging Face's ---
@@ -368,7 +369,7 @@ def test_initialisation_has_the_published_spread() -> None:
         expected = 0.02 / math.sqrt(2 * 8) if residual else 0.02
         if weight.ndim > 1:
             assert float(weight.std()) == pytest.approx(expected, rel=0.05), name
-            assert float(weight.mean()) == pytest.approx(0.0, abs=5e-4), name
+            assert float(weight.mean()) == pytest.approx(0.0, abs=2e-3), name
 
 
 def test_the_first_loss_is_that_of_guessing(config: ModelConfig) -> None:

@@ -28,7 +28,7 @@ def command(name: str, history: History, rank: int | None, follow: bool, as_json
     while True:
         running = run.supervisor() is not None  # asked before reading, so that the last lines are not missed
         for path in offsets:
-            offsets[path] = _print_from(path, offsets[path], prefix=rank is None, as_json=as_json)
+            offsets[path] = _print_from(path, offsets[path], growing=running, prefix=rank is None, as_json=as_json)
         if not (follow and running):
             return
         time.sleep(FOLLOW_SECONDS)
@@ -41,14 +41,14 @@ def _paths(run: Run, rank: int | None) -> list[Path]:
     return [run.log_path(int(r)) for r in ([str(rank)] if rank is not None else ranks)]
 
 
-def _print_from(path: Path, offset: int, *, prefix: bool, as_json: bool) -> int:
-    """Print the complete lines from `offset` on. Returns where the next ones begin."""
+def _print_from(path: Path, offset: int, *, growing: bool, prefix: bool, as_json: bool) -> int:
+    """Print the lines from `offset` on; of a growing file only complete ones. Returns where the next ones begin."""
     if not path.exists():
         return offset
     with path.open("rb") as file:
         file.seek(offset)
         block = file.read()
-    complete = block[: block.rfind(b"\n") + 1]
+    complete = block[: block.rfind(b"\n") + 1] if growing else block
     rank = path.stem.removeprefix("rank-")
     for line in complete.decode("utf-8", errors="replace").splitlines():
         if as_json:

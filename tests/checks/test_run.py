@@ -1,0 +1,105 @@
+"""The verdict: each rule passes, fails and says UNKNOWN where it should; nothing unseen ever passes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seatrial.checks.run import judge
+from seatrial.events import EventWriter, RunEnd, RunStart, Step, Validation
+from seatrial.findings import Finding, Verdict, overall
+from seatrial.runs import History
+from seatrial.spec import Expectations, bind
+from tests.test_spec import CASE, LOCAL, TINY
+
+JOB = replace(bind(CASE, TINY, LOCAL), expectations=Expectations(loss_decrease=1.0, at_least={"accuracy": 0.9}))
+START = RunStart(attempt=0, start_step=0, steps=10, world_size=2, device="cpu", backend="gloo")
+GOOD = [
+    START,
+    *(Step(step=i, loss=3.0 - 0.2 * i, learning_rate=0.1, grad_norm=1.0, count=1, seconds=1.0) for i in range(1, 11)),
+    Validation(step=10, metrics={"accuracy": 0.95}, seconds=1.0),
+    RunEnd(outcome="completed", step=10, ranks_agree=True),
+]
+
+
+def verdicts(tmp_path, events, job=JOB) -> dict[str, Verdict]:
+    run = History(tmp_path / "runs").create(job)
+    writer = EventWriter(run.events_path)
+    for event in events:
+        writer.write(event)
+    writer.close()
+    return {finding.check: finding.verdict for finding in judge(run)}
+
+
+def test_a_good_run_passes_every_rule(tmp_path):
+    found = verdicts(tmp_path, GOOD)
+    assert set(found.values()) == {Verdict.PASS}
+    assert len(found) == 6
+
+
+def changed(index: int, **values) -> list[object]:
+    events = list(GOOD)
+    events[index] = replace(events[index], **values)
+    return events
+
+
+@pytest.mark.parametrize(
+    ("events", "check", "verdict"),
+    [
+        (changed(-1, outcome="failed", step=4), "run.completed", Verdict.FAIL),
+        (changed(-1, step=9), "run.completed", Verdict.FAIL),
+        (changed(-1, outcome="stopped", step=4), "run.completed", Verdict.UNKNOWN),
+        (GOOD[:-1], "run.completed", Verdict.UNKNOWN),
+        (GOOD[:-1], "run.ranks-agree", Verdict.UNKNOWN),
+        (changed(-1, ranks_agree=False), "run.ranks-agree", Verdict.FAIL),
+        (changed(-1, ranks_agree=None), "run.ranks-agree", Verdict.UNKNOWN),
+        (changed(5, loss=math.nan), "run.finite", Verdict.FAIL),
+        (changed(5, grad_norm=math.inf), "run.finite", Verdict.FAIL),
+        (changed(1, loss=1.9), "run.loss-fell", Verdict.FAIL),
+        ([START, GOOD[-1]], "run.loss-fell", Verdict.UNKNOWN),
+        ([START, GOOD[-1]], "run.finite", Verdict.UNKNOWN),
+        (changed(-2, metrics={"accuracy": 0.89}), "run.accuracy", Verdict.FAIL),
+        (changed(-2, metrics={"loss": 0.1}), "run.accuracy", Verdict.UNKNOWN),
+    ],
+)
+def test_each_rule_sees_what_it_is_for(tmp_path, events, check, verdict):
+    assert verdicts(tmp_path, events)[check] is verdict
+
+
+def test_a_loss_of_nan_at_the_end_did_not_fall(tmp_path):
+    found = verdicts(tmp_path, changed(10, loss=math.nan))
+    assert found["run.loss-fell"] is Verdict.FAIL
+
+
+def test_nothing_stated_is_unknown(tmp_path):
+    found = verdicts(tmp_path, GOOD, replace(JOB, expectations=Expectations()))
+    assert found["run.loss-fell"] is Verdict.UNKNOWN
+
+
+def test_what_the_run_found_itself_counts(tmp_path):
+    own = Finding(check="checkpoint.damaged", verdict=Verdict.WARN, observed="x")
+    assert overall([own]) is Verdict.WARN
+    assert verdicts(tmp_path, [own, *GOOD])["checkpoint.damaged"] is Verdict.WARN
+
+
+def test_an_unreadable_line_is_unknown(tmp_path):
+    run = History(tmp_path / "runs").create(JOB)
+    writer = EventWriter(run.events_path)
+    for event in GOOD:
+        writer.write(event)
+    with run.events_path.open("ab") as file:
+        file.write(b"garbage\n")
+    writer.close()
+    assert overall(judge(run)) is Verdict.UNKNOWN
+
+
+@given(st.sets(st.sampled_from(range(len(GOOD))), min_size=1))
+def test_a_log_with_gaps_never_passes_unless_only_middle_steps_are_missing(tmp_path_factory, missing):
+    kept = [event for index, event in enumerate(GOOD) if index not in missing]
+    found = verdicts(tmp_path_factory.mktemp("gaps"), kept)
+    if overall(Finding(check=c, verdict=v, observed="") for c, v in found.items()) is Verdict.PASS:
+        assert {0, len(GOOD) - 1, len(GOOD) - 2}.isdisjoint(missing)

@@ -1,0 +1,130 @@
+"""The command: bad input gets one clear message, exit code 2, and creates nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seatrial.events import EventWriter, RunEnd
+from seatrial.runs import History
+from seatrial.spec import bind
+from tests.test_spec import CASE, LOCAL, TINY
+
+
+@pytest.fixture
+def seatrial(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def call(*args: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "seatrial", *args], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == expect, done.stdout + done.stderr
+        return done
+
+    return call
+
+
+BAD = [
+    (("run", "fsdq"), ["no case is called 'fsdq'", "did you mean fsdp"]),
+    (("run", "fsdp/tinny"), ["did you mean tiny"]),
+    (("render", "fsdp", "--set", "stepz=4"), ["did you mean steps"]),
+    (("run", "fsdp", "--set", "steps"), ["'steps' is not KEY=VALUE"]),
+    (("run", "fsdp", "--set", "steps=many"), ["--set steps", "'many'"]),
+    (("run", "fsdp", "--set", "schedule=cosin"), ["'cosine', 'linear' or 'constant'"]),
+    (("run", "fsdp", "--on", "lokal"), ["did you mean local"]),
+    (("run", "fsdp", "--processes", "3"), ["8 sequences do not divide into 3 ranks x 2", "--set global_batch_size="]),
+    (("run", "fsdp", "--processes", "999"), ["999 processes per node"]),
+    (("run", "fsdp", "--set", "dataset=text:nothing/*.txt"), ["matches no file"]),
+    (("run", "fsdp", "--set", "dataset=text:zero.bin", "--set", "validation_every=0"), ["is not UTF-8 text"]),
+    (("run", "fsdp", "--set", "tokenizer=broken.json"), ["the tokenizer does not load"]),
+    (("run", "fsdp", "--set", "dataset=cloud:x"), ["choose from: stdlib, text:GLOB"]),
+    (("run", "fsdp", "--name", "a/b"), ["cannot be the name of a folder"]),
+    (("run", "fsdp", "--resume"), ["no unfinished run of fsdp/tiny"]),
+    (("run", "nofile.py"), ["there is no such file"]),
+    (("status",), ["there are no runs"]),
+    (("logs", "x"), ["there are no runs"]),
+    (("render", "fsdp", "-o", "."), ["not an empty folder"]),
+    (
+        ("run", "fsdp/llama3.1-8b", "--set", "shard_size=5"),
+        ["needs 4 nodes", "no accelerator", "HF_TOKEN is not set", "groups of 5"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("args", "parts"), BAD, ids=[" ".join(args) for args, _ in BAD])
+def test_bad_input_is_told_clearly_and_nothing_is_created(seatrial, tmp_path, args, parts):
+    (tmp_path / "zero.bin").write_bytes(b"\0\1\2\n" * 5000)
+    (tmp_path / "broken.json").write_text("{}")
+    before = sorted(tmp_path.rglob("*"))
+    done = seatrial(*args, expect=2)
+    for part in parts:
+        assert part in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_help_names_the_exit_codes(seatrial):
+    text = seatrial("--help").stdout
+    assert "75  stopped with a checkpoint" in text
+    assert all(word in text for word in ("list", "show", "run", "render", "compare"))
+
+
+def test_list_and_show_as_json(seatrial):
+    listed = json.loads(seatrial("list", "--json").stdout)
+    assert {case["case"] for case in listed} >= {"fsdp", "cpu-ddp"}
+    assert all(case["fidelity"] for case in listed)
+    shown = json.loads(seatrial("show", "fsdp/llama3.1-8b", "--json").stdout)
+    assert shown["parameters"] == 8_030_261_248
+    assert "Sequences per optimizer step" in seatrial("show", "fsdp").stdout
+
+
+def test_a_dry_run_says_rendered_and_starts_nothing(seatrial, tmp_path):
+    done = seatrial("render", "fsdp", "-o", "plan here")
+    assert done.stdout.startswith("RENDERED") and "PASS" not in done.stdout
+    assert sorted(p.name for p in (tmp_path / "plan here").iterdir()) == ["commands.sh", "job.json"]
+    assert json.loads(seatrial("render", "fsdp", "--json").stdout)["state"] == "RENDERED"
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("target", ["fsdp", "cpu-ddp"])
+def test_the_rendered_plan(seatrial, golden, target):
+    text = seatrial("render", target).stdout
+    threads = text.split("OMP_NUM_THREADS=")[1].split()[0]  # cores of this machine
+    text = text.replace(f"OMP_NUM_THREADS={threads}", "OMP_NUM_THREADS=N")
+    golden(f"render_{target}.txt", text.replace(f'"threads_per_process": {threads}', '"threads_per_process": N'))
+
+
+@pytest.fixture
+def ended(tmp_path):
+    """A run that is over, made by hand."""
+    run = History(tmp_path / "runs").create(bind(CASE, TINY, LOCAL), "it's 1")
+    writer = EventWriter(run.events_path)
+    writer.write(RunEnd(outcome="failed", step=3, reason="rank 1 was killed by SIGKILL"))
+    writer.close()
+    run.log_path(0).write_text("hello\nworld\n")
+    run.log_path(1).write_text("bye")
+    return run
+
+
+def test_runs_status_logs_report_of_a_run_that_is_over(seatrial, ended):
+    assert json.loads(seatrial("runs", "--json").stdout)[0]["state"] == "failed"
+    assert json.loads(seatrial("status", "--json").stdout)["verdict"] == "FAIL"
+    assert seatrial("logs", "it's", "--rank", "0").stdout == "hello\nworld\n"
+    assert seatrial("logs", "-f").stdout == "0: hello\n0: world\n1: bye\n"
+    assert "SIGKILL" in seatrial("report", "it's 1").stdout
+    assert json.loads(seatrial("report", "--json").stdout)
+    assert "is not running: it is failed" in seatrial("cancel", "it's 1", expect=2).stderr
+    assert "no rank is called '2'" in seatrial("logs", "--rank", "2", expect=2).stderr
+
+
+def test_completion_scripts(seatrial):
+    for shell in ("bash", "zsh", "fish"):
+        if shell == "bash" and not Path("/bin/bash").exists():
+            continue
+        assert "_SEATRIAL_COMPLETE" in seatrial("completion", shell).stdout

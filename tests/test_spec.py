@@ -1,0 +1,141 @@
+"""bind: what works becomes a job, what cannot is refused with every problem at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+
+from seatrial.errors import Problem, UserError
+from seatrial.spec import Case, CaseArgs, Cluster, Expectations, Job, Recipe, bind, digest, override
+
+
+@dataclass(frozen=True, kw_only=True)
+class Args(CaseArgs):
+    """Arguments of every kind."""
+
+    steps: int = 5
+    """Steps."""
+    rate: float = 0.5
+    """Rate."""
+    mode: Literal["none", "some"] = "none"
+    """A word that is not None."""
+    limit: int | None = 3
+    """May be left out."""
+    fast: bool = False
+    """Yes or no."""
+
+
+def check(args, layout):
+    if args.steps < 1:
+        yield Problem("too few", "steps")
+    if layout.world_size > 4:
+        yield Problem("too many ranks")
+
+
+CASE = Case(
+    name="case",
+    title="",
+    framework="",
+    Args=Args,
+    program="p",
+    check=check,
+    secrets=lambda args: ("TOKEN",) if args.fast else (),
+    recipes=(
+        Recipe(name="tiny", title="", args=Args(), processes_per_node=2, parameters=7),
+        Recipe(name="large", title="", args=Args(), nodes=4, instance_type="p5.48xlarge"),
+    ),
+)
+LOCAL = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=6, processes_per_node=8)
+GPUS = Cluster(
+    name="gpus",
+    launcher="slurm",
+    nodes=8,
+    cpus_per_node=96,
+    accelerators_per_node=8,
+    processes_per_node=8,
+    instance_type="p5.48xlarge",
+)
+TINY, LARGE = CASE.recipes
+
+
+def problems(call, *args, **kwargs) -> list[str]:
+    with pytest.raises(UserError) as caught:
+        call(*args, **kwargs)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_a_job_holds_all_that_was_decided_and_survives_its_file():
+    job = bind(CASE, TINY, LOCAL, settings={"steps": "9", "limit": "none", "fast": "true"}, secrets={"TOKEN"})
+    assert job.args == {"steps": 9, "rate": 0.5, "mode": "none", "limit": None, "fast": True}
+    assert (job.world_size, job.threads_per_process, job.device, job.secrets) == (2, 3, "cpu", ("TOKEN",))
+    assert job.parameters is None  # other arguments may mean another model
+    assert Job.from_json(job.to_json()) == job
+
+
+def test_binding_is_pure():
+    assert bind(CASE, TINY, LOCAL) == bind(CASE, TINY, LOCAL)
+    assert bind(CASE, TINY, LOCAL).parameters == 7
+
+
+def test_an_accelerator_cluster_gives_one_rank_each(monkeypatch):
+    large = Recipe(name="x", title="", args=Args(), nodes=2, instance_type="p5.48xlarge")
+    case = Case(name="c", title="", framework="", Args=Args, recipes=(large,), program="p")
+    job = bind(case, large, GPUS)
+    assert (job.world_size, job.device, job.processes_per_node) == (16, "cuda", 8)
+
+
+def test_a_cpu_recipe_stays_on_the_cpu_of_a_gpu_node():
+    assert bind(CASE, TINY, GPUS).device == "cpu"
+
+
+def test_none_is_a_word_where_none_is_not_allowed():
+    assert override(Args(), {"mode": "none"}).mode == "none"
+    assert override(Args(), {"limit": "none"}).limit is None
+
+
+def test_all_problems_come_at_once():
+    found = problems(
+        bind, CASE, TINY, LOCAL, settings={"stepz": "1", "rate": "fast", "mode": "x"}, nodes=2, processes_per_node=9
+    )
+    text = "\n".join(found)
+    assert len(found) == 6, text
+    for part in ("did you mean steps?", "--set rate", "'none' or 'some'", "needs 2 nodes", "takes 8", "too many ranks"):
+        assert part in text
+
+
+def test_a_rule_of_the_case_sees_the_overridden_value():
+    assert problems(bind, CASE, TINY, LOCAL, settings={"steps": "0"}) == ["steps: too few"]
+
+
+def test_a_missing_secret_is_named_with_its_remedy():
+    (found,) = problems(bind, CASE, TINY, LOCAL, settings={"fast": "yes"})
+    assert "TOKEN is not set" in found and "export TOKEN=" in found
+
+
+def test_a_recipe_for_accelerators_is_refused_without():
+    text = "\n".join(problems(bind, CASE, LARGE, LOCAL))
+    assert "needs 4 nodes, there are 1" in text and "no accelerator" in text
+
+
+def test_unknown_recipe_names_the_nearest():
+    assert "did you mean tiny?" in problems(CASE.recipe, "tinny")[0]
+
+
+def test_the_digest_is_of_what_decides_the_result():
+    same = bind(CASE, TINY, LOCAL, processes_per_node=4)
+    assert same.digest == bind(CASE, TINY, LOCAL).digest == digest("case", same.args)
+    assert bind(CASE, TINY, LOCAL, settings={"rate": "0.4"}).digest != same.digest
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"case": 1}'])
+def test_what_is_no_job_is_refused(text):
+    with pytest.raises((ValueError, AttributeError)):
+        Job.from_json(text)
+
+
+def test_expectations_survive_the_file():
+    recipe = Recipe(name="r", title="", args=Args(), expectations=Expectations(loss_decrease=1.0, at_least={"a": 0.5}))
+    case = Case(name="c", title="", framework="", Args=Args, recipes=(recipe,), program="p")
+    assert Job.from_json(bind(case, recipe, LOCAL).to_json()).expectations == recipe.expectations

@@ -1,0 +1,114 @@
+"""Where a step's time goes: the phases add up to it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from seatrial.metrics import PHASES
+from seatrial.train import timing
+from seatrial.train.timing import StepTimer
+
+pytestmark = pytest.mark.torch
+
+
+class Clock:
+    """Both clocks of the timer, moved by hand; the processor works for half of the time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(timing.time, "perf_counter", lambda: self.now)
+        monkeypatch.setattr(timing.time, "process_time", lambda: self.now / 2)
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+def one_step(timer: StepTimer, clock: Clock, **seconds: float) -> None:
+    """A step of the given phases, and a second that no phase claims."""
+    for name, duration in seconds.items():
+        with timer.phase(name):
+            clock.pass_by(duration)
+    clock.pass_by(1.0)
+    timer.step()
+
+
+def test_phases_add_up_to_the_seconds_of_a_step(clock: Clock) -> None:
+    timer = StepTimer(torch.device("cpu"))
+    one_step(timer, clock, data_wait=2.0, forward=3.0, backward=5.0, optimizer=1.0, checkpoint=4.0)
+    seconds, phases = timer.collect()
+    assert seconds == 16.0
+    assert phases == {
+        "data_wait": 2.0,
+        "forward": 3.0,
+        "backward": 5.0,
+        "optimizer": 1.0,
+        "checkpoint": 4.0,
+        "other": 1.0,
+    }
+    assert tuple(phases) == PHASES
+
+
+def test_time_that_is_counted_as_other_is_not_lost(clock: Clock) -> None:
+    """As a validation is."""
+    timer = StepTimer(torch.device("cpu"))
+    one_step(timer, clock, forward=3.0, other=10.0)
+    seconds, phases = timer.collect()
+    assert seconds == 14.0
+    assert phases["other"] == 11.0
+    assert sum(phases.values()) == seconds
+
+
+def test_a_phase_that_comes_several_times_in_a_step_is_added_up(clock: Clock) -> None:
+    timer = StepTimer(torch.device("cpu"))
+    for _ in range(2):  # two micro-batches
+        with timer.phase("forward"):
+            clock.pass_by(1.5)
+    timer.step()
+    assert timer.collect()[1]["forward"] == 3.0
+
+
+def test_several_steps_give_means(clock: Clock) -> None:
+    timer = StepTimer(torch.device("cpu"))
+    one_step(timer, clock, forward=1.0)
+    one_step(timer, clock, forward=5.0)
+    seconds, phases = timer.collect()
+    assert (seconds, phases["forward"], phases["other"]) == (4.0, 3.0, 1.0)
+
+
+def test_collecting_starts_anew(clock: Clock) -> None:
+    timer = StepTimer(torch.device("cpu"))
+    one_step(timer, clock, forward=7.0, other=2.0)
+    timer.collect()
+    one_step(timer, clock, backward=1.0)
+    assert timer.so_far() == {"data_wait": 0.0, "busy": 2.0, "cpu": 1.0}
+    seconds, phases = timer.collect()
+    assert seconds == 2.0
+    assert {name: value for name, value in phases.items() if value} == {"backward": 1.0, "other": 1.0}
+
+
+def test_a_ranks_own_times_are_per_step(clock: Clock) -> None:
+    timer = StepTimer(torch.device("cpu"))
+    one_step(timer, clock, data_wait=2.0, forward=1.0)
+    one_step(timer, clock, data_wait=4.0, forward=1.0)
+    assert timer.so_far() == {"data_wait": 3.0, "busy": 5.0, "cpu": 2.5}
+
+
+def test_the_real_clock_agrees() -> None:
+    timer = StepTimer(torch.device("cpu"))
+    with timer.phase("forward"):
+        sum(range(100_000))
+    timer.step()
+    seconds, phases = timer.collect()
+    assert 0 < phases["forward"] <= seconds
+    assert sum(phases.values()) == pytest.approx(seconds)
+
+
+def test_an_unknown_phase_is_a_bug() -> None:
+    with pytest.raises(KeyError), StepTimer(torch.device("cpu")).phase("forwards"):
+        pass
