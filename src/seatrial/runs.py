@@ -52,6 +52,10 @@ class Run:
         except (OSError, ValueError) as error:
             raise UserError(Problem(f"cannot be read: {error}", str(self.path / "job.json"))) from None
 
+    def save_job(self, job: Job) -> None:
+        """Write job.json: when the run is created, and when it is resumed with another layout."""
+        replace_text(self.path / "job.json", job.to_json())
+
     @property
     def events_path(self) -> Path:
         """events.jsonl"""
@@ -143,24 +147,28 @@ class History:
         found = [Run(path.parent) for path in self.root.glob("*/job.json")]
         return sorted(found, key=lambda run: ((run.path / "job.json").stat().st_mtime_ns, run.id))
 
+    def check_name(self, name: str) -> list[Problem]:
+        """What is wrong with a name that the user gave to a new run."""
+        if not _is_folder_name(name):
+            remedy = "leave out slashes, 200 bytes of UTF-8 at most"
+            return [Problem(f"{name!r} cannot be the name of a folder", "--name", remedy)]
+        if (self.root / name).exists():
+            return [Problem(f"there is a run called {name!r}", "--name", "take another name, or --resume it")]
+        return []
+
     def create(self, job: Job, name: str | None = None) -> Run:
         """Make the folder of a new run. Raises UserError if the name is taken or cannot be a folder's name."""
+        problems = self.check_name(name) if name is not None else []
+        if problems:
+            raise UserError(problems)
         run = Run(self.root / (name or self._free_id(job)))
-        if name is not None and not _is_folder_name(name):
-            raise UserError(
-                Problem(f"{name!r} cannot be the name of a folder", "--name", "leave out slashes, 200 bytes at most")
-            )
         try:
             run.path.mkdir(parents=True)
-        except FileExistsError:
-            raise UserError(
-                Problem(f"there is a run called {name!r}", "--name", "take another name, or --resume it")
-            ) from None
         except OSError as error:
             raise UserError(Problem(str(error), "--runs-dir", "name a folder that can be written to")) from None
         for folder in ("logs", "stacks", "heartbeats", "checkpoints"):
             (run.path / folder).mkdir()
-        replace_text(run.path / "job.json", job.to_json())
+        run.save_job(job)
         return run
 
     def find(self, name: str) -> Run:

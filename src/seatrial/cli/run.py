@@ -25,7 +25,10 @@ from seatrial.events import RunStart
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.plan import Plan
 from seatrial.runs import History, Run, State
-from seatrial.spec import Case, ExitCode, Job, Recipe, bind
+from seatrial.spec import Case, ExitCode, Recipe, bind
+
+LAST_WORDS = 15
+"""Lines of a dead rank's log that are shown."""
 
 
 @click.command()
@@ -87,14 +90,19 @@ def command(
     )
     launcher = catalog.launcher(where.launcher)
     plan = launcher.render(job)
-    _refuse(job, case)
+    problems = [*environments.missing(job), *case.preflight(case.Args(**job.args))]
+    problems += history.check_name(name) if name is not None and stored is None else []
+    if problems:
+        raise UserError(problems)
     run = stored or history.create(job, name)
     if stored is None:
         plan.write(run.path / "plan")
+    else:
+        run.save_job(job)
     code = _watch(launcher, plan, run, max_restarts, hang_timeout, quiet=as_json)
     findings = judge_and_report(run)
-    _say(run, findings, code, as_json=as_json)
-    sys.exit(code if code != ExitCode.PASSED else _exit_code(findings))
+    _say(run, findings, code, target, as_json=as_json)
+    sys.exit(code if code in (ExitCode.STOPPED, ExitCode.USAGE) else _exit_code(findings))
 
 
 def _run_to_resume(history: History, case: Case, recipe: Recipe, name: str) -> Run:
@@ -137,15 +145,6 @@ def _stored_settings(run: Run, overrides: dict[str, str]) -> dict[str, Any]:
     return stored | overrides
 
 
-def _refuse(job: Job, case: Case) -> None:
-    """Stop here, before anything exists, if this machine lacks what the job needs."""
-    problems = environments.missing(job)
-    args = case.Args(**job.args)
-    problems += case.preflight(args)
-    if problems:
-        raise UserError(problems)
-
-
 def _watch(launcher: ModuleType, plan: Plan, run: Run, max_restarts: int, hang_timeout: float, *, quiet: bool) -> int:
     from seatrial.cli.progress import Progress
 
@@ -180,7 +179,7 @@ def judge_and_report(run: Run) -> list[Finding]:
     return findings
 
 
-def _say(run: Run, findings: list[Finding], code: int, *, as_json: bool) -> None:
+def _say(run: Run, findings: list[Finding], code: int, target: str, *, as_json: bool) -> None:
     verdict = overall(findings)
     if as_json:
         start = run.events().last(RunStart)
@@ -206,9 +205,19 @@ def _say(run: Run, findings: list[Finding], code: int, *, as_json: bool) -> None
     click.echo(f"\n{run.job.label} {state}: {word} ({fidelity})")
     click.echo(f"report  {run.report_path}")
     if code == ExitCode.STOPPED:
-        click.echo(f"resume  seatrial run {run.job.label} --resume {shlex.quote(run.id)}")
+        click.echo(f"resume  seatrial run {shlex.quote(target)} --resume {shlex.quote(run.id)}")
     elif state is State.FAILED:
         click.echo(f"logs    seatrial logs {shlex.quote(run.id)}")
+        _say_last_words(run, findings)
+
+
+def _say_last_words(run: Run, findings: list[Finding]) -> None:
+    """The end of the log of the rank that died last: usually the error itself."""
+    logs = [finding.evidence for finding in findings if finding.evidence.startswith("logs/")]
+    text = (run.path / logs[-1]).read_text(encoding="utf-8", errors="replace") if logs else ""
+    lines = text.rstrip().splitlines()[-LAST_WORDS:]
+    if lines:
+        click.echo(f"\nThe end of {logs[-1]}:\n" + "\n".join(f"  {line}" for line in lines), err=True)
 
 
 def _exit_code(findings: list[Finding]) -> int:

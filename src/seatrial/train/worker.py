@@ -21,9 +21,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 import torch.distributed as dist
 
+from seatrial import __version__
 from seatrial.errors import UserError
 from seatrial.events import Event, EventWriter, Heartbeat, RunEnd
 
@@ -185,7 +187,13 @@ def _leave(worker: Worker, code: int) -> NoReturn:
 
 def versions() -> dict[str, str]:
     """Versions of what decides a result, as found in this process."""
-    found = {"python": platform.python_version(), "torch": torch.__version__}
+    found = {
+        "seatrial": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "system": platform.platform(),
+    }
     if torch.version.cuda:
         found["cuda"] = torch.version.cuda
         found["nccl"] = ".".join(map(str, torch.cuda.nccl.version()))

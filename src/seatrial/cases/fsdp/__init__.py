@@ -114,8 +114,6 @@ def _check_ranges(args: Args) -> Iterable[Problem]:
         yield Problem(f"{args.validation_batches} is less than 1", "validation_batches")
     if args.learning_rate <= 0 or args.min_learning_rate < 0:
         yield Problem("learning rates must be positive", "learning_rate")
-    if args.warmup_steps >= args.steps > 0:
-        yield Problem(f"{args.warmup_steps} steps of warm-up leave none of {args.steps}", "warmup_steps")
 
 
 def preflight(args: Args) -> Iterable[Problem]:

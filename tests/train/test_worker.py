@@ -1,0 +1,237 @@
+"""One rank: how it starts, what it writes, which signals it understands, how it leaves."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from seatrial.errors import Problem, UserError
+from seatrial.events import Heartbeat, RunEnd, read_events
+from seatrial.spec import ExitCode
+from seatrial.train import worker as module
+from seatrial.train.worker import USER_ERROR_EXIT, Worker, start, versions
+
+pytestmark = pytest.mark.torch
+
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run's folder as the launcher leaves it for rank 0 of 1."""
+    folder = tmp_path / "a run"
+    for name in ("stacks", "heartbeats"):
+        (folder / name).mkdir(parents=True)
+    job = {"args": {"steps": 3}, "digest": "0123", "device": "cpu"}
+    (folder / "job.json").write_text(json.dumps(job))
+    variables = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "SEATRIAL_RUN": str(folder)}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return folder
+
+
+@pytest.fixture
+def started(run: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], contextlib.AbstractContextManager]]:
+    """`start` in this process: without a process group, and leaving is an exception."""
+
+    class Left(SystemExit):
+        pass
+
+    def leave(worker: Worker, code: int) -> None:
+        worker._stacks.close()
+        raise Left(code)
+
+    monkeypatch.setattr(Worker, "_join", lambda self: None)
+    monkeypatch.setattr(module, "_leave", leave)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    yield start
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    faulthandler.unregister(signal.SIGUSR2)
+
+
+def ends(run: Path) -> list[RunEnd]:
+    return read_events(run / "events.jsonl").of(RunEnd)
+
+
+# --- starting and leaving ---
+
+
+def test_outside_of_a_run_it_says_how_it_is_started(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught, start():
+        pytest.fail("it went on")
+    assert caught.value.code == USER_ERROR_EXIT == ExitCode.USAGE
+    assert capsys.readouterr().err == "error: SEATRIAL_RUN is not set; this program is started by: seatrial run\n"
+
+
+def test_it_knows_its_place_and_its_arguments(
+    run: Path, started: Callable[..., contextlib.AbstractContextManager[Worker]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEATRIAL_ATTEMPT", "4")
+    with pytest.raises(SystemExit) as caught, started() as worker:
+        assert (worker.rank, worker.local_rank, worker.world_size, worker.attempt) == (0, 0, 1, 4)
+        assert (worker.args, worker.digest, worker.run) == ({"steps": 3}, "0123", run)
+        assert (worker.device, worker.backend) == (torch.device("cpu"), "gloo")
+        assert worker.stop_signal is None
+        assert worker.device_name().startswith("cpu (")
+        assert worker.peak_memory() > 50e6
+    assert caught.value.code == 0
+    assert ends(run) == [], "the program says how it ended"
+
+
+def test_a_user_error_is_one_line_and_exit_code_2(
+    run: Path,
+    started: Callable[..., contextlib.AbstractContextManager[Worker]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as caught, started():
+        raise UserError(Problem("matches no file", "text:x", "check its folder"))
+    assert caught.value.code == USER_ERROR_EXIT
+    assert capsys.readouterr().err == "error: text:x: matches no file\n    check its folder\n"
+    (end,) = ends(run)
+    assert (end.outcome, end.reason) == ("failed", "text:x: matches no file\n    check its folder")
+
+
+def test_any_other_error_shows_its_traceback(
+    run: Path,
+    started: Callable[..., contextlib.AbstractContextManager[Worker]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as caught, started():
+        raise RuntimeError("first line\nsecond line")
+    assert caught.value.code == 1
+    assert "Traceback" in capsys.readouterr().err
+    (end,) = ends(run)
+    assert (end.outcome, end.reason) == ("failed", "RuntimeError: first line")
+
+
+@pytest.mark.parametrize("code", [0, 1, ExitCode.INVALID, ExitCode.STOPPED])
+def test_an_exit_code_is_passed_on(
+    started: Callable[..., contextlib.AbstractContextManager[Worker]], code: int
+) -> None:
+    with pytest.raises(SystemExit) as caught, started():
+        sys.exit(code)
+    assert caught.value.code == code
+
+
+# --- what it writes ---
+
+
+def test_only_rank_0_writes_events(make_worker: Callable[..., Worker]) -> None:
+    first, second = (make_worker(rank=rank, world_size=2) for rank in (0, 1))
+    for worker in (first, second):
+        worker.phase("load")
+        worker.end("completed", 3)
+    log = read_events(first.run / "events.jsonl")
+    assert [event.rank for event in log.of(Heartbeat)] == [0]
+    assert len(log.of(RunEnd)) == 1
+
+
+def test_the_first_word_about_the_end_counts(make_worker: Callable[..., Worker]) -> None:
+    worker = make_worker()
+    worker.end("stopped", 7, reason="SIGTERM")
+    worker.end("failed", 0, reason="on the way out")
+    (end,) = ends(worker.run)
+    assert (end.outcome, end.step, end.reason) == ("stopped", 7, "SIGTERM")
+
+
+def test_signs_of_life_are_given_where_they_are_wanted(
+    run: Path, make_worker: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SEATRIAL_HEARTBEATS", "1")
+    job = {"args": {}, "digest": "", "device": "cpu"}
+    worker = Worker(run, job)
+    heartbeat = run / "heartbeats" / "rank-0"
+    os.utime(heartbeat, (1, 1))
+    worker.alive()
+    assert heartbeat.stat().st_mtime > 1
+    os.utime(heartbeat, (1, 1))
+    worker.phase("validate")
+    assert heartbeat.stat().st_mtime > 1
+
+    monkeypatch.delenv("SEATRIAL_HEARTBEATS")
+    os.utime(heartbeat, (1, 1))
+    Worker(run, job).alive()
+    assert heartbeat.stat().st_mtime == 1
+
+
+@pytest.mark.usefixtures("group")
+def test_collectives_keep_double_precision(make_worker: Callable[..., Worker]) -> None:
+    worker = make_worker()
+    value = 1.0 + 2.0**-50
+    assert worker.sum([value, 2.0]) == [value, 2.0]
+    assert worker.gather([value, 2.0]) == [[value, 2.0]]
+    assert len(worker.hosts()) == 1
+
+
+def test_versions_are_those_of_this_process() -> None:
+    found = versions()
+    assert found["torch"] == torch.__version__
+    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+# --- signals ---
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_request_to_stop_is_noted(
+    started: Callable[..., contextlib.AbstractContextManager[Worker]], number: signal.Signals
+) -> None:
+    with pytest.raises(SystemExit), started() as worker:
+        signal.raise_signal(number)
+        assert worker.stop_signal == number.name
+
+
+def test_ctrl_c_is_the_launchers(started: Callable[..., contextlib.AbstractContextManager[Worker]]) -> None:
+    with pytest.raises(SystemExit), started() as worker:
+        signal.raise_signal(signal.SIGINT)
+        assert worker.stop_signal is None
+
+
+PROGRAM = """
+import sys, threading
+from seatrial.spec import ExitCode
+from seatrial.train.worker import start
+
+def wait_in_a_function_with_a_name(worker):
+    print("ready", flush=True)
+    while worker.stop_signal is None:
+        threading.Event().wait(0.01)
+
+with start() as worker:
+    wait_in_a_function_with_a_name(worker)
+    worker.end("stopped", 5, reason=worker.stop_signal)
+    sys.exit(ExitCode.STOPPED)
+"""
+
+
+def test_a_real_rank_writes_its_stacks_and_stops(run: Path, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM)
+    # Port 0: rank 0 keeps the store itself, and chooses a free one.
+    environment = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0"}
+    stacks = run / "stacks" / "rank-0.txt"
+    with subprocess.Popen([sys.executable, str(program)], env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGUSR2)
+        deadline = time.monotonic() + 20
+        while "wait_in_a_function_with_a_name" not in stacks.read_text() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert process.poll() is None, "it goes on"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == ExitCode.STOPPED
+    assert "wait_in_a_function_with_a_name" in stacks.read_text()
+    (end,) = ends(run)
+    assert (end.outcome, end.step, end.reason) == ("stopped", 5, "SIGTERM")
