@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
-from seatrial.events import RunStart, Validation
-from seatrial.runs import State
-from tests.end_to_end.conftest import losses, read_json
+from seatrial.events import CheckpointLoaded, RunStart, Validation
+from tests.end_to_end.conftest import losses, read_json, settings, wait_for_step
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
@@ -21,11 +22,26 @@ def test_cpu_ddp_learns_digits(command):
 
 
 def test_cpu_ddp_resumes_to_the_last_bit(command):
-    """Two-node's eight ranks, here on one machine; stopped by hand at a checkpoint, compared with 2 x 4 undisturbed."""
-    args = ("run", "cpu-ddp/two-node", "--nodes", "1", "--processes", "4", "--set", "steps=60", "--set", "log_every=1")
-    command(*args, "--name", "whole", expect=1)  # 60 steps are too few for the accuracy it promises
-    assert command.find("whole").state() is State.COMPLETED
-    assert len(losses(command.find("whole"))) == 60
+    """Stopped in the middle by Ctrl-C and resumed, against undisturbed."""
+    args = ("run", "cpu-ddp", *settings("steps=1500", "checkpoint_every=1000", "log_every=50"))
+    command(*args, "--name", "whole")
+    process = command.start(*args, "--name", "halves")
+    while not (command.root / "halves" / "job.json").exists():
+        assert process.poll() is None, process.communicate()
+    run = command.find("halves")
+    wait_for_step(run, 200)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 75
+    command("run", "cpu-ddp", "--resume", "halves")
+    assert 200 <= run.events().last(CheckpointLoaded).step < 1500
+    whole, halves = losses(command.find("whole")), losses(run)
+    assert {step: halves[step] for step in whole} == whole
+
+
+def test_the_larger_recipe_runs_on_one_machine(command):
+    command("run", "cpu-ddp/two-node", "--nodes", "1", "--processes", "4", "--name", "four ranks")
+    assert command.find("four ranks").events().last(RunStart).world_size == 4
 
 
 OWN = '''

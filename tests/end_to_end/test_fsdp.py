@@ -171,9 +171,8 @@ def test_a_full_disk_is_a_finding_and_the_last_good_checkpoint_stays(command, un
 
 
 def test_a_loss_that_is_not_a_number_ends_the_run_without_a_restart(command):
-    out = command(
-        "run", "fsdp", "--name", "diverged", *settings(*SHORT, "learning_rate=1e30", "grad_clip=0"), "--max-restarts", "3", expect=1
-    )  # fmt: skip
+    diverging = settings(*SHORT, "learning_rate=1e30", "grad_clip=0")
+    out = command("run", "fsdp", "--name", "diverged", *diverging, "--max-restarts", "3", expect=1)
     run = command.find("diverged")
     assert not run.events().of(Restart)
     assert run.state() is State.FAILED

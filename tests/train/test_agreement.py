@@ -43,9 +43,9 @@ def test_equal_replicas_agree(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_one_bit_of_one_weight_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     other = model()
-    weight = other[0].weight.detach()  # type: ignore[index, union-attr]
+    weight = other[0].weight.detach()
     weight.view(torch.int32)[2, 3] ^= 1
-    assert torch.allclose(weight, model()[0].weight)  # type: ignore[index, arg-type]
+    assert torch.allclose(weight, model()[0].weight)
     assert not answers(monkeypatch, (model(), 10, 2.5), (other, 10, 2.5))
 
 
@@ -58,5 +58,5 @@ def test_weights_that_are_not_numbers_are_compared_by_their_bits(monkeypatch: py
     broken = [model(), model()]
     with torch.no_grad():
         for replica in broken:
-            replica[0].weight[0, 0] = float("nan")  # type: ignore[index]
+            replica[0].weight[0, 0] = float("nan")
     assert answers(monkeypatch, *((replica, 1, float("nan")) for replica in broken))

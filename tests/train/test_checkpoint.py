@@ -163,7 +163,7 @@ def test_poll_reports_a_save_that_is_over_without_waiting(start: Start) -> None:
     training.checkpointer.poll()
     training.checkpointer.save(1, PROGRESS)
     assert training.events(CheckpointSaved) == []
-    training.checkpointer._pending.published.result()  # type: ignore[union-attr]
+    training.checkpointer._pending.published.result()
     training.checkpointer.poll()
     assert [event.step for event in training.events(CheckpointSaved)] == [1]
     training.checkpointer.poll()
@@ -420,7 +420,7 @@ def test_the_failure_of_one_save_does_not_cost_the_next(start: Start, monkeypatc
     with monkeypatch.context() as patch:
         patch.setattr(*FULL["the rename"], no_space)
         training.checkpointer.save(1, PROGRESS)
-        training.checkpointer._pending.published.result()  # type: ignore[union-attr]
+        training.checkpointer._pending.published.result()
     assert training.checkpointer.save(2, PROGRESS, wait=True)
     assert training.names() == ["step-00000002"]
     assert [finding.observed.split(":")[0] for finding in training.events(Finding)] == ["step 1"]

@@ -309,7 +309,7 @@ def test_gradients_are_the_same_with_recomputation(config: ModelConfig, recomput
     found, _ = gradients(config, recompute)
     assert all(gradient is not None for gradient in expected.values())
     for name, gradient in expected.items():
-        assert torch.equal(found[name], gradient), name  # type: ignore[arg-type]
+        assert torch.equal(found[name], gradient), name
 
 
 def test_recomputation_computes_what_it_says() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given
@@ -126,6 +128,6 @@ def test_no_schedule_leaves_its_bounds_or_jumps(
     assert falling == sorted(falling, reverse=True)
     # The steepest place of the cosine is pi/2 times as steep as the straight line.
     largest = max(peak / max(1, warmup), 1.6 * (peak - minimum) / max(1, steps - 1 - warmup))
-    assert all(abs(b - a) <= largest * (1 + 1e-9) for a, b in zip(values, values[1:], strict=False))
+    assert all(abs(b - a) <= largest * (1 + 1e-9) for a, b in pairwise(values))
     if schedule != "constant" and steps - warmup > 1:
         assert values[-1] == pytest.approx(minimum, abs=1e-12)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from seatrial.train.agreement import ranks_agree
+from seatrial.train.checkpoint import Checkpointer
 from seatrial.train.model import Llama, initialise, rotary_table
 from seatrial.train.model_config import ModelConfig
 from seatrial.train.optimizer import adamw
 from seatrial.train.parallel import make_mesh, shard, synchronise_gradients
+from seatrial.train.worker import Worker
 
 pytestmark = pytest.mark.torch
 
@@ -48,7 +51,7 @@ def sharded(config: ModelConfig = CONFIG, *, world: int = 1, shard_size: int = 0
         "cpu_offload": False,
         "reshard_after_forward": True,
     }
-    shard(model, model.layers(), make_mesh("cpu", world, shard_size), **settings | options)  # type: ignore[arg-type]
+    shard(model, model.layers(), make_mesh("cpu", world, shard_size), **settings | options)
     model.to_empty(device="cpu")
     with torch.no_grad():
         for parameter in model.parameters():
@@ -61,12 +64,23 @@ def whole(tensor: Tensor) -> Tensor:
     return (tensor.full_tensor() if isinstance(tensor, DTensor) else tensor).detach()
 
 
-def train(model: Llama, *, steps: int = 4, rank: int = 0, world: int = 1) -> list[tuple[float, float]]:
-    """Loss and gradient norm of each step; every rank has its part of the same global batches."""
-    optimizer = adamw(model.parameters(), learning_rate=1e-2, betas=(0.9, 0.95), weight_decay=0.1)
-    generator = torch.Generator().manual_seed(0)
-    history = []
-    for _ in range(steps):
+def optimizer_of(model: Llama) -> torch.optim.Optimizer:
+    return adamw(model.parameters(), learning_rate=1e-2, betas=(0.9, 0.95), weight_decay=0.1)
+
+
+def train(
+    model: Llama,
+    optimizer: torch.optim.Optimizer | None = None,
+    *,
+    steps: range = range(4),
+    rank: int = 0,
+    world: int = 1,
+) -> list[float]:
+    """Loss and gradient norm of one step after the other; every rank has its part of the same global batches."""
+    optimizer = optimizer or optimizer_of(model)
+    history: list[float] = []
+    for step in steps:
+        generator = torch.Generator().manual_seed(step)
         tokens = torch.randint(CONFIG.vocab_size, (4, 17), generator=generator)[rank::world]
         loss = model(tokens[:, :-1], tokens[:, 1:], *ROTARY)
         loss.backward()
@@ -76,7 +90,7 @@ def train(model: Llama, *, steps: int = 4, rank: int = 0, world: int = 1) -> lis
         mean = loss.detach().clone()
         if world > 1:
             dist.all_reduce(mean)
-        history.append((mean.item() / world, whole(norm).item()))
+        history += [mean.item() / world, whole(norm).item()]
     return history
 
 
@@ -114,7 +128,7 @@ class TestOneRank:
         seen: dict[str, Any] = {}
 
         def look(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            seen["weight"] = module.query.weight.dtype  # type: ignore[union-attr]
+            seen["weight"] = module.query.weight.dtype
             seen["inputs"] = [tensor.dtype for tensor in inputs]
             seen["output"] = output.dtype
 
@@ -126,7 +140,7 @@ class TestOneRank:
         assert seen["inputs"] == [torch.bfloat16, torch.float32, torch.float32]
         assert loss.dtype == torch.float32
         assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
-        assert {parameter.grad.dtype for parameter in model.parameters()} == {torch.float32}  # type: ignore[union-attr]
+        assert {parameter.grad.dtype for parameter in model.parameters()} == {torch.float32}
 
     def test_bf16_trains_like_fp32(self) -> None:
         assert train(sharded(precision="bf16")) == pytest.approx(train(sharded()), rel=0.05)
@@ -202,22 +216,22 @@ def apply(model: OneBlock, *, world: int) -> None:
 
 def be_a_rank(rank: int, folder: Path) -> None:
     """Runs in a process of its own; writes what it found."""
-    os.environ["GLOO_SOCKET_IFNAME"] = "lo"
+    os.environ |= {"GLOO_SOCKET_IFNAME": "lo", "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     found: dict[str, Any] = {}
     for name, shard_size in (("full", 0), ("hybrid", 1)):
         model = sharded(world=2, shard_size=shard_size)
-        mesh = next(model.parameters()).device_mesh  # type: ignore[union-attr]
+        mesh = next(model.parameters()).device_mesh
         found[name] = {
             "mesh": [list(mesh.mesh_dim_names or ()), list(mesh.shape)],
-            "local elements": sum(p.to_local().numel() for p in model.parameters()),  # type: ignore[union-attr]
+            "local elements": sum(p.to_local().numel() for p in model.parameters()),
             "history": train(model, rank=rank, world=2),
             "agree": ranks_agree(model, 4, 1.0),
             "agree on another loss": ranks_agree(model, 4, 1.0 + rank),
         }
         if rank == 1:
-            next(model.parameters()).to_local().view(-1).view(torch.int32)[3] ^= 1  # type: ignore[union-attr]
+            next(model.parameters()).to_local().view(-1).view(torch.int32)[3] ^= 1
         found[name]["agree after a flipped bit"] = ranks_agree(model, 4, 1.0)
 
     small = OneBlock()
@@ -226,24 +240,37 @@ def be_a_rank(rank: int, folder: Path) -> None:
     found["reduced gradient"] = whole(small.block.weight.grad).tolist()
 
     (folder / f"rank-{rank}.json").write_text(json.dumps(found))
+
+    model = sharded(world=2)
+    optimizer = optimizer_of(model)
+    worker = Worker(folder / "run", {"args": {}, "digest": "0123456789abcdef", "device": "cpu"})
+    checkpointer = Checkpointer(worker, model, optimizer, keep=1, asynchronous=True)
+    train(model, optimizer, rank=rank, world=2)
+    assert checkpointer.save(4, {"lanes": [rank]})
+    assert checkpointer.close()
     dist.barrier()
     os._exit(0)  # without destructors, as the worker does
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("group")
-def test_hybrid_sharding_on_two_ranks(tmp_path: Path) -> None:
+def test_two_ranks(tmp_path: Path, make_worker: Callable[..., Worker]) -> None:
+    worker = make_worker()  # of the next attempt, which has one rank
     torch.multiprocessing.spawn(be_a_rank, args=(tmp_path,), nprocs=2)
     ranks = [json.loads((tmp_path / f"rank-{rank}.json").read_text()) for rank in range(2)]
+    hybrid_sharding_equals_full_sharding(ranks)
+    a_checkpoint_of_two_ranks_is_loaded_by_one(worker)
+
+
+def hybrid_sharding_equals_full_sharding(ranks: list[dict[str, Any]]) -> None:
     alone = train(sharded())
     for found in ranks:
         full, hybrid = found["full"], found["hybrid"]
         assert full["mesh"] == [["shard"], [2]]
         assert hybrid["mesh"] == [["replicate", "shard"], [2, 1]]
         assert full["local elements"] * 2 == hybrid["local elements"] == CONFIG.parameters()
-        for mine, theirs, expected in zip(full["history"], hybrid["history"], alone, strict=True):
-            assert mine == pytest.approx(expected, rel=1e-4)
-            assert theirs == pytest.approx(mine, rel=1e-5)
+        assert full["history"] == pytest.approx(alone, rel=1e-5)
+        assert hybrid["history"] == pytest.approx(alone, rel=1e-5)
         assert [full["agree"], hybrid["agree"]] == [True, True]
         assert [full["agree on another loss"], hybrid["agree on another loss"]] == [False, False]
         assert hybrid["agree after a flipped bit"] is False
@@ -251,3 +278,21 @@ def test_hybrid_sharding_on_two_ranks(tmp_path: Path) -> None:
         # The mean of 1 and 2^-10, which bf16 cannot hold
         assert found["reduced gradient"] == [(1 + 2.0**-10) / 2] * 8
     assert ranks[0]["full"]["history"] == ranks[1]["full"]["history"]
+
+
+def a_checkpoint_of_two_ranks_is_loaded_by_one(worker: Worker) -> None:
+    model = sharded()
+    optimizer = optimizer_of(model)
+    checkpointer = Checkpointer(worker, model, optimizer, keep=1, asynchronous=False)
+    (folder,) = checkpointer.folder.iterdir()
+    assert {path.name for path in folder.iterdir()} >= {"__0_0.distcp", "__1_0.distcp"}
+    random = torch.get_rng_state()
+    loaded = checkpointer.load()
+    checkpointer.close()
+    assert loaded is not None
+    assert (loaded.step, loaded.ranks) == (4, [{"lanes": [0]}, {"lanes": [1]}])
+    assert torch.equal(torch.get_rng_state(), random), "the random states of other ranks are of no use"
+
+    undisturbed = sharded()
+    expected = train(undisturbed, steps=range(8))
+    assert train(model, optimizer, steps=range(4, 8)) == pytest.approx(expected[8:], rel=1e-5)
