@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 from collections.abc import Callable, Iterator
@@ -15,10 +16,10 @@ import pytest
 def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A real gloo process group, of this process alone."""
     import torch.distributed as dist
-    import torch.distributed.checkpoint as dcp
 
-    # It logs dozens of lines for each save, which pytest would record and print.
-    dcp.logger._dcp_logger.setLevel(logging.CRITICAL)
+    # It logs dozens of lines for each save, which pytest would record and print; being imported sets its level.
+    importlib.import_module("torch.distributed.checkpoint")
+    logging.getLogger("c10d-NullHandler-dcp_logger").setLevel(logging.CRITICAL)
     store = tmp_path_factory.mktemp("group") / "store"
     dist.init_process_group("gloo", init_method=f"file://{store}", rank=0, world_size=1)
     yield

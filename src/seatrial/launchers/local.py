@@ -24,7 +24,7 @@ FREE_PORT = "{port}"
 
 # Variables by which an outer launcher would reach into ours: a run inside an srun, torchrun or mpirun shell must not
 # believe that it belongs to them.
-OUTER_NAMES = {"RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "NODE_RANK", "MASTER_ADDR", "MASTER_PORT"}
+OUTER_NAMES = {"LOCAL_WORLD_SIZE", "NODE_RANK"}  # the others are set by the plan
 OUTER_PREFIXES = ("TORCHELASTIC_", "GROUP_", "ROLE_", "SLURM_", "PMI_", "PMIX_", "OMPI_", "SEATRIAL_")
 
 GRACE = 60.0
