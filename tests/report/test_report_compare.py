@@ -139,3 +139,11 @@ def test_steps_that_resemble_their_neighbours_are_worth_less():
 @given(st.lists(st.floats(-1e6, 1e6), min_size=MIN_SAMPLES, max_size=60))
 def test_standard_error_is_a_number(samples):
     assert standard_error(samples) >= 0
+
+
+def test_mfu_of_different_peaks_is_not_judged(against):
+    """Two runs on a CPU whose measured peak moved with the load: the same throughput, another share."""
+    result = against(noisy(1), noisy(2), peak_flops=3e11)
+    assert any("peaks that MFU is a share of differ" in caution for caution in result.cautions)
+    assert {judged(result, f"MFU {name}").judgement for name in ("full", "causal")} == {Judgement.NOISE_UNKNOWN}
+    assert not any("peaks" in caution for caution in against(noisy(1), noisy(2)).cautions)

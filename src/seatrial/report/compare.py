@@ -139,6 +139,9 @@ def _cautions(a: Summary, b: Summary) -> Iterator[str]:
     ):
         if left != right:
             yield f"Not the same {name}: {left} and {right}."
+    if not _same_peak(a, b):
+        peaks = " and ".join(quantity(run.peak_flops, "FLOP/s") for run in (a, b))
+        yield f"The peaks that MFU is a share of differ: {peaks}. Compare throughput instead."
     for name, run in (("A", a), ("B", b)):
         if run.verdict is Verdict.FAIL:
             yield f"{name} failed its checks; see its own report."
@@ -163,7 +166,10 @@ def _measures(a: Summary, b: Summary) -> Iterator[Measure]:
     yield over_steps("step time", "s", lambda p: p.event.seconds)
     for name in a.flop_formulas:
         if name in a.mfu or name in b.mfu:
-            yield over_steps(f"MFU {name}", "fraction", partial(_mfu, name))
+            if _same_peak(a, b):
+                yield over_steps(f"MFU {name}", "fraction", partial(_mfu, name))
+            else:  # the steps' spread says nothing about the peaks'
+                yield _measure(f"MFU {name}", "fraction", [a.mfu.get(name)], [b.mfu.get(name)])
     yield over_steps("data wait, slowest rank", "s", _longest_wait)
     # Most steps spend nothing on checkpoints, so the median of that phase says nothing; the stall below does.
     for name in (phase for phase in PHASES if phase != "checkpoint"):
@@ -174,6 +180,11 @@ def _measures(a: Summary, b: Summary) -> Iterator[Measure]:
     last = [run.validations[-1].event.metrics if run.validations else {} for run in (a, b)]
     for name in last[0] | last[1]:
         yield _measure(f"validation {name}, last", "", [last[0].get(name)], [last[1].get(name)])
+
+
+def _same_peak(a: Summary, b: Summary) -> bool:
+    """Whether MFU has the same denominator in both: a measured peak moves with the load of the machine."""
+    return a.peak_flops is None or b.peak_flops is None or math.isclose(a.peak_flops, b.peak_flops, rel_tol=0.01)
 
 
 def _mfu(convention: str, point: Point) -> float | None:
