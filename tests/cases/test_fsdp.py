@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import math
 from collections.abc import Callable
 from dataclasses import fields, replace
 from itertools import pairwise
@@ -86,9 +87,13 @@ def test_every_setting_is_documented() -> None:
         ({"grad_clip": -0.5}, "grad_clip: -0.5 is less than 0"),
         ({"weight_decay": -0.1}, "weight_decay: -0.1 is less than 0"),
         ({"validation_batches": 0}, "validation_batches: 0 is less than 1"),
-        ({"learning_rate": 0.0}, "learning_rate: learning rates must be positive"),
-        ({"min_learning_rate": -1e-9}, "learning_rate: learning rates must be positive"),
-        ({"warmup_steps": 100}, "warmup_steps: 100 steps of warm-up leave none of 100"),
+        ({"learning_rate": 0.0, "min_learning_rate": 0.0}, "learning_rate: 0.0 is not a positive number"),
+        ({"min_learning_rate": -1e-9}, "min_learning_rate: -1e-09 is not between 0 and learning_rate"),
+        ({"min_learning_rate": 1.0}, "min_learning_rate: 1.0 is not between 0 and learning_rate"),
+        ({"min_learning_rate": math.nan}, "min_learning_rate: nan is not between"),
+        ({"beta1": 1.5}, "beta1: 1.5 is not in [0, 1)"),
+        ({"beta2": math.nan}, "beta2: nan is not in [0, 1)"),
+        ({"grad_clip": math.nan}, "grad_clip: nan is less than 0"),
         ({"model": "tinny"}, "model: no model is called 'tinny'\n    did you mean tiny?"),
         ({"model": "gpt-4"}, "model: no model is called 'gpt-4'\n    choose from: llama2-13b, "),
         ({"sequence_length": 4096}, "sequence_length: 4096 is more than the 2048 tokens tiny was made for"),
@@ -96,7 +101,10 @@ def test_every_setting_is_documented() -> None:
             {"global_batch_size": 6},
             "global_batch_size: 6 sequences do not divide into 2 ranks x 2\n    --set global_batch_size=4, or",
         ),
-        ({"global_batch_size": 2}, "global_batch_size: 2 sequences do not divide into 2 ranks x 2"),
+        (
+            {"global_batch_size": 2},
+            "global_batch_size: 2 sequences do not divide into 2 ranks x 2\n    --set global_batch_size=4, or",
+        ),
         ({"shard_size": 3}, "shard_size: 2 ranks do not divide into groups of 3"),
         ({"shard_size": 4}, "shard_size: 2 ranks do not divide into groups of 4"),
         ({"cpu_offload": True}, "cpu_offload: parameters are in host memory already"),
@@ -117,6 +125,7 @@ def test_each_rule_has_its_message(changes: dict[str, Any], says: str) -> None:
         ({}, Layout(nodes=2, processes_per_node=2, device="cuda")),
         ({"sequence_length": 2048, "warmup_steps": 99, "grad_clip": 0.0, "weight_decay": 0.0}, TWO_RANKS),
         ({"validation_every": 0, "validation_batches": 0, "checkpoint_every": 0}, TWO_RANKS),
+        ({"steps": 5, "warmup_steps": 10}, TWO_RANKS),  # a short trial of a long recipe
         ({"shard_size": 2}, TWO_RANKS),
         ({"shard_size": 2}, Layout(nodes=2, processes_per_node=2, device="cuda")),
         ({"cpu_offload": True}, Layout(nodes=1, processes_per_node=2, device="cuda")),

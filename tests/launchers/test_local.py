@@ -246,7 +246,7 @@ def test_the_port_is_free_and_the_plan_is_pure(tmp_path):
 
 
 def test_a_resumed_run_that_is_killed_does_not_keep_its_old_ending(tmp_path):
-    job, run = make(tmp_path, "")
+    _, run = make(tmp_path, "")
     writer = EventWriter(run.events_path)
     writer.write(RunEnd(outcome="stopped", step=4))
     assert run.state() is State.STOPPED

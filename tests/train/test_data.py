@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from seatrial.train import data
+from seatrial.errors import UserError
 from seatrial.train.data import AHEAD, Lane, Loader
 from seatrial.train.sources import Synthetic
 from seatrial.train.tokenizers import Bytes
@@ -146,6 +146,14 @@ def test_a_lane_that_took_nothing_reads_nothing_when_it_is_resumed() -> None:
     assert source.reads == []
 
 
+def test_data_that_became_shorter_is_refused() -> None:
+    """A file that was edited since: there is no exact sequence to go on with, and the place is beyond its end."""
+    lane = lane_of(["x" * 100], 80)
+    lane.take()
+    with pytest.raises(UserError, match="dataset: a document has 51 tokens"):
+        lane_of(["x" * 50], 80, lane.state())
+
+
 # --- batches ---
 
 
@@ -231,29 +239,6 @@ class Gated(Listed):
                 return super().read()
 
         return Cursor(self, lane, lanes, 0)
-
-
-def test_waited_is_the_time_that_the_step_stood_still(monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = threading.Event()
-    moment = 100.0
-
-    def clock() -> float:
-        """The wait begins when `next` looks at the clock; then the source takes 5 s for its document."""
-        nonlocal moment
-        now = moment
-        if not gate.is_set():
-            moment += 5.0
-            gate.set()
-        return now
-
-    monkeypatch.setattr(data.time, "perf_counter", clock)
-    loading = loader(source=Gated(gate), length=16, batch=1)
-    assert loading.waited == 0.0
-    next(loading)
-    assert loading.waited == 5.0
-    next(loading)
-    assert loading.waited == 0.0
-    loading.close()
 
 
 class Failing(Listed):

@@ -252,6 +252,7 @@ def test_no_position_sees_what_comes_after_it() -> None:
 
 
 def test_rotary_tables_are_float32_whatever_the_default_dtype() -> None:
+    expected = rotary_table(MODELS["llama3.1-8b"], 1024, CPU)
     previous = torch.get_default_dtype()
     torch.set_default_dtype(torch.bfloat16)
     try:
@@ -260,6 +261,7 @@ def test_rotary_tables_are_float32_whatever_the_default_dtype() -> None:
         torch.set_default_dtype(previous)
     assert [table.dtype for table in tables] == [torch.float32] * 2
     assert [tuple(table.shape) for table in tables] == [(1024, 128)] * 2
+    assert all(map(torch.equal, tables, expected))
     positions = tables[1][:, 0]  # the sine of the fastest angle, one radian a position
     torch.testing.assert_close(positions, torch.arange(1024).float().sin(), atol=1e-4, rtol=0)
 

@@ -107,7 +107,7 @@ def test_a_step_beyond_the_last_stays_at_the_minimum() -> None:
 
 @given(
     steps=st.integers(1, 300),
-    warmup_share=st.floats(0, 0.99),
+    warmup_share=st.floats(0, 1.5),
     peak=st.floats(1e-6, 1.0),
     minimum_share=st.floats(0, 1),
     schedule=st.sampled_from(SCHEDULES),
@@ -123,7 +123,7 @@ def test_no_schedule_leaves_its_bounds_or_jumps(
     rising, falling = values[:warmup], values[warmup:]
     assert all(0 < value <= peak * (1 + 1e-9) for value in rising)
     assert all(minimum * (1 - 1e-9) <= value <= peak * (1 + 1e-9) for value in falling)
-    assert falling[0] == pytest.approx(peak)
+    assert falling[:1] == pytest.approx([peak] * len(falling[:1]))
     assert rising == sorted(rising)
     assert falling == sorted(falling, reverse=True)
     # The steepest place of the cosine is pi/2 times as steep as the straight line.

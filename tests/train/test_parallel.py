@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from seatrial.train.agreement import ranks_agree
-from seatrial.train.checkpoint import Checkpointer
+from seatrial.train.checkpoint import MANIFEST, Checkpointer
 from seatrial.train.model import Llama, initialise, rotary_table
 from seatrial.train.model_config import ModelConfig
 from seatrial.train.optimizer import adamw
@@ -285,7 +285,9 @@ def a_checkpoint_of_two_ranks_is_loaded_by_one(worker: Worker) -> None:
     optimizer = optimizer_of(model)
     checkpointer = Checkpointer(worker, model, optimizer, keep=1, asynchronous=False)
     (folder,) = checkpointer.folder.iterdir()
-    assert {path.name for path in folder.iterdir()} >= {"__0_0.distcp", "__1_0.distcp"}
+    vouched_for = set(json.loads((folder / MANIFEST).read_text())["files"])
+    assert vouched_for == {path.name for path in folder.iterdir()} - {MANIFEST}
+    assert {name.split("_")[2] for name in vouched_for if name.endswith(".distcp")} == {"0", "1"}, "files of both ranks"
     random = torch.get_rng_state()
     loaded = checkpointer.load()
     checkpointer.close()

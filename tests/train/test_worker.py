@@ -86,7 +86,7 @@ def test_it_knows_its_place_and_its_arguments(
         assert worker.stop_signal is None
         assert worker.device_name().startswith("cpu (")
         assert worker.peak_memory() > 50e6
-    assert caught.value.code == 0
+    assert caught.value.code == 0, "one of the lines above failed"
     assert ends(run) == [], "the program says how it ended"
 
 
@@ -188,15 +188,17 @@ def test_versions_are_those_of_this_process() -> None:
 def test_a_request_to_stop_is_noted(
     started: Callable[..., contextlib.AbstractContextManager[Worker]], number: signal.Signals
 ) -> None:
-    with pytest.raises(SystemExit), started() as worker:
+    with pytest.raises(SystemExit) as caught, started() as worker:
         signal.raise_signal(number)
         assert worker.stop_signal == number.name
+    assert caught.value.code == 0, "the line above failed"
 
 
 def test_ctrl_c_is_the_launchers(started: Callable[..., contextlib.AbstractContextManager[Worker]]) -> None:
-    with pytest.raises(SystemExit), started() as worker:
+    with pytest.raises(SystemExit) as caught, started() as worker:
         signal.raise_signal(signal.SIGINT)
         assert worker.stop_signal is None
+    assert caught.value.code == 0, "the line above failed"
 
 
 PROGRAM = """

@@ -89,8 +89,7 @@ class Checkpointer:
         `progress` is this rank's JSON-able state. Returns False if it failed, which is also a finding of the run:
         training can go on and the checkpoints before it are untouched.
         """
-        if not self.finish():
-            return False
+        self.finish()  # its failure, if it failed, is a finding already and no reason not to try again
         if self._last_saved == step:
             return True
         begin = time.perf_counter()
@@ -193,6 +192,8 @@ class Checkpointer:
                 }
                 error = _attempt(lambda: self._make_visible(save, manifest))
             if error is not None:
+                # torch's own message about a full disk speaks of file positions
+                error += f" ({shutil.disk_usage(self.folder).free / 1e6:.1f} MB free)"
                 shutil.rmtree(save.folder, ignore_errors=True)
         answer = [error]
         dist.broadcast_object_list(answer, src=0, group=self._group)
@@ -201,14 +202,15 @@ class Checkpointer:
 
     def _make_visible(self, save: _Save, manifest: dict[str, Any]) -> None:
         with (save.folder / MANIFEST).open("w", encoding="utf-8") as file:
-            json.dump(manifest, file)
+            json.dump({**manifest, "sha256": _digest(manifest)}, file)
             file.flush()
             os.fsync(file.fileno())
         target = self.folder / f"step-{save.step:08d}"
         if target.exists():  # a damaged one, or one that a later attempt overtakes
             shutil.rmtree(target)
         save.folder.rename(target)
-        for old in sorted(self.folder.glob("step-*"))[: -self.keep]:
+        # Later ones cannot be loaded, or training would have gone on from there: they do not count.
+        for old in sorted(path for path in self.folder.glob("step-*") if path.name <= target.name)[: -self.keep]:
             shutil.rmtree(old, ignore_errors=True)
 
     def _report(self, save: _Save) -> bool:
@@ -245,11 +247,15 @@ class Checkpointer:
         manifest: dict[str, Any] = {}
         try:
             manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+            if manifest.pop("sha256") != _digest(manifest):
+                raise ValueError(f"{MANIFEST} is not as it was written")
+            if manifest["format"] != FORMAT:
+                raise ValueError(f"format {manifest['format']}, not {FORMAT}")
             names = sorted(manifest["files"])[self.worker.rank :: self.worker.world_size]
             wrong = [name for name in names if _checksum(path / name) != manifest["files"][name]]
             damage = f"checksum of {wrong[0]} differs" if wrong else None
-        except (OSError, ValueError, KeyError) as error:
-            damage = f"cannot be read: {error}"
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            damage = f"cannot be read: {type(error).__name__}: {error}"
         everyone: list[Any] = [None] * self.worker.world_size
         dist.all_gather_object(everyone, damage, group=self._group)
         return manifest, next(filter(None, everyone), None)
@@ -274,6 +280,11 @@ def _cause(error: BaseException) -> str:
         rank, (inner, _) = next(iter(error.failures.items()))
         return f"rank {rank}: {_cause(inner)}"
     return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    """Of a manifest's own content: it holds the place in the data, which nothing else vouches for."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _checksum(path: Path) -> dict[str, Any]:

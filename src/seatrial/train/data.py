@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seatrial.errors import Problem, UserError
 from seatrial.train.sources import Source
 from seatrial.train.tokenizers import Tokenizer
 
@@ -37,6 +37,9 @@ class Lane:
         self._carry: list[int] = []
         if state and state["used"] is not None:
             self._read()
+            if state["used"] > len(self._tokens):
+                what = f"a document has {len(self._tokens)} tokens, and had {state['used']} or more when it was read"
+                raise UserError(Problem(what, "dataset", "resume with the data and the tokenizer of the first start"))
             self._used = state["used"]
             self._carry = state["carry"]
 
@@ -82,7 +85,7 @@ class Batch:
 
 
 class Loader:
-    """Iterates over this rank's batches; a thread tokenises ahead, and `waited` says how long a step had to wait.
+    """Iterates over this rank's batches, which a thread tokenises ahead of the steps.
 
     The rank's lanes are [rank * n, (rank + 1) * n) of `global_batch_size` lanes, n = global_batch_size / world_size.
     """
@@ -103,8 +106,6 @@ class Loader:
             Lane(source, tokenizer, length, lane, global_batch_size, states[lane] if states else None) for lane in mine
         ]
         self.states = [lane.state() for lane in self._lanes]
-        self.waited = 0.0
-        """Seconds that the last batch had to be waited for."""
         self._queue: queue.Queue[Batch | BaseException] = queue.Queue(AHEAD)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._produce, name="tokenise", daemon=True)
@@ -115,9 +116,7 @@ class Loader:
 
     def __next__(self) -> NDArray[np.int32]:
         """int32 [sequences of this rank, length + 1]; raises what the thread met."""
-        begin = time.perf_counter()
         item = self._queue.get()
-        self.waited = time.perf_counter() - begin
         if isinstance(item, BaseException):
             raise item
         self.states = item.states

@@ -10,6 +10,7 @@ Specifications: ``stdlib`` | ``text:GLOB`` | ``hf:NAME[/CONFIG]`` | ``synthetic`
 
 from __future__ import annotations
 
+import codecs
 import glob
 import importlib.util
 import os
@@ -17,13 +18,17 @@ import random
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from seatrial.errors import Problem, UserError
 
 DOCUMENT_BYTES = 16 * 1024
-"""Larger files are cut, at line ends, into documents of about this size, so that one big file serves many lanes."""
+"""Larger files are cut into documents of about this size, at line ends where they are near, so that one big file
+serves many lanes."""
+HEAD_BYTES = 4096
+"""What is looked at to tell text from other files."""
 HELD_OUT = 50
 """One document in this many is for validation."""
 KINDS = ("stdlib", "text:GLOB", "hf:NAME[/CONFIG]", "synthetic")
@@ -74,7 +79,7 @@ def check_source(spec: str, *, validation: bool) -> list[Problem]:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The lines of a file that begin in bytes [start, end)."""
+    """Bytes [start, end) of a file, each of the two moved on to the next place where it can be cut."""
 
     path: Path
     start: int
@@ -83,13 +88,29 @@ class Document:
     def read(self) -> str:
         """The text. A byte that is no UTF-8 becomes a replacement character; `Files.problems` warns before."""
         with self.path.open("rb") as file:
-            if self.start:
-                file.seek(self.start - 1)
-                file.readline()  # the rest of the line before, which belongs to the document before
-            block = file.read(max(0, self.end - file.tell()))
-            if block and not block.endswith(b"\n"):
-                block += file.readline()
-        return block.decode("utf-8", errors="replace")
+            start, end = _cut(file, self.start), _cut(file, self.end)
+            file.seek(start)
+            return file.read(end - start).decode("utf-8", errors="replace")
+
+
+def _documents(path: Path) -> Iterator[Document]:
+    size = path.stat().st_size
+    # The last one has room for a whole character, so that none is empty.
+    starts = range(0, max(size - 3, min(size, 1)), DOCUMENT_BYTES)
+    return (Document(path, start, end) for start, end in pairwise((*starts, size)))
+
+
+def _cut(file: BinaryIO, offset: int) -> int:
+    """The next line's beginning if it is near and not the end of the file, else the next character's."""
+    if not offset:
+        return 0
+    file.seek(offset - 1)
+    line = file.readline(DOCUMENT_BYTES)
+    if line.endswith(b"\n") and offset - 1 + len(line) < os.fstat(file.fileno()).st_size:
+        return offset - 1 + len(line)
+    file.seek(offset)
+    inside = file.read(3)  # UTF-8: bytes 10xxxxxx go on with a character, at most three of them
+    return offset + next((i for i, byte in enumerate(inside) if byte & 0xC0 != 0x80), len(inside))
 
 
 class Files:
@@ -99,12 +120,7 @@ class Files:
         self.paths = paths
         self.seed = seed
         self.validation = validation
-        documents = [
-            Document(path, start, min(start + DOCUMENT_BYTES, size))
-            for path in paths
-            for size in [path.stat().st_size]
-            for start in range(0, size, DOCUMENT_BYTES)
-        ]
+        documents = [document for path in paths for document in _documents(path)]
         random.Random(f"{seed}/split").shuffle(documents)
         held_out = -(-len(documents) // HELD_OUT) if len(documents) > 1 else 0
         self.documents = documents[:held_out] if validation else documents[held_out:]
@@ -118,8 +134,10 @@ class Files:
         found = []
         for path in self.paths:
             try:
-                head = path.open("rb").read(4096)
-                head[: head.rfind(b"\n") + 1].decode("utf-8")
+                with path.open("rb") as file:
+                    head = file.read(HEAD_BYTES)
+                # The last character may go on beyond what was read.
+                codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < HEAD_BYTES)
                 if b"\0" in head:
                     raise ValueError
             except OSError as error:
@@ -195,26 +213,37 @@ class _HubCursor:
         self.dataset = dataset
         self.offset = offset
         self.sharing = sharing
-        self.seen = 0
-        if state:
-            dataset.load_state_dict(state["dataset"])
-            self.seen = state["seen"]
+        self.seen = state["seen"] if state else 0
+        """Documents of all epochs: with fewer documents than lanes that share them, each lane still gets its turn."""
+        # The dataset itself tells its state only once it is being read, and takes one only of its own epoch.
+        self.place = state["dataset"] if state else None
+        if self.place is not None:
+            dataset.set_epoch(self.place["epoch"])
+            dataset.load_state_dict(self.place)
         self.documents = self._iterate()
 
     def state(self) -> dict[str, Any]:
-        return {"dataset": self.dataset.state_dict(), "seen": self.seen}
+        return {"dataset": self.place, "seen": self.seen}
 
     def read(self) -> str:
-        return next(self.documents)
+        document = next(self.documents)
+        self.place = self.dataset.state_dict()
+        return document
 
     def _iterate(self) -> Iterator[str]:
-        while True:
+        empty_passes = 0
+        while empty_passes < 2:  # one may be what is left of an epoch: nothing
+            empty_passes += 1
             for document in self.dataset:
+                empty_passes = 0
                 self.seen += 1
                 if (self.seen - 1) % self.sharing == self.offset:
+                    if "text" not in document:
+                        what = f"has no column 'text', only {', '.join(map(repr, document))}"
+                        raise UserError(Problem(what, "dataset", "take a dataset with a column 'text'"))
                     yield document["text"]
-            self.seen = 0
-            self.dataset.set_epoch(getattr(self.dataset, "epoch", 0) + 1)
+            self.dataset.set_epoch(self.dataset.epoch + 1)
+        raise UserError(Problem("has a part without documents", "dataset", "take another, or a smaller global batch"))
 
 
 class Synthetic:
@@ -252,7 +281,7 @@ class _SyntheticCursor:
 
 
 def _matching(pattern: str) -> list[Path]:
-    paths = sorted(Path(name) for name in glob.glob(pattern, recursive=True) if Path(name).is_file())
+    paths = sorted({Path(name) for name in glob.glob(pattern, recursive=True) if Path(name).is_file()})
     if not paths:
         raise UserError(Problem("matches no file", f"text:{pattern}", "quote the pattern, and check its folder"))
     return paths

@@ -70,7 +70,7 @@ class StepTimer:
         steps = max(1, self._steps)
         total = (now - self._begin) / steps
         phases = {name: seconds / steps for name, seconds in self._seconds.items()}
-        phases["other"] = max(0.0, total - sum(phases.values()))
+        phases["other"] += max(0.0, total - sum(phases.values()))
         self._seconds = dict.fromkeys(PHASES, 0.0)
         self._steps, self._begin, self._cpu = 0, now, time.process_time()
         return total, phases

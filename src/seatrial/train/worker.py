@@ -160,7 +160,7 @@ def start() -> Iterator[Worker]:
         worker.end("failed", 0, reason=str(error))
         code = USER_ERROR_EXIT
     except SystemExit as request:
-        code = request.code
+        code = request.code or 0
     except BaseException as error:
         # The reason goes into the run, the traceback into this rank's log.
         worker.end("failed", 0, reason=f"{type(error).__name__}: {error}".splitlines()[0])

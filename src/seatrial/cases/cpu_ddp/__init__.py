@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -39,6 +40,8 @@ def check(args: Args, layout: Layout) -> Iterable[Problem]:
     for name in ("steps", "global_batch_size", "hidden_size", "validation_every", "checkpoint_every", "log_every"):
         if getattr(args, name) < 1:
             yield Problem(f"{getattr(args, name)} is less than 1", name)
+    if not 0 < args.learning_rate < math.inf:
+        yield Problem(f"{args.learning_rate} is not a positive number", "learning_rate")
     if args.global_batch_size % layout.world_size:
         yield Problem(f"{args.global_batch_size} does not divide by {layout.world_size} ranks", "global_batch_size")
     if args.global_batch_size > TRAINING_IMAGES:

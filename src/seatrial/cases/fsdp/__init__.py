@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -108,12 +109,18 @@ def _check_ranges(args: Args) -> Iterable[Problem]:
     }
     for bound, names in least.items():
         for name in names:
-            if getattr(args, name) < bound:
+            if not getattr(args, name) >= bound:
                 yield Problem(f"{getattr(args, name)} is less than {bound}", name)
     if args.validation_every and args.validation_batches < 1:
         yield Problem(f"{args.validation_batches} is less than 1", "validation_batches")
-    if args.learning_rate <= 0 or args.min_learning_rate < 0:
-        yield Problem("learning rates must be positive", "learning_rate")
+    # Written so that NaN, which compares as false with everything, is refused too.
+    if not 0 < args.learning_rate < math.inf:
+        yield Problem(f"{args.learning_rate} is not a positive number", "learning_rate")
+    if not 0 <= args.min_learning_rate <= args.learning_rate:
+        yield Problem(f"{args.min_learning_rate} is not between 0 and learning_rate", "min_learning_rate")
+    for name in ("beta1", "beta2"):
+        if not 0 <= getattr(args, name) < 1:
+            yield Problem(f"{getattr(args, name)} is not in [0, 1)", name)
 
 
 def preflight(args: Args) -> Iterable[Problem]:

@@ -15,6 +15,7 @@ from torch.distributed.tensor import DTensor
 
 from seatrial.cases.fsdp import Args
 from seatrial.cases.fsdp.models import MODELS
+from seatrial.errors import Problem, UserError
 from seatrial.events import RunStart, Step, Validation
 from seatrial.spec import ExitCode
 from seatrial.train.agreement import ranks_agree
@@ -141,9 +142,13 @@ def open_loader(
 ) -> Loader:
     """This rank's part of the training data from where `states` says, or of the held-out data from its beginning."""
     vocabulary = MODELS[args.model].vocab_size
+    tokenizer = Bytes() if args.dataset == "synthetic" else open_tokenizer(args.tokenizer)
+    if tokenizer.vocab_size > vocabulary and args.dataset != "synthetic":
+        what = f"{tokenizer.vocab_size} tokens do not fit the model's vocabulary of {vocabulary}"
+        raise UserError(Problem(what, f"tokenizer {args.tokenizer}"))
     return Loader(
         open_source(args.dataset, seed=args.seed, validation=validation, vocab_size=vocabulary),
-        Bytes() if args.dataset == "synthetic" else open_tokenizer(args.tokenizer),
+        tokenizer,
         length=args.sequence_length,
         global_batch_size=args.global_batch_size,
         rank=worker.rank,
