@@ -223,24 +223,6 @@ def test_a_source_must_not_be_drained() -> None:
 # --- the thread ---
 
 
-class Gated(Listed):
-    """Waits for a gate before each read."""
-
-    def __init__(self, gate: threading.Event) -> None:
-        super().__init__(["0123456789" * 100])
-        self.gate = gate
-
-    def cursor(self, lane: int, lanes: int, state: dict[str, Any] | None) -> ListedCursor:
-        gate = self.gate
-
-        class Cursor(ListedCursor):
-            def read(self) -> Any:
-                gate.wait(30)
-                return super().read()
-
-        return Cursor(self, lane, lanes, 0)
-
-
 class Failing(Listed):
     """Its fourth document cannot be read."""
 
