@@ -88,7 +88,10 @@ def build(name: str, seed: int, length: int) -> nn.Module:
     )
     ours = Llama(shape)
     initialise(ours, seed)
-    state = {".".join(THEIR_NAMES.get(part, part) for part in key.split(".")): value for key, value in ours.state_dict().items()}
+    state = {
+        ".".join(THEIR_NAMES.get(part, part) for part in key.split(".")): value
+        for key, value in ours.state_dict().items()
+    }
     theirs.load_state_dict(state)
     return theirs
 

@@ -68,7 +68,13 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Estimate:
 
 
 def row(
-    measure: str, found: Estimate, unit: str, *, digits: int = 2, at_most: float | None = None, at_least: float = -math.inf
+    measure: str,
+    found: Estimate,
+    unit: str,
+    *,
+    digits: int = 2,
+    at_most: float | None = None,
+    at_least: float = -math.inf,
 ) -> Row:
     """A line of the table from an estimate and its target. `unit` is written behind every figure."""
 

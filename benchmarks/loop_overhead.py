@@ -39,7 +39,13 @@ def main() -> None:
         row("step, `seatrial run fsdp`", estimate(seconds["seatrial"]), " s", digits=4),
         row("step, bare loop", estimate(seconds["bare"]), " s", digits=4),
         row("ratio, median of pairs", ratio(seconds["seatrial"], seconds["bare"]), "", digits=3, at_most=TARGET),
-        Row("largest relative difference of the losses", f"{difference:.0e}", "", "at most 1e-5", difference <= SAME_LOSS),
+        Row(
+            "largest relative difference of the losses",
+            f"{difference:.0e}",
+            "",
+            "at most 1e-5",
+            difference <= SAME_LOSS,
+        ),
     ]
     publish(rows, {"step_seconds": seconds, "loss_difference": difference}, as_json=chosen.json)
 

@@ -16,7 +16,7 @@ from seatrial.events import EventLog
 from seatrial.runs import History, Run
 
 HERE = Path(__file__).resolve().parent
-TIMEOUT = 900.0
+TIMEOUT = 300.0
 """Seconds after which a program hangs."""
 OUTER_LAUNCHER = ("RANK", "LOCAL_", "WORLD_SIZE", "MASTER_", "TORCHELASTIC_", "SLURM_", "PMI_", "OMPI_", "SEATRIAL_")
 """Beginnings of variables by which a launcher around the benchmark would reach into it."""
@@ -50,9 +50,11 @@ def started(argv: Sequence[str], log: Path, env: Mapping[str, str] | None = None
         process.wait()
 
 
-def finish(process: subprocess.Popen[bytes], log: Path, accepted: Sequence[int] = (0,)) -> None:
+def finish(
+    process: subprocess.Popen[bytes], log: Path, accepted: Sequence[int] = (0,), timeout: float = TIMEOUT
+) -> None:
     """Wait for the end. Raises RuntimeError with the log's tail if it was not a good one."""
-    code = process.wait(TIMEOUT)
+    code = process.wait(timeout)
     if code not in accepted:
         tail = log.read_text(errors="replace")[-3000:]
         raise RuntimeError(f"{process.args!r} ended with exit code {code}:\n{tail}")
@@ -113,7 +115,6 @@ def free_port() -> int:
 
 
 def torchrun_argv(*program: str, options: Sequence[str] = ()) -> list[str]:
-    """torchrun on 2 ranks of this machine, with its static rendezvous, the fastest that it has."""
-    port = str(free_port())
-    run = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", port]
-    return [sys.executable, *run, *options, *program]
+    """torchrun on 2 ranks of this machine; without `options` with its static rendezvous, the fastest that it has."""
+    where = options or ["--master-port", str(free_port())]
+    return [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", *where, *program]

@@ -13,18 +13,22 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from interleave import estimate, interleave, parser, publish, ratio, row
 from programs import TIMEOUT, newest_run, scratch, seatrial_argv, started, torchrun_argv
-from training import bound
-
 from seatrial.events import EventLog, RunStart, Step
 from seatrial.runs import History, Run
+from training import bound
 
 SETTINGS = {"steps": 10_000, "checkpoint_every": 10, "validation_every": 0}
 KILL_AFTER = 24
 """Steps after which the rank is killed."""
+TORCHRUN = ["--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0", "--max-restarts", "2"]
+# By default the agent shares its store with the program, and a second attempt finds the first one's addresses in it:
+# with gloo it never came up (torch 2.13; github.com/pytorch/pytorch/issues/135712).
+TORCHRUN_ENVIRONMENT = {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
 
 
 def with_seatrial() -> float:
@@ -43,8 +47,8 @@ def with_torchrun() -> float:
     """Seconds until a run that torchrun restarts steps on."""
     with scratch() as folder:
         run = History(folder / "runs").create(bound("fsdp", SETTINGS))
-        argv = torchrun_argv("-m", "seatrial.cases.fsdp.train", options=["--max-restarts", "2"])
-        with started(argv, folder / "log", {"SEATRIAL_RUN": str(run.path)}) as process:
+        argv = torchrun_argv("-m", "seatrial.cases.fsdp.train", options=TORCHRUN)
+        with started(argv, folder / "log", TORCHRUN_ENVIRONMENT | {"SEATRIAL_RUN": str(run.path)}) as process:
             try:
                 return kill_and_wait(run)
             finally:
@@ -83,7 +87,7 @@ def first_step_after_restart(log: EventLog) -> float | None:
     return None
 
 
-def wait_until(run: Run, condition) -> EventLog:  # type: ignore[no-untyped-def]
+def wait_until(run: Run, condition: Callable[[EventLog], bool]) -> EventLog:
     """The run's events, as soon as they meet a condition."""
     deadline = time.monotonic() + TIMEOUT
     while time.monotonic() < deadline:

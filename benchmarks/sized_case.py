@@ -1,6 +1,6 @@
 """The fsdp case with models between `tiny` and the published ones, for benchmarks on a CPU. Its program is fsdp's own.
 
-    seatrial run benchmarks/sized_case.py:100m
+seatrial run benchmarks/sized_case.py:100m
 """
 
 from __future__ import annotations
@@ -11,9 +11,17 @@ from seatrial.cases import fsdp
 from seatrial.cases.fsdp.models import MODELS
 from seatrial.spec import Expectations
 
-MODELS["small"] = replace(MODELS["tiny"], hidden_size=256, intermediate_size=768, num_layers=6, num_heads=8, num_kv_heads=4)
+MODELS["small"] = replace(
+    MODELS["tiny"], hidden_size=256, intermediate_size=768, num_layers=6, num_heads=8, num_kv_heads=4
+)
 MODELS["100m"] = replace(
-    MODELS["tiny"], vocab_size=8192, hidden_size=768, intermediate_size=2304, num_layers=12, num_heads=12, num_kv_heads=12
+    MODELS["tiny"],
+    vocab_size=8192,
+    hidden_size=768,
+    intermediate_size=2304,
+    num_layers=12,
+    num_heads=12,
+    num_kv_heads=12,
 )
 
 _TINY = fsdp.CASE.recipe("tiny")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import statistics
 from dataclasses import dataclass
@@ -9,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from programs import HERE, run_case, run_ranks
 
+from programs import HERE, run_case, run_ranks
 from seatrial.cases.fsdp.models import MODELS
 from seatrial.catalog import recipe
 from seatrial.config import local_cluster
@@ -38,7 +39,7 @@ class Run:
     def step_seconds(self) -> float:
         """Median over the steps after the warm-up."""
         kept = self.times[WARM_UP - 1 :]
-        return statistics.median(b - a for a, b in zip(kept, kept[1:], strict=False))
+        return statistics.median(b - a for a, b in itertools.pairwise(kept))
 
 
 def bound(target: str, settings: dict[str, Any]) -> Job:
