@@ -33,9 +33,7 @@ def main() -> None:
     with torch.device("meta"):
         model = Llama(config)
     mesh = init_device_mesh("cpu", (world,))
-    for block in model.blocks:
-        fully_shard(block, mesh=mesh)
-    fully_shard(model, mesh=mesh)
+    fully_shard(model, mesh=mesh, reshard_after_forward=False)  # one unit, as the trainer makes of a model this small
     model.to_empty(device="cpu")
     initialise(model, args["seed"])
     cos, sin = rotary_table(config, args["sequence_length"], torch.device("cpu"))

@@ -17,6 +17,8 @@ import torch.multiprocessing
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from seatrial.cases.fsdp.models import MODELS
+from seatrial.train import parallel
 from seatrial.train.agreement import ranks_agree
 from seatrial.train.checkpoint import MANIFEST, Checkpointer
 from seatrial.train.model import Llama, initialise, rotary_table
@@ -28,6 +30,7 @@ from seatrial.train.worker import Worker
 pytestmark = pytest.mark.torch
 
 CPU = torch.device("cpu")
+UNIT_BYTES = parallel.UNIT_BYTES
 CONFIG = ModelConfig(
     vocab_size=64,
     hidden_size=32,
@@ -38,6 +41,12 @@ CONFIG = ModelConfig(
     max_context=64,
 )
 ROTARY = rotary_table(CONFIG, 16, CPU)
+
+
+@pytest.fixture(autouse=True)
+def each_block_is_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a model of real size; blocks as small as these would all go with the root."""
+    monkeypatch.setattr(parallel, "UNIT_BYTES", 1)
 
 
 def sharded(config: ModelConfig = CONFIG, *, world: int = 1, shard_size: int = 0, **options: Any) -> Llama:
@@ -216,6 +225,7 @@ def apply(model: OneBlock, *, world: int) -> None:
 
 def be_a_rank(rank: int, folder: Path) -> None:
     """Runs in a process of its own; writes what it found."""
+    parallel.UNIT_BYTES = 1  # a process of its own: the fixture does not reach it
     os.environ |= {"GLOO_SOCKET_IFNAME": "lo", "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
@@ -298,3 +308,32 @@ def a_checkpoint_of_two_ranks_is_loaded_by_one(worker: Worker) -> None:
     undisturbed = sharded()
     expected = train(undisturbed, steps=range(8))
     assert train(model, optimizer, steps=range(4, 8)) == pytest.approx(expected[8:], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("layers", "unit_bytes", "sizes"),
+    [
+        (4, 1, [1, 1, 1, 1]),  # every block is large enough
+        (5, 2, [2, 2, 1]),
+        (4, 4, [4]),  # exactly one unit
+        (4, 5, []),  # less than one: with the root
+    ],
+)
+def test_small_blocks_share_a_unit(
+    monkeypatch: pytest.MonkeyPatch, layers: int, unit_bytes: int, sizes: list[int]
+) -> None:
+    """`unit_bytes` counts in blocks."""
+    with torch.device("meta"):
+        blocks = Llama(replace(CONFIG, num_layers=layers)).layers()
+    block_bytes = sum(p.numel() * p.element_size() for p in blocks[0].parameters())
+    monkeypatch.setattr(parallel, "UNIT_BYTES", unit_bytes * block_bytes)
+    found = parallel.units(blocks)
+    assert [len(unit) for unit in found] == sizes
+    assert [block for unit in found for block in unit] == (blocks if sizes else [])
+
+
+def test_a_block_of_a_real_model_is_a_unit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "UNIT_BYTES", UNIT_BYTES)
+    with torch.device("meta"):
+        blocks = Llama(MODELS["llama3.2-1b"]).layers()
+    assert [len(unit) for unit in parallel.units(blocks)] == [1] * 16

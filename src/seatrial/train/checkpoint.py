@@ -89,10 +89,10 @@ class Checkpointer:
         `progress` is this rank's JSON-able state. Returns False if it failed, which is also a finding of the run:
         training can go on and the checkpoints before it are untouched.
         """
+        begin = time.perf_counter()
         self.finish()  # its failure, if it failed, is a finding already and no reason not to try again
         if self._last_saved == step:
             return True
-        begin = time.perf_counter()
         save = _Save(step, progress, self.folder / f".step-{step:08d}", begin)
         if self.worker.rank == 0:
             shutil.rmtree(save.folder, ignore_errors=True)

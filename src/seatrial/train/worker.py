@@ -27,7 +27,7 @@ import torch.distributed as dist
 
 from seatrial import __version__
 from seatrial.errors import UserError
-from seatrial.events import Event, EventWriter, Heartbeat, RunEnd
+from seatrial.events import Event, EventWriter, Heartbeat, RunEnd, Step
 
 COLLECTIVE_TIMEOUT = datetime.timedelta(minutes=30)
 """After this a collective that not all ranks joined raises. The local launcher's hang limit is shorter."""
@@ -50,6 +50,7 @@ class Worker:
         """Name of the signal that asked this rank to write a checkpoint and stop."""
         self._events = EventWriter(run / "events.jsonl") if self.rank == 0 else None
         self._heartbeat = self._open_heartbeat()
+        self._step = 0
         self._ended = False
 
     @property
@@ -59,6 +60,8 @@ class Worker:
 
     def emit(self, event: Event) -> None:
         """Append an event to the run; only rank 0's are kept."""
+        if isinstance(event, Step):
+            self._step = event.step
         if self._events is not None:
             self._events.write(event)
 
@@ -117,16 +120,18 @@ class Worker:
             return None
         return os.open(self.run / "heartbeats" / f"rank-{self.rank}", os.O_WRONLY | os.O_CREAT, 0o644)
 
-    def _handle_signals(self) -> None:
+    def _dump_stacks_on_request(self) -> None:
+        # Without this a hang would leave no trace: SIGUSR2 writes every thread's stack, even from inside C code.
+        self._stacks = (self.run / "stacks" / f"rank-{self.rank}.txt").open("a")
+        faulthandler.register(signal.SIGUSR2, file=self._stacks, all_threads=True)
+
+    def _stop_on_request(self) -> None:
         def stop(number: int, _: FrameType | None) -> None:
             self.stop_signal = signal.Signals(number).name
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGUSR1, stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the launcher's to handle: it sends SIGTERM
-        # Without this a hang would leave no trace: SIGUSR2 writes every thread's stack, even from inside C code.
-        self._stacks = (self.run / "stacks" / f"rank-{self.rank}.txt").open("a")
-        faulthandler.register(signal.SIGUSR2, file=self._stacks, all_threads=True)
 
     def _join(self) -> None:
         if os.environ.get("MASTER_ADDR") == "127.0.0.1":
@@ -149,21 +154,22 @@ def start() -> Iterator[Worker]:
         sys.exit(USER_ERROR_EXIT)
     run = Path(folder)
     worker = Worker(run, json.loads((run / "job.json").read_text(encoding="utf-8")))
-    worker._handle_signals()
+    worker._dump_stacks_on_request()
     worker.phase("start")
     worker._join()
+    worker._stop_on_request()  # not before: a rank that waits for others to join has nothing to save, and may just end
     try:
         yield worker
         code: Any = 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        worker.end("failed", 0, reason=str(error))
+        worker.end("failed", worker._step, reason=str(error))
         code = USER_ERROR_EXIT
     except SystemExit as request:
         code = request.code or 0
     except BaseException as error:
         # The reason goes into the run, the traceback into this rank's log.
-        worker.end("failed", 0, reason=f"{type(error).__name__}: {error}".splitlines()[0])
+        worker.end("failed", worker._step, reason=f"{type(error).__name__}: {error}".splitlines()[0])
         traceback.print_exc()
         code = 1
     _leave(worker, code if isinstance(code, int) else 1)
