@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import inspect
 import math
 from collections.abc import Callable
 from dataclasses import fields, replace
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -300,3 +302,13 @@ def test_tiny_works_on_any_machine() -> None:
 def test_synthetic_data_needs_no_tokenizer(tmp_path: Path) -> None:
     args = replace(TINY.args, dataset="synthetic", **broken_tokenizer(tmp_path))
     assert list(preflight(args)) == []
+
+
+def test_compiling_needs_a_compiler_and_a_path_without_spaces(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = replace(RECIPES[0].args, compile=True)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: SimpleNamespace(origin="/a place/torch/__init__.py"))
+    monkeypatch.setenv("PATH", "")
+    found = [str(problem) for problem in preflight(compiled)]
+    assert found[0].startswith("compile: there is no C++ compiler")
+    assert found[1].startswith("compile: torch cannot link what it compiles: there is a space")
+    assert not list(preflight(RECIPES[0].args))

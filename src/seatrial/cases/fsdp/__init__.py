@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
+import os
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -128,6 +131,18 @@ def preflight(args: Args) -> Iterable[Problem]:
     yield from check_source(args.dataset, validation=args.validation_every > 0)
     if args.dataset != "synthetic":
         yield from check_tokenizer(args.tokenizer, MODELS[args.model].vocab_size)
+    if args.compile:
+        yield from _check_compiler()
+
+
+def _check_compiler() -> Iterable[Problem]:
+    """torch.compile builds C++ (and on GPUs a launcher for Triton) while it trains."""
+    if not any(map(shutil.which, (os.environ.get("CXX", "g++"), "g++", "clang++"))):
+        yield Problem("there is no C++ compiler", "compile", "apt-get install g++, or --set compile=false")
+    torch = importlib.util.find_spec("torch")
+    if torch is not None and " " in str(torch.origin):
+        what = f"torch cannot link what it compiles: there is a space in its own path, {torch.origin}"
+        yield Problem(what, "compile", "install it elsewhere, or --set compile=false")
 
 
 def secrets(args: Args) -> Iterable[str]:
