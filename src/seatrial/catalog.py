@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import pkgutil
+import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -79,7 +80,7 @@ def _import_file(path: Path) -> ModuleType:
     assert spec is not None and spec.loader is not None  # a path that ends in .py always has a loader
     module = importlib.util.module_from_spec(spec)
     # dataclasses and pydantic look their module up by name
-    importlib.sys.modules[module.__name__] = module  # type: ignore[attr-defined]
+    sys.modules[module.__name__] = module
     spec.loader.exec_module(module)
     return module
 

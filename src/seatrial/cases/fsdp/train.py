@@ -38,23 +38,8 @@ def main() -> None:
         torch.manual_seed(args.seed)
 
         worker.phase("build model")
-        config = MODELS[args.model]
-        with torch.device("meta"):  # shapes only: no rank ever holds the whole model
-            model = Llama(config)
-        mesh = make_mesh(worker.device.type, worker.world_size, args.shard_size)
-        shard(
-            model,
-            model.layers(),
-            mesh,
-            precision=args.precision,
-            recompute=args.recompute,
-            compiled=args.compile,
-            cpu_offload=args.cpu_offload,
-            reshard_after_forward=args.reshard_after_forward,
-        )
-        model.to_empty(device="cpu" if args.cpu_offload else worker.device)  # memory with garbage in it
-        initialise(model, args.seed)
-        rotary = rotary_table(config, args.sequence_length, worker.device)
+        model = build_model(args, worker)
+        rotary = rotary_table(model.config, args.sequence_length, worker.device)
         optimizer = adamw(
             model.parameters(),
             learning_rate=args.learning_rate,
@@ -135,6 +120,25 @@ def main() -> None:
         loader.close()
         checkpointer.close()
         worker.end("completed", args.steps, ranks_agree=ranks_agree(model, args.steps, mean_loss))
+
+
+def build_model(args: Args, worker: Worker) -> Llama:
+    """The model, sharded over all ranks, with its first weights. A collective."""
+    with torch.device("meta"):  # shapes only: no rank ever holds the whole model
+        model = Llama(MODELS[args.model])
+    shard(
+        model,
+        model.layers(),
+        make_mesh(worker.device.type, worker.world_size, args.shard_size),
+        precision=args.precision,
+        recompute=args.recompute,
+        compiled=args.compile,
+        cpu_offload=args.cpu_offload,
+        reshard_after_forward=args.reshard_after_forward,
+    )
+    model.to_empty(device="cpu" if args.cpu_offload else worker.device)  # memory with garbage in it
+    initialise(model, args.seed)
+    return model
 
 
 def open_loader(
