@@ -24,7 +24,6 @@ class Severity(StrEnum):
     """How much a finding matters to the node or run that it is about."""
 
     NONE = "none"
-    LOW = "low"
     HIGH = "high"
 
 

@@ -1,4 +1,4 @@
-"""Metric names with their units, and the arithmetic behind tokens/s and MFU.
+"""The arithmetic behind MFU, and the phases of a step.
 
 MFU (model FLOPs utilisation) = model FLOPs per second / peak FLOPs per second (PaLM, arXiv:2204.02311, appendix B).
 Two conventions for the attention term are in use and differ by over 10 % at long sequences, so every figure is
@@ -20,19 +20,6 @@ FLOP_FORMULAS = {"full": "6N + 12Lhs", "causal": "6N + 6Lhs"}
 
 PHASES = ("data_wait", "forward", "backward", "optimizer", "checkpoint", "other")
 """The parts of a step's time, in order. They add up to the step's seconds."""
-
-UNITS = {
-    "loss": "nats",
-    "perplexity": "",
-    "accuracy": "fraction",
-    "learning_rate": "",
-    "grad_norm": "",
-    "tokens_per_second": "tokens/s",
-    "samples_per_second": "samples/s",
-    "step_seconds": "s",
-    "mfu": "fraction",
-}
-"""Metric -> unit, for axes and tables."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
