@@ -67,7 +67,7 @@ FINDINGS = [
         verdict=Verdict.WARN,
         observed="rank 1 is 7 % slower than the median",
         expected="at most 5 %",
-        severity=Severity.LOW,
+        severity=Severity.HIGH,
         evidence="ranks.busy",
         action="Look for other work on its host: a <noisy> neighbour | a throttled core.",
     ),
