@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 
 case "${1-}" in
     run) packages='.[train]' groups='' ;;
-    develop) packages='.[train,hub]' groups='--group dev' ;;
+    develop) packages='.[train,hub,kubernetes,aws]' groups='--group dev' ;;
     *) echo "usage: scripts/setup.sh run|develop" >&2; exit 2 ;;
 esac
 

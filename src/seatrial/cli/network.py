@@ -1,0 +1,117 @@
+"""seatrial network"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from seatrial import hardware, network
+from seatrial.cli.options import F, as_json, print_json
+from seatrial.errors import Problem, UserError
+from seatrial.findings import Finding, Verdict
+from seatrial.lint import documents
+from seatrial.lint.documents import Document
+from seatrial.spec import ExitCode
+
+VERSIONS = {
+    "efa_installer": "EFA installer",
+    "libfabric": "libfabric",
+    "aws_ofi_nccl": "aws-ofi-nccl",
+    "nccl": "NCCL",
+    "kernel": "the kernel",
+}
+
+
+def site_options(function: F) -> F:
+    """Options that say where a job runs, besides its instance type."""
+    function = click.option("--pod-network", is_flag=True, help="Pods have a network of their own.")(function)
+    for name, title in reversed(VERSIONS.items()):
+        option = f"--{name.replace('_', '-')}"
+        function = click.option(option, name, metavar="VERSION", help=f"Version of {title}.")(function)
+    return function
+
+
+@click.group()
+def command() -> None:
+    """The variables of EFA, NCCL and Neuron: what a job needs, and what is wrong in a file."""
+
+
+@command.command()
+@click.option("--instance", required=True, metavar="TYPE", help="EC2 instance type.")
+@site_options
+@click.option(
+    "--format", "form", type=click.Choice(("text", "export", "json")), default="text", show_default=True, help="Format."
+)
+def show(instance: str, pod_network: bool, form: str, **versions: str | None) -> None:
+    """The variables that a job on an instance type needs, each with its reason and source."""
+    kind = hardware.instance(instance)
+    needed = network.environment(kind, pod_network=pod_network, **versions)
+    if form == "json":
+        print_json([{"variable": name, **asdict(setting)} for name, setting in needed.items()])
+    elif form == "export":
+        for name, setting in needed.items():
+            click.echo(f"# {setting.reason}\nexport {name}={shlex.quote(setting.value)}")
+    else:
+        for name, setting in needed.items():
+            click.echo(f"{click.style(name, bold=True)}={setting.value}\n    {setting.reason}\n    {setting.source}")
+        if not needed:
+            click.echo(f"A job on {kind.name} needs no variable.")
+    for finding in network.lint_stack(kind, **versions):
+        click.echo(f"{finding.verdict} {finding.check}: {finding.observed}; {finding.expected}", err=True)
+
+
+@command.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
+@click.option("--instance", metavar="TYPE", help="EC2 instance type.  [default: what the file names]")
+@site_options
+@as_json
+@click.pass_context
+def lint(ctx: click.Context, /, files: tuple[Path, ...], instance: str | None, as_json: bool, **site: Any) -> None:
+    """Judge the variables that launch files set: sbatch and shell scripts, Kubernetes manifests, Dockerfiles.
+
+    Exit code 1 if there is a FAIL or a WARN.
+    """
+    kind = hardware.instance(instance) if instance else None
+    found = list(_judged(files, kind, **site))
+    if as_json:
+        print_json([{"path": str(path), "line": line, **asdict(finding)} for path, line, finding in found])
+    else:
+        for path, line, finding in found:
+            click.echo(f"{path}:{line}: {finding.verdict} {finding.check}: {finding.observed}")
+            click.echo(f"    {finding.expected}\n    {finding.action}")
+    if any(finding.verdict in (Verdict.FAIL, Verdict.WARN) for _, _, finding in found):
+        ctx.exit(ExitCode.FAILED)
+
+
+def _judged(
+    files: Sequence[Path], instance: hardware.Instance | None, **site: Any
+) -> Iterator[tuple[Path, int, Finding]]:
+    """Each assignment in its place: a variable that is set twice is judged twice, beside the others' last values."""
+    for document in _documents(files):
+        assignments = document.assignments()
+        last = {assignment.name: assignment.value for assignment in assignments}
+        for item in assignments:
+            environment = {**last, item.name: item.value}
+            for finding in network.lint_environment(environment, instance=instance or document.instance(), **site):
+                if finding.scope["variable"] == item.name:
+                    yield document.path, item.line, finding
+
+
+def _documents(files: Sequence[Path]) -> list[Document]:
+    """Raises UserError with every file that cannot be read: what is in it would pass unjudged."""
+    read: list[Document] = []
+    problems: list[Problem] = []
+    for path in documents.find(files):
+        try:
+            read += documents.read(path)
+        except UserError as error:
+            problems += error.problems
+    problems += [Problem(d.problem, f"{d.path}:{d.problem_line}") for d in read if d.problem]
+    if problems:
+        raise UserError(problems)
+    return read

@@ -1,0 +1,13 @@
+"""The variables of EFA, NCCL and Neuron: what a job needs on an instance type, and what is wrong in an environment.
+
+Every variable and every rule stands once, in a table with its reason and its source; docs/efa.md is written from them.
+"""
+
+from __future__ import annotations
+
+from seatrial.network.floors import lint_stack
+from seatrial.network.lint import lint_environment
+from seatrial.network.page import document
+from seatrial.network.presets import Setting, environment
+
+__all__ = ["Setting", "document", "environment", "lint_environment", "lint_stack"]

@@ -1,0 +1,68 @@
+"""The oldest software with which an instance type is worth using."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Unpack
+
+from seatrial.findings import Finding, Severity, Verdict
+from seatrial.hardware import Instance
+from seatrial.network.site import Version, Versions, VersionTexts, parse_versions
+from seatrial.network.sources import EFA_CHEATSHEET, PLUGIN_CHEATSHEET
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Floor:
+    """What one component must be for one instance type."""
+
+    instance: str
+    component: str
+    least: Version
+    recommended: Version
+    source: str = EFA_CHEATSHEET
+
+
+FLOORS = (
+    Floor(instance="p5.48xlarge", component="cuda", least=(12, 0, 0), recommended=(12, 0, 0)),
+    Floor(instance="p5.48xlarge", component="nccl", least=(2, 18, 0), recommended=(2, 18, 5)),
+    Floor(instance="p5.48xlarge", component="aws_ofi_nccl", least=(1, 7, 2), recommended=(1, 7, 3)),
+    Floor(
+        instance="p5.48xlarge",
+        component="efa_installer",
+        least=(1, 29, 0),
+        recommended=(1, 29, 0),
+        source=PLUGIN_CHEATSHEET,
+    ),
+)
+"""Nothing is published for p5e, p5en and p6."""
+
+
+def lint_stack(instance: Instance, **versions: Unpack[VersionTexts]) -> list[Finding]:
+    """Versions that are too old for the instance type: FAIL below what it needs, WARN below what is recommended.
+
+    A version that is None is not judged. Raises UserError for a version that cannot be read.
+    """
+    return list(_too_old(instance, parse_versions(versions)))
+
+
+def _too_old(instance: Instance, versions: Versions) -> Iterable[Finding]:
+    for floor in FLOORS:
+        found: Version | None = getattr(versions, floor.component, None)
+        if floor.instance != instance.name or found is None or found >= floor.recommended:
+            continue
+        verdict = Verdict.FAIL if found < floor.least else Verdict.WARN
+        yield Finding(
+            check="network.too-old",
+            verdict=verdict,
+            severity=Severity.HIGH if verdict is Verdict.FAIL else Severity.NONE,
+            observed=f"{floor.component} {dotted(found)} on {instance.name}",
+            expected=f"{dotted(floor.least)} or newer, better {dotted(floor.recommended)} or newer",
+            action=f"install a newer {floor.component}",
+            evidence=floor.source,
+            scope={"component": floor.component},
+        )
+
+
+def dotted(version: Version) -> str:
+    return ".".join(map(str, version))

@@ -1,0 +1,221 @@
+"""Values that stop a job, corrupt its data, or keep it from EFA."""
+
+from __future__ import annotations
+
+from seatrial.findings import Verdict
+from seatrial.network import sources as at
+from seatrial.network.rule import Rule, on_efa
+from seatrial.network.site import WITHOUT_RDMA_READ, Fact, Site, all_of, any_of, no
+from seatrial.network.values import (
+    allows_ll,
+    avoids_efa,
+    excludes,
+    is_loopback,
+    keeps_docker,
+    off,
+    on,
+    one_of,
+    selects,
+)
+
+
+def _rdma_capable(site: Site) -> Fact:
+    return any_of(site.gpudirect, all_of(site.efa, site.neuron))
+
+
+def _no_rdma_read(site: Site) -> Fact:
+    return all_of(site.within(WITHOUT_RDMA_READ), site.efa)
+
+
+def _no_efa(site: Site) -> Fact:
+    return no(site.efa)
+
+
+def _in_pods(site: Site) -> Fact:
+    return site.pod_network
+
+
+def _only_in_pods(site: Site) -> Fact:
+    return True if site.pod_network else None
+
+
+def _on_hosts(site: Site) -> Fact:
+    return False if site.pod_network else None
+
+
+def _docker_on_hosts(site: Site) -> Fact:
+    return not site.pod_network
+
+
+RULES = (
+    Rule(
+        name="rdma-abort",
+        kind="harmful",
+        variables=("FI_EFA_USE_DEVICE_RDMA",),
+        value=on,
+        broken=_no_rdma_read,
+        verdict=Verdict.FAIL,
+        expected="not set: libfabric aborts where the device has no RDMA read",
+        source=at.LIBFABRIC_RDMA,
+    ),
+    Rule(
+        name="rdma-off",
+        kind="harmful",
+        variables=("FI_EFA_USE_DEVICE_RDMA",),
+        value=off,
+        broken=_rdma_capable,
+        depends="the instance type",
+        verdict=Verdict.FAIL,
+        expected="not set: 0 keeps EFA from the accelerators' memory, and newer plugins then refuse to start",
+        source=f"{at.LIBFABRIC_EFA}; {at.PLUGIN_NOTES}",
+    ),
+    Rule(
+        name="rdma-core-fork",
+        kind="harmful",
+        variables=("RDMAV_FORK_SAFE", "IBV_FORK_SAFE", "RDMAV_HUGEPAGES_SAFE"),
+        verdict=Verdict.FAIL,
+        expected="not set: rdma-core's own fork support breaks EFA on newer kernels, and with huge pages it does not "
+        "open at all",
+        action="leave it out; on a kernel before 5.15 FI_EFA_FORK_SAFE=1 does the same",
+        source=at.PLUGIN_CHEATSHEET,
+    ),
+    Rule(
+        name="rdma-core",
+        kind="harmful",
+        variables=("RDMAV_*",),
+        expected="not set: libfabric, not rdma-core, is what is configured on EFA",
+        source=at.PLUGIN_CHEATSHEET,
+    ),
+    Rule(
+        name="unordered-data",
+        kind="harmful",
+        variables=("NCCL_PROTO",),
+        value=allows_ll,
+        broken=on_efa,
+        depends="the network",
+        verdict=Verdict.FAIL,
+        expected="not set: LL and LL128 corrupt data where EFA delivers out of order; aws-ofi-nccl knows where",
+        source=at.PLUGIN_PLATFORM,
+    ),
+    Rule(
+        name="not-efa",
+        kind="harmful",
+        variables=("FI_PROVIDER",),
+        value=avoids_efa,
+        broken=on_efa,
+        depends="the instance type",
+        verdict=Verdict.FAIL,
+        expected="efa, or not set: any other provider leaves EFA unused",
+        source=at.PLUGIN_PLATFORM,
+    ),
+    Rule(
+        name="no-efa-there",
+        kind="harmful",
+        variables=("FI_PROVIDER",),
+        value=one_of("efa"),
+        broken=_no_efa,
+        verdict=Verdict.FAIL,
+        expected="not set: this instance type has no EFA, so no provider is found",
+        source="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa.html",
+    ),
+    Rule(
+        name="sockets-instead",
+        kind="harmful",
+        variables=("NCCL_NET",),
+        value=one_of("socket", "ib"),
+        broken=on_efa,
+        depends="the instance type",
+        verdict=Verdict.FAIL,
+        expected="not set: NCCL then does not use EFA",
+        source=at.NCCL_ENVIRONMENT,
+    ),
+    Rule(
+        name="no-plugin",
+        kind="harmful",
+        variables=("NCCL_NET_PLUGIN",),
+        value=one_of("none"),
+        broken=on_efa,
+        depends="the instance type",
+        verdict=Verdict.FAIL,
+        expected="not set: without aws-ofi-nccl NCCL does not use EFA",
+        source=at.NCCL_ENVIRONMENT,
+    ),
+    Rule(
+        name="transport-off",
+        kind="harmful",
+        variables=("NCCL_P2P_DISABLE", "NCCL_SHM_DISABLE"),
+        value=on,
+        expected="not set: it is for debugging, and sends data between GPUs of one node a slower way",
+        source=at.NCCL_ENVIRONMENT,
+    ),
+    Rule(
+        name="gdr-unchecked",
+        kind="harmful",
+        variables=("OFI_NCCL_DISABLE_GDR_REQUIRED_CHECK",),
+        value=on,
+        expected="not set: a node whose GPUDirect RDMA is broken then runs on, much slower, instead of failing",
+        action="leave it out, and repair the node",
+        source=at.PLUGIN_NOTES,
+    ),
+    Rule(
+        name="loopback",
+        kind="harmful",
+        variables=("NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME", "CCOM_SOCKET_IFNAME"),
+        value=is_loopback,
+        expected="an interface that reaches other nodes: lo is right only for a job on one node",
+        source=at.NCCL_ENVIRONMENT,
+    ),
+    Rule(
+        name="docker-not-excluded",
+        kind="harmful",
+        variables=("NCCL_SOCKET_IFNAME",),
+        value=keeps_docker,
+        broken=_docker_on_hosts,
+        expected="not set: a list of your own replaces NCCL's, which passes over lo and docker; now docker0 counts, "
+        "which is the same address on every node",
+        action="leave it out, or begin it with ^docker,lo",
+        source=at.NCCL_ENVIRONMENT,
+    ),
+    Rule(
+        name="excludes-eth",
+        kind="harmful",
+        variables=("NCCL_SOCKET_IFNAME",),
+        value=excludes("eth", "eth0"),
+        broken=_only_in_pods,
+        depends="whether pods have a network of their own",
+        verdict=Verdict.FAIL,
+        expected="not set: in a pod with its own network, and on Amazon Linux 2, eth0 is the only interface",
+        source=at.IFNAME_ON_HOSTS,
+    ),
+    Rule(
+        name="host-interface",
+        kind="harmful",
+        variables=("NCCL_SOCKET_IFNAME",),
+        value=selects("en"),
+        broken=_in_pods,
+        verdict=Verdict.FAIL,
+        expected="not set: a pod with its own network has eth0, and NCCL stops with 'no socket interface found'",
+        source=at.IFNAME_ON_HOSTS,
+    ),
+    Rule(
+        name="pod-interface",
+        kind="harmful",
+        variables=("NCCL_SOCKET_IFNAME",),
+        value=selects("eth"),
+        broken=_on_hosts,
+        depends="the names of the node's interfaces: only pods and Amazon Linux 2 have eth0",
+        verdict=Verdict.FAIL,
+        expected="not set: most EC2 hosts have ens5 or enp71s0, and NCCL stops with 'no socket interface found'",
+        source=at.IFNAME_ON_HOSTS,
+    ),
+    Rule(
+        name="gloo-list",
+        kind="harmful",
+        variables=("GLOO_SOCKET_IFNAME",),
+        value=lambda value: value.startswith(("^", "=")),
+        verdict=Verdict.FAIL,
+        expected="the name of an interface: gloo knows no ^ and no =, and stops with 'Unable to find address'",
+        action="leave it out, or name the interface that `ip route get` shows",
+        source=at.GLOO_INTERFACE,
+    ),
+)

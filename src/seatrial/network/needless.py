@@ -1,0 +1,156 @@
+"""Variables that do nothing for a job, or that the plugin sets better by itself."""
+
+from __future__ import annotations
+
+from seatrial.network import sources as at
+from seatrial.network.rule import Rule, on_efa
+from seatrial.network.site import GPUDIRECT_RDMA, SHM_COPY_ENGINE, Fact, Site, all_of, any_of, at_least, no
+from seatrial.network.values import on, one_of
+
+
+def _nvidia_or_new_kernel(site: Site) -> Fact:
+    return any_of(site.gpu, at_least(site.versions.kernel, 5, 15))
+
+
+def _modern_stack(site: Site) -> Fact:
+    versions = site.versions
+    modern = all_of(at_least(versions.libfabric, 1, 18), at_least(versions.aws_ofi_nccl, 1, 7))
+    return all_of(modern, no(site.neuron))
+
+
+def _plugin_selects(site: Site) -> Fact:
+    return all_of(at_least(site.versions.aws_ofi_nccl, 1, 6), site.gpu)
+
+
+def _plugin_chooses_protocol(site: Site) -> Fact:
+    return all_of(at_least(site.versions.aws_ofi_nccl, 1, 6), site.efa)
+
+
+def _memops_needless(site: Site) -> Fact:
+    versions = site.versions
+    needed = all_of(site.gpu, no(at_least(versions.efa_installer, 1, 29, 1)), at_least(versions.nccl, 2, 19))
+    removed = bool(at_least(versions.libfabric, 1, 20))
+    return any_of(removed, no(needed))
+
+
+def _copy_engine_needless(site: Site) -> Fact:
+    linked = site.within(GPUDIRECT_RDMA)  # their GPUs talk over NVLink
+    useless = any_of(no(site.several_gpus), linked, at_least(site.versions.nccl, 2, 30, 7))
+    return useless if useless or site.within(SHM_COPY_ENGINE) else None
+
+
+RULES = (
+    Rule(
+        name="fork-safe",
+        kind="needless",
+        variables=("FI_EFA_FORK_SAFE",),
+        value=on,
+        broken=_nvidia_or_new_kernel,
+        depends="the accelerator and the kernel",
+        expected="not set: on NVIDIA GPUs aws-ofi-nccl sets it, and kernels from 5.15 ignore it",
+        source=at.PLUGIN_CHEATSHEET,
+    ),
+    Rule(
+        name="device-rdma",
+        kind="needless",
+        variables=("FI_EFA_USE_DEVICE_RDMA",),
+        value=on,
+        broken=_modern_stack,
+        depends="the accelerator and the versions of libfabric and aws-ofi-nccl",
+        expected="not set: libfabric from 1.18 with aws-ofi-nccl from 1.7 uses RDMA where the device has it",
+        source=at.PLUGIN_CHEATSHEET,
+    ),
+    Rule(
+        name="shm-transfer",
+        kind="needless",
+        variables=("FI_EFA_ENABLE_SHM_TRANSFER",),
+        value=on,
+        expected="not set: it is the default, and aws-ofi-nccl turns it off for itself",
+        source=at.PLUGIN_CHEATSHEET,
+    ),
+    Rule(
+        name="sync-memops",
+        kind="needless",
+        variables=("FI_EFA_SET_CUDA_SYNC_MEMOPS",),
+        broken=_memops_needless,
+        depends="the accelerator and the versions of EFA installer, libfabric and NCCL",
+        expected="not set: it works around a bug of EFA installers before 1.29.1 with NCCL from 2.19, is no matter of "
+        "speed, and libfabric after 1.19 no longer reads it",
+        source=at.LIBFABRIC_MEMOPS,
+    ),
+    Rule(
+        name="provider",
+        kind="needless",
+        variables=("FI_PROVIDER",),
+        value=one_of("efa"),
+        broken=_plugin_selects,
+        depends="the accelerator and the version of aws-ofi-nccl",
+        expected="not set: aws-ofi-nccl from 1.6 selects EFA itself",
+        source=at.PLUGIN_CHEATSHEET,
+    ),
+    Rule(
+        name="protocol",
+        kind="needless",
+        variables=("NCCL_PROTO",),
+        value=one_of("simple"),
+        broken=_plugin_chooses_protocol,
+        depends="the version of aws-ofi-nccl and the network",
+        expected="not set: aws-ofi-nccl from 1.6 turns LL and LL128 off where EFA cannot carry them, and elsewhere "
+        "they are faster for small messages",
+        source=at.PLUGIN_PLATFORM,
+    ),
+    Rule(
+        name="socket-threads",
+        kind="needless",
+        variables=("NCCL_SOCKET_NTHREADS", "NCCL_NSOCKS_PERTHREAD"),
+        broken=on_efa,
+        depends="the network",
+        expected="not set: it tunes NCCL's TCP sockets, which carry no data on EFA",
+        source=at.PLUGIN_CHEATSHEET,
+    ),
+    Rule(
+        name="channels",
+        kind="needless",
+        variables=("NCCL_MIN_NCHANNELS", "NCCL_MIN_CTAS"),
+        broken=on_efa,
+        depends="the network",
+        expected="not set: more channels than NCCL chooses mean smaller messages, which starve EFA",
+        source=at.PLUGIN_CHEATSHEET,
+    ),
+    Rule(
+        name="plugin-tunes",
+        kind="needless",
+        variables=(
+            "NCCL_BUFFSIZE",
+            "NCCL_P2P_NET_CHUNKSIZE",
+            "NCCL_NVLSTREE_MAX_CHUNKSIZE",
+            "NCCL_NVLS_CHUNKSIZE",
+            "NCCL_NET_FORCE_FLUSH",
+            "NCCL_TUNER_PLUGIN",
+        ),
+        broken=on_efa,
+        depends="the network",
+        expected="not set: aws-ofi-nccl chooses it for each instance type, and a value of yours wins over that",
+        source=f"{at.NCCL_TESTS_REVIEW}; {at.PLUGIN_PLATFORM}",
+    ),
+    Rule(
+        name="debug",
+        kind="needless",
+        variables=("NCCL_DEBUG", "FI_LOG_LEVEL"),
+        value=one_of("info", "debug", "trace"),
+        expected="not set, or WARN: it is for debugging, and every rank prints",
+        action="leave it out once the problem is found",
+        source=at.NCCL_ENVIRONMENT,
+    ),
+    Rule(
+        name="shm-copy-engine",
+        kind="needless",
+        variables=("NCCL_SHM_USE_CUDA_MEMCPY",),
+        value=on,
+        broken=_copy_engine_needless,
+        depends="the instance type and the version of NCCL",
+        expected="only on g5 and g6 with several GPUs, and NCCL before 2.30.7: elsewhere GPUs do not talk through host "
+        "memory, or NCCL no longer reads it",
+        source=at.EFA_CHEATSHEET,
+    ),
+)

@@ -1,0 +1,77 @@
+"""The kinds of rules: about one variable, about two that clash, about a name that is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from seatrial.findings import Verdict
+from seatrial.network.site import Fact, Site
+from seatrial.network.values import Test, anything
+
+Kind = Literal["needless", "harmful"]
+
+
+def always(_: Site) -> Fact:
+    return True
+
+
+def on_efa(site: Site) -> Fact:
+    return site.efa
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """One variable that should not have some value."""
+
+    name: str
+    kind: Kind
+    variables: tuple[str, ...]
+    """Names; one may end in ``*``."""
+    value: Test = anything
+    broken: Callable[[Site], Fact] = always
+    depends: str = ""
+    """For people: what must be known to tell."""
+    verdict: Verdict = Verdict.WARN
+    expected: str
+    """What is right, and why."""
+    action: str = "leave it out"
+    source: str
+
+    @property
+    def id(self) -> str:
+        return f"network.{self.kind}.{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Conflict:
+    """Two variables that do not go together. The second one is told as the wrong one."""
+
+    name: str
+    first: str
+    first_value: Test
+    second: str
+    """May end in ``*``."""
+    but: tuple[str, ...] = ()
+    """Names that ``*`` does not mean."""
+    second_value: Test
+    verdict: Verdict = Verdict.FAIL
+    expected: str
+    action: str
+    source: str
+
+    @property
+    def id(self) -> str:
+        return f"network.contradictory.{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A name that was removed, renamed or deprecated."""
+
+    why: str
+    instead: str
+    """Variable to use; empty: none."""
+    source: str
+    verdict: Verdict = Verdict.WARN

@@ -1,0 +1,170 @@
+"""Where a job runs, as far as it is known, and the facts about it on which the rules depend.
+
+Facts are three-valued: True, False, and None for unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypedDict
+
+from seatrial.errors import Problem, UserError, unknown
+from seatrial.hardware import Instance, accelerator
+
+Version = tuple[int, int, int]
+Fact = bool | None
+
+EFA_INSTALLERS: Mapping[str, tuple[str, str]] = {
+    "1.40.0": ("2.1.0amzn2.0", "1.14.2"),
+    "1.41.0": ("2.1.0amzn2.0", "1.14.2"),
+    "1.42.0": ("2.1.0amzn3.0", "1.15.0"),
+    "1.43.0": ("2.1.0amzn4.0", "1.16.1"),
+    "1.43.1": ("2.1.0amzn5.0", "1.16.2"),
+    "1.43.2": ("2.1.0amzn5.0", "1.16.3"),
+    "1.50.0": ("2.6.0amzn1.0", "1.21.1"),
+    "1.51.0": ("2.7.0amzn2.0", "1.22.0"),
+}
+"""EFA installer -> libfabric and aws-ofi-nccl that it brings. Of others that is unknown here.
+Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-changelog.html"""
+
+GPUDIRECT_RDMA = frozenset({"p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300", "p6e-gb200"})
+"""Families whose EFA reads and writes GPU memory. Source: "EFA-enabled instance types" and the p-series in
+https://github.com/aws/aws-ofi-nccl/blob/master/src/platform-aws.cpp"""
+
+WITHOUT_RDMA_READ = frozenset({"g4dn", "g5"})
+"""Families whose EFA is known to lack RDMA read. Of those in neither set that is unknown.
+Source: https://github.com/ofiwg/libfabric/pull/12160 for g4dn, reports of users for g5."""
+
+SHM_COPY_ENGINE = frozenset({"g5", "g6"})
+"""Families whose GPUs talk through host memory, and twice as fast when the copy engine moves the data."""
+
+
+class VersionTexts(TypedDict, total=False):
+    """Versions of the software on a node, as their tools print them. None or missing: unknown."""
+
+    efa_installer: str | None
+    libfabric: str | None
+    aws_ofi_nccl: str | None
+    nccl: str | None
+    kernel: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Versions:
+    """The same, parsed."""
+
+    efa_installer: Version | None = None
+    libfabric: Version | None = None
+    aws_ofi_nccl: Version | None = None
+    nccl: Version | None = None
+    kernel: Version | None = None
+
+
+def parse_version(text: str) -> Version:
+    """The first three numbers: ``1.13.2-aws``, ``v1.7.3``, ``libfabric 1.22.0amzn1.0``, ``5.15.0-1050-aws``, ``1.18``.
+
+    Raises ValueError for a text without a dotted number: ``latest``, ``22105``.
+    """
+    found = re.search(r"\d+(?:\.\d+)+", text)
+    if not found:
+        raise ValueError(f"{text!r} holds no version such as 1.22.0")
+    first, second, third, *_ = [*map(int, found[0].split(".")), 0]
+    return first, second, third
+
+
+def parse_versions(texts: VersionTexts) -> Versions:
+    """Raises UserError, with all versions that cannot be read and names that are none of ours."""
+    known = VersionTexts.__annotations__
+    problems, parsed = [unknown("version", name, known) for name in texts if name not in known], {}
+    for name, text in texts.items():
+        try:
+            if isinstance(text, str):
+                parsed[name] = parse_version(text)
+        except ValueError as error:
+            option = f"--{name.replace('_', '-')}"
+            problems.append(Problem(str(error), option, "leave it out if it is not known"))
+    if problems:
+        raise UserError(problems)
+    return _with_bundled(parsed)
+
+
+def _with_bundled(parsed: dict[str, Version]) -> Versions:
+    bundles = {parse_version(installer): parts for installer, parts in EFA_INSTALLERS.items()}
+    bundle = bundles.get(parsed["efa_installer"]) if "efa_installer" in parsed else None
+    if bundle:
+        libfabric, plugin = map(parse_version, bundle)
+        parsed = {"libfabric": libfabric, "aws_ofi_nccl": plugin, **parsed}
+    return Versions(**parsed)
+
+
+def at_least(version: Version | None, *floor: int) -> Fact:
+    """Whether a version is `floor` or newer."""
+    return None if version is None else version >= floor
+
+
+def all_of(*facts: Fact) -> Fact:
+    """False if one is False, whatever is unknown."""
+    if any(fact is False for fact in facts):
+        return False
+    return None if any(fact is None for fact in facts) else True
+
+
+def no(fact: Fact) -> Fact:
+    """The opposite; unknown stays unknown."""
+    return None if fact is None else not fact
+
+
+def any_of(*facts: Fact) -> Fact:
+    """True if one is True, whatever is unknown."""
+    return no(all_of(*map(no, facts)))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
+    """Where a job runs."""
+
+    instance: Instance | None = None
+    versions: Versions = Versions()
+    pod_network: bool = False
+    """It runs in pods with a network of their own."""
+    wants_efa: bool = False
+    """Its environment speaks of EFA."""
+
+    @property
+    def family(self) -> str | None:
+        return self.instance.name.split(".")[0] if self.instance else None
+
+    @property
+    def vendor(self) -> str | None:
+        """Of its accelerators. NCCL means NVIDIA's; None: unknown, or it has none."""
+        if self.instance is None:
+            return "NVIDIA" if self.versions.nccl else None
+        return accelerator(self.instance.accelerator).vendor if self.instance.accelerator else None
+
+    @property
+    def gpu(self) -> Fact:
+        return self.vendor == "NVIDIA" if self.instance or self.vendor else None
+
+    @property
+    def neuron(self) -> Fact:
+        return self.vendor == "AWS" if self.instance or self.vendor else None
+
+    @property
+    def efa(self) -> Fact:
+        if self.instance is None:
+            return True if self.wants_efa else None
+        return self.instance.efa_interfaces > 0
+
+    @property
+    def gpudirect(self) -> Fact:
+        return self.within(GPUDIRECT_RDMA)
+
+    @property
+    def several_gpus(self) -> Fact:
+        return all_of(self.gpu, self.instance.accelerators > 1 if self.instance else None)
+
+    def within(self, families: frozenset[str]) -> Fact:
+        """Whether the instance type is of one of the families."""
+        return None if self.family is None else self.family in families

@@ -1,0 +1,30 @@
+"""Where the facts of this package stand."""
+
+from __future__ import annotations
+
+EFA_CHEATSHEET = (
+    "https://github.com/aws-samples/awsome-distributed-training/blob/main/1.architectures/efa-cheatsheet.md"
+)
+PLUGIN_CHEATSHEET = "https://github.com/aws/aws-ofi-nccl/blob/master/doc/efa-env-var.md"
+PLUGIN_PLATFORM = "https://github.com/aws/aws-ofi-nccl/blob/master/src/platform-aws.cpp"
+PLUGIN_PARAMETERS = "https://github.com/aws/aws-ofi-nccl/blob/master/include/nccl_ofi_param.h"
+PLUGIN_RELEASES = "https://github.com/aws/aws-ofi-nccl/releases"
+PLUGIN_NOTES = "https://github.com/aws/aws-ofi-nccl/blob/master/RELEASENOTES.md"
+LIBFABRIC_EFA = "https://github.com/ofiwg/libfabric/blob/main/prov/efa/src/efa_env.c"
+LIBFABRIC_RDMA = "https://github.com/ofiwg/libfabric/blob/main/prov/efa/src/rdm/efa_rdm_util.c"
+LIBFABRIC_FORK = "https://github.com/ofiwg/libfabric/pull/9112"
+LIBFABRIC_MEMOPS = "https://github.com/ofiwg/libfabric/pull/9459"
+ISSUE_MEMOPS = "https://github.com/awslabs/awsome-distributed-ai/issues/203"
+NCCL_TESTS_REVIEW = "https://github.com/awslabs/awsome-distributed-ai/pull/1077"
+NCCL_ENVIRONMENT = "https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/env.html"
+IFNAME_ON_HOSTS = "https://github.com/aws/deep-learning-containers/pull/6469"
+GLOO_INTERFACE = "https://github.com/aws-samples/aws-do-eks/pull/51"
+TORCH_NCCL = "https://docs.pytorch.org/docs/stable/torch_nccl_environment_variables.html"
+NEURON_MULTI_NODE = (
+    "https://awsdocs-neuron.readthedocs-hosted.com/en/latest/"
+    "frameworks/torch/torch-neuronx/setup-trn1-multi-node-execution.html"
+)
+NEURON_RUNTIME = (
+    "https://awsdocs-neuron.readthedocs-hosted.com/en/latest/neuron-runtime/guides/configuration-guide.html"
+)
+EFA_CHANGELOG = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-changelog.html"

@@ -1,0 +1,234 @@
+"""The rules: each one fires where it should, and is silent where it should not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seatrial.findings import Verdict
+from seatrial.hardware import instance
+from seatrial.network import lint_environment
+from seatrial.network.conflicts import CONFLICTS
+from seatrial.network.gone import GONE
+from seatrial.network.lint import RULES, meant_name
+from seatrial.network.names import KNOWN
+from seatrial.versions import STACK
+
+P5 = {"instance": instance("p5.48xlarge"), **STACK}
+OLD_P4 = {"instance": instance("p4d.24xlarge"), "libfabric": "1.16.1", "aws_ofi_nccl": "1.5.0"}
+G5 = {"instance": instance("g5.48xlarge"), **STACK}
+TRN = {"instance": instance("trn2.48xlarge"), "kernel": "6.8.0"}
+TRN_OLD = {"instance": instance("trn1.32xlarge"), "kernel": "5.10.0"}
+CPU = {"instance": instance("c5n.18xlarge"), "kernel": "5.10.0"}
+SMALL = {"instance": instance("g5.xlarge"), **STACK}
+PODS = {**P5, "pod_network": True}
+NOTHING: dict[str, object] = {}
+
+# environment, where, {variable: (rule, verdict)}
+CASES = [
+    # the cheat sheet, row by row
+    ({"NCCL_DEBUG": "INFO"}, P5, ("needless.debug", "WARN")),
+    ({"NCCL_DEBUG": "WARN"}, P5, None),
+    ({"FI_LOG_LEVEL": "debug"}, NOTHING, ("needless.debug", "WARN")),
+    ({"FI_EFA_USE_HUGE_PAGE": "0"}, P5, None),
+    ({"FI_EFA_FORK_SAFE": "1"}, P5, ("needless.fork-safe", "WARN")),
+    ({"FI_EFA_FORK_SAFE": "1"}, TRN, ("needless.fork-safe", "WARN")),
+    ({"FI_EFA_FORK_SAFE": "1"}, TRN_OLD, None),
+    ({"FI_EFA_FORK_SAFE": "1"}, CPU, None),
+    ({"FI_EFA_FORK_SAFE": "1"}, NOTHING, ("needless.fork-safe", "UNKNOWN")),
+    ({"FI_EFA_FORK_SAFE": "1"}, {"kernel": "5.15.0"}, ("needless.fork-safe", "WARN")),
+    ({"FI_EFA_USE_DEVICE_RDMA": "1"}, P5, ("needless.device-rdma", "WARN")),
+    ({"FI_EFA_USE_DEVICE_RDMA": "true"}, P5, ("needless.device-rdma", "WARN")),
+    ({"FI_EFA_USE_DEVICE_RDMA": "1"}, OLD_P4, None),
+    ({"FI_EFA_USE_DEVICE_RDMA": "1"}, TRN, None),
+    ({"FI_EFA_USE_DEVICE_RDMA": "1"}, NOTHING, ("needless.device-rdma", "UNKNOWN")),
+    ({"FI_EFA_USE_DEVICE_RDMA": "1"}, {"efa_installer": "1.50.0"}, ("needless.device-rdma", "UNKNOWN")),
+    ({"FI_EFA_USE_DEVICE_RDMA": "1"}, {**STACK}, ("needless.device-rdma", "WARN")),
+    ({"FI_EFA_USE_DEVICE_RDMA": "0"}, P5, ("harmful.rdma-off", "FAIL")),
+    ({"FI_EFA_USE_DEVICE_RDMA": "0"}, TRN, ("harmful.rdma-off", "FAIL")),
+    ({"FI_EFA_USE_DEVICE_RDMA": "0"}, G5, None),
+    ({"FI_EFA_SET_CUDA_SYNC_MEMOPS": "0"}, P5, ("needless.sync-memops", "WARN")),
+    ({"FI_EFA_SET_CUDA_SYNC_MEMOPS": "0"}, {"efa_installer": "1.29.0", "nccl": "2.19.3"}, None),
+    (
+        {"FI_EFA_SET_CUDA_SYNC_MEMOPS": "0"},
+        {"efa_installer": "1.29.0", "nccl": "2.19.3", "libfabric": "1.20.0"},
+        ("needless.sync-memops", "WARN"),
+    ),
+    ({"FI_EFA_SET_CUDA_SYNC_MEMOPS": "0"}, {"efa_installer": "1.29.1"}, ("needless.sync-memops", "WARN")),
+    ({"FI_EFA_SET_CUDA_SYNC_MEMOPS": "0"}, NOTHING, ("needless.sync-memops", "UNKNOWN")),
+    ({"FI_EFA_ENABLE_SHM_TRANSFER": "1"}, NOTHING, ("needless.shm-transfer", "WARN")),
+    ({"FI_EFA_ENABLE_SHM_TRANSFER": "0"}, NOTHING, None),
+    ({"FI_PROVIDER": "efa"}, P5, ("needless.provider", "WARN")),
+    ({"FI_PROVIDER": "efa"}, OLD_P4, None),
+    ({"FI_PROVIDER": "efa"}, TRN, None),
+    ({"FI_PROVIDER": "efa"}, CPU, None),
+    ({"FI_PROVIDER": "efa"}, NOTHING, ("needless.provider", "UNKNOWN")),
+    ({"NCCL_PROTO": "simple"}, P5, ("needless.protocol", "WARN")),
+    ({"NCCL_PROTO": "Simple"}, OLD_P4, None),
+    ({"NCCL_SOCKET_NTHREADS": "4"}, P5, ("needless.socket-threads", "WARN")),
+    ({"NCCL_NSOCKS_PERTHREAD": "4"}, SMALL, None),
+    ({"NCCL_SOCKET_IFNAME": "en"}, P5, None),
+    ({"NCCL_MIN_NCHANNELS": "16"}, P5, ("needless.channels", "WARN")),
+    ({"NCCL_BUFFSIZE": "8388608"}, P5, ("needless.plugin-tunes", "WARN")),
+    ({"NCCL_BUFFSIZE": "8388608"}, SMALL, None),
+    ({"NCCL_BUFFSIZE": "8388608"}, NOTHING, ("needless.plugin-tunes", "UNKNOWN")),
+    ({"NCCL_P2P_NET_CHUNKSIZE": "524288"}, P5, ("needless.plugin-tunes", "WARN")),
+    ({"NCCL_TUNER_PLUGIN": "/opt/x/libnccl-ofi-tuner.so"}, P5, ("needless.plugin-tunes", "WARN")),
+    ({"RDMAV_FORK_SAFE": "1"}, P5, ("harmful.rdma-core-fork", "FAIL")),
+    ({"IBV_FORK_SAFE": "1"}, NOTHING, ("harmful.rdma-core-fork", "FAIL")),
+    ({"RDMAV_ALLOW_DISASSOC_DESTROY": "1"}, P5, ("harmful.rdma-core", "WARN")),
+    ({"NCCL_SHM_USE_CUDA_MEMCPY": "1"}, {"instance": instance("g6.12xlarge"), "nccl": "2.20.5"}, None),
+    ({"NCCL_SHM_USE_CUDA_MEMCPY": "1"}, G5, ("needless.shm-copy-engine", "WARN")),
+    ({"NCCL_SHM_USE_CUDA_MEMCPY": "1"}, {"instance": instance("p4d.24xlarge")}, ("needless.shm-copy-engine", "WARN")),
+    (
+        {"NCCL_SHM_USE_CUDA_MEMCPY": "1"},
+        {"instance": instance("g6e.12xlarge")},
+        ("needless.shm-copy-engine", "UNKNOWN"),
+    ),
+    ({"NCCL_SHM_USE_CUDA_MEMCPY": "1"}, NOTHING, ("needless.shm-copy-engine", "UNKNOWN")),
+    # what stops a job, corrupts it or keeps it from EFA
+    ({"FI_EFA_USE_DEVICE_RDMA": "1"}, {"instance": instance("g5.48xlarge")}, ("harmful.rdma-abort", "FAIL")),
+    ({"NCCL_PROTO": "LL128"}, P5, ("harmful.unordered-data", "FAIL")),
+    ({"NCCL_PROTO": "Simple,LL"}, P5, ("harmful.unordered-data", "FAIL")),
+    ({"NCCL_PROTO": "allreduce:LL"}, P5, ("harmful.unordered-data", "FAIL")),
+    ({"NCCL_PROTO": "^LL,LL128"}, P5, None),
+    ({"NCCL_PROTO": "LL"}, NOTHING, ("harmful.unordered-data", "UNKNOWN")),
+    ({"FI_PROVIDER": "tcp"}, P5, ("harmful.not-efa", "FAIL")),
+    ({"FI_PROVIDER": "^efa"}, P5, ("harmful.not-efa", "FAIL")),
+    ({"FI_PROVIDER": "^tcp"}, P5, None),
+    ({"FI_PROVIDER": "tcp"}, SMALL, None),
+    ({"FI_PROVIDER": "tcp"}, NOTHING, ("harmful.not-efa", "UNKNOWN")),
+    ({"FI_PROVIDER": "efa"}, {"instance": instance("m5.8xlarge")}, ("harmful.no-efa-there", "FAIL")),
+    ({"NCCL_NET": "Socket"}, P5, ("harmful.sockets-instead", "FAIL")),
+    ({"NCCL_NET": "AWS Libfabric"}, P5, None),
+    ({"NCCL_NET_PLUGIN": "none"}, P5, ("harmful.no-plugin", "FAIL")),
+    ({"NCCL_P2P_DISABLE": "1"}, P5, ("harmful.transport-off", "WARN")),
+    ({"NCCL_P2P_DISABLE": "0"}, P5, None),
+    ({"OFI_NCCL_DISABLE_GDR_REQUIRED_CHECK": "1"}, P5, ("harmful.gdr-unchecked", "WARN")),
+    ({"GLOO_SOCKET_IFNAME": "lo"}, P5, ("harmful.loopback", "WARN")),
+    ({"NCCL_SOCKET_IFNAME": "^lo"}, P5, ("harmful.docker-not-excluded", "WARN")),
+    ({"NCCL_SOCKET_IFNAME": "^lo"}, PODS, None),
+    ({"NCCL_SOCKET_IFNAME": "^docker,lo,veth"}, P5, None),
+    ({"NCCL_SOCKET_IFNAME": "^docker,lo,veth,eth"}, PODS, ("harmful.excludes-eth", "FAIL")),
+    ({"NCCL_SOCKET_IFNAME": "^docker,lo,veth,eth"}, P5, ("harmful.excludes-eth", "UNKNOWN")),
+    ({"NCCL_SOCKET_IFNAME": "ens"}, PODS, ("harmful.host-interface", "FAIL")),
+    ({"NCCL_SOCKET_IFNAME": "=eth0"}, P5, ("harmful.pod-interface", "UNKNOWN")),
+    ({"NCCL_SOCKET_IFNAME": "eth0"}, PODS, None),
+    ({"GLOO_SOCKET_IFNAME": "^lo"}, P5, ("harmful.gloo-list", "FAIL")),
+    ({"GLOO_SOCKET_IFNAME": "ens5"}, P5, None),
+    # what was removed, renamed or deprecated
+    ({"FI_EFA_MTU_SIZE": "4096"}, P5, ("obsolete", "FAIL")),
+    ({"NCCL_TREE_THRESHOLD": "0"}, P5, ("obsolete", "WARN")),
+    ({"NCCL_ASYNC_ERROR_HANDLING": "1"}, NOTHING, ("obsolete", "WARN")),
+    ({"TORCH_NCCL_ASYNC_ERROR_HANDLING": "1"}, NOTHING, None),
+    # names that nothing reads
+    ({"FI_USE_HUGE_PAGE": "0"}, P5, ("misspelt", "WARN")),
+    ({"FI_EFA_DEVICE_RDMA": "1"}, P5, ("misspelt", "WARN")),
+    ({"NCCL_MIN_CHANNELS": "8"}, P5, ("misspelt", "WARN")),
+    ({"NCCL_SOCKET_IFNAMES": "en"}, P5, ("misspelt", "WARN")),
+    # values that nobody knows
+    ({"NCCL_PROTO": None}, P5, ("unknown-value", "UNKNOWN")),
+    ({"NCCL_BUFFSIZE": None}, P5, ("needless.plugin-tunes", "WARN")),
+    ({"MASTER_ADDR": None, "PATH": "/bin"}, P5, None),
+]
+
+
+@pytest.mark.parametrize(("env", "where", "expected"), CASES)
+def test_one_variable(env, where, expected):
+    found = lint_environment(env, **where)
+    assert [(f.check, f.verdict) for f in found] == ([(f"network.{expected[0]}", expected[1])] if expected else [])
+    for finding in found:
+        assert finding.scope["variable"] in env and finding.observed.startswith(finding.scope["variable"])
+        assert finding.expected and finding.action
+
+
+CLASHES = [
+    ({"FI_PROVIDER": "efa", "NCCL_NET": "Socket"}, "net-without-efa", "NCCL_NET"),
+    ({"FI_PROVIDER": "efa", "NCCL_NET_PLUGIN": "none"}, "plugin-none", "NCCL_NET_PLUGIN"),
+    ({"FI_PROVIDER": "tcp", "NCCL_NET_PLUGIN": "ofi"}, "plugin-over-tcp", "NCCL_NET_PLUGIN"),
+    ({"NCCL_NET": "AWS Libfabric", "NCCL_NET_PLUGIN": "none"}, "plugin-forced-and-off", "NCCL_NET_PLUGIN"),
+    ({"FI_PROVIDER": "efa", "NCCL_IB_HCA": "mlx5"}, "infiniband", "NCCL_IB_HCA"),
+    ({"NCCL_SOCKET_IFNAME": "^lo", "GLOO_SOCKET_IFNAME": "lo"}, "loopback", "GLOO_SOCKET_IFNAME"),
+    ({"FI_EFA_FORK_SAFE": "1", "FI_EFA_USE_HUGE_PAGE": "1"}, "huge-page-and-fork", "FI_EFA_USE_HUGE_PAGE"),
+]
+
+
+@pytest.mark.parametrize(("env", "name", "wrong"), CLASHES)
+def test_two_variables(env, name, wrong):
+    """The clash is told once, at the second variable, and either one alone makes no clash."""
+    about = [f for f in lint_environment(env, **OLD_P4) if f.scope["variable"] == wrong]
+    assert [f.check for f in about] == [f"network.contradictory.{name}"]
+    other = next(variable for variable in env if variable != wrong)
+    assert about[0].scope["with"] == other
+    for alone in env:
+        checks = {f.check for f in lint_environment({alone: env[alone]}, **OLD_P4)}
+        assert f"network.contradictory.{name}" not in checks
+
+
+def test_infiniband_may_be_turned_off():
+    env = {"FI_PROVIDER": "efa", "NCCL_IB_DISABLE": "1"}
+    assert lint_environment(env, instance=instance("p4d.24xlarge"), aws_ofi_nccl="1.5.0") == []
+
+
+def test_every_rule_is_tested():
+    told = {f"network.{case[2][0]}" for case in CASES if case[2]}
+    assert {rule.id for rule in RULES} <= told
+    assert {conflict.name for conflict in CONFLICTS} == {name for _, name, _ in CLASHES}
+
+
+def test_every_rule_says_why_and_where_that_stands():
+    ids = [rule.id for rule in (*RULES, *CONFLICTS)]
+    assert len(ids) == len(set(ids))
+    for rule in (*RULES, *CONFLICTS):
+        assert rule.expected and rule.action and rule.source.startswith("https://"), rule.id
+    assert all(gone.source.startswith("https://") and gone.why for gone in GONE.values())
+
+
+def test_a_rule_about_something_unknown_says_what_decides():
+    (finding,) = lint_environment({"FI_PROVIDER": "efa"})
+    assert finding.verdict is Verdict.UNKNOWN
+    assert finding.action == (
+        "find out the accelerator and the version of aws-ofi-nccl: that decides; if the rule holds, leave it out"
+    )
+
+
+# fmt: off
+NOT_OURS = (
+    "NCCL_VERSION", "NCCL_TESTS_VERSION", "NCCL_HOME", "NCCL_ROOT", "NCCL_PATH", "NCCL_LIB", "NCCL_INCLUDE_DIR",
+    "NCCL_BUILD_DIR", "NCCL_DEB", "AWS_OFI_NCCL_VERSION", "EFA_INSTALLER_VERSION", "NCCL_INSPECTOR_ENABLE",
+    "NCCL_TIMEOUT", "FI_CXI_RX_SIZE", "FI_TCP_RX_SIZE", "FI_OPX_UUID", "FI_FABRIC", "FILE", "FI",
+    "NEURON_CC_FLAGS", "NEURON_FUSE_SOFTMAX", "NEURON_COMPILE_CACHE_URL",
+)
+# fmt: on
+
+
+@pytest.mark.parametrize("name", NOT_OURS)
+def test_names_of_others_are_not_taken_for_misspelt_ones(name):
+    assert meant_name(name) is None
+
+
+@settings(deadline=None)
+@given(st.sampled_from(sorted(KNOWN)), st.data())
+def test_a_letter_left_out_is_noticed(name, data):
+    prefix = next(p for p in ("OFI_NCCL_", "NEURON_RT_", "NCCL_", "FI_") if name.startswith(p))
+    at = data.draw(st.integers(len(prefix), len(name) - 1))
+    written = name[:at] + name[at + 1 :]
+    if len(name) - len(prefix) > 3 and written not in KNOWN and written not in GONE:
+        assert meant_name(written) is not None
+
+
+def test_what_is_read_is_not_gone():
+    assert not KNOWN & set(GONE)
+    named = {name for rule in RULES for name in rule.variables if name.startswith(("NCCL_", "FI_", "OFI_NCCL_"))}
+    assert named <= KNOWN
+    assert {gone.instead for gone in GONE.values() if gone.instead.startswith(("NCCL_", "FI_"))} <= KNOWN
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(sorted(KNOWN | set(GONE))), st.none() | st.text(max_size=12), max_size=6))
+def test_any_environment_can_be_judged(env):
+    for where in (NOTHING, P5, TRN, PODS):
+        for finding in lint_environment(env, **where):
+            assert finding.scope["variable"] in env
+            assert finding.verdict in (Verdict.WARN, Verdict.FAIL, Verdict.UNKNOWN)
