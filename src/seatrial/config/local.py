@@ -1,11 +1,11 @@
-"""The clusters there are. For now the built-in one: this machine."""
+"""This machine as a cluster."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from seatrial.errors import UserError, unknown
+from seatrial.findings import Finding, Verdict
 from seatrial.spec import Cluster
 
 OVERSUBSCRIBE = 4
@@ -26,8 +26,15 @@ def local_cluster() -> Cluster:
     )
 
 
-def cluster(name: str) -> Cluster:
-    """The cluster of that name. Raises UserError with the nearest names."""
-    if name == "local":
-        return local_cluster()
-    raise UserError(unknown("cluster", name, ["local"], "--on"))
+def check_local(cluster: Cluster) -> list[Finding]:
+    """What this machine has."""
+    cpus = f"{cluster.cpus_per_node} CPUs, {cluster.processes_per_node} processes at most"
+    gpus = cluster.accelerators_per_node
+    return [
+        Finding(check="cluster.cpus", verdict=Verdict.PASS, observed=cpus),
+        Finding(
+            check="cluster.accelerators",
+            verdict=Verdict.PASS if gpus else Verdict.SKIP,
+            observed=f"{gpus} NVIDIA GPUs" if gpus else "no NVIDIA GPU in /dev: jobs train on CPUs here",
+        ),
+    ]

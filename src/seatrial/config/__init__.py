@@ -1,0 +1,117 @@
+"""The clusters there are: this machine, which is built in, and those of seatrial.toml."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from seatrial import launchers
+from seatrial.config.local import check_local, local_cluster
+from seatrial.errors import Problem, UserError, unknown
+from seatrial.findings import Finding, Verdict
+from seatrial.spec import Cluster
+
+__all__ = ["FILE", "check", "cluster", "clusters", "find_file", "local_cluster", "schema", "with_options"]
+
+FILE = "seatrial.toml"
+
+
+def find_file() -> Path | None:
+    """The file that counts: $SEATRIAL_CONFIG, the nearest seatrial.toml in this folder or above, or the user's own.
+
+    None if there is none. Raises UserError if $SEATRIAL_CONFIG names no file.
+    """
+    named = os.environ.get("SEATRIAL_CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise UserError(Problem("there is no such file", f"SEATRIAL_CONFIG={named}", "seatrial cluster init"))
+        return Path(named)
+    here = Path.cwd()
+    user = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "seatrial"
+    found = next((folder / FILE for folder in (here, *here.parents, user) if (folder / FILE).is_file()), None)
+    return found.relative_to(here) if found and found.parent == here else found
+
+
+def clusters() -> dict[str, Cluster]:
+    """All clusters by name, this machine first. Raises UserError with everything that is wrong with the file."""
+    path = find_file()
+    found = {"local": local_cluster()}
+    if path is not None:
+        from seatrial.config.file import read
+
+        found |= read(path)
+    return found
+
+
+def cluster(name: str) -> Cluster:
+    """The cluster of that name. Raises UserError with the nearest names and the file they stand in."""
+    if name == "local":
+        return local_cluster()
+    known = clusters()
+    if name not in known:
+        path = find_file()
+        problem = unknown("cluster", name, known, str(path or ""))
+        more = "" if path else f"; there is no {FILE}: seatrial cluster init writes one"
+        raise UserError(Problem(problem.what, problem.where, problem.remedy + more))
+    return known[name]
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of the file, with the options of every launcher."""
+    from seatrial.config.describe import file_schema
+
+    return file_schema()
+
+
+def check(cluster: Cluster) -> list[Finding]:
+    """What can be seen of a cluster without starting anything."""
+    if cluster.launcher == "local":
+        return check_local(cluster)
+    try:
+        return launchers.engine(cluster).check(cluster)
+    except UserError as error:
+        return [
+            Finding(
+                check="cluster.check",
+                verdict=Verdict.UNKNOWN,
+                observed=f"could not be looked at: {problem.what}",
+                evidence=problem.where,
+                action=problem.remedy,
+            )
+            for problem in error.problems
+        ]
+
+
+def with_options(cluster: Cluster, settings: Sequence[str]) -> Cluster:
+    """The cluster with options changed by ``key=value`` texts: lists and tables as in TOML, ``none`` for None.
+
+    Raises UserError with every unknown key and every value that does not fit.
+    """
+    if not settings:
+        return cluster
+    if cluster.options is None:
+        raise UserError(Problem(f"the launcher {cluster.launcher} has no options", "--option", "leave it out"))
+    wrong = [Problem(f"{text!r} is not KEY=VALUE", "--option") for text in settings if "=" not in text]
+    texts = dict(text.split("=", 1) for text in settings if "=" in text)
+    options, problems = _changed(cluster, texts)
+    if wrong or problems:
+        raise UserError([*wrong, *problems])
+    return replace(cluster, options=options)
+
+
+def _changed(cluster: Cluster, texts: dict[str, str]) -> tuple[Any, Iterable[Problem]]:
+    from seatrial.config.checks import check_options
+    from seatrial.config.file import value_of
+    from seatrial.config.validate import validate
+
+    cls, values = type(cluster.options), asdict(cluster.options)
+    given: dict[str, Any] = {key: None if text == "none" else text for key, text in texts.items()}
+    _, flaws = validate(cls, values | given, strict=False)
+    # What does not fit may be a list, a table, or the word none.
+    given |= {key: value_of(texts[key]) for key in texts if (key,) in flaws}
+    options, flaws = validate(cls, values | given, strict=False)
+    problems = [*flaws.values()] or check_options(cluster.launcher, options)
+    return options, [replace(problem, where=f"--option {problem.where}") for problem in problems]

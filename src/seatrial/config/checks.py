@@ -1,0 +1,191 @@
+"""What a cluster's table must be beyond its types, and the Cluster that is made of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any, get_args
+
+from seatrial import hardware, launchers
+from seatrial.config.tables import ClusterTable, Container
+from seatrial.config.validate import Path, dotted, json_schema, meaning_at, validate
+from seatrial.errors import Problem, UserError, unknown
+from seatrial.spec import Cluster, Mount
+
+CONTAINERS: Mapping[str, tuple[Container, ...]] = {
+    "slurm": ("none", "pyxis", "docker"),
+    "kubernetes": ("docker",),
+    "batch": ("docker",),
+}
+"""Launcher -> what can run an image there; the first is the default."""
+
+SECRETS = ("*_TOKEN", "*_SECRET*", "*PASSWORD*", "*_KEY")
+"""Names of variables that look like a secret's."""
+
+OURS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_*", "SEATRIAL_*")
+"""Names of variables that are set for each rank."""
+
+
+def launcher_names() -> list[str]:
+    """What `launcher` may be."""
+    return [name for name in launchers.names() if name != "local"]
+
+
+def read_cluster(name: str, raw: Mapping[str, Any], wrong: set[Path]) -> tuple[Cluster | None, list[Problem]]:
+    """The cluster of a table, or everything that is wrong with it beyond `wrong`, its values of a wrong type.
+
+    A rule is left out where a key that it looks at is among them: it could only repeat the complaint.
+    """
+    at = ("clusters", name)
+    table = _what_fits(raw, wrong)
+    problems = [replace(p, where=dotted(at) + p.where) for p in _rules(table, {path[0] for path in wrong})]
+    if table.launcher not in launcher_names():
+        return None, problems
+    options, more = _options(table.launcher, dict(table.options))
+    problems += [replace(p, where=f"{dotted((*at, 'options'))}.{p.where}") for p in more]
+    if problems or wrong:
+        return None, problems
+    return _cluster(name, table, options), []
+
+
+def _options(launcher: str, raw: dict[str, Any]) -> tuple[Any, list[Problem]]:
+    Options = launchers.find(launcher).Options
+    options, flaws = validate(Options, raw)
+    bad = {path[0] for path in flaws}
+    rest, _ = validate(Options, {key: value for key, value in raw.items() if key not in bad})
+    more = [p for p in check_options(launcher, rest) if p.where.split(".")[0] not in bad]
+    return options, [*flaws.values(), *more]
+
+
+def check_options(launcher: str, options: Any) -> Iterable[Problem]:
+    """What the launcher itself finds wrong with its options; the place of a problem is the option's key."""
+    check: Callable[[Any], Iterable[Problem]] = getattr(launchers.find(launcher), "check_options", lambda _: ())
+    Options: Any = type(options)
+    schema = json_schema(Options)
+    return [replace(p, remedy=p.remedy or meaning_at(schema, tuple(p.where.split(".")))) for p in check(options)]
+
+
+def _what_fits(raw: Mapping[str, Any], wrong: set[Path]) -> ClusterTable:
+    """The table without what has a wrong type."""
+    kept: dict[str, Any] = {}
+    for key, value in raw.items():
+        below = {path[1] for path in wrong if path[0] == key and len(path) > 1}
+        if isinstance(value, dict):
+            kept[key] = {inner: v for inner, v in value.items() if inner not in below}
+        elif not below:
+            kept[key] = value
+        if (key,) in wrong:
+            kept.pop(key, None)
+    table, flaws = validate(ClusterTable, {"launcher": "", "nodes": 1} | kept)
+    assert isinstance(table, ClusterTable), flaws
+    return table
+
+
+def _rules(table: ClusterTable, wrong: Collection[str | int]) -> Iterable[Problem]:
+    """What all rules say; their places are relative to the cluster's table."""
+    if "launcher" not in wrong:
+        yield from _launcher(table)
+    if not {"instance_type", "cpus_per_node", "processes_per_node"} & set(wrong):
+        yield from _size(table)
+    if table.launcher in launcher_names():
+        if not {"container", "registry", "image"} & set(wrong):
+            yield from _image(table)
+        yield from _mounts(table)
+    yield from _environment(table)
+
+
+def _launcher(table: ClusterTable) -> Iterable[Problem]:
+    if table.launcher == "local":
+        yield Problem("this machine is built in and needs no table", ".launcher", "leave the table out: --on local")
+    elif table.launcher not in launcher_names():
+        yield unknown("launcher", table.launcher, launcher_names(), ".launcher")
+
+
+def _size(table: ClusterTable) -> Iterable[Problem]:
+    if table.instance_type is None and table.cpus_per_node is None:
+        what = "neither instance_type nor cpus_per_node is given"
+        yield Problem(what, "", 'add instance_type = "p5.48xlarge", or cpus_per_node where nodes are no EC2 instances')
+    if table.instance_type is None:
+        return
+    try:
+        instance = hardware.instance(table.instance_type)
+    except UserError as error:
+        yield from (replace(p, where=".instance_type") for p in error.problems)
+        return
+    if table.cpus_per_node is not None:
+        what = f"{table.instance_type} has {instance.vcpus} CPUs: its instance_type says it"
+        yield Problem(what, ".cpus_per_node", "leave it out")
+    # A Trainium chip takes at most one process for each core; by default several cores are one device.
+    cores = hardware.accelerator(instance.accelerator).cores_per_accelerator if instance.accelerator else 0
+    most = instance.accelerators * cores
+    if most and (table.processes_per_node or 1) > most:
+        what = f"{table.processes_per_node} processes, but {table.instance_type} takes {most}"
+        yield Problem(what, ".processes_per_node", f"{most} or fewer")
+
+
+def _image(table: ClusterTable) -> Iterable[Problem]:
+    choices = _containers(table)
+    container = table.container or choices[0]
+    if container not in choices:
+        what = f"{table.launcher} cannot start {container!r}"
+        yield Problem(what, ".container", f"choose from: {', '.join(choices)}")
+    elif container == "none" and table.image is not None:
+        remedy = f'add container = "{choices[1]}"' if choices[1:] else "leave it out"
+        yield Problem("there is an image, but nothing runs it", ".image", remedy)
+    elif container != "none" and table.image is None:
+        yield Problem(f"{table.launcher} with container {container!r} needs an image", "", 'add image = "..."')
+    if table.registry is not None and table.image is None:
+        yield Problem("there is a registry, but no image", ".registry", 'add image = "...", or leave it out')
+
+
+def _mounts(table: ClusterTable) -> Iterable[Problem]:
+    for number, text in enumerate(table.mounts):
+        if table.launcher != "kubernetes" and not text.startswith("/"):
+            remedy = "give a folder of the node, such as /fsx:/fsx; only Kubernetes mounts claims"
+            yield Problem(f"{mount(text).source!r} is not an absolute path", f".mounts[{number}]", remedy)
+
+
+def _environment(table: ClusterTable) -> Iterable[Problem]:
+    for name in table.environment:
+        where = f".environment.{name}"
+        if any(fnmatchcase(name.upper(), pattern) for pattern in SECRETS):
+            remedy = "export it where you run seatrial, or use the cluster's secrets: no secret stands in a file"
+            yield Problem("looks like a secret", where, remedy)
+        elif any(fnmatchcase(name, pattern) for pattern in OURS):
+            yield Problem("is set by Seatrial for each rank", where, "leave it out")
+
+
+def _containers(table: ClusterTable) -> tuple[Container, ...]:
+    return CONTAINERS.get(table.launcher, get_args(Container))
+
+
+def mount(text: str) -> Mount:
+    """The Mount of ``source:target`` or ``source:target:ro``."""
+    source, target = re.sub(":ro$", "", text).split(":")
+    return Mount(source=source, target=target, read_only=text.endswith(":ro"))
+
+
+def _cluster(name: str, table: ClusterTable, options: Any) -> Cluster:
+    instance = hardware.instance(table.instance_type) if table.instance_type else None
+    cpus = instance.vcpus if instance else table.cpus_per_node or 1
+    devices = instance.ranks if instance else 0
+    versions = {key: getattr(table.stack, key) for key in table.stack.__dataclass_fields__}
+    return Cluster(
+        name=name,
+        launcher=table.launcher,
+        nodes=table.nodes,
+        cpus_per_node=cpus,
+        accelerators_per_node=devices,
+        processes_per_node=table.processes_per_node or devices or cpus,
+        instance_type=table.instance_type,
+        shared=table.shared,
+        mounts=tuple(mount(text) for text in table.mounts),
+        container=table.container or _containers(table)[0],
+        image=f"{table.registry.rstrip('/')}/{table.image}" if table.registry else table.image,
+        python=table.python,
+        environment=dict(table.environment),
+        stack={key: version for key, version in versions.items() if version is not None},
+        options=options,
+    )

@@ -1,0 +1,127 @@
+"""What seatrial.toml may hold, for editors as a JSON schema and for people as tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seatrial import hardware, launchers
+from seatrial.config.checks import launcher_names
+from seatrial.config.example import example
+from seatrial.config.tables import ClusterTable, FileTable, StackTable
+from seatrial.config.validate import adapter
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def file_schema() -> dict[str, Any]:
+    """The JSON schema (draft 2020-12) of the whole file, with the options of every launcher."""
+    whole = _schema_of(FileTable)
+    definitions, table = whole["$defs"], whole["$defs"]["ClusterTable"]
+    whole["properties"]["clusters"]["propertyNames"] = {"not": {"const": "local"}}
+    types = [item.name for item in hardware.INSTANCES]
+    table["properties"]["launcher"]["enum"] = launcher_names()
+    table["properties"]["instance_type"]["enum"] = [*types, *(f"ml.{name}" for name in types)]
+    table["oneOf"] = [{"required": ["instance_type"]}, {"required": ["cpus_per_node"]}]
+    table["allOf"] = []
+    for launcher in launcher_names():
+        options = _schema_of(launchers.find(launcher).Options, f"{launcher}.")
+        definitions |= options.pop("$defs", {}) | {f"{launcher}.Options": options}
+        condition = {"properties": {"launcher": {"const": launcher}}, "required": ["launcher"]}
+        consequence = {"properties": {"options": {"$ref": f"#/$defs/{launcher}.Options"}}}
+        table["allOf"].append({"if": condition, "then": consequence})
+    return {"$schema": DRAFT, "title": "seatrial.toml", **whole}
+
+
+def schema_text() -> str:
+    """The schema as a file."""
+    return json.dumps(file_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a table."""
+
+    name: str
+    type: str
+    required: bool
+    default: str
+    """In TOML; empty if there is none."""
+    meaning: str
+
+
+def keys(cls: Any) -> list[Key]:
+    """The keys of a table, or of a launcher's Options."""
+    found = _schema_of(cls)
+    return [
+        Key(
+            name=name,
+            type=_type(node),
+            required=name in found.get("required", ()),
+            default=json.dumps(node["default"]) if "default" in node else "",
+            meaning=node.get("description", "").replace("\n", " "),
+        )
+        for name, node in found.get("properties", {}).items()
+    ]
+
+
+def reference() -> str:
+    """The part of docs/clusters.md that is made from the code: all keys, and an example for each launcher."""
+    parts = ["## Keys of `[clusters.NAME]`", _markdown(keys(ClusterTable))]
+    parts += ["## Keys of `[clusters.NAME.stack]`", _markdown(keys(StackTable))]
+    for launcher in launcher_names():
+        options = keys(launchers.find(launcher).Options)
+        parts += [f"## {launcher}", f"```toml\n{example(launcher)}```"]
+        parts += [f'Keys of `[clusters.NAME.options]` with `launcher = "{launcher}"`:', _markdown(options)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown(rows: Iterable[Key]) -> str:
+    lines = ["| key | type | default | meaning |", "|---|---|---|---|"]
+    for key in rows:
+        default = "required" if key.required else f"`{key.default}`" if key.default else ""
+        cells = (f"`{key.name}`", key.type, default, key.meaning)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def _type(node: Mapping[str, Any]) -> str:
+    if "enum" in node:
+        return " or ".join(f"`{json.dumps(value)}`" for value in node["enum"])
+    if "anyOf" in node:
+        return " or ".join(_type(choice) for choice in node["anyOf"])
+    if node.get("type") == "array":
+        return f"list of {_type(node.get('items', {}))}s"
+    kind = str(node.get("type", "object"))
+    return "table" if kind == "object" else kind
+
+
+def _schema_of(cls: Any, prefix: str = "") -> dict[str, Any]:
+    """The schema of a dataclass; the names of the classes in it begin with `prefix`."""
+    found: dict[str, Any] = _tidy(adapter(cls).json_schema(ref_template=f"#/$defs/{prefix}{{model}}"))
+    found["$defs"] = {f"{prefix}{name}": node for name, node in found.get("$defs", {}).items()}
+    return found
+
+
+def _tidy(node: Any) -> Any:
+    """Without titles that repeat the key, and without null, which TOML does not have; names that do not fit refused."""
+    if isinstance(node, list):
+        return [_tidy(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    named = ("properties", "patternProperties", "$defs")
+    kept = {
+        key: {name: _tidy(inner) for name, inner in value.items()} if key in named else _tidy(value)
+        for key, value in node.items()
+        if key != "title" and not (key == "default" and value is None)
+    }
+    choices = [choice for choice in kept.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(choices) == 1:
+        kept = {**choices[0], **{key: value for key, value in kept.items() if key != "anyOf"}}
+    elif choices:
+        kept["anyOf"] = choices
+    if "patternProperties" in kept:
+        kept["additionalProperties"] = False
+    return kept

@@ -1,0 +1,113 @@
+"""Reading seatrial.toml: all clusters, or every problem with the line that it stands on."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from seatrial.config.checks import read_cluster
+from seatrial.config.tables import FileTable
+from seatrial.config.validate import dotted, validate
+from seatrial.errors import Problem, UserError
+from seatrial.spec import Cluster
+
+REPAIR = "TOML is explained at https://toml.io"
+
+
+def read(path: Path) -> dict[str, Cluster]:
+    """The clusters of a file. Raises UserError with everything that is wrong with it."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
+    except UnicodeDecodeError as error:
+        raise UserError(Problem(f"is not UTF-8 at byte {error.start}", str(path), REPAIR)) from None
+    return parse(text, str(path))
+
+
+def parse(text: str, where: str) -> dict[str, Cluster]:
+    """The clusters of a file's text; `where` is the file's name in problems."""
+    from pydantic_core import from_json
+
+    try:
+        data = tomllib.loads(text)
+        from_json(json.dumps(data, default=str))
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(Problem(f"is not TOML: {error}", where, REPAIR)) from None
+    except (RecursionError, ValueError) as error:  # brackets in brackets, a number of thousands of digits
+        raise UserError(Problem(f"cannot be read: {error}", where, REPAIR)) from None
+    found, problems = _clusters(data)
+    if problems:
+        lines = _lines(text)
+        problems.sort(key=lambda problem: lines.get(_nearest(problem.where, lines), 0))
+        raise UserError(replace(problem, where=_place(where, problem.where, lines)) for problem in problems)
+    return found
+
+
+def value_of(text: str) -> Any:
+    """What a text is in TOML; the text itself if it is nothing there."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except (ValueError, RecursionError):
+        return text
+
+
+def _clusters(data: dict[str, Any]) -> tuple[dict[str, Cluster], list[Problem]]:
+    _, flaws = validate(FileTable, data)
+    problems = [problem for path, problem in flaws.items() if path[:2] != ("clusters", "local")]
+    found = {}
+    tables = data.get("clusters", {})
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        if name == "local":
+            remedy = "take another name; --on local needs no table"
+            problems.append(Problem("is built in: this machine", dotted(("clusters", name)), remedy))
+        elif isinstance(table, dict):
+            wrong = {path[2:] for path in flaws if path[:2] == ("clusters", name) and path[2:]}
+            cluster, more = read_cluster(name, table, wrong)
+            problems += more
+            if cluster is not None:
+                found[name] = cluster
+    return found, problems
+
+
+def _place(file: str, where: str, lines: Mapping[str, int]) -> str:
+    """``seatrial.toml:12: clusters.p5.nodes``."""
+    key = _nearest(where, lines)
+    file = f"{file}:{lines[key]}" if key else file
+    return f"{file}: {where}" if where else file
+
+
+def _nearest(where: str, lines: Mapping[str, int]) -> str:
+    """The key itself, or else the table that it should be in; empty if that has no line either."""
+    while where and where not in lines:
+        where = where.rpartition("[" if where.endswith("]") else ".")[0]
+    return where
+
+
+def _lines(text: str) -> dict[str, int]:
+    """Dotted key -> line that it begins on. tomllib tells no places, so statement by statement is read anew."""
+    found: dict[str, int] = {}
+    header, statement, start = "", "", 1
+    for number, line in enumerate(text.split("\n"), 1):
+        statement += line + "\n"
+        is_header = statement.lstrip().startswith("[")
+        try:
+            data = tomllib.loads(statement if is_header else header + statement)
+        except tomllib.TOMLDecodeError:
+            continue  # it goes on in the next line
+        for key in _keys(data):
+            found.setdefault(key, start)
+        header = statement if is_header else header
+        statement, start = "", number + 1
+    return found
+
+
+def _keys(table: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[str]:
+    for key, value in table.items():
+        yield dotted((*above, key))
+        if isinstance(value, dict):
+            yield from _keys(value, (*above, key))

@@ -1,0 +1,103 @@
+"""The tables of seatrial.toml: keys, types, meanings. The JSON schema and the documents are made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+
+class Bound:
+    """Metadata of a type that pydantic reads: here without importing it, which would slow every verb down."""
+
+    def __init__(self, **constraints: Any) -> None:
+        self.constraints = constraints
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return handler(source) | self.constraints
+
+
+PLAIN = r"[^\x00-\x1f\x7f]"
+"""A character that is no control character: a path with a line break would break a script in two."""
+
+Count = Annotated[int, Bound(ge=1)]
+Folder = Annotated[str, Bound(pattern=rf"^/{PLAIN}*$")]
+Word = Annotated[str, Bound(pattern=r"^[^\s\x00-\x1f\x7f]+$")]
+# Source, target, ro. A source that is no path is the name of a PersistentVolumeClaim: a DNS subdomain.
+MountText = Annotated[
+    str, Bound(pattern=r"^(/[^:\x00-\x1f\x7f]*|[a-z0-9]([a-z0-9.-]*[a-z0-9])?):/[^:\x00-\x1f\x7f]*(:ro)?$")
+]
+VariableName = Annotated[str, Bound(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+VariableValue = Annotated[str, Bound(pattern=r"^[^\x00]*$")]
+ClusterName = Annotated[str, Bound(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+Container = Literal["none", "pyxis", "docker"]
+
+
+class Table:
+    """Base of all tables: unknown keys are refused, and the text under a field is its meaning."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "use_attribute_docstrings": True}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StackTable(Table):
+    """Versions on the nodes, or in the image. They decide which EFA and NCCL variables a job gets."""
+
+    efa_installer: str | None = None
+    """EFA installer, such as "1.50.0"."""
+    libfabric: str | None = None
+    """libfabric, such as "2.6.0amzn1.0"."""
+    aws_ofi_nccl: str | None = None
+    """AWS's NCCL plugin aws-ofi-nccl, such as "1.21.1"."""
+    nccl: str | None = None
+    """NCCL, such as "2.31.2-1"."""
+    kernel: str | None = None
+    """Linux, as uname -r prints it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClusterTable(Table):
+    """A cluster: where it is, what its nodes are, what a job gets there."""
+
+    launcher: str
+    """What starts jobs there: "slurm", "kubernetes" or "batch"."""
+    nodes: Count
+    """Nodes there are at most."""
+    instance_type: str | None = None
+    """EC2 instance type of its nodes, such as "p5.48xlarge", on SageMaker HyperPod "ml.p5.48xlarge". CPUs,
+    accelerators and network cards follow from it."""
+    cpus_per_node: Count | None = None
+    """CPUs of one node. Only where there is no instance_type."""
+    processes_per_node: Count | None = None
+    """Processes that one node takes at most. Default: one for each device of its accelerators, or for each CPU."""
+    shared: Folder | None = None
+    """Folder on a file system that all nodes share, as the processes see it, such as "/fsx/seatrial". Each run gets
+    a folder in it. Without it no checkpoint is kept."""
+    mounts: tuple[MountText, ...] = ()
+    """Folders that a container sees, as "source:target" or "source:target:ro", both absolute. On Kubernetes a source
+    without a slash is the name of a PersistentVolumeClaim."""
+    container: Container | None = None
+    """What runs the image on a node. Slurm: "none" is the default, "pyxis" and "docker" are the others. Kubernetes
+    and Batch bring their own: leave it out."""
+    registry: Word | None = None
+    """What the image's name is appended to with a slash, such as "123456789012.dkr.ecr.us-east-1.amazonaws.com"."""
+    image: Word | None = None
+    """Container image with a tag or a digest, such as "seatrial@sha256:...". Kubernetes and Batch need one."""
+    python: Word = "python3"
+    """Python on the node, or in the image, that has seatrial and the framework."""
+    environment: Mapping[VariableName, VariableValue] = field(default_factory=dict)
+    """Variables that every rank gets on top of those that Seatrial sets. No secrets."""
+    stack: StackTable = field(default_factory=StackTable)
+    """Versions on its nodes, as a table. What is left out is unknown."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What the launcher needs to know, as a table."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileTable(Table):
+    """seatrial.toml: the clusters that Seatrial can use."""
+
+    clusters: Mapping[ClusterName, ClusterTable] = field(default_factory=dict)
+    """One table for each cluster; its name is what --on takes."""
