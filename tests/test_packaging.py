@@ -143,15 +143,18 @@ def test_verbs_and_options_are_frozen(golden):
     golden("cli_surface.txt", "\n".join(surface(cli)) + "\n")
 
 
-def surface(group: click.Group) -> list[str]:
+def surface(group: click.Group, prefix: str = "") -> list[str]:
     """Each verb with its arguments; below it its options, by name, with metavar and default."""
     lines = []
     for verb in group.list_commands(click.Context(group)):
         command = group.get_command(click.Context(group), verb)
         assert command is not None, verb
         context = click.Context(command, info_name=verb)
+        if isinstance(command, click.Group):
+            lines += surface(command, f"{prefix}{verb} ")
+            continue
         arguments = [p.make_metavar(context) for p in command.params if isinstance(p, click.Argument)]
-        lines.append(" ".join([verb, *arguments]))
+        lines.append(" ".join([f"{prefix}{verb}", *arguments]))
         lines += sorted(option_line(p, context) for p in command.params if isinstance(p, click.Option))
     return lines
 

@@ -1,4 +1,4 @@
-"""Finds cases and launchers: built in, in a user's file, or by entry point. Being there is being registered."""
+"""Finds cases: built in, in a user's file, or by entry point. Being there is being registered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from types import ModuleType
 
 import seatrial.cases
-import seatrial.launchers
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.spec import Case, Recipe
 
@@ -52,14 +51,6 @@ def recipe(target: str) -> tuple[Case, Recipe]:
     name, _, recipe_name = target.partition("/")
     found = case(name)
     return found, found.recipe(recipe_name) if recipe_name else _default(found)
-
-
-def launcher(name: str) -> ModuleType:
-    """The module of a launcher: ``render``, ``execute``, ``cancel``. Raises UserError with the nearest names."""
-    names = [m.name for m in pkgutil.iter_modules(seatrial.launchers.__path__) if not m.name.startswith("_")]
-    if name not in names:
-        raise UserError(unknown("launcher", name, names))
-    return importlib.import_module(f"seatrial.launchers.{name}")
 
 
 def _default(case: Case) -> Recipe:

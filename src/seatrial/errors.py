@@ -34,6 +34,10 @@ class UserError(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+class CutOff(UserError):
+    """The connection broke in the middle: whether the other side did what was asked is not known."""
+
+
 def unknown(kind: str, name: str, choices: Iterable[str], where: str = "") -> Problem:
     """The problem of a name that does not exist, with the nearest names or else all of them."""
     known = sorted(choices)

@@ -19,6 +19,9 @@ from seatrial.findings import Finding, Severity, Verdict
 
 SCHEMA_VERSION = 1
 
+PRINTED = "seatrial-event: "
+"""Begins the line of an event that rank 0 prints into its log."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunStart:
@@ -135,6 +138,8 @@ class RunEnd:
     reason: str = ""
     ranks_agree: bool | None = None
     """Whether step, loss and replicated weights were the same on all ranks; None if it was not compared."""
+    final: bool = False
+    """Another attempt would end in the same way: bad input, a loss that is not a number."""
 
 
 Event = RunStart | Step | Validation | CheckpointSaved | CheckpointLoaded | Restart | Heartbeat | RunEnd | Finding
@@ -178,7 +183,11 @@ class EventWriter:
 
     def write(self, event: Event) -> None:
         """Append one event, stamped with the time of now."""
-        os.write(self._file, encode(event, time.time()))
+        self.append(encode(event, time.time()))
+
+    def append(self, line: bytes) -> None:
+        """Append a line that `encode` made."""
+        os.write(self._file, line)
 
     def close(self) -> None:
         """Close the file; closing twice is allowed."""

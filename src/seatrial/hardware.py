@@ -65,6 +65,11 @@ class Instance:
     architecture: str = "x86_64"
     """What an image for it must be built for: x86_64 or arm64."""
 
+    @property
+    def ranks(self) -> int:
+        """Devices that a framework sees, so the ranks that a node takes; 0 on CPU-only types."""
+        return self.accelerators * accelerator(self.accelerator).ranks_per_accelerator if self.accelerator else 0
+
 
 def _tera(**figures: float) -> dict[str, float]:
     return {dtype: figure * 1e12 for dtype, figure in figures.items()}

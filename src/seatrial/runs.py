@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.events import EventLog, Heartbeat, RunStart, read_events
@@ -22,6 +23,8 @@ from seatrial.spec import Job
 class State(StrEnum):
     """Where a run stands. What could not be found out is LOST, never success."""
 
+    QUEUED = "queued"
+    """Handed to an engine that has not started it yet."""
     STARTING = "starting"
     RUNNING = "running"
     COMPLETED = "completed"
@@ -31,6 +34,44 @@ class State(StrEnum):
     FAILED = "failed"
     LOST = "lost"
     """Its processes are gone and it never said how it ended."""
+
+
+class Phase(StrEnum):
+    """What an engine says of a job."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    ENDED = "ended"
+    """Over, in whatever way: how, the run's own events say."""
+    GONE = "gone"
+    """The engine does not know it (any more)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """Where a job stands in its engine."""
+
+    phase: Phase
+    detail: str = ""
+    """The engine's own words: ``PENDING: Resources``, ``FAILED: exit code 1``, why a pod does not start."""
+    failed: bool = False
+    """The engine says that it ended badly."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Submission:
+    """What was handed to an engine: submission.json."""
+
+    name: str
+    """The name that the engine knows it by; found again by it if the answer was lost."""
+    cluster: dict[str, Any]
+    """The Cluster as it was then."""
+    job_id: str | None = None
+    """The engine's own id. None: not handed over yet, or the answer was lost."""
+    standing: Standing | None = None
+    """As last seen."""
+    seen: float | None = None
+    """When that was, Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +151,34 @@ class Run:
         """Forget the owner."""
         (self.path / "supervisor.json").unlink(missing_ok=True)
 
+    def submission(self) -> Submission | None:
+        """What was handed to an engine; None for a run of this machine."""
+        try:
+            record = json.loads((self.path / "submission.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        if record["standing"] is not None:
+            record["standing"]["phase"] = Phase(record["standing"]["phase"])
+            record["standing"] = Standing(**record["standing"])
+        return Submission(**record)
+
+    def save_submission(self, submission: Submission) -> None:
+        """Write submission.json anew."""
+        replace_text(self.path / "submission.json", json.dumps(asdict(submission), indent=2) + "\n")
+
     def state(self) -> State:
-        """Where the run stands, from its owner and its events."""
-        log = self.events()
-        if self.supervisor() is not None:
+        """Where the run stands: from its owner or its engine, as last seen, and from its events."""
+        log, submission = self.events(), self.submission()
+        standing = submission.standing if submission else None
+        if self.supervisor() is not None or (standing and standing.phase is Phase.RUNNING):
             return State.RUNNING if log.last(RunStart) or log.last(Heartbeat) else State.STARTING
+        if standing is not None and standing.phase is Phase.QUEUED:
+            return State.QUEUED
         end = log.end()
-        return State(end.outcome) if end is not None else State.LOST
+        if end is not None:
+            return State(end.outcome)
+        # Without a word of the job itself an engine's success proves nothing, but its failure does.
+        return State.FAILED if standing is not None and standing.failed else State.LOST
 
     def save_findings(self, findings: Iterable[Finding]) -> None:
         """Write findings.jsonl anew."""
@@ -161,7 +223,7 @@ class History:
         problems = self.check_name(name) if name is not None else []
         if problems:
             raise UserError(problems)
-        run = Run(self.root / (name or self._free_id(job)))
+        run = Run(self.root / (name or self.free_id(job)))
         try:
             run.path.mkdir(parents=True)
         except OSError as error:
@@ -192,7 +254,8 @@ class History:
             raise UserError(Problem(f"there are no runs in {self.root}", remedy=remedy))
         raise UserError(unknown("run", name, [run.id for run in self.runs]))
 
-    def _free_id(self, job: Job) -> str:
+    def free_id(self, job: Job) -> str:
+        """A name that no run has: case, recipe and time."""
         moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         base = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{job.case}-{job.recipe}-{moment}").lstrip("-.")
         taken = {run.id for run in History(self.root).runs}

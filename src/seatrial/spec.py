@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from types import NoneType
 from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
+from seatrial import hardware
 from seatrial.errors import Problem, UserError, unknown
 
 Fidelity = Literal["real", "real-core", "stand-in"]
@@ -16,6 +17,9 @@ Fidelity = Literal["real", "real-core", "stand-in"]
 
 Launch = Literal["rank", "node", "driver"]
 """How a program is started: once per accelerator, once per node, or once for the whole job."""
+
+Device = Literal["cpu", "cuda", "neuron"]
+"""What a rank computes on."""
 
 
 class ExitCode:
@@ -35,6 +39,12 @@ class ExitCode:
 
 class CaseArgs:
     """Base of a case's Args: a frozen dataclass whose fields are each documented by a string under the field."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "use_attribute_docstrings": True}
+
+
+class LauncherOptions:
+    """Base of a launcher's Options: a frozen dataclass, every field with a default and a string under it."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "use_attribute_docstrings": True}
 
@@ -74,7 +84,7 @@ class Layout:
 
     nodes: int
     processes_per_node: int
-    device: Literal["cpu", "cuda"]
+    device: Device
 
     @property
     def world_size(self) -> int:
@@ -126,6 +136,17 @@ class Case:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Mount:
+    """A folder that the processes of a job see."""
+
+    source: str
+    """Folder on the node; on Kubernetes the name of a PersistentVolumeClaim if it does not begin with a slash."""
+    target: str
+    """Folder that the processes see it as."""
+    read_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Cluster:
     """Where jobs run."""
 
@@ -135,12 +156,26 @@ class Cluster:
     """Nodes there are at most."""
     cpus_per_node: int
     accelerators_per_node: int = 0
-    """0: CPU only."""
+    """Devices that a framework sees, so ranks that a node takes; 0: CPU only."""
     processes_per_node: int = 1
     """Processes that one node takes at most: its accelerators, or on CPU what is still sensible."""
     instance_type: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Options of the launcher."""
+    shared: str | None = None
+    """Folder on a file system that all nodes share, as the processes see it; each run gets a folder in it.
+    None: there is none, so checkpoints are not kept."""
+    mounts: tuple[Mount, ...] = ()
+    container: Literal["none", "pyxis", "docker"] = "none"
+    """What runs the image on a node. Kubernetes and Batch bring their own: there it is docker."""
+    image: str | None = None
+    """Container image, whole reference; None: no container."""
+    python: str = "python3"
+    """Python on the node, or in the image, that has seatrial and the case's framework."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables that every rank gets on top of those that the job needs."""
+    stack: Mapping[str, str] = field(default_factory=dict)
+    """Versions on its nodes: efa_installer, libfabric, aws_ofi_nccl, nccl, kernel. What is missing is unknown."""
+    options: Any = None
+    """An instance of the launcher's Options."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,7 +194,7 @@ class Job:
     requires: tuple[str, ...]
     launch: Launch
     resumable: bool
-    device: Literal["cpu", "cuda"]
+    device: Device
     nodes: int
     processes_per_node: int
     threads_per_process: int
@@ -236,12 +271,13 @@ def bind(
     settings: Mapping[str, Any] | None = None,
     nodes: int | None = None,
     processes_per_node: int | None = None,
-    secrets: Collection[str] = (),
+    secrets: Collection[str] | None = (),
 ) -> Job:
     """Bind a case's recipe to a cluster.
 
     `settings` are the user's overrides, `nodes` and `processes_per_node` replace the recipe's scale, `secrets` names
-    those that are at hand. Pure: it looks at nothing but its arguments. Raises UserError with all problems at once.
+    those that are at hand; None: the cluster holds its own. Pure: it looks at nothing but its arguments. Raises
+    UserError with all problems at once.
     """
     problems: list[Problem] = []
     args = recipe.args
@@ -252,7 +288,7 @@ def bind(
     layout = Layout(
         nodes=nodes or recipe.nodes,
         processes_per_node=processes_per_node or recipe.processes_per_node or cluster.accelerators_per_node or 1,
-        device="cuda" if cluster.accelerators_per_node and recipe.instance_type else "cpu",
+        device=_device(recipe, cluster),
     )
     problems += _fits(layout, recipe, cluster)
     problems += case.check(args, layout)
@@ -262,7 +298,7 @@ def bind(
             f"{name} is not set", f"{case.name}/{recipe.name}", f"accept the licence on the hub, then export {name}=..."
         )
         for name in needed
-        if name not in secrets
+        if secrets is not None and name not in secrets
     ]
     if problems:
         raise UserError(problems)
@@ -272,8 +308,9 @@ def bind(
         recipe=recipe.name,
         title=recipe.title,
         framework=case.framework,
-        fidelity=case.fidelity,
-        fidelity_note=case.fidelity_note,
+        # what a case says of its fidelity is about CPUs
+        fidelity=case.fidelity if layout.device == "cpu" else "real",
+        fidelity_note=case.fidelity_note if layout.device == "cpu" else "",
         cluster=cluster.name,
         launcher=cluster.launcher,
         program=case.program,
@@ -298,6 +335,19 @@ def digest(case: str, args: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def _device(recipe: Recipe, cluster: Cluster) -> Device:
+    if not (cluster.accelerators_per_node and recipe.instance_type):
+        return "cpu"
+    vendor = _accelerator(cluster.instance_type).vendor if cluster.instance_type else "NVIDIA"
+    return "neuron" if vendor == "AWS" else "cuda"
+
+
+def _accelerator(instance_type: str) -> hardware.Accelerator:
+    name = hardware.instance(instance_type).accelerator
+    assert name is not None, f"{instance_type} has no accelerator"
+    return hardware.accelerator(name)
+
+
 def _fits(layout: Layout, recipe: Recipe, cluster: Cluster) -> Iterable[Problem]:
     where = f"cluster {cluster.name}"
     if layout.nodes > cluster.nodes:
@@ -318,4 +368,25 @@ def _fits(layout: Layout, recipe: Recipe, cluster: Cluster) -> Iterable[Problem]
             f"{recipe.name} is made for {recipe.instance_type}; this cluster has no accelerator",
             where,
             "take the recipe tiny here, or --on a cluster with accelerators",
+        )
+    elif recipe.instance_type and cluster.instance_type:
+        yield from _accelerators_suffice(layout, recipe, recipe.instance_type, cluster.instance_type)
+
+
+def _accelerators_suffice(layout: Layout, recipe: Recipe, made_for: str, there: str) -> Iterable[Problem]:
+    """A recipe's model must find the kind of accelerator, and the memory, that it was made for."""
+    wanted, found = _accelerator(made_for), _accelerator(there)
+    if wanted.vendor != found.vendor:
+        yield Problem(f"{recipe.name} is made for {made_for}: {wanted.name}; {there} has {found.name}", there)
+        return
+    ranks = recipe.nodes * (recipe.processes_per_node or hardware.instance(made_for).ranks)
+    memory = wanted.memory_bytes // wanted.ranks_per_accelerator * ranks
+    here = found.memory_bytes // found.ranks_per_accelerator * layout.world_size
+    if here < memory:
+        needed = -(-memory // (here // layout.nodes))
+        yield Problem(
+            f"{recipe.name} is made for {memory / 2**30:.0f} GiB of device memory, "
+            f"{layout.world_size} ranks on {there} have {here / 2**30:.0f}",
+            there,
+            f"--nodes {needed}, or a recipe of a smaller model",
         )

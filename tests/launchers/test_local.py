@@ -33,9 +33,14 @@ def step(number):
         events.write(Step(step=number, loss=1.0, learning_rate=0.1, count=1, seconds=0.1))
 def others():  # a rank that acts before the others exist would make the test a race
     while len(list(run.glob(f"pid-{attempt}-*"))) < int(os.environ["WORLD_SIZE"]): time.sleep(0.01)
+def seen():  # without a step an attempt is not worth another
+    while '"step"' not in (run / "events.jsonl").read_text(): time.sleep(0.01)
 forever = threading.Event().wait
 others()
 """
+
+
+CLUSTER = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=2, processes_per_node=8)
 
 
 @dataclass(frozen=True)
@@ -51,13 +56,13 @@ def make(tmp_path: Path, body: str, processes: int = 2) -> tuple[Job, Run]:
     case = Case(
         name="test", title="", framework="", Args=type(args), recipes=(recipe,), program=str(program), resumable=True
     )
-    cluster = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=2, processes_per_node=8)
-    job = bind(case, recipe, cluster)
+    job = bind(case, recipe, CLUSTER)
     return job, History(tmp_path / "runs").create(job, "run")
 
 
 def execute(job: Job, run: Run, *, max_restarts: int = 0, hang_seconds: float = 30.0) -> int:
-    return local.execute(local.render(job), run, attempt=0, max_restarts=max_restarts, hang_seconds=hang_seconds)
+    plan = local.render(job, CLUSTER, run.id)
+    return local.execute(plan, run, attempt=0, max_restarts=max_restarts, hang_seconds=hang_seconds)
 
 
 def pids(run: Run) -> list[int]:
@@ -123,7 +128,7 @@ def test_restarts_only_after_progress_and_only_so_often(tmp_path):
 
 
 def test_a_restart_that_succeeds_passes(tmp_path):
-    job, run = make(tmp_path, "step(attempt + 1); sys.exit(1 if attempt == 0 and rank == 1 else 0)")
+    job, run = make(tmp_path, "step(attempt + 1); seen(); sys.exit(1 if attempt == 0 and rank == 1 else 0)")
     assert execute(job, run, max_restarts=1) == ExitCode.PASSED
 
 
@@ -160,9 +165,11 @@ for _ in range(20):
 def in_the_background(job: Job, run: Run, **env: str) -> subprocess.Popen[bytes]:
     """The launcher as a process of its own, with a run that waits for a signal."""
     script = (
-        "import sys; from pathlib import Path; from seatrial.launchers import local; from seatrial.runs import Run\n"
+        "import sys; from pathlib import Path; from seatrial import config\n"
+        "from seatrial.launchers import local; from seatrial.runs import Run\n"
         "run = Run(Path(sys.argv[1]))\n"
-        "sys.exit(local.execute(local.render(run.job), run, attempt=0, max_restarts=0, hang_seconds=60))"
+        "plan = local.render(run.job, config.cluster('local'), run.id)\n"
+        "sys.exit(local.execute(plan, run, attempt=0, max_restarts=0, hang_seconds=60))"
     )
     return subprocess.Popen([sys.executable, "-c", script, str(run.path)], env={**os.environ, **env})
 
@@ -240,7 +247,7 @@ sys.exit(1)
 
 def test_the_port_is_free_and_the_plan_is_pure(tmp_path):
     job, _ = make(tmp_path, "")
-    assert local.render(job) == local.render(job)
+    assert local.render(job, CLUSTER, "run") == local.render(job, CLUSTER, "run")
     with socket.socket() as server:
         server.bind(("127.0.0.1", local.free_port()))
 

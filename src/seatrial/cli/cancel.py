@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from seatrial import catalog
-from seatrial.cli.options import as_json, print_json, run_argument, runs_dir
+from seatrial import launchers, tracking
+from seatrial.cli.options import as_json, find_run, print_json, run_argument, runs_dir
 from seatrial.errors import Problem, UserError
-from seatrial.runs import History
+from seatrial.runs import History, State
 
 
 @click.command()
@@ -16,9 +16,14 @@ from seatrial.runs import History
 @as_json
 def command(name: str, history: History, as_json: bool) -> None:
     """Ask a run to write a checkpoint and stop, and wait until it has."""
-    run = history.find(name)
-    if not catalog.launcher(run.job.launcher).cancel(run):
+    run = find_run(history, name)
+    submission = run.submission()
+    if run.state() not in (State.QUEUED, State.STARTING, State.RUNNING):
         raise UserError(Problem(f"{run.id} is not running: it is {run.state()}"))
+    if submission is not None:
+        tracking.cancel(run, submission)
+    else:
+        launchers.find(run.job.launcher).cancel(run)
     if as_json:
         print_json({"run": run.id, "state": run.state()})
     else:

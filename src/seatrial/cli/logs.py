@@ -7,10 +7,12 @@ from pathlib import Path
 
 import click
 
-from seatrial.cli.options import as_json, print_json, run_argument, runs_dir
-from seatrial.errors import UserError, unknown
-from seatrial.runs import History, Run
+from seatrial import tracking
+from seatrial.cli.options import as_json, find_run, print_json, run_argument, runs_dir, warn_unseen
+from seatrial.errors import Problem, UserError, unknown
+from seatrial.runs import History, Run, State
 
+LIVE = (State.QUEUED, State.STARTING, State.RUNNING)
 FOLLOW_SECONDS = 0.2
 """Between two looks at growing files."""
 
@@ -23,22 +25,32 @@ FOLLOW_SECONDS = 0.2
 @as_json
 def command(name: str, history: History, rank: int | None, follow: bool, as_json: bool) -> None:
     """What a run's ranks printed."""
-    run = history.find(name)
-    offsets = dict.fromkeys(_paths(run, rank), 0)
+    run = find_run(history, name, logs=True)
+    offsets: dict[Path, int] = {}
     while True:
-        running = run.supervisor() is not None  # asked before reading, so that the last lines are not missed
-        for path in offsets:
-            offsets[path] = _print_from(path, offsets[path], growing=running, prefix=rank is None, as_json=as_json)
+        running = run.state() in LIVE  # asked before reading, so that the last lines are not missed
+        for path in _paths(run, rank):
+            offset = offsets.get(path, 0)
+            offsets[path] = _print_from(path, offset, growing=running, prefix=rank is None, as_json=as_json)
         if not (follow and running):
             return
-        time.sleep(FOLLOW_SECONDS)
+        if run.submission() is None:
+            time.sleep(FOLLOW_SECONDS)
+        else:
+            time.sleep(tracking.POLL_SECONDS)
+            warn_unseen(tracking.refresh([run], logs=True))
 
 
 def _paths(run: Run, rank: int | None) -> list[Path]:
+    """The logs that are there; where torchrun or a pod keeps its ranks together, they are those of nodes."""
+    if rank is None:
+        return sorted(run.path.glob("logs/*.log"), key=lambda path: (len(path.name), path.name))
     ranks = [str(r) for r in range(run.job.world_size)]
-    if rank is not None and str(rank) not in ranks:
+    if str(rank) not in ranks:
         raise UserError(unknown("rank", str(rank), ranks, "--rank"))
-    return [run.log_path(int(r)) for r in ([str(rank)] if rank is not None else ranks)]
+    if not run.log_path(rank).exists() and list(run.path.glob("logs/node-*.log")):
+        raise UserError(Problem("this run's ranks share a log for each node", "--rank", "leave it out"))
+    return [run.log_path(rank)]
 
 
 def _print_from(path: Path, offset: int, *, growing: bool, prefix: bool, as_json: bool) -> int:
@@ -52,7 +64,7 @@ def _print_from(path: Path, offset: int, *, growing: bool, prefix: bool, as_json
     rank = path.stem.removeprefix("rank-")
     for line in complete.decode("utf-8", errors="replace").splitlines():
         if as_json:
-            print_json({"rank": int(rank), "line": line})
+            print_json({"rank": int(rank), "line": line} if rank.isdigit() else {"log": rank, "line": line})
         else:
             click.echo(f"{rank}: {line}" if prefix else line)
     return offset + len(complete)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -10,8 +11,10 @@ from typing import Any, TypeVar
 
 import click
 
+from seatrial import launchers, tracking
 from seatrial.errors import Problem, UserError
-from seatrial.runs import History
+from seatrial.runs import History, Run
+from seatrial.spec import Cluster
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -47,10 +50,36 @@ def scale(function: F) -> F:
         click.option("--processes", type=click.IntRange(1), help="Processes per node.  [default: the recipe's]"),
         click.option("--nodes", type=click.IntRange(1), help="Nodes.  [default: the recipe's]"),
         click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Change an argument; see show."),
-        click.option("--on", "cluster", metavar="CLUSTER", default="local", show_default=True, help="Where to run."),
+        click.option(
+            "--option",
+            "options",
+            metavar="KEY=VALUE",
+            multiple=True,
+            help="Change an option of the cluster's launcher.",
+        ),
+        click.option(
+            "--on",
+            "cluster",
+            metavar="CLUSTER",
+            help="Where to run.  [default: local]",
+            shell_complete=complete_cluster,
+        ),
     ):
         function = option(function)
     return function
+
+
+def find_run(history: History, name: str, *, logs: bool = False) -> Run:
+    """The run of that name, as its engine sees it now; a warning where the engine does not answer."""
+    run = history.find(name)
+    warn_unseen(tracking.refresh([run], logs=logs))
+    return run
+
+
+def warn_unseen(problems: Sequence[Problem]) -> None:
+    """Say which engines did not answer, so that what follows is older than it looks."""
+    for problem in problems:
+        click.echo(f"{click.style('warning', fg='yellow')}: as last seen, because {problem}", err=True)
 
 
 def target_argument(function: F) -> F:
@@ -66,8 +95,10 @@ def parse_settings(settings: Sequence[str]) -> dict[str, str]:
     return dict(text.split("=", 1) for text in settings)
 
 
-def secrets_at_hand() -> frozenset[str]:
-    """Names of the secrets this user has. Their values are never read here."""
+def secrets_for(cluster: Cluster) -> frozenset[str] | None:
+    """Names of the secrets at hand for a job there; None: the cluster holds them. Their values are not read here."""
+    if not launchers.takes_secrets(cluster):
+        return None
     names = {name for name in os.environ if os.environ[name]}
     home = Path(os.environ.get("HF_HOME", Path.home() / ".cache/huggingface"))
     return frozenset(names | ({"HF_TOKEN"} if (home / "token").is_file() else set()))
@@ -96,6 +127,15 @@ def complete_target(_: click.Context, __: click.Parameter, incomplete: str) -> l
     if slash and name in names:
         names = [f"{name}/{recipe.name}" for recipe in catalog.case(name).recipes]
     return [n for n in names if n.startswith(incomplete)]
+
+
+def complete_cluster(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """Names of clusters; none if the file cannot be read."""
+    from seatrial import config
+
+    with contextlib.suppress(UserError):
+        return [name for name in config.clusters() if name.startswith(incomplete)]
+    return []
 
 
 def complete_run(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:

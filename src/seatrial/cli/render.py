@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from seatrial import catalog, config
+from seatrial import catalog, config, launchers
 from seatrial.cli.options import (
     as_json,
     parse_settings,
     print_json,
     scale,
-    secrets_at_hand,
+    secrets_for,
     target_argument,
 )
 from seatrial.spec import bind
@@ -25,7 +25,8 @@ from seatrial.spec import bind
 @as_json
 def command(
     target: str,
-    cluster: str,
+    cluster: str | None,
+    options: tuple[str, ...],
     settings: tuple[str, ...],
     nodes: int | None,
     processes: int | None,
@@ -34,7 +35,7 @@ def command(
 ) -> None:
     """The dry run: show or write the plan, start nothing. Its verdict is RENDERED, never PASSED."""
     case, recipe = catalog.recipe(target)
-    where = config.cluster(cluster)
+    where = config.with_options(config.cluster(cluster or "local"), options)
     job = bind(
         case,
         recipe,
@@ -42,9 +43,9 @@ def command(
         settings=parse_settings(settings),
         nodes=nodes,
         processes_per_node=processes,
-        secrets=secrets_at_hand(),
+        secrets=secrets_for(where),
     )
-    plan = catalog.launcher(where.launcher).render(job)
+    plan = launchers.find(where.launcher).render(job, where, f"{case.name}-{recipe.name}")
     written = plan.write(output) if output else []
     if as_json:
         commands = [{"title": c.title, "argv": c.argv, "env": dict(c.env)} for c in plan.commands]

@@ -6,7 +6,7 @@ import click
 
 from seatrial import report
 from seatrial.checks.run import judge
-from seatrial.cli.options import run_argument, runs_dir
+from seatrial.cli.options import find_run, run_argument, runs_dir
 from seatrial.runs import History
 
 
@@ -17,7 +17,7 @@ from seatrial.runs import History
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 def command(name: str, history: History, format_: str, as_json: bool) -> None:
     """A run's verdict and figures, as a page or as text. The page is also written into the run's folder."""
-    run = history.find(name)
+    run = find_run(history, name, logs=True)
     findings = judge(run)
     run.save_findings(findings)
     path = report.write(run, findings)

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import sys
-from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-from seatrial import catalog, config, environments
+from seatrial import catalog, config, environments, launchers, tracking
 from seatrial.cli.options import (
     as_json,
     parse_settings,
     print_json,
     runs_dir,
     scale,
-    secrets_at_hand,
+    secrets_for,
     target_argument,
+    warn_unseen,
 )
+from seatrial.cli.outcome import exit_code, judge_and_report, say
 from seatrial.errors import Problem, UserError
-from seatrial.events import RunStart
-from seatrial.findings import Finding, Verdict, overall
 from seatrial.plan import Plan
 from seatrial.runs import History, Run, State
-from seatrial.spec import Case, ExitCode, Recipe, bind
+from seatrial.spec import Case, Cluster, ExitCode, Job, Recipe, bind
 
-LAST_WORDS = 15
-"""Lines of a dead rank's log that are shown."""
+MAX_RESTARTS = 1
+HANG_SECONDS = 300.0
 
 
 @click.command()
@@ -44,38 +42,41 @@ LAST_WORDS = 15
     help="Go on from the last complete checkpoint of RUN, or of the newest unfinished run of this recipe.",
 )
 @click.option(
-    "--max-restarts", type=click.IntRange(0), default=1, show_default=True, help="Restarts after a rank died."
+    "--max-restarts",
+    type=click.IntRange(0),
+    help=f"Restarts after a rank died.  [default: {MAX_RESTARTS}, or the cluster's]",
 )
 @click.option(
     "--hang-timeout",
     type=click.FloatRange(min=1),
-    default=300.0,
-    show_default=True,
-    help="Seconds without a sign of life after which a rank hangs.",
+    help=f"Seconds without a sign of life after which a rank hangs; on this machine.  [default: {HANG_SECONDS:.0f}]",
 )
+@click.option("--detach", is_flag=True, help="On a cluster: submit, and do not wait for the end.")
 @runs_dir
 @as_json
 def command(
     target: str,
-    cluster: str,
+    cluster: str | None,
+    options: tuple[str, ...],
     settings: tuple[str, ...],
     nodes: int | None,
     processes: int | None,
     name: str | None,
     resume: str | None,
-    max_restarts: int,
-    hang_timeout: float,
+    max_restarts: int | None,
+    hang_timeout: float | None,
+    detach: bool,
     history: History,
     as_json: bool,
 ) -> None:
     """Start a recipe and watch it; say whether it passed.
 
     TARGET is a case such as fsdp (its recipe is then tiny), a recipe such as fsdp/llama3.1-8b, or a Python file of
-    your own that defines CASE. Ctrl-C writes a checkpoint and stops.
+    your own that defines CASE. Ctrl-C writes a checkpoint and stops; on a cluster it only stops watching.
     """
     case, recipe = catalog.recipe(target)
-    where = config.cluster(cluster)
     stored = _run_to_resume(history, case, recipe, resume) if resume is not None else None
+    where = _where(cluster, stored, options, max_restarts)
     overrides = parse_settings(settings)
     if stored is not None and processes is None and nodes is None:
         nodes, processes = stored.job.nodes, stored.job.processes_per_node
@@ -86,23 +87,55 @@ def command(
         settings=_stored_settings(stored, overrides) if stored else overrides,
         nodes=nodes,
         processes_per_node=processes,
-        secrets=secrets_at_hand(),
+        secrets=secrets_for(where),
     )
-    launcher = catalog.launcher(where.launcher)
-    plan = launcher.render(job)
-    problems = [*environments.missing(job), *case.preflight(case.Args(**job.args))]
+    remote = launchers.is_engine(where)
+    # On a cluster only the nodes know what they have.
+    problems = [] if remote else [*environments.missing(job), *case.preflight(case.Args(**job.args))]
     problems += history.check_name(name) if name is not None and stored is None else []
+    problems += _not_there(remote, detach, hang_timeout)
     if problems:
         raise UserError(problems)
-    run = stored or history.create(job, name)
-    if stored is None:
-        plan.write(run.path / "plan")
+    name = stored.id if stored else name or history.free_id(job)
+    plan = launchers.find(where.launcher).render(job, where, name)
+    if not remote:
+        run = stored or history.create(job, name)
+        _start_here(plan, run, job, stored is not None)
+        code = _watch(plan, run, max_restarts, hang_timeout, quiet=as_json)
+        _finish(run, target, code, as_json=as_json)
+    if stored is not None:
+        tracking.hand_over_again(plan, stored, job, where)
+        runs = [stored]
     else:
-        run.save_job(job)
-    code = _watch(launcher, plan, run, max_restarts, hang_timeout, quiet=as_json)
-    findings = judge_and_report(run)
-    _say(run, findings, code, target, as_json=as_json)
-    sys.exit(code if code in (ExitCode.STOPPED, ExitCode.USAGE) else _exit_code(findings))
+        runs = tracking.hand_over(plan, job, where, history, name)
+    if detach or len(runs) > 1:
+        _say_submitted(runs, as_json=as_json)
+    else:
+        _follow(runs[0], target, as_json=as_json)
+
+
+def _where(name: str | None, stored: Run | None, options: tuple[str, ...], max_restarts: int | None) -> Cluster:
+    """The cluster to run on: of a run that is resumed the one it was on."""
+    submission = stored.submission() if stored else None
+    before = launchers.restore(submission.cluster) if submission else None
+    if stored is not None and name not in (None, stored.job.cluster):
+        raise UserError(Problem(f"{stored.id} ran on {stored.job.cluster}", "--on", "its checkpoints are there"))
+    where = before or config.cluster(name or "local")
+    if max_restarts is not None and launchers.is_engine(where):
+        options = (*options, f"max_restarts={max_restarts}")
+    return config.with_options(where, options)
+
+
+def _not_there(remote: bool, detach: bool, hang_timeout: float | None) -> list[Problem]:
+    """Options that mean nothing where the run goes."""
+    found = []
+    if detach and not remote:
+        found.append(
+            Problem("a run of this machine ends with its command", "--detach", "leave it out, or --on CLUSTER")
+        )
+    if hang_timeout is not None and remote:
+        found.append(Problem("ranks are watched on this machine only", "--hang-timeout", "leave it out"))
+    return found
 
 
 def _run_to_resume(history: History, case: Case, recipe: Recipe, name: str) -> Run:
@@ -115,6 +148,7 @@ def _run_to_resume(history: History, case: Case, recipe: Recipe, name: str) -> R
             what = f"no unfinished run of {case.name}/{recipe.name} in {history.root}"
             raise UserError(Problem(what, "--resume", "leave it out to start a new one"))
         run = open_[-1]
+    warn_unseen(tracking.refresh([run]))
     state = run.state()
     if (run.job.case, run.job.recipe) != (case.name, recipe.name):
         raise UserError(
@@ -122,8 +156,8 @@ def _run_to_resume(history: History, case: Case, recipe: Recipe, name: str) -> R
         )
     if state is State.COMPLETED:
         raise UserError(Problem(f"{run.id} is completed", "--resume", "leave it out to start a new run"))
-    if state in (State.RUNNING, State.STARTING):
-        raise UserError(Problem(f"{run.id} is running", "--resume", f"seatrial logs -f {run.id}"))
+    if state in (State.QUEUED, State.RUNNING, State.STARTING):
+        raise UserError(Problem(f"{run.id} is {state}", "--resume", f"seatrial logs -f {run.id}"))
     if not case.resumable:
         raise UserError(Problem(f"{case.name} cannot go on from a checkpoint", "--resume", "start a new run"))
     return run
@@ -145,81 +179,65 @@ def _stored_settings(run: Run, overrides: dict[str, str]) -> dict[str, Any]:
     return stored | overrides
 
 
-def _watch(launcher: ModuleType, plan: Plan, run: Run, max_restarts: int, hang_timeout: float, *, quiet: bool) -> int:
+def _start_here(plan: Plan, run: Run, job: Job, again: bool) -> None:
+    if again:
+        run.save_job(job)
+    else:
+        plan.write(run.path / "plan")
+
+
+def _watch(plan: Plan, run: Run, max_restarts: int | None, hang_timeout: float | None, *, quiet: bool) -> int:
     from seatrial.cli.progress import Progress
 
+    restarts = MAX_RESTARTS if max_restarts is None else max_restarts
     with Progress(run, quiet=quiet) as progress:
-        code: int = launcher.execute(
+        code: int = launchers.find(run.job.launcher).execute(
             plan,
             run,
             attempt=run.events().attempts(),
-            max_restarts=max_restarts if run.job.resumable else 0,
-            hang_seconds=hang_timeout,
+            max_restarts=restarts if run.job.resumable else 0,
+            hang_seconds=hang_timeout or HANG_SECONDS,
             on_tick=progress.update,
         )
     return code
 
 
-def judge_and_report(run: Run) -> list[Finding]:
-    """Judge a run that is over and write its findings and its page."""
-    from seatrial import report
-    from seatrial.checks.run import judge
+def _follow(run: Run, target: str, *, as_json: bool) -> None:
+    """Watch a run of an engine until it is over; Ctrl-C leaves it alone."""
+    from seatrial.cli.progress import Progress
 
-    # A second Ctrl-C, meant for the ranks, must not leave half a report.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        findings = judge(run)
-        run.save_findings(findings)
-        report.write(run, findings)
-    except OSError as error:
-        remedy = f"free some space, then: seatrial report {shlex.quote(run.id)}"
-        raise UserError(Problem(f"the report cannot be written: {error}", str(run.path), remedy)) from error
-    finally:
-        signal.signal(signal.SIGINT, before)
-    return findings
+        with Progress(run, quiet=as_json) as progress:
+            tracking.follow(run, progress.update)
+    except KeyboardInterrupt:
+        _say_submitted([run], as_json=as_json)
+        sys.exit(ExitCode.UNKNOWN)
+    except UserError:
+        click.echo(f"{run.id} is not watched any more, but it goes on: seatrial status {shlex.quote(run.id)}", err=True)
+        raise
+    warn_unseen(tracking.refresh([run], logs=True))
+    code = ExitCode.STOPPED if run.state() is State.STOPPED else ExitCode.PASSED
+    _finish(run, target, code, as_json=as_json)
 
 
-def _say(run: Run, findings: list[Finding], code: int, target: str, *, as_json: bool) -> None:
-    verdict = overall(findings)
+def _finish(run: Run, target: str, code: int, *, as_json: bool) -> NoReturn:
+    findings = judge_and_report(run)
+    say(run, findings, target, as_json=as_json)
+    sys.exit(code if code in (ExitCode.STOPPED, ExitCode.USAGE) else exit_code(findings))
+
+
+def _say_submitted(runs: list[Run], *, as_json: bool) -> None:
+    submissions = [run.submission() for run in runs]
     if as_json:
-        start = run.events().last(RunStart)
         print_json(
-            {
-                "run": run.id,
-                "path": str(run.path),
-                "state": run.state(),
-                "verdict": verdict,
-                "findings": [{"check": f.check, "verdict": f.verdict, "observed": f.observed} for f in findings],
-                "world_size": start.world_size if start else None,
-                "report": str(run.report_path),
-            }
+            [
+                {"run": r.id, "state": r.state(), "job_id": s and s.job_id}
+                for r, s in zip(runs, submissions, strict=True)
+            ]
         )
         return
-    colors = {Verdict.PASS: "green", Verdict.WARN: "yellow", Verdict.FAIL: "red"}
-    for finding in findings:
-        mark = click.style(finding.verdict.ljust(7), fg=colors.get(finding.verdict))
-        click.echo(f"{mark} {finding.check.ljust(20)} {finding.observed}")
-    state = run.state()
-    word = click.style(verdict, fg=colors.get(verdict), bold=True)
-    fidelity = f"on CPU, fidelity {run.job.fidelity}" if run.job.device == "cpu" else run.job.device
-    click.echo(f"\n{run.job.label} {state}: {word} ({fidelity})")
-    click.echo(f"report  {run.report_path}")
-    if code == ExitCode.STOPPED:
-        click.echo(f"resume  seatrial run {shlex.quote(target)} --resume {shlex.quote(run.id)}")
-    elif state is State.FAILED:
-        click.echo(f"logs    seatrial logs {shlex.quote(run.id)}")
-        _say_last_words(run, findings)
-
-
-def _say_last_words(run: Run, findings: list[Finding]) -> None:
-    """The end of the log of the rank that died last: usually the error itself."""
-    logs = [finding.evidence for finding in findings if finding.evidence.startswith("logs/")]
-    text = (run.path / logs[-1]).read_text(encoding="utf-8", errors="replace") if logs else ""
-    lines = text.rstrip().splitlines()[-LAST_WORDS:]
-    if lines:
-        click.echo(f"\nThe end of {logs[-1]}:\n" + "\n".join(f"  {line}" for line in lines), err=True)
-
-
-def _exit_code(findings: list[Finding]) -> int:
-    codes = {Verdict.FAIL: ExitCode.FAILED, Verdict.UNKNOWN: ExitCode.UNKNOWN}
-    return codes.get(overall(findings), ExitCode.PASSED)
+    for run, submission in zip(runs, submissions, strict=True):
+        number = submission.job_id if submission else None
+        click.echo(f"{run.id}  {run.state()}  job {number or 'unknown'} on {run.job.cluster}")
+    name = shlex.quote(runs[0].id)
+    click.echo(f"seatrial status {name}    seatrial logs -f {name}    seatrial cancel {name}")

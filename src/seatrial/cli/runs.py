@@ -6,7 +6,8 @@ from datetime import datetime
 
 import click
 
-from seatrial.cli.options import as_json, print_json, print_table, runs_dir
+from seatrial import tracking
+from seatrial.cli.options import as_json, print_json, print_table, runs_dir, warn_unseen
 from seatrial.errors import UserError
 from seatrial.findings import overall
 from seatrial.runs import History, Run
@@ -17,6 +18,7 @@ from seatrial.runs import History, Run
 @as_json
 def command(history: History, as_json: bool) -> None:
     """The runs there have been, oldest first."""
+    warn_unseen(tracking.refresh(history.runs))
     rows = [_row(run) for run in history.runs]
     if as_json:
         print_json(rows)
@@ -30,13 +32,14 @@ def _row(run: Run) -> dict[str, str]:
     log = run.events()
     steps = log.steps()
     try:
-        label = run.job.label
+        label, on = run.job.label, run.job.cluster
     except UserError:
-        label = "unreadable"
+        label, on = "unreadable", "-"
     started = datetime.fromtimestamp((run.path / "job.json").stat().st_mtime).astimezone()
     return {
         "run": run.id,
         "job": label,
+        "on": on,
         "started": started.strftime("%Y-%m-%d %H:%M:%S"),
         "state": run.state().value,
         "steps": str(steps[-1].step) if steps else "0",

@@ -7,7 +7,7 @@ import time
 import click
 
 from seatrial.checks.run import judge
-from seatrial.cli.options import as_json, print_json, run_argument, runs_dir
+from seatrial.cli.options import as_json, find_run, print_json, run_argument, runs_dir
 from seatrial.events import CheckpointSaved, Heartbeat, RunStart
 from seatrial.findings import overall
 from seatrial.report.format import duration
@@ -20,16 +20,20 @@ from seatrial.runs import History, State
 @as_json
 def command(name: str, history: History, as_json: bool) -> None:
     """Where a run stands."""
-    run = history.find(name)
+    run = find_run(history, name)
     log = run.events()
     state = run.state()
     steps, start, saved = log.steps(), log.last(RunStart), log.last(CheckpointSaved)
     phase = log.last(Heartbeat)
     over = state in (State.COMPLETED, State.FAILED)
+    submission = run.submission()
     facts = {
         "run": run.id,
         "job": run.job.label,
         "state": state.value,
+        "cluster": run.job.cluster,
+        "job_id": submission.job_id if submission else None,
+        "engine": submission.standing.detail if submission and submission.standing else None,
         "verdict": overall(judge(run)).value if over else None,
         "step": steps[-1].step if steps else 0,
         "steps": start.steps if start else None,

@@ -7,15 +7,17 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from seatrial.errors import Problem, UserError
 from seatrial.events import EventWriter, Restart, RunEnd, Step
 from seatrial.findings import Finding, Severity, Verdict
+from seatrial.launchers import _ranks
 from seatrial.launchers._processes import Failure, Group, Interrupts
 from seatrial.plan import Command, Plan
 from seatrial.runs import Run
-from seatrial.spec import ExitCode, Job
+from seatrial.spec import Cluster, ExitCode, Job, LauncherOptions
 
 RUN_FOLDER = "{run}"
 """Stands in a plan for the run's folder, which gets its name when the plan is executed."""
@@ -27,18 +29,30 @@ FREE_PORT = "{port}"
 OUTER_NAMES = {"LOCAL_WORLD_SIZE", "NODE_RANK"}  # the others are set by the plan
 OUTER_PREFIXES = ("TORCHELASTIC_", "GROUP_", "ROLE_", "SLURM_", "PMI_", "PMIX_", "OMPI_", "SEATRIAL_")
 
-CPU_TUNING = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-"""On CPUs tensors come from malloc; transparent huge pages save about 3 % of a step (glibc 2.35 or newer)."""
+TAKES_SECRETS = True
+"""Secrets go with the job, from the environment of whoever starts it."""
 
 GRACE = 60.0
 """Seconds that ranks get to write a checkpoint after a request to stop, before they are killed."""
 
 
-def render(job: Job) -> Plan:
-    """The processes of a job: a command for each rank. Pure."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options(LauncherOptions):
+    """There is nothing to choose."""
+
+
+def check_job(job: Job, cluster: Cluster) -> Iterable[Problem]:
+    """What keeps this job from running here."""
     if job.launch != "rank":
-        raise UserError(Problem(f"the local launcher does not start programs once per {job.launch}", job.case))
-    program = [job.program] if job.program.endswith(".py") else ["-m", job.program]
+        yield Problem(f"the local launcher does not start programs once per {job.launch}", job.case)
+
+
+def render(job: Job, cluster: Cluster, name: str) -> Plan:
+    """The processes of a job: a command for each rank. Pure."""
+    problems = list(check_job(job, cluster))
+    if problems:
+        raise UserError(problems)
+    program = _ranks.program(job)
     commands = [
         Command(
             argv=("python", *program),
@@ -49,7 +63,7 @@ def render(job: Job) -> Plan:
                 "MASTER_ADDR": "127.0.0.1",
                 "MASTER_PORT": FREE_PORT,
                 "OMP_NUM_THREADS": str(job.threads_per_process),
-                **(CPU_TUNING if job.device == "cpu" else {}),
+                **(_ranks.CPU_TUNING if job.device == "cpu" else {}),
                 "SEATRIAL_RUN": RUN_FOLDER,
                 "SEATRIAL_HEARTBEATS": "1",
             },

@@ -57,6 +57,15 @@ class _Save:
     published: Future[str | None] | None = None
 
 
+_NONE_KEPT = Finding(
+    check="checkpoint.none",
+    verdict=Verdict.SKIP,
+    observed="no checkpoints are kept",
+    expected="a folder that all nodes share",
+    action="give the cluster a shared file system: the key shared in seatrial.toml",
+)
+
+
 class Checkpointer:
     """Saves and loads a model, its optimizer, random states and each rank's progress under one run's folder.
 
@@ -80,15 +89,19 @@ class Checkpointer:
         self._last_saved: int | None = None
         if worker.rank == 0:
             self.folder.mkdir(exist_ok=True)
+            if not worker.keeps_checkpoints:
+                worker.emit(_NONE_KEPT)
             for torn in self.folder.glob(".*"):  # of an attempt that was killed while saving
                 shutil.rmtree(torn, ignore_errors=True)
 
     def save(self, step: int, progress: Any, *, wait: bool = False) -> bool:
         """Write a checkpoint after `step` steps; in the background if asynchronous and not `wait`.
 
-        `progress` is this rank's JSON-able state. Returns False if it failed, which is also a finding of the run:
-        training can go on and the checkpoints before it are untouched.
+        `progress` is this rank's JSON-able state. Returns False if it failed or none are kept, which is also a finding
+        of the run: training can go on and the checkpoints before it are untouched.
         """
+        if not self.worker.keeps_checkpoints:
+            return False
         begin = time.perf_counter()
         self.finish()  # its failure, if it failed, is a finding already and no reason not to try again
         if self._last_saved == step:

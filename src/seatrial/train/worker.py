@@ -1,7 +1,13 @@
 """One rank of a run: its place in the world, its arguments, its events, its signals.
 
-The launcher sets RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT as torchrun does, and SEATRIAL_RUN, the
-folder of the run. SEATRIAL_ATTEMPT counts restarts; SEATRIAL_HEARTBEATS=1 asks for a sign of life after each step.
+RANK, LOCAL_RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT are set as torchrun does. A launcher adds
+
+- SEATRIAL_RUN: the folder of the run. Its job.json is the job, or else
+- SEATRIAL_JOB: the text of job.json, where nobody could put it into the folder;
+- SEATRIAL_ATTEMPT: the number of this start, where the launcher counts them;
+- SEATRIAL_HEARTBEATS=1: give a sign of life after each step;
+- SEATRIAL_PRINT_EVENTS=1: rank 0 also prints its events, for launchers that can only read logs;
+- SEATRIAL_CHECKPOINTS=0: keep none, because the folder is lost with the node.
 """
 
 from __future__ import annotations
@@ -15,6 +21,7 @@ import platform
 import signal
 import socket
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,11 +34,15 @@ import torch.distributed as dist
 
 from seatrial import __version__
 from seatrial.errors import UserError
-from seatrial.events import Event, EventWriter, Heartbeat, RunEnd, Step
+from seatrial.events import PRINTED, Event, EventWriter, Heartbeat, RunEnd, Step, encode, read_events
+from seatrial.train import interfaces
 
 COLLECTIVE_TIMEOUT = datetime.timedelta(minutes=30)
 """After this a collective that not all ranks joined raises. The local launcher's hang limit is shorter."""
 USER_ERROR_EXIT = 2
+STOPPED_EXIT = 75
+FOLDERS = ("checkpoints", "heartbeats", "logs", "stacks")
+"""What ranks write into, in the folder of a run."""
 
 
 class Worker:
@@ -44,11 +55,13 @@ class Worker:
         self.rank = int(os.environ["RANK"])
         self.local_rank = int(os.environ["LOCAL_RANK"])
         self.world_size = int(os.environ["WORLD_SIZE"])
-        self.attempt = int(os.environ.get("SEATRIAL_ATTEMPT", "0"))
+        self.attempt = self._attempt()
         self.device = torch.device("cuda", self.local_rank) if job["device"] == "cuda" else torch.device("cpu")
         self.stop_signal: str | None = None
         """Name of the signal that asked this rank to write a checkpoint and stop."""
+        self.keeps_checkpoints = os.environ.get("SEATRIAL_CHECKPOINTS") != "0"
         self._events = EventWriter(run / "events.jsonl") if self.rank == 0 else None
+        self._print_events = os.environ.get("SEATRIAL_PRINT_EVENTS") == "1"
         self._heartbeat = self._open_heartbeat()
         self._step = 0
         self._ended = False
@@ -63,12 +76,17 @@ class Worker:
         if isinstance(event, Step):
             self._step = event.step
         if self._events is not None:
-            self._events.write(event)
+            line = encode(event, time.time())
+            self._events.append(line)
+            if self._print_events:
+                print(f"{PRINTED}{line.decode()}", end="", flush=True)
 
-    def end(self, outcome: str, step: int, *, reason: str = "", ranks_agree: bool | None = None) -> None:
-        """Say how this attempt ended; the first word counts."""
+    def end(
+        self, outcome: str, step: int, *, reason: str = "", ranks_agree: bool | None = None, final: bool = False
+    ) -> None:
+        """Say how this attempt ended; the first word counts. `final`: a restart would only come here again."""
         if not self._ended:
-            self.emit(RunEnd(outcome=outcome, step=step, reason=reason, ranks_agree=ranks_agree))
+            self.emit(RunEnd(outcome=outcome, step=step, reason=reason, ranks_agree=ranks_agree, final=final))
         self._ended = True
 
     def phase(self, name: str) -> None:
@@ -115,6 +133,12 @@ class Worker:
         dist.all_gather_object(names, socket.gethostname())
         return names
 
+    def _attempt(self) -> int:
+        if "SEATRIAL_ATTEMPT" in os.environ:
+            return int(os.environ["SEATRIAL_ATTEMPT"])
+        # An engine that starts a job anew does not count; what rank 0 wrote before does.
+        return read_events(self.run / "events.jsonl").attempts() if self.rank == 0 else 0
+
     def _open_heartbeat(self) -> int | None:
         if os.environ.get("SEATRIAL_HEARTBEATS") != "1":
             return None
@@ -134,8 +158,11 @@ class Worker:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the launcher's to handle: it sends SIGTERM
 
     def _join(self) -> None:
-        if os.environ.get("MASTER_ADDR") == "127.0.0.1":
-            os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
+        if "GLOO_SOCKET_IFNAME" not in os.environ:
+            # Left alone gloo takes the address that this host's own name resolves to, on Debian 127.0.1.1.
+            name = interfaces.towards(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
+            if name is not None:
+                os.environ["GLOO_SOCKET_IFNAME"] = name
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
         backend = "cpu:gloo,cuda:nccl" if self.device.type == "cuda" else "gloo"
@@ -153,7 +180,7 @@ def start() -> Iterator[Worker]:
         print("error: SEATRIAL_RUN is not set; this program is started by: seatrial run", file=sys.stderr)
         sys.exit(USER_ERROR_EXIT)
     run = Path(folder)
-    worker = Worker(run, json.loads((run / "job.json").read_text(encoding="utf-8")))
+    worker = Worker(run, _job(run))
     worker._dump_stacks_on_request()
     worker.phase("start")
     worker._join()
@@ -163,7 +190,7 @@ def start() -> Iterator[Worker]:
         code: Any = 0
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        worker.end("failed", worker._step, reason=str(error))
+        worker.end("failed", worker._step, reason=str(error), final=True)
         code = USER_ERROR_EXIT
     except SystemExit as request:
         code = request.code or 0
@@ -175,6 +202,15 @@ def start() -> Iterator[Worker]:
     _leave(worker, code if isinstance(code, int) else 1)
 
 
+def _job(run: Path) -> dict[str, Any]:
+    """The job, from the run's folder, or from the launcher; then this is also who makes the folder."""
+    for name in FOLDERS:
+        (run / name).mkdir(parents=True, exist_ok=True)
+    text = os.environ.get("SEATRIAL_JOB") or (run / "job.json").read_text(encoding="utf-8")
+    job: dict[str, Any] = json.loads(text)
+    return job
+
+
 def _leave(worker: Worker, code: int) -> NoReturn:
     """End the process at once, without destructors.
 
@@ -182,8 +218,10 @@ def _leave(worker: Worker, code: int) -> NoReturn:
     dropping a Python tensor waits for that lock: about one exit in four hung (torch 2.13). After a failure, leaving in
     order would also wait for collectives that the other ranks never join.
     """
-    if code == 0:
-        dist.barrier()  # rank 0 keeps the store that others may still read
+    if code in (0, STOPPED_EXIT):
+        # Rank 0 keeps the store that others may still read, and engines kill everybody as soon as one rank has left
+        # with a code that is not 0.
+        dist.barrier()
         if worker.device.type == "cuda":
             dist.destroy_process_group()
     sys.stdout.flush()

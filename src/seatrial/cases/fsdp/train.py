@@ -217,7 +217,7 @@ def log_step(
 
 def give_up(worker: Worker, done: int, loss: float) -> None:
     """A loss that is not a number stays one, and a restart would only come here again."""
-    worker.end("failed", done, reason=f"the loss of step {done} is {loss}")
+    worker.end("failed", done, reason=f"the loss of step {done} is {loss}", final=True)
     sys.exit(ExitCode.INVALID)
 
 

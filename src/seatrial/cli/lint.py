@@ -1,0 +1,51 @@
+"""seatrial lint"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from seatrial import hardware
+from seatrial.cli.options import print_table
+from seatrial.errors import Problem, UserError
+from seatrial.spec import ExitCode
+
+
+@click.command()
+@click.argument("paths", metavar="PATH...", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--format", "format_", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write into this file.")
+@click.option("--instance", metavar="TYPE", help="EC2 instance type of the nodes, for files that name none.")
+@click.option("--select", metavar="ID", multiple=True, help="Only this rule; patterns such as 'slurm.*' work.")
+@click.option("--ignore", metavar="ID", multiple=True, help="Not this rule.")
+@click.option("--list", "list_", is_flag=True, help="Show the rules and stop.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    paths: tuple[Path, ...],
+    format_: str,
+    output: Path | None,
+    instance: str | None,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    list_: bool,
+) -> None:
+    """Find what is wrong in launch files: sbatch and shell scripts, Kubernetes manifests, Dockerfiles."""
+    from seatrial.lint.judge import lint, listing
+    from seatrial.lint.output import FORMATS, summary
+
+    if list_:
+        print_table(("RULE", "VERDICT", "EXPECTED"), listing())
+        return
+    if not paths:
+        raise UserError(Problem("nothing to lint", "PATH", "give files or folders; --list shows the rules"))
+    report = lint(paths, instance=hardware.instance(instance) if instance else None, select=select, ignore=ignore)
+    rendered = FORMATS[format_](report)
+    if output:
+        output.write_text(rendered, encoding="utf-8")
+        click.echo(f"{summary(report)}; written to {output}")
+    else:
+        click.echo(rendered, nl=False)
+    if report.findings:
+        ctx.exit(ExitCode.FAILED)

@@ -1,0 +1,85 @@
+"""What is said when a run is over: findings, verdict, report, exit code."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+
+import click
+
+from seatrial.cli.options import print_json
+from seatrial.errors import Problem, UserError
+from seatrial.events import RunStart
+from seatrial.findings import Finding, Verdict, overall
+from seatrial.runs import Run, State
+from seatrial.spec import ExitCode
+
+LAST_WORDS = 15
+"""Lines of a dead rank's log that are shown."""
+
+
+def judge_and_report(run: Run) -> list[Finding]:
+    """Judge a run that is over and write its findings and its page."""
+    from seatrial import report
+    from seatrial.checks.run import judge
+
+    # A second Ctrl-C, meant for the ranks, must not leave half a report.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        findings = judge(run)
+        run.save_findings(findings)
+        report.write(run, findings)
+    except OSError as error:
+        remedy = f"free some space, then: seatrial report {shlex.quote(run.id)}"
+        raise UserError(Problem(f"the report cannot be written: {error}", str(run.path), remedy)) from error
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return findings
+
+
+def say(run: Run, findings: list[Finding], target: str, *, as_json: bool) -> None:
+    """The verdict with its reasons, and what can be done next."""
+    verdict = overall(findings)
+    if as_json:
+        start = run.events().last(RunStart)
+        print_json(
+            {
+                "run": run.id,
+                "path": str(run.path),
+                "state": run.state(),
+                "verdict": verdict,
+                "findings": [{"check": f.check, "verdict": f.verdict, "observed": f.observed} for f in findings],
+                "world_size": start.world_size if start else None,
+                "report": str(run.report_path),
+            }
+        )
+        return
+    colors = {Verdict.PASS: "green", Verdict.WARN: "yellow", Verdict.FAIL: "red"}
+    for finding in findings:
+        mark = click.style(finding.verdict.ljust(7), fg=colors.get(finding.verdict))
+        click.echo(f"{mark} {finding.check.ljust(20)} {finding.observed}")
+    state = run.state()
+    word = click.style(verdict, fg=colors.get(verdict), bold=True)
+    fidelity = f"on CPU, fidelity {run.job.fidelity}" if run.job.device == "cpu" else run.job.device
+    click.echo(f"\n{run.job.label} {state}: {word} ({fidelity})")
+    click.echo(f"report  {run.report_path}")
+    if state is State.STOPPED:
+        click.echo(f"resume  seatrial run {shlex.quote(target)} --resume {shlex.quote(run.id)}")
+    elif state is State.FAILED:
+        click.echo(f"logs    seatrial logs {shlex.quote(run.id)}")
+        _say_last_words(run, findings)
+
+
+def _say_last_words(run: Run, findings: list[Finding]) -> None:
+    """The end of the log of the rank that died last: usually the error itself."""
+    logs = [finding.evidence for finding in findings if finding.evidence.startswith("logs/")]
+    text = (run.path / logs[-1]).read_text(encoding="utf-8", errors="replace") if logs else ""
+    lines = text.rstrip().splitlines()[-LAST_WORDS:]
+    if lines:
+        click.echo(f"\nThe end of {logs[-1]}:\n" + "\n".join(f"  {line}" for line in lines), err=True)
+
+
+def exit_code(findings: list[Finding]) -> int:
+    """The exit code of a verdict."""
+    codes = {Verdict.FAIL: ExitCode.FAILED, Verdict.UNKNOWN: ExitCode.UNKNOWN}
+    return codes.get(overall(findings), ExitCode.PASSED)

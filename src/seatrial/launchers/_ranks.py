@@ -1,0 +1,65 @@
+"""What every rank of a job gets, whatever engine starts it: its variables, its program, its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from seatrial import hardware, network
+from seatrial.errors import Problem
+from seatrial.network import Setting
+from seatrial.spec import Cluster, Job
+
+PORT = 29400
+"""TCP port of the rendezvous where every job has addresses of its own (pods, Batch nodes). torchrun's default."""
+
+CPU_TUNING = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+"""On CPUs tensors come from malloc; transparent huge pages save about 3 % of a step (glibc 2.35 or newer)."""
+
+SHUTDOWN_SECONDS = 120
+"""What ranks get to write a checkpoint after a request to stop, where torchrun passes it on. Its default is 30."""
+
+STATE_FOLDERS = ("checkpoints", "heartbeats", "logs", "stacks")
+"""Folders of a run that its ranks write to."""
+
+
+def variables(job: Job, cluster: Cluster, *, pod_network: bool = False) -> dict[str, Setting]:
+    """Variables of every rank that do not depend on its place, each with its reason; the user's own come last."""
+    found: dict[str, Setting] = {}
+    if job.device != "cpu" and cluster.instance_type is not None:
+        instance = hardware.instance(cluster.instance_type)
+        found |= network.environment(instance, pod_network=pod_network, **cluster.stack)
+    threads = "this many CPUs of a node are one rank's"
+    found["OMP_NUM_THREADS"] = Setting(str(job.threads_per_process), threads, "")
+    if job.device == "cpu":
+        found |= {name: Setting(value, "huge pages for tensors", "") for name, value in CPU_TUNING.items()}
+    found["PYTHONUNBUFFERED"] = Setting("1", "a killed rank's last words are kept", "")
+    if cluster.shared is None:
+        found["SEATRIAL_CHECKPOINTS"] = Setting("0", "no shared file system: they would be lost with the node", "")
+    mine = f"from cluster {cluster.name}"
+    return found | {name: Setting(value, mine, "") for name, value in cluster.environment.items()}
+
+
+def program(job: Job) -> list[str]:
+    """What follows ``python`` to run the job's program."""
+    return [job.program] if job.program.endswith(".py") else ["-m", job.program]
+
+
+def torchrun(job: Job, cluster: Cluster) -> list[str]:
+    """torchrun on one node, as far as it is the same on all of them: node rank and master's address follow.
+
+    A static rendezvous: c10d's would compare host names, which costs a reverse look-up and fails where names differ.
+    """
+    scale = [f"--nnodes={job.nodes}", f"--nproc-per-node={job.processes_per_node}"]
+    return [cluster.python, "-m", "torch.distributed.run", *scale, "--max-restarts=0"]
+
+
+def check_mounts(cluster: Cluster) -> Iterable[Problem]:
+    """A container must see the shared folder."""
+    inside = [mount.target.rstrip("/") for mount in cluster.mounts]
+    shared = cluster.shared
+    if shared and not any(shared == target or shared.startswith(f"{target}/") for target in inside):
+        yield Problem(
+            f"no mount brings {shared} into the container",
+            f"clusters.{cluster.name}.mounts",
+            f'add the file system that holds it, such as "{shared}:{shared}"',
+        )
