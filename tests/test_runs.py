@@ -11,7 +11,7 @@ import pytest
 from seatrial.errors import UserError
 from seatrial.events import EventWriter, Heartbeat, RunEnd
 from seatrial.findings import Finding, Severity, Verdict
-from seatrial.runs import History, Run, State, process_started
+from seatrial.runs import History, Phase, Run, Standing, State, Submission, process_started
 from seatrial.spec import bind
 from tests.test_spec import CASE, LOCAL, TINY
 
@@ -114,6 +114,31 @@ def test_states(history):
     for outcome in ("completed", "stopped", "failed"):
         events.write(RunEnd(outcome=outcome, step=1))
         assert run.state() is State(outcome)
+    events.close()
+
+
+def test_states_of_what_an_engine_has(history):
+    run = history.create(JOB)
+    assert run.submission() is None
+
+    def seen(phase: Phase | None, *, failed: bool = False) -> State:
+        standing = Standing(phase=phase, detail="word", failed=failed) if phase else None
+        submission = Submission(name=run.id, cluster={"name": "c"}, job_id="7", standing=standing, seen=1.0)
+        run.save_submission(submission)
+        assert run.submission() == submission
+        return run.state()
+
+    assert seen(Phase.QUEUED) is State.QUEUED
+    assert seen(Phase.RUNNING) is State.STARTING
+    # the engine's word that it ended well proves nothing without the job's own
+    assert seen(None) is seen(Phase.GONE) is seen(Phase.ENDED) is State.LOST
+    assert seen(Phase.ENDED, failed=True) is State.FAILED
+    events = EventWriter(run.events_path)
+    events.write(Heartbeat(phase="start"))
+    assert seen(Phase.RUNNING) is State.RUNNING
+    events.write(RunEnd(outcome="stopped", step=1))
+    assert seen(Phase.ENDED, failed=True) is seen(Phase.GONE) is State.STOPPED
+    assert seen(Phase.QUEUED) is State.QUEUED and seen(Phase.RUNNING) is State.RUNNING  # it was requeued
     events.close()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pytest
@@ -30,7 +30,7 @@ class Args(CaseArgs):
 def check(args, layout):
     if args.steps < 1:
         yield Problem("too few", "steps")
-    if layout.world_size > 4:
+    if layout.world_size > 4 and layout.device == "cpu":
         yield Problem("too many ranks")
 
 
@@ -58,6 +58,7 @@ GPUS = Cluster(
     instance_type="p5.48xlarge",
 )
 TINY, LARGE = CASE.recipes
+SINGLE = replace(LARGE, name="single", nodes=1)
 
 
 def problems(call, *args, **kwargs) -> list[str]:
@@ -117,6 +118,41 @@ def test_a_missing_secret_is_named_with_its_remedy():
 def test_a_recipe_for_accelerators_is_refused_without():
     text = "\n".join(problems(bind, CASE, LARGE, LOCAL))
     assert "needs 4 nodes, there are 1" in text and "no accelerator" in text
+
+
+def on(instance_type: str, ranks: int = 8) -> Cluster:
+    return replace(
+        GPUS, instance_type=instance_type, nodes=nodes, accelerators_per_node=ranks, processes_per_node=ranks
+    )
+
+
+def test_accelerators_of_another_kind_are_refused():
+    (found,) = problems(bind, CASE, SINGLE, on("trn1.32xlarge", ranks=32), processes_per_node=1)
+    assert "made for p5.48xlarge: H100 SXM; trn1.32xlarge has Trainium1" in found
+
+
+def test_less_device_memory_than_the_recipe_was_made_for_is_refused_with_the_nodes_it_takes():
+    (found,) = problems(bind, CASE, SINGLE, on("p4d.24xlarge"))
+    assert "640 GiB of device memory, 8 ranks on p4d.24xlarge have 320" in found and "--nodes 2" in found
+    assert bind(CASE, SINGLE, on("p4d.24xlarge"), nodes=2).world_size == 16
+    assert bind(CASE, SINGLE, on("p5en.48xlarge")).world_size == 8
+
+
+def test_trainium_is_a_device_of_its_own():
+    recipe = replace(SINGLE, instance_type="trn1.32xlarge")
+    job = bind(CASE, recipe, on("trn1.32xlarge", ranks=32))
+    assert (job.device, job.processes_per_node) == ("neuron", 32)
+
+
+def test_fidelity_is_about_cpus():
+    case = replace(CASE, fidelity="stand-in", fidelity_note="other kernels")
+    here, there = bind(case, TINY, LOCAL), bind(case, SINGLE, on("p5.48xlarge"))
+    assert (here.fidelity, here.fidelity_note) == ("stand-in", "other kernels")
+    assert (there.fidelity, there.fidelity_note) == ("real", "")
+
+
+def test_secrets_of_the_cluster_are_not_looked_for_here():
+    assert bind(CASE, TINY, LOCAL, settings={"fast": "yes"}, secrets=None).secrets == ("TOKEN",)
 
 
 def test_unknown_recipe_names_the_nearest():

@@ -111,6 +111,16 @@ def saved_at(start: Start, *steps: int, **options: Any) -> Training:
 # --- saving and loading ---
 
 
+def test_where_none_are_kept_saving_fails_once_said(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEATRIAL_CHECKPOINTS", "0")
+    training = start(asynchronous=True)
+    training.step(1)
+    assert not training.checkpointer.save(1, PROGRESS) and training.checkpointer.load() is None
+    assert list(training.checkpointer.folder.iterdir()) == []
+    (finding,) = read_events(training.worker.run / "events.jsonl").of(Finding)
+    assert (finding.check, finding.verdict) == ("checkpoint.none", Verdict.SKIP)
+
+
 @BOTH
 def test_a_resumed_training_goes_on_to_the_last_bit(start: Start, asynchronous: bool) -> None:
     first = saved_at(start, 3, asynchronous=asynchronous)

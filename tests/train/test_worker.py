@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from seatrial.errors import Problem, UserError
-from seatrial.events import Heartbeat, RunEnd, read_events
+from seatrial.events import PRINTED, EventWriter, Heartbeat, RunEnd, RunStart, read_events
 from seatrial.spec import ExitCode
 from seatrial.train import worker as module
 from seatrial.train.worker import USER_ERROR_EXIT, Worker, start, versions
@@ -90,6 +90,36 @@ def test_it_knows_its_place_and_its_arguments(
     assert ends(run) == [], "the program says how it ended"
 
 
+def test_without_a_count_of_starts_the_events_are_counted(
+    run: Path, started: Callable[..., contextlib.AbstractContextManager[Worker]]
+) -> None:
+    writer = EventWriter(run / "events.jsonl")
+    writer.write(RunStart(attempt=1, start_step=0, steps=3, world_size=1, device="cpu", backend="gloo"))
+    writer.close()
+    with pytest.raises(SystemExit) as caught, started() as worker:
+        assert worker.attempt == 2
+    assert caught.value.code == 0
+
+
+def test_the_job_may_come_by_environment_and_the_folder_is_made(
+    run: Path,
+    started: Callable[..., contextlib.AbstractContextManager[Worker]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("SEATRIAL_RUN", str(run / "deeper/down"))
+    monkeypatch.setenv("SEATRIAL_JOB", json.dumps({"args": {"steps": 9}, "digest": "4567", "device": "cpu"}))
+    monkeypatch.setenv("SEATRIAL_PRINT_EVENTS", "1")
+    monkeypatch.setenv("SEATRIAL_CHECKPOINTS", "0")
+    with pytest.raises(SystemExit) as caught, started() as worker:
+        assert (worker.args, worker.digest, worker.keeps_checkpoints) == ({"steps": 9}, "4567", False)
+        worker.end("completed", 9)
+    assert caught.value.code == 0
+    lines = [line.removeprefix(PRINTED) for line in capsys.readouterr().out.splitlines() if line.startswith(PRINTED)]
+    assert "".join(f"{line}\n" for line in lines) == (run / "deeper/down/events.jsonl").read_text()
+    assert len(lines) == 2
+
+
 def test_a_user_error_is_one_line_and_exit_code_2(
     run: Path,
     started: Callable[..., contextlib.AbstractContextManager[Worker]],
@@ -101,6 +131,7 @@ def test_a_user_error_is_one_line_and_exit_code_2(
     assert capsys.readouterr().err == "error: text:x: matches no file\n    check its folder\n"
     (end,) = ends(run)
     assert (end.outcome, end.reason) == ("failed", "text:x: matches no file\n    check its folder")
+    assert end.final, "a restart would only meet it again"
 
 
 def test_any_other_error_shows_its_traceback(
