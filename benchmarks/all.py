@@ -28,6 +28,7 @@ SCRIPTS = {
     "hf_trainer": ["hf_trainer.py", "--chart", str(HERE.parent / "docs" / "hf_trainer_loss.svg")],
     "checkpoint": ["checkpoint.py"],
     "recovery": ["recovery.py"],
+    "slurm": ["slurm.py"],
 }
 """Mark in the document -> script and its arguments."""
 

@@ -3,7 +3,7 @@
     python benchmarks/startup.py
 
 Targets: `seatrial --help` and `seatrial list` at most 0.15 s over the bare interpreter, `seatrial render fsdp` at
-most 0.3 s in all. Modules are compiled to bytecode by an unmeasured first run, as an installation does.
+most 0.3 s in all, also for each kind of cluster (clusters.toml). Modules are compiled to bytecode by an unmeasured first run, as an installation does.
 """
 
 from __future__ import annotations
@@ -16,13 +16,19 @@ from dataclasses import replace
 from functools import partial
 
 from interleave import estimate, interleave, parser, publish, row
-from programs import environment
+from programs import HERE, environment
 
 COMMANDS = {
     "bare interpreter": ["-c", "pass"],
     "seatrial --help": ["-m", "seatrial", "--help"],
     "seatrial list": ["-m", "seatrial", "list"],
     "seatrial render fsdp": ["-m", "seatrial", "render", "fsdp"],
+    **{
+        f"seatrial render fsdp/llama3.1-8b --on {name}": [
+            *("-m", "seatrial", "render", "fsdp/llama3.1-8b", "--on", name)
+        ]
+        for name in ("slurm", "kubernetes", "batch")
+    },
 }
 OVER_BARE = 0.15
 RENDER_TOTAL = 0.3
@@ -30,7 +36,7 @@ RENDER_TOTAL = 0.3
 
 def seconds(arguments: list[str]) -> float:
     """Wall time of one start."""
-    env = environment()
+    env = environment({"SEATRIAL_CONFIG": str(HERE / "clusters.toml"), "HF_TOKEN": "none"})
     env.pop("PYTHONDONTWRITEBYTECODE", None)  # it would compile every module at every start
     begin = time.perf_counter()
     subprocess.run([sys.executable, *arguments], env=env, stdout=subprocess.DEVNULL, check=True)

@@ -14,8 +14,10 @@ from seatrial.plan import Plan
 from seatrial.runs import History, Phase, Run, Standing, Submission
 from seatrial.spec import Cluster, Job
 
+FIRST_POLL_SECONDS = 0.25
 POLL_SECONDS = 2.0
-"""Between two looks at an engine while a run is followed. One look asks about all runs of a cluster at once."""
+"""Between two looks at an engine while a run is followed: at first short, then longer, up to this. One look asks
+about all runs of a cluster at once."""
 
 
 def hand_over(plan: Plan, job: Job, cluster: Cluster, history: History, name: str | None) -> list[Run]:
@@ -113,6 +115,7 @@ def _is_over(submission: Submission) -> bool:
 
 def follow(run: Run, on_look: Callable[[], None]) -> None:
     """Look at a run until it is over; `on_look` is called after each look. Raises UserError if it cannot be seen."""
+    pause = FIRST_POLL_SECONDS
     while True:
         problems = refresh([run])
         if problems:
@@ -122,7 +125,8 @@ def follow(run: Run, on_look: Callable[[], None]) -> None:
         assert submission is not None and submission.standing is not None  # it was just looked at
         if submission.standing.phase in (Phase.ENDED, Phase.GONE):
             return
-        time.sleep(POLL_SECONDS)  # an engine far away offers nothing to wait on
+        time.sleep(pause)  # an engine far away offers nothing to wait on
+        pause = min(POLL_SECONDS, pause * 1.5)
 
 
 def cancel(run: Run, submission: Submission) -> None:

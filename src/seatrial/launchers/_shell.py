@@ -19,7 +19,7 @@ REACHED = b"seatrial-reached"
 
 
 def run(script: str, reach: str, ssh_options: Sequence[str] = ()) -> subprocess.CompletedProcess[bytes]:
-    """Run a bash script where `reach` says: ``here``, or ``ssh:USER@HOST``.
+    """Run a POSIX shell script where `reach` says: ``here``, or ``ssh:USER@HOST``.
 
     The script comes by standard input, so that nothing of it shows in a process list, and as one function, so that a
     connection that breaks before runs nothing. Raises UserError if the host cannot be reached, and CutOff if it was
@@ -27,7 +27,7 @@ def run(script: str, reach: str, ssh_options: Sequence[str] = ()) -> subprocess.
     """
     text = b"seatrial() {\necho " + REACHED + f"\n{script}\n}}\nseatrial </dev/null\n".encode()
     host = reach.removeprefix("ssh:")
-    argv = ["bash"] if reach == "here" else [*_ssh(ssh_options), host, "bash"]
+    argv = ["sh"] if reach == "here" else [*_ssh(ssh_options), host, "sh"]
     done = subprocess.run(argv, input=text, capture_output=True, check=False)
     _, reached, done.stdout = done.stdout.partition(REACHED + b"\n")  # before it a login shell may have greeted
     if reach != "here" and done.returncode == 255:  # ssh's own failure, ssh(1)

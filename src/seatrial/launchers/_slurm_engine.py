@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 import shlex
@@ -64,35 +63,35 @@ _FIND = """find_job() {
     jobs=$(squeue --me --noheader --name="$@" --format='%F %Z') || return 1
     while read -r id where; do
         if [ "$where" -ef "$PWD" ]; then echo "$id"; break; fi
-    done <<<"$jobs"
+    done <<EOF
+$jobs
+EOF
 }"""
 
 
 def _submit_script(plan: Plan, name: str, cluster: Cluster, job: Job) -> str:
-    folder = _q(_folder(name, cluster))
+    folder, shared = _q(_folder(name, cluster)), _q(cluster.shared or "")
     lines = [
         "trap '' HUP  # a cut connection must not leave a job that nobody knows",
         "set -eu",
         _FIND,
-        "command -v sbatch >/dev/null || { echo 'there is no sbatch' >&2; return 127; }",
-        f"mkdir -p {_q(cluster.shared or '')}",
+        f"[ -d {shared} ] || mkdir -p {shared}",
         # Only where the folder was made before can there be a job already.
         f"if mkdir {folder} 2>/dev/null; then new=1; else new=''; fi",
         f"cd {folder}",
         "exec 9>.lock && flock 9",
         f"if [ -z $new ]; then id=$(find_job {_q(engine_name(name))}); else id=''; fi",
-        'if [ -n "$id" ]; then echo "$id" >job.id; cat job.id; return; fi',
+        'if [ -n "$id" ]; then echo "$id" | tee job.id; return; fi',
     ]
-    for path, text in plan.files.items():
-        lines.append(f"base64 -d >{_q(path)} <<'EOF'\n{base64.encodebytes(text.encode()).decode()}EOF")
+    lines += [f"printf %s {_q(text)} >{_q(path)}" for path, text in plan.files.items()]
     # By standard input, so in no file and in no process list; sbatch hands its environment to the job.
     lines += [f"export {s}={_q(os.environ[s])}" for s in job.secrets if s in os.environ]
     undo = f"[ -z $new ] || rm -r {folder}"  # never a folder that holds checkpoints of an earlier submission
-    lines += [f"id=$(sbatch --parsable job.sbatch) || {{ {undo}; return 1; }}", 'echo "${id%%;*}" >job.id']
+    lines += [f"id=$(sbatch --parsable job.sbatch) || {{ {undo}; return 1; }}", "id=${id%%;*}", 'echo "$id" >job.id']
     for element in range(cluster.options.array or 0):
         folder = _q(f"{_folder(name, cluster)}-{element}")
-        lines.append(f'mkdir -p {folder} && echo "${{id%%;*}}_{element}" >{folder}/job.id')
-    return "\n".join([*lines, "cat job.id"])
+        lines.append(f'mkdir -p {folder} && echo "${{id}}_{element}" >{folder}/job.id')
+    return "\n".join([*lines, 'echo "$id"'])
 
 
 def standings(submissions: Sequence[Submission], cluster: Cluster) -> dict[str, Standing]:
@@ -182,7 +181,7 @@ def _collect_script(folder: str, wanted: Sequence[str], have: Mapping[str, int])
 for file in {" ".join(wanted)}; do
     [ -f "$file" ] || continue
     name=$file
-    [[ $file != slurm-* ]] || name=logs/$file
+    case $file in slurm-*) name=logs/$file ;; esac
     have=0
     case $name in
     {cases}
