@@ -1,0 +1,3 @@
+"""The linter of launch files: sbatch scripts, shell scripts, Kubernetes manifests, Dockerfiles."""
+
+from __future__ import annotations

@@ -1,0 +1,175 @@
+"""Runs every rule over every launch file, and leaves out what the files themselves say is meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from seatrial import network
+from seatrial.errors import Problem, UserError, unknown
+from seatrial.findings import Finding, Verdict, overall
+from seatrial.hardware import Instance
+from seatrial.lint import documents
+from seatrial.lint.documents import Document
+from seatrial.lint.manifest import TEMPLATE
+from seatrial.lint.rules import Tree, all_rules
+from seatrial.lint.stack import VARIABLES, stated
+from seatrial.network import lint as network_rules
+from seatrial.network.conflicts import CONFLICTS
+
+UNREADABLE, READABLE = "lint.unreadable", "a file that can be parsed"
+UNJUSTIFIED, JUSTIFIED = "lint.ignored-without-reason", "a reason after the bracket"
+_IGNORE = re.compile(r"#\s*seatrial:\s*ignore\[([^\]]*)\][ \t]*(.*)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """What was found, and in how many files it was looked for."""
+
+    paths: tuple[Path, ...]
+    findings: tuple[Finding, ...]
+
+    def verdict(self, path: Path) -> Verdict:
+        """A file's worst verdict. PASS: it was read whole and nothing was found in it."""
+        found = [finding for finding in self.findings if finding.scope["path"] == path.as_posix()]
+        return overall(found) if found else Verdict.PASS
+
+
+def lint(
+    paths: Iterable[Path],
+    *,
+    instance: Instance | None = None,
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+) -> Report:
+    """Judges every launch file among the paths and in their folders.
+
+    `instance` is that of files that name none. `select` and `ignore` are ids of rules, or patterns such as
+    ``slurm.*``. Raises UserError for a path that does not
+    exist or is no launch file, for an id that does not exist, and if there is nothing to judge.
+    """
+    paths = list(paths)
+    _check_patterns((*select, *ignore))
+    files = documents.find(paths)
+    if not files:
+        raise UserError(Problem("there is no launch file in it", " ".join(map(str, paths))))
+    problems: list[Problem] = []
+    found: list[Document] = []
+    for path in files:
+        try:
+            found += documents.read(path)
+        except UserError as error:
+            problems += error.problems
+    if problems:
+        raise UserError(problems)
+    tree = Tree(tuple(found), tuple(path for path in paths if path.is_dir()), instance)
+    findings = judge(tree)
+    wanted = [f for f in findings if f.check == UNREADABLE or _chosen(f.check, select, ignore)]
+    return Report(paths=tuple(files), findings=tuple(wanted))
+
+
+def judge(tree: Tree) -> list[Finding]:
+    """All findings about the documents, by file and line, without those that a comment in the file excuses."""
+    found: dict[tuple[str, int, str], Finding] = {}
+    for document in tree.documents:
+        excused = _excused(document)
+        for finding in _about(document, tree):
+            key = (finding.scope["path"], finding.scope["line"], finding.check)
+            if finding.check not in excused.get(finding.scope["line"], ()):
+                found.setdefault(key, finding)
+    return [found[key] for key in sorted(found)]
+
+
+def _about(document: Document, tree: Tree) -> Iterable[Finding]:
+    if document.problem:
+        yield _finding(document, document.problem_line, UNREADABLE, Verdict.UNKNOWN, document.problem, READABLE)
+    if document.problem == TEMPLATE:  # what it says now is not what will run
+        return
+    for rule in all_rules():
+        yield from rule.findings(document, tree)
+    yield from _network(document, tree)
+    yield from _unjustified(document)
+
+
+def _finding(document: Document, line: int, check: str, verdict: Verdict, observed: str, expected: str) -> Finding:
+    scope = {"path": document.path.as_posix(), "line": line}
+    return Finding(check=check, verdict=verdict, observed=observed, expected=expected, scope=scope)
+
+
+def _network(document: Document, tree: Tree) -> Iterable[Finding]:
+    """The environment that a document sets, against the rules of EFA and NCCL."""
+    assigned = [a for a in document.assignments() if a.name not in VARIABLES]
+    lines = {a.name: a.line for a in assigned}
+    if not lines:
+        return
+    environment = {a.name: a.value for a in assigned}
+    versions = {item.component: item.version for item in stated(document)}
+    pods = document.kind == "yaml" and not any(c.pod.get("hostNetwork") == "true" for c in document.containers)
+    for finding in network.lint_environment(
+        environment,
+        instance=document.instance() or tree.instance,
+        pod_network=pods,
+        efa_installer=versions.get("efa_installer"),
+        aws_ofi_nccl=versions.get("aws_ofi_nccl"),
+        nccl=versions.get("nccl"),
+    ):
+        name = finding.scope.get("variable", "")
+        place = {"path": document.path.as_posix(), "line": lines.get(name, min(lines.values()))}
+        yield replace(finding, scope={**finding.scope, **place})
+
+
+def _excused(document: Document) -> dict[int, set[str]]:
+    """Line -> ids of rules that a comment on it, or alone on the line before, excuses with a reason.
+
+    Before a command that goes on over several lines, a comment holds for all of them.
+    """
+    excused: dict[int, set[str]] = {}
+    lines = document.text.split("\n")
+    for index, text in enumerate(lines):
+        comment = _IGNORE.search(text)
+        if not comment or not comment[2].strip():
+            continue
+        last = index
+        if not text[: comment.start()].strip():  # alone on its line: meant for what follows
+            last += 1
+            while last < len(lines) and lines[last].rstrip().endswith("\\"):
+                last += 1
+        for at in range(index, last + 1):
+            excused.setdefault(document.line + at, set()).update(re.split(r"[,\s]+", comment[1].strip()))
+    return excused
+
+
+def _unjustified(document: Document) -> Iterable[Finding]:
+    for index, text in enumerate(document.text.split("\n")):
+        comment = _IGNORE.search(text)
+        if comment and not comment[2].strip():
+            observed = f"ignore[{comment[1]}] gives no reason, so it excuses nothing"
+            line = document.line + index
+            yield _finding(document, line, UNJUSTIFIED, Verdict.WARN, observed, JUSTIFIED)
+
+
+def listing() -> list[tuple[str, str, str]]:
+    """Id, verdict and expectation of every rule: of this package, of seatrial.network, about files themselves."""
+    found = {rule.id: (rule.verdict, rule.expected) for rule in all_rules()}
+    found |= {rule.id: (rule.verdict, rule.expected) for rule in (*network_rules.RULES, *CONFLICTS)}
+    found[network_rules.MISSPELT] = (Verdict.WARN, "names that a library reads")
+    found[network_rules.OBSOLETE] = (Verdict.WARN, "variables that a library still reads")
+    found[network_rules.UNREADABLE] = (Verdict.UNKNOWN, "values that can be read where they are set")
+    found[UNREADABLE] = (Verdict.UNKNOWN, READABLE)
+    found[UNJUSTIFIED] = (Verdict.WARN, JUSTIFIED)
+    return sorted((name, str(verdict), expected) for name, (verdict, expected) in found.items())
+
+
+def _chosen(check: str, select: Sequence[str], ignore: Sequence[str]) -> bool:
+    selected = not select or any(fnmatchcase(check, pattern) for pattern in select)
+    return selected and not any(fnmatchcase(check, pattern) for pattern in ignore)
+
+
+def _check_patterns(patterns: Sequence[str]) -> None:
+    names = [name for name, _, _ in listing()]
+    unmatched = [p for p in patterns if not any(fnmatchcase(name, p) for name in names)]
+    if unmatched:
+        raise UserError(unknown("rule", pattern, names, "--select, --ignore") for pattern in unmatched)

@@ -1,0 +1,131 @@
+"""What a rule is, and where all of them are found: in the modules of this package whose names begin with ``rules_``."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from seatrial.findings import Finding, Verdict
+from seatrial.hardware import Instance
+from seatrial.lint.documents import Document, Kind
+
+Hit = tuple[int, str]
+"""Line of the file, and what was seen there."""
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Everything that is linted together."""
+
+    documents: tuple[Document, ...]
+    roots: tuple[Path, ...] = ()
+    """The folders that were given."""
+    instance: Instance | None = None
+    """What the nodes are where a document does not name their instance type; None: not known."""
+
+    @functools.cached_property
+    def claims(self) -> frozenset[str]:
+        """Names of the PersistentVolumeClaims that a manifest defines."""
+        maps = [d.manifest for d in self.documents if d.manifest and d.manifest.get("kind") == "PersistentVolumeClaim"]
+        return frozenset(str(name) for m in maps if (name := m.map("metadata").text("name")))
+
+    @functools.cached_property
+    def folders_made(self) -> frozenset[str]:
+        """Folders that a shell script, not run by Slurm itself, creates."""
+        scripts = [script for d in self.documents if d.kind == "shell" for script in d.scripts]
+        commands = [command for script in scripts for command in script.commands if command.name == "mkdir"]
+        return frozenset(word.text.rstrip("/") for command in commands for word in command.words[1:])
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """One thing that is wrong in launch files, how it is found, and an example of it."""
+
+    id: str
+    verdict: Verdict
+    """FAIL: it does not do what it says. WARN: it works today, or in some places."""
+    kinds: tuple[Kind, ...]
+    expected: str
+    """What would be right."""
+    why: str
+    remedy: str
+    source: str
+    """Where it is documented, or was seen."""
+    bad: str
+    at: int
+    """Line of `bad` on which it is found."""
+    good: str
+    """The same, done right: no rule finds anything in it."""
+    check: Callable[[Document, Tree], Iterable[Hit]]
+
+    def findings(self, document: Document, tree: Tree) -> Iterable[Finding]:
+        """What the rule finds in a document of one of its kinds."""
+        for line, observed in self.check(document, tree) if document.kind in self.kinds else ():
+            yield Finding(
+                check=self.id,
+                verdict=self.verdict,
+                observed=SECRET_VALUE.sub("***", observed),
+                expected=self.expected,
+                action=self.remedy,
+                evidence=self.source,
+                scope={"path": document.path.as_posix(), "line": line},
+            )
+
+
+SECRET_VALUE = re.compile(
+    r"\b(hf_[A-Za-z0-9]{30,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|nvapi-[\w-]{40,}|sk-[A-Za-z0-9-]{32,})\b"
+)
+"""Keys that show by their form what they are. Never printed."""
+_RULES: dict[str, Rule] = {}
+SHELL: tuple[Kind, ...] = ("shell", "sbatch")
+ALL: tuple[Kind, ...] = ("sbatch", "shell", "yaml", "dockerfile")
+
+
+def rule(
+    id: str,
+    verdict: Verdict,
+    kinds: tuple[Kind, ...],
+    *,
+    expected: str,
+    why: str,
+    remedy: str,
+    source: str,
+    bad: str,
+    at: int,
+    good: str,
+) -> Callable[[Callable[[Document, Tree], Iterable[Hit]]], Callable[[Document, Tree], Iterable[Hit]]]:
+    """Registers the decorated function as the check of a rule. Its example is of the first of `kinds`."""
+
+    def register(check: Callable[[Document, Tree], Iterable[Hit]]) -> Callable[[Document, Tree], Iterable[Hit]]:
+        assert id not in _RULES, id
+        _RULES[id] = Rule(
+            id=id,
+            verdict=verdict,
+            kinds=kinds,
+            expected=expected,
+            why=why,
+            remedy=remedy,
+            source=source,
+            bad=bad,
+            at=at,
+            good=good,
+            check=check,
+        )
+        return check
+
+    return register
+
+
+@functools.cache
+def all_rules() -> tuple[Rule, ...]:
+    """Every rule there is, by id."""
+    package = importlib.import_module("seatrial.lint")
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name.startswith("rules_"):
+            importlib.import_module(f"seatrial.lint.{module.name}")
+    return tuple(_RULES[id] for id in sorted(_RULES))

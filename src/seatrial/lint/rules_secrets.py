@@ -1,0 +1,90 @@
+"""Rules about what belongs to one person or one machine: secrets, home folders, paths of one installation."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from seatrial.findings import Verdict
+from seatrial.lint.documents import Document
+from seatrial.lint.rules import ALL, SECRET_VALUE, Hit, Tree, rule
+
+UPSTREAM = "awslabs/awsome-distributed-ai"
+_SECRET = re.compile(r"(^|_)(TOKEN|PASSWORD|PASSWD|SECRET|API_?KEY|ACCESS_KEY|ACCESS_KEY_ID|SECRET_KEY|PRIVATE_KEY)$")
+_NO_SECRET = re.compile(r"^(EOS|BOS|PAD|UNK|MASK|CLS|SEP|IMAGE|SPECIAL|STOP|START|END)_")
+_PLACEHOLDER = re.compile(
+    r"^$|^[<\[{(%]|\b(your|my|some|changeme|change|insert|replace|example|dummy|todo|none|null)|^[xX.*_-]+$"
+)
+_SHARED_HOMES = {"ubuntu", "ec2-user", "centos", "rocky", "slurm", "user", "jovyan", "app", "ray", "mpiuser", "nonroot"}
+_SHARED_HOMES |= {"sagemaker-user", "runner", "vscode", "admin", "sky", "node", "coder", "linuxbrew", "kubernetes"}
+
+
+@rule(
+    "launch.secret",
+    Verdict.FAIL,
+    ALL,
+    expected="secrets from outside of the file",
+    why="What stands in a launch file is in git, in images and in logs for ever.",
+    remedy="take it from the environment, a Secret or a secrets manager; and replace this one, since it is known now",
+    source=f"{UPSTREAM}, FSDP and neuronx manifests; https://docs.docker.com/build/building/secrets",
+    bad="#!/bin/bash\nexport WANDB_API_KEY=0123456789abcdef0123\npython train.py\n",
+    at=2,
+    good='#!/bin/bash\nexport WANDB_API_KEY="${WANDB_API_KEY:?}"\npython train.py\n',
+)
+def secret(document: Document, _: Tree) -> Iterator[Hit]:
+    assigned = document.assignments()
+    assigned += [a for i in document.instructions if i.name == "ARG" and i.script for a in i.script.assignments]
+    for assignment in assigned:
+        value = assignment.value or ""
+        if not _SECRET.search(assignment.name.upper()) or _NO_SECRET.search(assignment.name.upper()):
+            continue
+        if (
+            len(value) >= 8
+            and not _PLACEHOLDER.search(value.lower())
+            and not value.startswith(("/", "$", "s3:", "arn:"))
+        ):
+            yield assignment.line, f"{assignment.name} has its value in the file"
+    for index, text in enumerate(document.text.split("\n")):
+        found = SECRET_VALUE.search(text)
+        if found and not re.search(r"(.)\1{7}|example", found[0], re.IGNORECASE):
+            yield document.line + index, f"a key that begins with {found[0][:4]}"
+
+
+@rule(
+    "launch.user-path",
+    Verdict.WARN,
+    ALL,
+    expected="paths that everyone has",
+    why="A path in somebody's home folder exists for nobody else.",
+    remedy="use $HOME, $USER, or a folder that is shared",
+    source=f"{UPSTREAM}#1092",
+    bad="#!/bin/bash\npython train.py --data /home/alice/data\n",
+    at=2,
+    good='#!/bin/bash\npython train.py --data "$HOME/data"\n',
+)
+def user_path(document: Document, _: Tree) -> Iterator[Hit]:
+    words = [word for command in document.commands() for word in command.words]
+    texts = [(word.line, word.source) for word in words if "\n" not in word.source]
+    texts += [(a.line, a.value) for a in document.assignments() if a.value and "\n" not in a.value]
+    for line, text in texts:
+        found = re.search(r"(?<![\w.])/(?:home|Users|fsx/home|fsx/users)/([a-z][\w.-]*)", text)
+        if found and found[1] not in _SHARED_HOMES:
+            yield line, found[0]
+
+
+@rule(
+    "launch.preload",
+    Verdict.WARN,
+    ALL,
+    expected="the NCCL that the framework brings, or a path that does not name a version of CUDA",
+    why="The path exists with one version of CUDA only. Without it the loader prints an error and another NCCL runs.",
+    remedy="drop LD_PRELOAD; where a certain NCCL is needed, install it in the image",
+    source=f"{UPSTREAM}#539, #976",
+    bad="#!/bin/bash\nexport LD_PRELOAD=/usr/local/cuda-12.4/lib/libnccl.so\npython train.py\n",
+    at=2,
+    good="#!/bin/bash\nexport LD_PRELOAD=/opt/nccl/build/lib/libnccl.so\npython train.py\n",
+)
+def preload(document: Document, _: Tree) -> Iterator[Hit]:
+    for assignment in document.assignments():
+        if assignment.name == "LD_PRELOAD" and re.search(r"/cuda-\d+", assignment.value or ""):
+            yield assignment.line, f"LD_PRELOAD={assignment.value}"

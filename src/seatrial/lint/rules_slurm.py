@@ -1,0 +1,196 @@
+"""Rules about what Slurm reads: the #SBATCH lines, and where a batch script runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from seatrial.findings import Verdict
+from seatrial.lint.documents import Document
+from seatrial.lint.launch import directive_lines, directives, gpus_per_node, launches
+from seatrial.lint.rules import Hit, Tree, rule
+from seatrial.lint.script import option
+from seatrial.lint.words import text_of
+
+SBATCH = "Slurm, sbatch: https://slurm.schedmd.com/sbatch.html"
+UPSTREAM = "awslabs/awsome-distributed-ai"
+
+
+@rule(
+    "slurm.no-shebang",
+    Verdict.FAIL,
+    ("sbatch",),
+    expected="#! and an interpreter at the very beginning",
+    why="sbatch refuses a script that does not begin with #!.",
+    remedy="begin the file with #!/bin/bash, with nothing before it",
+    source=SBATCH,
+    bad="# Trains a model.\n#SBATCH --nodes=2\nsrun hostname\n",
+    at=1,
+    good="#!/bin/bash\n#SBATCH --nodes=2\nsrun hostname\n",
+)
+def no_shebang(document: Document, _: Tree) -> Iterator[Hit]:
+    if not document.text.startswith("#!"):
+        yield document.line, f"begins with {document.text.split(chr(10))[0][:40]!r}"
+
+
+@rule(
+    "slurm.late-directive",
+    Verdict.FAIL,
+    ("sbatch",),
+    expected="all #SBATCH lines before the first command",
+    why="Slurm stops reading #SBATCH lines at the first command, and ignores the rest without a word.",
+    remedy="move the line up, before the first command",
+    source=SBATCH,
+    bad="#!/bin/bash\n#SBATCH --nodes=2\nset -e\n#SBATCH --exclusive\nsrun hostname\n",
+    at=4,
+    good="#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --exclusive\nset -e\nsrun hostname\n",
+)
+def late_directive(document: Document, _: Tree) -> Iterator[Hit]:
+    for line, text in directive_lines(document)[1]:
+        yield line, f"#SBATCH {text} stands after a command and is ignored"
+
+
+@rule(
+    "slurm.directive-variable",
+    Verdict.FAIL,
+    ("sbatch",),
+    expected="literal values, or the patterns of Slurm such as %x and %j",
+    why="Slurm reads #SBATCH lines itself: a variable stays as it is written.",
+    remedy="write the value, use %x, %j or %u, or give the option on sbatch's command line",
+    source=SBATCH,
+    bad="#!/bin/bash\n#SBATCH --output=$HOME/%j.out\nsrun hostname\n",
+    at=2,
+    good="#!/bin/bash\n#SBATCH --output=/fsx/runs/%j.out\nsrun hostname\n",
+)
+def directive_variable(document: Document, _: Tree) -> Iterator[Hit]:
+    if document.embedded:  # the shell that writes a here-document fills its variables in
+        return
+    for line, text in directive_lines(document)[0]:
+        found = re.search(r"\$\{?[A-Za-z_]\w*\}?|\$\(", text.partition(" #")[0])
+        if found:
+            yield line, f"{found[0]} is not expanded"
+
+
+@rule(
+    "slurm.log-folder",
+    Verdict.FAIL,
+    ("sbatch",),
+    expected="a folder that is there before the job starts",
+    why="Slurm does not create the folder of --output and --error: the job dies at once and leaves no output.",
+    remedy="create the folder before sbatch, keep it in the repository, or write %x-%j.out without a folder",
+    source=f"{SBATCH}; {UPSTREAM}, 15 launch files of June 2025",
+    bad="#!/bin/bash\n#SBATCH --output=logs/%x-%j.out\nsrun hostname\n",
+    at=2,
+    good="#!/bin/bash\n#SBATCH --output=%x-%j.out\nsrun hostname\n",
+)
+def log_folder(document: Document, tree: Tree) -> Iterator[Hit]:
+    for names in (("--output", "-o"), ("--error", "-e")):
+        word = option(directives(document), *names)
+        folder = str(PurePosixPath(word.text).parent) if word else "."
+        if not word or folder.startswith(("/", "$")) or folder == "." or "%" in folder:
+            continue
+        if (document.path.parent / folder).is_dir() or folder in tree.folders_made:
+            continue
+        made = any(c.name == "mkdir" and folder in (w.text.rstrip("/") for w in c.words) for c in document.commands())
+        late = "; the job's own mkdir comes too late" if made else ""
+        yield word.line, f"nothing creates {folder}/ before the job starts{late}"
+
+
+@rule(
+    "slurm.spool-path",
+    Verdict.FAIL,
+    ("sbatch",),
+    expected="paths from $SLURM_SUBMIT_DIR, or absolute ones",
+    why="Slurm runs a copy of the script from its spool folder, so the script's own path leads nowhere.",
+    remedy="use $SLURM_SUBMIT_DIR, or an absolute path",
+    source=f"https://slurm.schedmd.com/sbatch.html; {UPSTREAM}#976",
+    bad='#!/bin/bash\n#SBATCH --nodes=2\nHERE=$(dirname "$0")\nsrun python "$HERE/train.py"\n',
+    at=3,
+    good='#!/bin/bash\n#SBATCH --nodes=2\nHERE=$SLURM_SUBMIT_DIR\nsrun python "$HERE/train.py"\n',
+)
+def spool_path(document: Document, _: Tree) -> Iterator[Hit]:
+    if "scontrol show job" in document.text:  # that is how such scripts find their real path
+        return
+    for script in document.scripts:
+        for node in (*script.nodes.get("simple_expansion", ()), *script.nodes.get("expansion", ())):
+            source = text_of(node)
+            if not re.match(r"\$\{?(0\b|BASH_SOURCE\b)", source):
+                continue
+            around = text_of(node.parent.parent) if node.parent and node.parent.parent else ""
+            if re.search(r"%/|%%", source) or re.match(r"(dirname|readlink|realpath|cd)\b", around.lstrip("$(")):
+                yield script.line_of(node), f"{source} is a path in Slurm's spool folder"
+
+
+@rule(
+    "slurm.no-gpu-request",
+    Verdict.WARN,
+    ("sbatch",),
+    expected="--gpus-per-node, --gres=gpu:N or --exclusive",
+    why="Where GPUs are a Slurm resource, a job that asks for none sees none; where they are not, it shares the node.",
+    remedy="add #SBATCH --gpus-per-node=N, or --exclusive on clusters without GRES",
+    source="https://slurm.schedmd.com/gres.html; meta-pytorch/torchx#1101",
+    bad="#!/bin/bash\n"
+    "#SBATCH --nodes=2\n"
+    "export CUDA_DEVICE_MAX_CONNECTIONS=1\n"
+    "srun torchrun --nproc_per_node=8 train.py\n",
+    at=4,
+    good="#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --gpus-per-node=8\nsrun torchrun --nproc_per_node=8 train.py\n",
+)
+def no_gpu_request(document: Document, _: Tree) -> Iterator[Hit]:
+    asked = ("--gres", "--gpus", "--gpus-per-node", "--gpus-per-task", "--exclusive", "-G")
+    if any(word.text.partition("=")[0] in asked or word.text.startswith("-G") for word in directives(document)):
+        return
+    names = {a.name for a in document.assignments()} | {name for script in document.scripts for name in script.values}
+    if any(name.startswith(("CUDA_", "NCCL_")) or "GPU" in name for name in names):
+        for launch in launches(document.scripts):
+            if not any(word.text.partition("=")[0] in asked for word in launch.srun or ()):
+                yield launch.line, f"{launch.program} on GPUs, and no line asks Slurm for one"
+                return
+
+
+@rule(
+    "slurm.gres-and-gpus",
+    Verdict.WARN,
+    ("sbatch",),
+    expected="one way of asking for GPUs",
+    why="--gres=gpu and --gpus-per-node ask for the same GPUs twice: once one of them is edited, they disagree.",
+    remedy="keep --gpus-per-node",
+    source="https://slurm.schedmd.com/gres.html; NVIDIA/cloudai#613",
+    bad="#!/bin/bash\n#SBATCH --gres=gpu:8\n#SBATCH --gpus-per-node=8\nsrun hostname\n",
+    at=3,
+    good="#!/bin/bash\n#SBATCH --gpus-per-node=8\nsrun hostname\n",
+)
+def gres_and_gpus(document: Document, _: Tree) -> Iterator[Hit]:
+    words = directives(document)
+    gres = option(words, "--gres")
+    gpus = option(words, "--gpus-per-node") or option(words, "--gpus")
+    if gres and gpus and gres.text.startswith("gpu"):
+        yield gpus.line, f"--gres={gres.text} and {gpus.source}"
+
+
+@rule(
+    "slurm.more-processes-than-gpus",
+    Verdict.FAIL,
+    ("sbatch",),
+    expected="one process for each GPU of a node",
+    why="Ranks beyond the node's GPUs find no device, or NCCL refuses two of them on one GPU.",
+    remedy="make --nproc_per_node and the GPUs that are asked for agree",
+    source="PyTorch, torchrun: https://docs.pytorch.org/docs/stable/elastic/run.html",
+    bad="#!/bin/bash\n#SBATCH --gpus-per-node=4\nsrun torchrun --nproc_per_node=8 train.py\n",
+    at=3,
+    good="#!/bin/bash\n#SBATCH --gpus-per-node=8\nsrun torchrun --nproc_per_node=8 train.py\n",
+)
+def more_processes_than_gpus(document: Document, tree: Tree) -> Iterator[Hit]:
+    instance = document.instance() or tree.instance
+    asked = gpus_per_node(document)
+    if asked and instance and asked > instance.accelerators:
+        word = option(directives(document), "--gpus-per-node") or option(directives(document), "--gres")
+        yield (
+            word.line if word else document.line,
+            f"{asked} GPUs of a {instance.name}, which has {instance.accelerators}",
+        )
+    for launch in launches(document.scripts):
+        count = launch.processes
+        if launch.program == "torchrun" and asked and count and count.text.isdigit() and int(count.text) > asked:
+            yield count.line, f"{count.text} processes on {asked} GPUs"

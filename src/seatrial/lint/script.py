@@ -1,0 +1,138 @@
+"""What is known of a piece of shell code: its commands with their words, its assignments, its variables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A variable that is given a value."""
+
+    name: str
+    value: str | None
+    """None: not known without running the script."""
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a command."""
+
+    text: str
+    """What the program gets, as far as it can be known: quotes removed, variables that have one value filled in."""
+    line: int
+    source: str
+    """As it is written."""
+    known: bool
+    """Nothing in `text` is left to be expanded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """``>`` and the like."""
+
+    operator: str
+    target: Word
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Command:
+    """A simple command."""
+
+    words: tuple[Word, ...]
+    redirects: tuple[Redirect, ...] = ()
+    background: bool = False
+    node: Node | None = field(default=None, compare=False)
+    outer: Command | None = None
+    """The command that runs this one's script: the srun of ``srun bash -c '...'``."""
+
+    @property
+    def line(self) -> int:
+        """Line of the first word, from 1."""
+        return self.words[0].line
+
+    @property
+    def name(self) -> str:
+        """The program, without its folder."""
+        return PurePosixPath(self.words[0].text).name
+
+    @property
+    def nesting(self) -> int:
+        """Number of commands around this one."""
+        return 1 + self.outer.nesting if self.outer else 0
+
+    def find(self, *programs: str) -> int | None:
+        """Index of the first word that names one of the programs: 0, or later behind srun, exec, env, nsys."""
+        for index, word in enumerate(self.words):
+            if PurePosixPath(word.text).name in programs:
+                return index
+        return None
+
+    def option(self, *names: str) -> Word | None:
+        """The value of an option, the last one if it is given twice: ``--n=4``, ``--n 4``, ``-n4`` or ``-n 4``."""
+        return option(self.words, *names)
+
+
+def option(words: Sequence[Word], *names: str) -> Word | None:
+    """The value of an option among words; see Command.option. Underscores and dashes inside a name are the same."""
+    found = None
+    wanted = {name.replace("_", "-") for name in names}
+    for index, word in enumerate(words):
+        name, equals, value = word.text.partition("=")
+        if name.replace("_", "-") in wanted:
+            if equals:
+                found = Word(value, word.line, word.source, word.known)
+            elif index + 1 < len(words):
+                found = words[index + 1]
+        elif len(name) > 2 and name[:2] in wanted and name[1] != "-":
+            found = Word(word.text[2:], word.line, word.source, word.known)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Use:
+    """A variable that is expanded."""
+
+    name: str
+    line: int
+    optional: bool
+    """The expansion provides for the variable being unset."""
+    node: Node = field(compare=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Script:
+    """A piece of shell code."""
+
+    text: str
+    line: int
+    """Line of its file on which it begins, from 1."""
+    nodes: Mapping[str, Sequence[Node]] = field(default_factory=dict, compare=False)
+    """Type of node -> all of that type, in the order of the text."""
+    commands: tuple[Command, ...] = ()
+    """With those of scripts inside it, such as ``bash -c '...'``."""
+    assignments: tuple[Assignment, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict)
+    """Variables that have one known value throughout."""
+    arrays: Mapping[str, tuple[Word, ...]] = field(default_factory=dict)
+    uses: tuple[Use, ...] = ()
+    defined: frozenset[str] = frozenset()
+    """Names that some line assigns, reads or loops over, or that a test asks for."""
+    error: int | None = None
+    """Line of the first place that is not shell code."""
+
+    def line_of(self, node: Node) -> int:
+        """Line of its file on which a node begins, from 1."""
+        return self.line + node.start_point[0]
+
+    def heredocs(self) -> Iterator[tuple[str, int]]:
+        """Text and first line of each here-document."""
+        for body in self.nodes.get("heredoc_body", ()):
+            yield (body.text or b"").decode("utf-8", errors="replace").replace("\\$", "$"), self.line_of(body)

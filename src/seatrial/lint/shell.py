@@ -1,0 +1,109 @@
+"""Reads shell code, with tree-sitter-bash. Nothing is executed: a variable that is assigned one known value throughout
+is filled in, everything else stays as it is written.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from seatrial.lint.script import Assignment, Command, Script, Word
+from seatrial.lint.words import Reader
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser
+
+SHELLS = ("bash", "sh", "dash")
+
+
+def parse(text: str, *, line: int = 1, known: Mapping[str, str] | None = None, outer: Command | None = None) -> Script:
+    """Reads code that begins at a line of its file. `known`: variables that are set before it starts; `outer`: the
+    command that runs it."""
+    whole = re.sub(r"\\\s*\Z", "", text)  # bash lets a file end in a continuation, the grammar does not
+    root = _parser().parse(whole.encode("utf-8", errors="replace")).root_node
+    nodes = _by_type(root)
+    reader = Reader(line, nodes, known or {})
+    commands = [c for node in nodes.get("command", ()) if (c := reader.command(node, outer))]
+    inner = [script for command in commands if (script := inner_script(command, reader.values))]
+    return Script(
+        text=text,
+        line=line,
+        nodes=nodes,
+        commands=(*commands, *(command for script in inner for command in script.commands)),
+        assignments=(
+            *sorted((*reader.assignments, *environments(commands)), key=lambda a: a.line),
+            *(assignment for script in inner for assignment in script.assignments),
+        ),
+        values=reader.values,
+        arrays=reader.arrays,
+        uses=(*reader.uses(), *(use for script in inner for use in script.uses)),
+        defined=frozenset({*reader.defined(), *(name for script in inner for name in script.defined)}),
+        error=line + _error(root, nodes) if root.has_error else None,
+    )
+
+
+def of_words(words: Sequence[Word], known: Mapping[str, str] | None = None) -> Script:
+    """A command that no shell has read: the ``command`` of a container, the JSON form of a RUN."""
+    command = Command(words=tuple(words))
+    inner = inner_script(command, known or {})
+    return Script(
+        text=" ".join(word.source for word in words),
+        line=words[0].line,
+        commands=(command, *(inner.commands if inner else ())),
+        assignments=(*environments([command]), *(inner.assignments if inner else ())),
+        uses=inner.uses if inner else (),
+        defined=inner.defined if inner else frozenset(),
+        nodes=inner.nodes if inner else {},
+    )
+
+
+def inner_script(command: Command, known: Mapping[str, str]) -> Script | None:
+    """The script of ``bash -c '...'``, also behind srun or exec."""
+    at = command.find(*SHELLS)
+    if at is None or command.nesting > 2:
+        return None
+    for flag, code in zip(command.words[at + 1 :], command.words[at + 2 :], strict=False):
+        if re.fullmatch(r"-[a-zA-Z]*c", flag.text):
+            return parse(code.text, line=code.line, known=known, outer=command)
+        if not flag.text.startswith("-") and flag.text != "pipefail":
+            break
+    return None
+
+
+def environments(commands: Sequence[Command]) -> Iterator[Assignment]:
+    """Variables that a command gets as words: ``env X=1 program``, ``mpirun -x X=1``."""
+    for command in commands:
+        at = command.find("env", "mpirun", "mpiexec")
+        for before, word in zip(command.words[at or 0 :], command.words[(at or 0) + 1 :], strict=False):
+            name, equals, value = word.text.partition("=")
+            if at is None or not equals or not re.fullmatch(r"[A-Za-z_]\w*", name):
+                continue
+            if command.words[at].text.endswith("env") or before.text == "-x":
+                yield Assignment(name, value if word.known else None, word.line)
+
+
+@functools.cache
+def _parser() -> Parser:
+    import tree_sitter
+    import tree_sitter_bash
+
+    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
+
+
+def _by_type(root: Node) -> dict[str, list[Node]]:
+    nodes: dict[str, list[Node]] = {}
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        nodes.setdefault(node.type, []).append(node)
+        stack.extend(reversed(node.children))
+    return nodes
+
+
+def _error(root: Node, nodes: Mapping[str, Sequence[Node]]) -> int:
+    """Row of the first node that the grammar does not allow, or that it misses."""
+    wrong = [node for node in nodes.get("ERROR", ()) if node != root]
+    wrong += [node for several in nodes.values() for node in several if node.is_missing]
+    return min((node.start_point[0] for node in wrong), default=root.start_point[0])

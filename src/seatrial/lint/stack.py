@@ -1,0 +1,54 @@
+"""Which versions of EFA's and NCCL's software a launch file states: in variables, build arguments, tags of images."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from seatrial.lint.dockerfile import stages
+from seatrial.lint.documents import Document
+
+VARIABLES = {
+    "EFA_INSTALLER_VERSION": "efa_installer",
+    "EFA_VERSION": "efa_installer",
+    "AWS_EFA_INSTALLER_VERSION": "efa_installer",
+    "AWS_OFI_NCCL_VERSION": "aws_ofi_nccl",
+    "OFI_NCCL_VERSION": "aws_ofi_nccl",
+    "NCCL_VERSION": "nccl",
+}
+"""Names under which launch files keep a version -> component."""
+_TEXTS = {
+    "efa_installer": re.compile(r"(?:\befa-?|aws-efa-installer-)(\d+(?:\.\d+)+)"),
+    "aws_ofi_nccl": re.compile(r"\bofiv?-?(\d+(?:\.\d+)+)"),
+    "nccl": re.compile(r"\bncclv?-?(\d+(?:\.\d+)+)"),
+}
+"""How tags of images, and the URL of the EFA installer, state it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A version that a launch file states."""
+
+    component: str
+    version: str
+    """Digits and dots."""
+    line: int
+
+
+def stated(document: Document) -> list[Stated]:
+    """Every version that the document states, in the order of its lines."""
+    assigned = document.assignments()
+    assigned += [a for i in document.instructions if i.name == "ARG" and i.script for a in i.script.assignments]
+    found = []
+    for assignment in assigned:
+        version = re.match(r"v?(\d+(?:\.\d+)+)", assignment.value or "")
+        if version and assignment.name in VARIABLES:
+            found.append(Stated(VARIABLES[assignment.name], version[1], assignment.line))
+    texts: list[tuple[str, int]] = [(image, image.line) for c in document.containers if (image := c.spec.text("image"))]
+    texts += [(image, item.line) for item, image in stages(list(document.instructions))]
+    texts += [(word.text, word.line) for c in document.commands() for word in c.words if "efa-installer" in word.text]
+    for text, line in texts:
+        for component, pattern in _TEXTS.items():
+            if version := pattern.search(text):
+                found.append(Stated(component, version[1], line))
+    return sorted(found, key=lambda item: item.line)

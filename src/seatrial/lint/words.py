@@ -1,0 +1,183 @@
+"""Turns the nodes of shell code into words, assignments and uses of variables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from seatrial.lint.script import Assignment, Command, Redirect, Use, Word
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+DEPTH = 20
+"""Expansions inside expansions are followed this far; deeper ones stay unknown."""
+
+_DEFAULTS = (":-", "-", ":=", "=")
+_OPTIONAL = {*_DEFAULTS, ":+", "+", ":?", "?", "!"}
+"""Operators of ${X...} that provide for X being unset, or say so themselves when it is."""
+_WORDS = {"word", "number", "string", "raw_string", "ansi_c_string", "concatenation", "simple_expansion", "expansion"}
+_WORDS |= {"command_substitution", "process_substitution", "arithmetic_expansion", "brace_expression"}
+_READERS = {"read", "mapfile", "readarray", "getopts", "unset", "let", "test"}
+"""Commands whose words are names, or ask for them."""
+
+
+def text_of(node: Node) -> str:
+    """A node as it is written."""
+    return (node.text or b"").decode("utf-8", errors="replace")
+
+
+class Reader:
+    """One piece of code that begins at a line of its file. `known`: variables that are set before it starts."""
+
+    def __init__(self, line: int, nodes: Mapping[str, Sequence[Node]], known: Mapping[str, str]) -> None:
+        self.line = line
+        self.nodes = nodes
+        self.values = dict(known)
+        self.arrays: dict[str, tuple[Word, ...]] = {}
+        self.assignments: list[Assignment] = []
+        self._seen: dict[str, str | None] = {}
+        for node in nodes.get("variable_assignment", ()):
+            self._assign(node)
+
+    def _assign(self, node: Node) -> None:
+        target, value = node.children[0], node.children[-1] if len(node.children) > 2 else None
+        name = text_of(target).partition("[")[0]
+        if value is not None and value.type == "array":
+            words = tuple(self.words([child for child in value.children if child.type in _WORDS]))
+            self.arrays[name] = self.arrays.get(name, ()) + words
+            return
+        appended = target.type == "subscript" or text_of(node).startswith(f"{name}+=")
+        text, known = ("", True) if value is None else self.evaluate(value, defaults=False)
+        line = self.line + node.start_point[0]
+        self.assignments.append(Assignment(name, text if known and not appended else None, line))
+        if node.parent is None or node.parent.type != "command":  # X=1 program: only the program sees it
+            text, known = ("", True) if value is None else self.evaluate(value)
+            self._remember(name, text if known and not appended else None)
+
+    def _remember(self, name: str, value: str | None) -> None:
+        if self._seen.setdefault(name, value) != value:
+            self._seen[name] = value = None
+        if value is None:
+            self.values.pop(name, None)
+        else:
+            self.values[name] = value
+
+    def evaluate(self, node: Node, *, defaults: bool = True, depth: int = 0) -> tuple[str, bool]:
+        """A word's text, and whether that is all of it. `defaults`: ``${X:-8}`` counts as 8."""
+        source = text_of(node)
+        if depth > DEPTH:
+            return source, False
+        match node.type:
+            case "raw_string":
+                return source[1:-1], True
+            case "ansi_c_string":
+                return source[2:-1], True
+            case "word" | "number" | "string_content" | "variable_name":
+                return (re.sub(r"\\(.)", r"\1", source) if "\\" in source else source), True
+            case "simple_expansion":
+                return self._value(source[1:], source)
+            case "expansion":
+                return self._expansion(node, source, defaults, depth)
+            case "string" | "concatenation":
+                return self._joined(node, defaults, depth)
+        return source, False
+
+    def _value(self, name: str, source: str) -> tuple[str, bool]:
+        return (self.values[name], True) if name in self.values else (source, False)
+
+    def _expansion(self, node: Node, source: str, defaults: bool, depth: int) -> tuple[str, bool]:
+        parts = node.children[1:-1]
+        if not parts or parts[0].type != "variable_name":
+            return source, False
+        name, operator = text_of(parts[0]), parts[1].type if len(parts) > 1 else ""
+        if operator in ("", ":?", "?"):
+            return self._value(name, source)
+        if operator not in _DEFAULTS or not defaults:
+            return source, False
+        if name in self.values:
+            return self.values[name], True
+        return self.evaluate(parts[2], depth=depth + 1) if len(parts) == 3 else ("", len(parts) == 2)
+
+    def _joined(self, node: Node, defaults: bool, depth: int) -> tuple[str, bool]:
+        text, known, source, at = "", True, node.text or b"", node.start_byte
+        for child in node.children:
+            gap = source[at - node.start_byte : child.start_byte - node.start_byte].decode("utf-8", errors="replace")
+            at = child.end_byte
+            if child.type == '"':
+                text += gap
+                continue
+            part, sure = self.evaluate(child, defaults=defaults, depth=depth + 1)
+            if child.type == "string_content":  # in double quotes only these four can be escaped
+                part = re.sub(r"\\([$`\"\\])", r"\1", text_of(child))
+            text, known = text + gap + part, known and sure
+        return text, known
+
+    def words(self, nodes: Sequence[Node]) -> Iterator[Word]:
+        """The nodes as words, with arrays such as ``"${ARGS[@]}"`` spelled out."""
+        for node in nodes:
+            source = text_of(node)
+            array = re.fullmatch(r'"?\$\{(\w+)\[[@*]\]\}"?', source)
+            if array and array[1] in self.arrays:
+                yield from self.arrays[array[1]]
+                continue
+            text, known = self.evaluate(node)
+            yield Word(text, self.line + node.start_point[0], source, known)
+
+    def command(self, node: Node, outer: Command | None) -> Command | None:
+        """A command with its redirects; None if it is nothing but assignments."""
+        parts = [c for c in node.children if c.type in _WORDS or c.type == "command_name"]
+        parts = [c.children[0] if c.type == "command_name" and c.children else c for c in parts]
+        around = node.parent if node.parent and node.parent.type == "redirected_statement" else None
+        redirects = []
+        beside = [*node.children, *(around.children if around else ())]
+        beside += [grandchild for child in beside if child.type == "heredoc_redirect" for grandchild in child.children]
+        for child in beside:
+            if child.type == "file_redirect":
+                targets = [c for c in child.children if c.type in _WORDS]
+                operator = next((c.type for c in child.children if not c.is_named), "")
+                redirects += [Redirect(operator, word) for word in self.words(targets[:1])]
+                parts += targets[1:]  # the grammar takes the words after a redirect for its targets
+        words = tuple(self.words(parts))
+        if not words:
+            return None
+        return Command(words=words, redirects=tuple(redirects), background=_in_background(node), node=node, outer=outer)
+
+    def uses(self) -> Iterator[Use]:
+        """Every variable that is expanded."""
+        for node in (*self.nodes.get("simple_expansion", ()), *self.nodes.get("expansion", ())):
+            names = [c for c in node.children if c.type in ("variable_name", "subscript")]
+            if names and re.match(r"\$\w|\$\{", text_of(node)):  # the grammar takes "$ x", too
+                name = text_of(names[0]).partition("[")[0]
+                optional = any(child.type in _OPTIONAL for child in node.children)
+                yield Use(name=name, line=self.line + node.start_point[0], optional=optional, node=node)
+
+    def defined(self) -> Iterator[str]:
+        """Names that are assigned, read, looped over, computed, or asked for by a test."""
+        for node in self.nodes.get("variable_name", ()):
+            above = node.parent.type if node.parent else ""
+            if above not in ("simple_expansion", "expansion", "subscript"):
+                yield text_of(node)
+        for node in self.nodes.get("test_command", ()):
+            yield from re.findall(r"(?:\$\{?|-v )(\w+)", text_of(node))
+        for node in self.nodes.get("subscript", ()):
+            if node.parent and node.parent.type == "variable_assignment":
+                yield text_of(node).partition("[")[0]
+        for node in self.nodes.get("command", ()):
+            words = re.sub(r"^\s*(\w+=\S*\s+)*", "", text_of(node)).split()
+            if words[:1] and (words[0] in _READERS or words[:2] == ["printf", "-v"]):
+                yield from (re.sub(r"\W", "", word) for word in words[1:])
+
+
+def _in_background(node: Node) -> bool:
+    above: Node | None = node
+    while above is not None:
+        after = above.next_sibling
+        if after is not None and after.type == "&":
+            return True
+        parent = above.parent
+        if parent is None or parent.type not in ("redirected_statement", "pipeline"):
+            return False
+        above = parent
+    return False
