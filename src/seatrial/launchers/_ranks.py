@@ -17,6 +17,8 @@ CPU_TUNING = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 SHUTDOWN_SECONDS = 120
 """What ranks get to write a checkpoint after a request to stop, where torchrun passes it on. Its default is 30."""
+SHUTDOWN = {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": Setting(str(SHUTDOWN_SECONDS), "seconds to write a checkpoint", "")}
+"""How torchrun is told (torch 2.13)."""
 
 STATE_FOLDERS = ("checkpoints", "heartbeats", "logs", "stacks")
 """Folders of a run that its ranks write to."""

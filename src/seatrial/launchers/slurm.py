@@ -218,6 +218,8 @@ def _start(job: Job, cluster: Cluster, tasks: bool) -> str:
     style = "tasks" if tasks else "torchrun" if job.launch == "rank" else job.launch
     what = {"tasks": "every rank", "torchrun": "every node", "node": "every node", "driver": "the first node"}
     variables = _ranks.variables(job, cluster)
+    if style == "torchrun":
+        variables |= _ranks.SHUTDOWN
     program = _ranks.program(job)
     return _template("slurm_start.sh.j2").render(
         job=job,

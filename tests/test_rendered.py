@@ -1,0 +1,246 @@
+"""Every recipe on every kind of cluster: what is rendered is as it was, well formed, and the same job everywhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from seatrial import catalog, launchers
+from seatrial.findings import Finding
+from seatrial.launchers import batch, kubernetes, slurm
+from seatrial.lint import judge
+from seatrial.plan import Plan
+from seatrial.spec import Cluster, Job, Mount, bind
+
+LOCAL = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=8, processes_per_node=8)
+P5 = Cluster(
+    name="p5",
+    launcher="slurm",
+    nodes=4,
+    cpus_per_node=192,
+    accelerators_per_node=8,
+    processes_per_node=8,
+    instance_type="p5.48xlarge",
+    shared="/fsx/seatrial",
+    mounts=(Mount(source="/fsx", target="/fsx"),),
+    image="registry/seatrial:1",
+    python="python",
+    environment={"NCCL_DEBUG": "WARN"},
+    stack={"efa_installer": "1.50.0", "aws_ofi_nccl": "1.21.1", "libfabric": "2.6.0", "nccl": "2.31.2"},
+    options=slurm.Options(),
+)
+CLUSTERS = {
+    "local": LOCAL,
+    "slurm": P5,
+    "slurm-torchrun": replace(P5, options=slurm.Options(start="torchrun", gpus="gres")),
+    "slurm-pyxis": replace(P5, container="pyxis", options=slurm.Options(auto_resume=True)),
+    "kubernetes": replace(P5, launcher="kubernetes", options=kubernetes.Options(secret_name="seatrial")),
+    "batch": replace(
+        P5,
+        launcher="batch",
+        options=batch.Options(
+            queue="p5",
+            region="us-east-1",
+            execution_role_arn="arn:aws:iam::123456789012:role/batch",
+            secret_arns={"HF_TOKEN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:hf"},
+        ),
+    ),
+}
+RECIPES = [(case, recipe) for case in catalog.cases() for recipe in case.recipes]
+NAMES = [f"{case.name}-{recipe.name}" for case, recipe in RECIPES]
+
+
+@cache
+def rendered() -> dict[tuple[str, str], tuple[Job, Plan]]:
+    """(cluster, recipe) -> job and plan. This machine takes only what fits on one node without accelerators."""
+    found = {}
+    for kind, cluster in CLUSTERS.items():
+        launcher = launchers.find(cluster.launcher)
+        for (case, recipe), name in zip(RECIPES, NAMES, strict=True):
+            if kind != "local" or (recipe.nodes == 1 and recipe.instance_type is None):
+                job = bind(case, recipe, cluster, secrets=None)
+                found[kind, name] = job, launcher.render(job, cluster, name)
+    return found
+
+
+def on(*kinds: str) -> list[Any]:
+    """Parameters: every recipe on these kinds of clusters."""
+    return [pytest.param(kind, name, id=f"{kind}-{name}") for kind in kinds for name in NAMES if kind != "local"]
+
+
+def test_all_of_them_are_rendered():
+    expected = (len(CLUSTERS) - 1) * len(RECIPES) + sum(r.nodes == 1 and r.instance_type is None for _, r in RECIPES)
+    assert len(rendered()) == expected > 60
+
+
+@pytest.mark.parametrize("kind", CLUSTERS)
+def test_a_plan_is_what_it_was(kind, golden):
+    """One file for each kind of cluster and case; look at what `make goldens` changes before you commit it."""
+    for (where, name), (_, plan) in rendered().items():
+        if where == kind:
+            files = {path: text for path, text in plan.files.items() if path != "job.json"}
+            golden(f"rendered/{kind}/{name}.txt", Plan(files=files, commands=plan.commands).text())
+
+
+def scripts(folder: Path) -> Iterator[Path]:
+    for (kind, name), (_, plan) in rendered().items():
+        for path, text in plan.files.items():
+            if text.startswith("#!"):
+                script = folder / f"{kind}-{name}-{path}"
+                script.write_text(text)
+                yield script
+
+
+def test_every_script_is_one_for_bash_and_for_shellcheck(tmp_path):
+    found = list(scripts(tmp_path))
+    assert len(found) == 2 * 3 * len(RECIPES)
+    for script in found:
+        subprocess.run(["bash", "-n", script], check=True)
+    # SC2034 etc. stay on; nothing is excluded
+    checked = subprocess.run(["shellcheck", "--format=gcc", *found], capture_output=True, text=True)
+    assert checked.stdout == "" and checked.returncode == 0
+
+
+def test_every_manifest_and_request_can_be_read():
+    for _, plan in rendered().values():
+        for path, text in plan.files.items():
+            if path.endswith(".yaml"):
+                assert all(document["apiVersion"] for document in yaml.safe_load_all(text))
+            elif path.endswith(".json"):
+                assert json.loads(text)
+
+
+def test_our_own_linter_finds_nothing(tmp_path):
+    for (kind, name), (_, plan) in rendered().items():
+        plan.write(tmp_path / kind / name)
+    findings = [
+        finding
+        for finding in judge.lint([tmp_path]).findings
+        if finding.scope["path"].endswith((".sbatch", ".sh", ".yaml"))
+    ]
+    assert [describe(finding) for finding in findings] == []
+
+
+def describe(finding: Finding) -> str:
+    return f"{finding.scope['path']}:{finding.scope['line']}: {finding.check}: {finding.observed}"
+
+
+# --- the same job everywhere
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the program of node 1 gets."""
+
+    arguments: list[str]
+    """torchrun's and the program's, without those that say where the node is."""
+    environment: dict[str, str]
+    mounts: set[tuple[str, str]]
+    secrets: set[str]
+
+
+PLACE = ("--node-rank=", "--master-addr=", "--master-port=")
+# How the folder and the job reach a rank, and what only one launcher's network needs.
+OWN = {"SEATRIAL_RUN", "SEATRIAL_JOB", "SEATRIAL_PRINT_EVENTS", "NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME"}
+SHELL = {"PATH", "PWD", "SHLVL", "_", "OLDPWD", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK"}
+
+
+def seen(arguments: list[str], environment: dict[str, str], mounts: set[tuple[str, str]], secrets: set[str]) -> Seen:
+    kept = [word for word in arguments if not word.startswith(PLACE)]
+    variables = {n: v for n, v in environment.items() if n not in OWN | SHELL and not n.startswith(("SLURM", "AWS"))}
+    return Seen(kept, variables, mounts, secrets)
+
+
+def run(argv: list[str], folder: Path, **env: str) -> tuple[list[str], dict[str, str]]:
+    """What a program called python is given when this command really runs."""
+    witness = folder / "python"
+    witness.write_text(f'#!/bin/bash\ncat /proc/$$/environ >{folder}/env\nprintf "%s\\0" "$@" >{folder}/args\n')
+    witness.chmod(0o755)
+    path = f"{folder}:{os.environ['PATH']}"
+    subprocess.run(argv, cwd=folder, env={"PATH": path, **env}, check=True)
+    given = (folder / "env").read_text().split("\0")[:-1]
+    return (folder / "args").read_text().split("\0")[:-1], dict(entry.split("=", 1) for entry in given)
+
+
+def on_slurm(job: Job, plan: Plan, folder: Path) -> Seen:
+    (folder / "start.sh").write_text(plan.files["start.sh"])
+    place = {"SLURM_NODEID": "1", "MASTER_ADDR": "10.0.0.1", "MASTER_PORT": "20000"}
+    arguments, environment = run(["bash", "start.sh"], folder, **place)
+    return seen(arguments, environment, {("/fsx", "/fsx")}, set(job.secrets))
+
+
+def on_kubernetes(_: Job, plan: Plan, __: Path) -> Seen:
+    container = containers(list(yaml.safe_load_all(plan.files["manifest.yaml"])))[-1]  # of a PyTorchJob the worker
+    variables = {v["name"]: v["value"] for v in container["env"] if "value" in v}
+    secrets = {v["name"] for v in container["env"] if "secretKeyRef" in v.get("valueFrom", {})}
+    mounts = {(m["mountPath"], m["mountPath"]) for m in container["volumeMounts"] if m["mountPath"] != "/dev/shm"}
+    words = [*container["command"], *container.get("args", [])]
+    return seen(words[1:], variables, mounts, secrets)
+
+
+def containers(node: Any) -> list[dict[str, Any]]:
+    """Every container in a manifest, wherever its kind keeps it."""
+    if isinstance(node, list):
+        return [found for item in node for found in containers(item)]
+    if isinstance(node, dict):
+        inner = [found for value in node.values() for found in containers(value)]
+        return [*node["containers"], *inner] if isinstance(node.get("containers"), list) else inner
+    return []
+
+
+def on_batch(_: Job, plan: Plan, folder: Path) -> Seen:
+    definition = json.loads(plan.files["job-definition.json"])
+    [group] = definition["nodeProperties"]["nodeRangeProperties"]
+    container = group["container"]
+    variables = {v["name"]: v["value"] for v in container["environment"]}
+    place = {"AWS_BATCH_JOB_NODE_INDEX": "1", "AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS": "10.0.0.1"}
+    arguments, environment = run(container["command"], folder, **variables, **place)
+    sources = {v["name"]: v["host"]["sourcePath"] for v in container["volumes"]}
+    mounts = {(sources[m["sourceVolume"]], m["containerPath"]) for m in container["mountPoints"]}
+    return seen(arguments, environment, mounts, {s["name"] for s in container.get("secrets", [])})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_job_is_the_same_everywhere(name, tmp_path):
+    """Arguments with world size, variables, mounts and secrets, as the program of node 1 sees them."""
+    jobs = [rendered()[kind, name][0] for kind in ("slurm-torchrun", "kubernetes", "batch")]
+    assert len({(job.digest, job.world_size, job.device, json.dumps(job.args)) for job in jobs}) == 1
+    slurm_, kubernetes_, batch_ = (
+        look(*rendered()[kind, name], tmp_path)
+        for kind, look in (("slurm-torchrun", on_slurm), ("kubernetes", on_kubernetes), ("batch", on_batch))
+    )
+    job = jobs[0]
+    assert (
+        f"--nnodes={job.nodes}" in slurm_.arguments and f"--nproc-per-node={job.processes_per_node}" in slurm_.arguments
+    )
+    assert slurm_.environment["NCCL_DEBUG"] == "WARN"
+    assert slurm_ == kubernetes_ == batch_
+
+
+@pytest.mark.parametrize("kind", ["jobset", "pytorchjob", "trainjob", "hyperpodpytorchjob", "job"])
+def test_every_kind_of_kubernetes_job_starts_the_same(kind, tmp_path):
+    case, recipe = catalog.recipe("fsdp/llama3.1-8b")
+    cluster = replace(CLUSTERS["kubernetes"], options=kubernetes.Options(secret_name="seatrial", kind=kind))
+    job = bind(case, recipe, cluster, secrets=None)
+    there = on_kubernetes(job, kubernetes.render(job, cluster, "job"), tmp_path)
+    usual = on_kubernetes(*rendered()["kubernetes", "fsdp-llama3.1-8b"], tmp_path)
+    assert (there.mounts, there.secrets) == (usual.mounts, usual.secrets)
+    assert there.environment.items() >= usual.environment.items()
+    assert there.arguments[-2:] == usual.arguments[-2:] == ["-m", "seatrial.cases.fsdp.train"]
+
+
+def test_the_jobs_of_pods_and_batch_carry_all_of_job_json():
+    for (kind, _), (job, plan) in rendered().items():
+        if kind == "kubernetes":
+            [container] = containers(list(yaml.safe_load_all(plan.files["manifest.yaml"])))
+            [text] = [v["value"] for v in container["env"] if v["name"] == "SEATRIAL_JOB"]
+            assert Job.from_json(text) == job
