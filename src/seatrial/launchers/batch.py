@@ -1,0 +1,157 @@
+"""AWS Batch: a multi-node parallel job, one container on each EC2 instance.
+
+A plan holds two requests that can also be sent by hand: ``job-definition.json``, what every node runs, which runs of
+the same job share, and ``submit-job.json``, one run of it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from seatrial import hardware
+from seatrial.errors import Problem, UserError
+from seatrial.launchers import _batch_requests, _ranks
+from seatrial.launchers._batch_check import check
+from seatrial.launchers._batch_engine import cancel, lookup, standings, submit
+from seatrial.launchers._batch_logs import collect
+from seatrial.plan import Command, Plan
+from seatrial.spec import Cluster, Job, LauncherOptions
+
+__all__ = ["Options", "cancel", "check", "check_job", "collect", "lookup", "render", "standings", "submit"]
+
+DEFINITION_BYTES = 24 * 1024
+"""Longest job definition: https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html"""
+MAX_ATTEMPTS = 10
+"""Of a job, the first one included: RetryStrategy in the AWS Batch API Reference."""
+MIN_SECONDS = 60
+"""Shortest time limit: JobTimeout in the AWS Batch API Reference."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options(LauncherOptions):
+    """Options of an AWS Batch cluster. None leaves it to AWS's own default."""
+
+    queue: str = ""
+    """Job queue, by name or ARN. Required."""
+    region: str | None = None
+    """AWS region. Default: the profile's, or AWS_REGION."""
+    profile: str | None = None
+    """AWS profile. Default: the environment's own credentials."""
+    job_role_arn: str | None = None
+    """IAM role that the programs have, for example to read S3."""
+    execution_role_arn: str | None = None
+    """IAM role that fetches the secrets. Needed where there are secrets."""
+    secret_arns: Mapping[str, str] = field(default_factory=dict)
+    """Variable, such as HF_TOKEN -> ARN of its secret in Secrets Manager or Parameter Store."""
+    max_restarts: int = 2
+    """Times that a job which keeps checkpoints on a shared folder is started again after a failure."""
+    time_limit_seconds: int | None = None
+    """Seconds after which an attempt is ended. Default: no limit."""
+    efa_interfaces: int | None = None
+    """EFA interfaces that the launch template attaches. Default: as many as the instance type takes."""
+    log_group: str = _batch_requests.DEFAULT_LOG_GROUP
+    """Group in CloudWatch Logs that the nodes log to."""
+    share_identifier: str | None = None
+    """Share that the job counts for. Needed where the queue has a fair-share policy, refused elsewhere."""
+    scheduling_priority: int | None = None
+    """Place among the jobs of its share: 0 to 9999, more is earlier."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Tags of the job and of its ECS tasks."""
+
+
+def check_options(options: Options) -> Iterable[Problem]:
+    """What is wrong with the options alone."""
+    if not options.queue:
+        yield Problem("is missing", "queue", "name the job queue; list them with: aws batch describe-job-queues")
+    if not 0 <= options.max_restarts < MAX_ATTEMPTS:
+        yield Problem(f"{options.max_restarts} is not from 0 to {MAX_ATTEMPTS - 1}", "max_restarts")
+    if options.time_limit_seconds is not None and options.time_limit_seconds < MIN_SECONDS:
+        yield Problem(f"{options.time_limit_seconds} is less than {MIN_SECONDS}", "time_limit_seconds")
+    if options.efa_interfaces is not None and options.efa_interfaces < 0:
+        yield Problem(f"{options.efa_interfaces} is less than 0", "efa_interfaces")
+    if options.scheduling_priority is not None and not 0 <= options.scheduling_priority <= 9999:
+        yield Problem(f"{options.scheduling_priority} is not from 0 to 9999", "scheduling_priority")
+    for name in ("job_role_arn", "execution_role_arn"):
+        value = getattr(options, name)
+        if value is not None and not re.fullmatch(r"arn:[^:\s]+:iam::\d{12}:role/\S+", value):
+            yield Problem(f"{value!r} is not the ARN of a role", name)
+    for variable, arn in options.secret_arns.items():
+        if not re.fullmatch(r"arn:[^:\s]+:(secretsmanager|ssm):\S+", arn):
+            # The value is not repeated: somebody may have put the secret itself here.
+            yield Problem("is not the ARN of a secret or parameter", f"secret_arns.{variable}")
+
+
+def check_job(job: Job, cluster: Cluster) -> Iterable[Problem]:
+    """What keeps this job from running on this cluster."""
+    where = f"clusters.{cluster.name}"
+    for problem in check_options(cluster.options):
+        yield replace(problem, where=f"{where}.options.{problem.where}")
+    if job.launch == "driver":
+        yield Problem("a driver program needs Slurm", job.case, "run it on a cluster with Slurm, or locally")
+    yield from _check_image(cluster, where)
+    if cluster.instance_type is None:
+        remedy = 'add the type of its instances, such as "p5.48xlarge": a job asks for all of one'
+        yield Problem("is missing", f"{where}.instance_type", remedy)
+    yield from _check_secrets(job, cluster.options, where)
+    yield from _ranks.check_mounts(cluster)
+    for mount in cluster.mounts:
+        if not mount.source.startswith("/"):
+            yield Problem(f"{mount.source!r} is no folder of the node", f"{where}.mounts", "begin it with a slash")
+    for variable in cluster.environment:
+        if variable.startswith("AWS_BATCH"):
+            yield Problem("variables that begin with AWS_BATCH are Batch's own", f"{where}.environment.{variable}")
+
+
+def render(job: Job, cluster: Cluster, name: str) -> Plan:
+    """The two requests, and the commands that send them. Pure.
+
+    Raises UserError with everything that keeps the job from running there.
+    """
+    problems = list(check_job(job, cluster))
+    if problems:
+        raise UserError(problems)
+    definition = _batch_requests.job_definition(job, cluster, hardware.instance(cluster.instance_type or ""))
+    if len(json.dumps(definition)) > DEFINITION_BYTES:
+        what = f"the job definition has {len(json.dumps(definition))} bytes, Batch takes {DEFINITION_BYTES}"
+        raise UserError(Problem(what, f"clusters.{cluster.name}", "shorten environment, mounts or settings"))
+    request = _batch_requests.submission(job, cluster, name, definition["jobDefinitionName"])
+    files = {_batch_requests.DEFINITION: definition, _batch_requests.SUBMISSION: request}
+    return Plan(
+        files={path: json.dumps(content, indent=2) + "\n" for path, content in files.items()},
+        commands=(
+            _command("register-job-definition", _batch_requests.DEFINITION, cluster.options),
+            _command("submit-job", _batch_requests.SUBMISSION, cluster.options),
+        ),
+    )
+
+
+def _command(verb: str, path: str, options: Options) -> Command:
+    where = {"--region": options.region, "--profile": options.profile}
+    words = [word for key, value in where.items() if value is not None for word in (key, value)]
+    title = f"{verb}, from this folder"
+    return Command(argv=("aws", "batch", verb, "--cli-input-json", f"file://{path}", *words), title=title)
+
+
+def _check_image(cluster: Cluster, where: str) -> Iterable[Problem]:
+    remedy = "name a digest (name@sha256:...) or a tag that is never moved"
+    if cluster.image is None:
+        yield Problem("is missing: Batch runs containers only", f"{where}.image", remedy)
+        return
+    name, _, digest = cluster.image.partition("@")
+    tag = name.rpartition("/")[2].partition(":")[2]
+    if not digest and tag in ("", "latest"):
+        yield Problem(f"{cluster.image!r} may be another image tomorrow", f"{where}.image", remedy)
+
+
+def _check_secrets(job: Job, options: Options, where: str) -> Iterable[Problem]:
+    for name in job.secrets:
+        if name not in options.secret_arns:
+            remedy = f"aws secretsmanager create-secret --name {shlex.quote(name)} ..., and give its ARN"
+            yield Problem("no secret holds it", f"{where}.options.secret_arns.{name}", remedy)
+    if job.secrets and options.execution_role_arn is None:
+        remedy = "name a role that may read the secrets"
+        yield Problem("is missing: the job has secrets", f"{where}.options.execution_role_arn", remedy)

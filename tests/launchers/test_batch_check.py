@@ -1,0 +1,172 @@
+"""What is seen of an account without starting anything, in moto."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seatrial.findings import Finding, Severity, Verdict
+from seatrial.launchers import batch
+from seatrial.launchers._batch_check import unusable
+from tests.launchers import _batch_account
+from tests.launchers._batch_account import Account, cluster
+
+
+@pytest.fixture(scope="module")
+def shared_account() -> Iterator[Account]:
+    with _batch_account.opened() as account:
+        yield account
+
+
+@pytest.fixture
+def account(shared_account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
+    _batch_account.isolate(monkeypatch, tmp_path, shared_account.endpoint)
+    shared_account.clear()
+    return shared_account
+
+
+def found(check: str, **changes: Any) -> Finding:
+    (finding,) = [finding for finding in batch.check(cluster(**changes)) if finding.check == check]
+    return finding
+
+
+def test_a_cluster_as_it_should_be(account: Account) -> None:
+    account.set_resources(placementGroup="near", launchTemplate=account.launch_template("efa", 32))
+    verdicts = {finding.check: finding.verdict for finding in batch.check(cluster())}
+    assert verdicts == dict.fromkeys(
+        [
+            "cluster.credentials",
+            "cluster.queue",
+            "cluster.compute-environment",
+            "cluster.instance-type",
+            "cluster.capacity",
+            "cluster.efa",
+            "cluster.placement-group",
+            "cluster.log-group",
+        ],
+        Verdict.PASS,
+    )
+
+
+def test_without_credentials_nothing_else_is_asked(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    (finding,) = batch.check(cluster())
+    assert (finding.check, finding.verdict, finding.severity) == ("cluster.credentials", Verdict.FAIL, Severity.HIGH)
+    assert "aws sts get-caller-identity" in finding.action
+
+
+def test_out_of_reach_is_a_finding(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    (finding,) = batch.check(cluster())
+    assert finding.verdict is Verdict.FAIL and "cannot be reached" in finding.observed
+
+
+def test_what_may_not_be_looked_at_is_unknown(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    _batch_account.refuse(monkeypatch, "AccessDeniedException", "no", but="GetCallerIdentity")
+    verdicts = [finding.verdict for finding in batch.check(cluster())]
+    assert verdicts == [Verdict.PASS, Verdict.FAIL] + 6 * [Verdict.UNKNOWN]  # a job needs to see the queue
+
+
+def test_a_queue_that_does_not_exist(account: Account) -> None:
+    finding = found("cluster.queue", options={"queue": "trainig"})
+    assert (finding.verdict, finding.action) == (Verdict.FAIL, "did you mean training?")
+    assert found("cluster.capacity", options={"queue": "trainig"}).verdict is Verdict.UNKNOWN
+
+
+def test_a_queue_that_is_disabled(account: Account) -> None:
+    account.client("batch").update_job_queue(jobQueue="training", state="DISABLED")
+    finding = found("cluster.queue")
+    assert (finding.verdict, finding.observed) == (Verdict.FAIL, "job queue training is DISABLED")
+
+
+@pytest.mark.parametrize(
+    ("described", "expected"),
+    [
+        ({}, []),
+        ({"state": "DISABLED"}, ["compute environment c is DISABLED"]),
+        ({"status": "INVALID", "statusReason": "no role"}, ["compute environment c is INVALID: no role"]),
+        ({"type": "UNMANAGED", "computeResources": {}}, ["compute environment c is unmanaged"]),
+        ({"containerOrchestrationType": "EKS"}, ["compute environment c runs on EKS"]),
+        ({"computeResources": {"type": "SPOT"}}, ["compute environment c is of type SPOT"]),
+        ({"computeResources": {"type": "FARGATE"}}, ["compute environment c is of type FARGATE"]),
+    ],
+)
+def test_compute_environments_that_take_no_multi_node_job(described: dict[str, Any], expected: list[str]) -> None:
+    sound = {"type": "MANAGED", "state": "ENABLED", "status": "VALID", "computeResources": {"type": "EC2"}}
+    reasons = list(unusable({"computeEnvironmentName": "c"} | sound | described))
+    assert len(reasons) == len(expected)
+    assert all(reason.startswith(begin) for reason, begin in zip(reasons, expected, strict=True))
+
+
+def test_a_disabled_compute_environment(account: Account) -> None:
+    account.client("batch").update_compute_environment(computeEnvironment="training-nodes", state="DISABLED")
+    assert found("cluster.compute-environment").verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    ("offered", "verdict"),
+    [
+        (["p5.48xlarge"], Verdict.PASS),
+        (["p5"], Verdict.PASS),
+        (["p4d.24xlarge", "p5e"], Verdict.FAIL),
+        (["optimal"], Verdict.FAIL),
+    ],
+)
+def test_instance_types(account: Account, offered: list[str], verdict: Verdict) -> None:
+    account.set_resources(instanceTypes=offered)
+    finding = found("cluster.instance-type")
+    assert (finding.verdict, finding.expected) == (verdict, "p5.48xlarge")
+
+
+@pytest.mark.parametrize(("most", "verdict"), [(768, Verdict.PASS), (767, Verdict.FAIL)])
+def test_capacity(account: Account, most: int, verdict: Verdict) -> None:
+    account.set_resources(maxvCpus=most)
+    finding = found("cluster.capacity")
+    assert (finding.verdict, finding.expected) == (verdict, "768: 4 x p5.48xlarge")
+
+
+class TestEfa:
+    def test_no_launch_template(self, account: Account) -> None:
+        finding = found("cluster.efa")
+        assert finding.verdict is Verdict.FAIL
+        assert finding.action == "attach 32 in the launch template, or set options.efa_interfaces = 0"
+
+    @pytest.mark.parametrize(("attached", "verdict"), [(31, Verdict.FAIL), (32, Verdict.PASS)])
+    def test_a_launch_template(self, account: Account, attached: int, verdict: Verdict) -> None:
+        account.set_resources(launchTemplate=account.launch_template("efa", attached))
+        assert found("cluster.efa").verdict is verdict
+
+    def test_efa_only_counts_and_ena_does_not(self, account: Account) -> None:
+        account.set_resources(launchTemplate=account.launch_template("efa-only", 4))
+        assert found("cluster.efa", options={"efa_interfaces": 4}).verdict is Verdict.PASS
+        account.set_resources(launchTemplate=account.launch_template("interface", 4))
+        assert found("cluster.efa", options={"efa_interfaces": 4}).verdict is Verdict.FAIL
+
+    def test_a_cluster_without_efa_needs_none(self, account: Account) -> None:
+        where = replace(cluster(), instance_type="g5.xlarge")
+        assert "cluster.efa" not in [finding.check for finding in batch.check(where)]
+
+
+def test_placement_groups(account: Account) -> None:
+    assert found("cluster.placement-group").verdict is Verdict.WARN
+    account.set_resources(launchTemplate=account.launch_template("efa", 1, group="near"))
+    assert found("cluster.placement-group").observed == "training-nodes starts instances in near"
+    assert "cluster.placement-group" not in [finding.check for finding in batch.check(cluster(nodes=1))]
+
+
+def test_log_groups(account: Account) -> None:
+    assert found("cluster.log-group").verdict is Verdict.PASS  # Batch makes its own
+    missing = found("cluster.log-group", options={"log_group": "/ours"})
+    assert (missing.verdict, missing.action) == (
+        Verdict.FAIL,
+        "aws logs create-log-group --log-group-name /ours",
+    )
+    account.client("logs").create_log_group(logGroupName="/ours/too")
+    assert found("cluster.log-group", options={"log_group": "/ours"}).verdict is Verdict.FAIL
+    account.client("logs").create_log_group(logGroupName="/ours")
+    assert found("cluster.log-group", options={"log_group": "/ours"}).verdict is Verdict.PASS
