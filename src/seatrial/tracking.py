@@ -20,49 +20,59 @@ POLL_SECONDS = 2.0
 about all runs of a cluster at once."""
 
 
-def hand_over(plan: Plan, job: Job, cluster: Cluster, history: History, name: str | None) -> list[Run]:
+def hand_over(plan: Plan, job: Job, cluster: Cluster, history: History, name: str) -> list[Run]:
     """Make the run, or one for each task of an array, and hand its plan to the cluster's engine.
 
     Raises UserError if the engine refuses; then nothing is left of it. If the connection broke, the run stays, and
     whoever looks at it next finds out whether the engine has it.
     """
-    whole = history.create(job, name)
-    elements = getattr(cluster.options, "array", None)
-    runs = [history.create(job, f"{whole.id}-{element}") for element in range(elements)] if elements else [whole]
+    array = getattr(cluster.options, "array", None)
+    names = [f"{name}-{element}" for element in range(array)] if array else [name]
+    problems = [problem for each in names for problem in history.check_name(each)]
+    if problems:
+        raise UserError(problems)
+    runs = [history.create(job, each) for each in names]
+    # What is resumed later is one task, not the array.
+    each = replace(cluster, options=replace(cluster.options, array=None)) if array else cluster
     for run in runs:
         plan.write(run.path / "plan")
-        run.save_submission(Submission(name=run.id, cluster=asdict(cluster)))
-    if elements:
-        shutil.rmtree(whole.path)  # only its name was needed
-    _submit(plan, whole.id, cluster, runs)
-    return runs
-
-
-def hand_over_again(plan: Plan, run: Run, job: Job, cluster: Cluster) -> None:
-    """Hand a run that is over to an engine once more, to go on from its last checkpoint."""
-    run.save_job(job)
-    shutil.rmtree(run.path / "plan", ignore_errors=True)
-    plan.write(run.path / "plan")
-    run.save_submission(Submission(name=run.id, cluster=asdict(cluster)))
-    _submit(plan, run.id, cluster, [run], fresh=False)
-
-
-def _submit(plan: Plan, name: str, cluster: Cluster, runs: list[Run], *, fresh: bool = True) -> None:
+        run.save_submission(Submission(name=run.id, cluster=asdict(each)))
     try:
         job_id = launchers.engine(cluster).submit(plan, name, cluster)
     except CutOff:
         raise
     except UserError:
-        if fresh:
-            for run in runs:
-                shutil.rmtree(run.path)
+        for run in runs:
+            shutil.rmtree(run.path)
         raise
-    array = getattr(cluster.options, "array", None)
     for element, run in enumerate(runs):
-        found = run.submission()
-        assert found is not None  # written above
-        mine = f"{job_id}_{element}" if array else job_id
-        run.save_submission(replace(found, job_id=mine, standing=Standing(phase=Phase.QUEUED), seen=time.time()))
+        _submitted(run, f"{job_id}_{element}" if array else job_id)
+    return runs
+
+
+def hand_over_again(plan: Plan, run: Run, job: Job, cluster: Cluster) -> None:
+    """Hand a run that is over to an engine once more, to go on from its last checkpoint."""
+    before = run.submission()
+    assert before is not None  # only runs that an engine had are resumed there
+    run.save_job(job)
+    shutil.rmtree(run.path / "plan", ignore_errors=True)
+    plan.write(run.path / "plan")
+    run.save_submission(Submission(name=run.id, cluster=asdict(cluster)))
+    try:
+        job_id = launchers.engine(cluster).submit(plan, run.id, cluster)
+    except CutOff:
+        raise
+    except UserError:
+        run.save_submission(before)
+        raise
+    _submitted(run, job_id)
+
+
+def _submitted(run: Run, job_id: str) -> None:
+    submission = run.submission()
+    assert submission is not None  # written before it was handed over
+    standing = Standing(phase=Phase.QUEUED)
+    run.save_submission(replace(submission, job_id=job_id, standing=standing, seen=time.time()))
 
 
 def refresh(runs: Iterable[Run], *, logs: bool = False) -> list[Problem]:

@@ -96,9 +96,9 @@ def test_a_job_at_its_time_limit_puts_itself_back_into_the_queue(project, slurm:
 
 def test_an_array_is_several_runs(project):
     steps = ("--set", "steps=20", "--set", "log_every=5")
-    said = project("run", "cpu-ddp", *SMALL, *steps, "--on", "sea", "--name", "series", "--option", "array=2")
-    assert "series-0  queued" in said and "series-1  queued" in said
-    runs = [project.run(f"series-{element}") for element in (0, 1)]
+    said = project("run", "cpu-ddp", *SMALL, *steps, "--on", "sea", "--name", "My Series", "--option", "array=2")
+    assert "My Series-0  queued" in said and "My Series-1  queued" in said
+    runs = [project.run(f"My Series-{element}") for element in (0, 1)]
     assert [run.submission().job_id.rpartition("_")[2] for run in runs] == ["0", "1"]
     poll(lambda: all(r["state"] == "completed" for r in project.json("runs", "--json")), 60, "both are over")
     assert all(run.events().end().step == 20 for run in runs)

@@ -39,6 +39,11 @@ def engine_name(name: str) -> str:
     return _names.engine_name(name, longest=LONGEST_NAME)
 
 
+def array_names(name: str, elements: int) -> list[str]:
+    """The runs of a job array."""
+    return [f"{name}-{element}" for element in range(elements)]
+
+
 def submit(plan: Plan, name: str, cluster: Cluster) -> str:
     """Put the plan's files into the run's folder and give them to sbatch; an active job of this name is kept."""
     job = Job.from_json(plan.files["job.json"])
@@ -88,8 +93,8 @@ def _submit_script(plan: Plan, name: str, cluster: Cluster, job: Job) -> str:
     lines += [f"export {s}={_q(os.environ[s])}" for s in job.secrets if s in os.environ]
     undo = f"[ -z $new ] || rm -r {folder}"  # never a folder that holds checkpoints of an earlier submission
     lines += [f"id=$(sbatch --parsable job.sbatch) || {{ {undo}; return 1; }}", "id=${id%%;*}", 'echo "$id" >job.id']
-    for element in range(cluster.options.array or 0):
-        folder = _q(f"{_folder(name, cluster)}-{element}")
+    for element, run in enumerate(array_names(name, cluster.options.array or 0)):
+        folder = _q(_folder(run, cluster))
         lines.append(f'mkdir -p {folder} && echo "${{id}}_{element}" >{folder}/job.id')
     return "\n".join([*lines, 'echo "$id"'])
 

@@ -16,6 +16,7 @@ from seatrial import __version__, hardware
 from seatrial.errors import Problem, UserError
 from seatrial.launchers import _ranks
 from seatrial.launchers._slurm_engine import (
+    array_names,
     cancel,
     check,
     collect,
@@ -148,7 +149,7 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
     script = _template("slurm_job.sh.j2").render(
         job=job,
         version=__version__,
-        array=options.array,
+        elements=[engine_name(element) for element in array_names(name, options.array or 0)],
         directives=_directives(job, cluster, name, job.processes_per_node if tasks else 1),
         folders=_ranks.STATE_FOLDERS,
         driver=job.launch == "driver",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from seatrial import hardware
 from seatrial.errors import UserError, unknown
 from seatrial.findings import Finding, Severity, Verdict
-from seatrial.launchers import _batch_api
-from seatrial.launchers._batch_requests import DEFAULT_LOG_GROUP, efa_interfaces
+from seatrial.launchers.batch import api
+from seatrial.launchers.batch.requests import DEFAULT_LOG_GROUP, efa_interfaces
 from seatrial.spec import Cluster
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _looked(
 ) -> list[Finding]:
     """The findings of a look, or one that says why it was not possible."""
     try:
-        with _batch_api.calls(cluster):
+        with api.calls(cluster):
             return list(look())
     except UserError as error:
         problem = error.problems[0]
@@ -95,7 +95,7 @@ def _looked(
 
 
 def _identity(cluster: Cluster) -> Iterator[Finding]:
-    arn = _batch_api.client(cluster, "sts").get_caller_identity()["Arn"]
+    arn = api.client(cluster, "sts").get_caller_identity()["Arn"]
     yield Finding(check="cluster.credentials", verdict=Verdict.PASS, observed=arn)
 
 
@@ -124,7 +124,7 @@ class _Site:
 
     @cached_property
     def batch(self) -> Any:
-        return _batch_api.client(self.cluster, "batch")
+        return api.client(self.cluster, "batch")
 
     @cached_property
     def queue(self) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class _Site:
     @cached_property
     def templates(self) -> list[dict[str, Any]]:
         """The launch template of each compute environment, empty where there is none."""
-        ec2 = _batch_api.client(self.cluster, "ec2")
+        ec2 = api.client(self.cluster, "ec2")
         return [_template(ec2, _resources(each).get("launchTemplate")) for each in self.environments]
 
     def judge_queue(self) -> Iterator[Finding]:
@@ -198,7 +198,7 @@ class _Site:
 
     def judge_log_group(self) -> Iterator[Finding]:
         name = self.cluster.options.log_group
-        answer = _batch_api.client(self.cluster, "logs").describe_log_groups(logGroupNamePrefix=name)
+        answer = api.client(self.cluster, "logs").describe_log_groups(logGroupNamePrefix=name)
         there = any(group["logGroupName"] == name for group in answer["logGroups"])
         if not there and name == DEFAULT_LOG_GROUP:
             observed = f"{name} is not there yet: Batch makes it with the first job"

@@ -15,15 +15,15 @@ import pytest
 from seatrial.events import PRINTED
 from seatrial.launchers import batch
 from seatrial.runs import Run, Submission
-from tests.launchers import _batch_account
-from tests.launchers._batch_account import SECRETS, Account, cluster, gpu_job
+from tests.launchers.batch import aws
+from tests.launchers.batch.aws import SECRETS, Account, cluster, gpu_job
 
 GROUP = "/aws/batch/job"
 
 
 @pytest.fixture(scope="module")
 def shared_account() -> Iterator[Account]:
-    with _batch_account.opened() as account:
+    with aws.opened() as account:
         account.client("logs").create_log_group(logGroupName=GROUP)
         yield account
 
@@ -72,7 +72,7 @@ def event(step: int) -> str:
 
 @pytest.fixture
 def job(shared_account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Job:
-    _batch_account.isolate(monkeypatch, tmp_path, shared_account.endpoint)
+    aws.isolate(monkeypatch, tmp_path, shared_account.endpoint)
     shared_account.clear()
     run = Run(tmp_path / "run-1")
     run.path.mkdir()
@@ -197,11 +197,11 @@ def test_a_refusal_leaves_the_state_as_it_was(job: Job, monkeypatch: pytest.Monk
     job.start(0, "a")
     job.prints("a", "one")
     with monkeypatch.context() as patch:
-        _batch_account.isolate(patch, job.run.path, job.account.endpoint)
-        _batch_account.refuse(patch, "ExpiredTokenException", "expired")
+        aws.isolate(patch, job.run.path, job.account.endpoint)
+        aws.refuse(patch, "ExpiredTokenException", "expired")
         with pytest.raises(UserError, match="does not accept the credentials"):
             job.collect(logs=True)
-    _batch_account.isolate(monkeypatch, job.run.path, job.account.endpoint)
+    aws.isolate(monkeypatch, job.run.path, job.account.endpoint)
     job.collect(logs=True)
     assert job.log(0) == ["one"]
 
@@ -221,6 +221,6 @@ def test_130_nodes_take_two_calls_to_describe(job: Job, monkeypatch: pytest.Monk
         return found
 
     monkeypatch.setattr(boto3.Session, "client", watched)
-    _batch_account.isolate(monkeypatch, job.run.path, job.account.endpoint)
+    aws.isolate(monkeypatch, job.run.path, job.account.endpoint)
     job.collect(logs=True)
     assert [len(params["jobs"]) for params in asked] == [100, 30]

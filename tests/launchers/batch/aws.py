@@ -24,7 +24,8 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.server import ThreadedMotoServer
 
 from seatrial.cases import cpu_ddp
-from seatrial.launchers import _batch_api, batch
+from seatrial.launchers import batch
+from seatrial.launchers.batch import api
 from seatrial.spec import Cluster, Expectations, Job, Mount, bind
 
 REGION = "us-east-1"
@@ -122,7 +123,7 @@ def run_folder(request: dict[str, Any]) -> str:
 
 def isolate(patch: pytest.MonkeyPatch, folder: Path, endpoint: str) -> None:
     """Nothing of the caller's own AWS settings is seen, and every service is at `endpoint`."""
-    _batch_api._client.cache_clear()
+    api._client.cache_clear()
     patch.setattr("botocore.loaders.create_loader", LOADER)
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         patch.delenv(name)

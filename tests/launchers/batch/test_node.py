@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from seatrial.events import RunStart
-from seatrial.launchers import _batch_requests as requests
 from seatrial.launchers._printed_events import events_in
+from seatrial.launchers.batch import requests
 from seatrial.runs import Run
 from seatrial.spec import Cluster, Job, Mount
-from tests.launchers._batch_account import (
+from tests.launchers.batch.aws import (
     SECRETS,
     cluster,
     container,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +14,12 @@ from seatrial.errors import CutOff, UserError
 from seatrial.launchers import batch
 from seatrial.plan import Plan
 from seatrial.runs import Phase, Standing, Submission
-from tests.launchers import _batch_account
-from tests.launchers._batch_account import REGION, SECRETS, Account, cluster, gpu_job
+from tests.launchers.batch import aws
+from tests.launchers.batch.aws import REGION, SECRETS, Account, cluster, gpu_job
 
 CLUSTER = cluster(options=SECRETS)
 NAME = "Llama 3: prüfen (1)"
 LOST_HOST = Standing(phase=Phase.ENDED, detail="FAILED: Host EC2 (i-0) gone", failed=True)
-
-
-@pytest.fixture(scope="module")
-def shared_account() -> Iterator[Account]:
-    with _batch_account.opened() as account:
-        yield account
-
-
-@pytest.fixture
-def account(shared_account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
-    _batch_account.isolate(monkeypatch, tmp_path, shared_account.endpoint)
-    shared_account.clear()
-    return shared_account
 
 
 @pytest.fixture
@@ -113,7 +99,7 @@ class TestSubmit:
     def test_an_error_of_the_server_leaves_open_what_it_did(
         self, account: Account, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        _batch_account.refuse(monkeypatch, "ServerException", "no", status=500, only="SubmitJob")
+        aws.refuse(monkeypatch, "ServerException", "no", status=500, only="SubmitJob")
         with pytest.raises(CutOff, match="SubmitJob: no"):
             batch.submit(plan(), NAME, CLUSTER)
 
@@ -269,7 +255,7 @@ class TestTrouble:
     def test_what_aws_refuses(
         self, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, expected: str
     ) -> None:
-        _batch_account.refuse(monkeypatch, code, "no")
+        aws.refuse(monkeypatch, code, "no")
         (tmp_path / "config").write_text("[profile a team]\n")
         (tmp_path / "credentials").write_text("[a team]\naws_access_key_id = a\naws_secret_access_key = b\n")
         assert f"clusters.p5: {expected}" in self.problem(cluster(options=SECRETS | {"profile": "a team"}))

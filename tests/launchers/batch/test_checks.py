@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from seatrial.findings import Finding, Severity, Verdict
 from seatrial.launchers import batch
-from seatrial.launchers._batch_check import unusable
-from tests.launchers import _batch_account
-from tests.launchers._batch_account import Account, cluster
-
-
-@pytest.fixture(scope="module")
-def shared_account() -> Iterator[Account]:
-    with _batch_account.opened() as account:
-        yield account
-
-
-@pytest.fixture
-def account(shared_account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Account:
-    _batch_account.isolate(monkeypatch, tmp_path, shared_account.endpoint)
-    shared_account.clear()
-    return shared_account
+from seatrial.launchers.batch.checks import unusable
+from tests.launchers.batch import aws
+from tests.launchers.batch.aws import Account, cluster
 
 
 def found(check: str, **changes: Any) -> Finding:
@@ -67,7 +52,7 @@ def test_out_of_reach_is_a_finding(account: Account, monkeypatch: pytest.MonkeyP
 
 
 def test_what_may_not_be_looked_at_is_unknown(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    _batch_account.refuse(monkeypatch, "AccessDeniedException", "no", but="GetCallerIdentity")
+    aws.refuse(monkeypatch, "AccessDeniedException", "no", but="GetCallerIdentity")
     verdicts = [finding.verdict for finding in batch.check(cluster())]
     assert verdicts == [Verdict.PASS, Verdict.FAIL] + 6 * [Verdict.UNKNOWN]  # a job needs to see the queue
 

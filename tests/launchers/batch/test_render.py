@@ -15,10 +15,10 @@ from pydantic import TypeAdapter
 
 from seatrial import hardware
 from seatrial.errors import UserError
-from seatrial.launchers import _batch_requests as requests
 from seatrial.launchers import batch
+from seatrial.launchers.batch import requests
 from seatrial.spec import Cluster, Job, Mount
-from tests.launchers._batch_account import (
+from tests.launchers.batch.aws import (
     SECRETS,
     cluster,
     container,

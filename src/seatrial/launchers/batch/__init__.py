@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 
 from seatrial import hardware
 from seatrial.errors import Problem, UserError
-from seatrial.launchers import _batch_requests, _ranks
-from seatrial.launchers._batch_check import check
-from seatrial.launchers._batch_engine import cancel, lookup, standings, submit
-from seatrial.launchers._batch_logs import collect
+from seatrial.launchers import _ranks
+from seatrial.launchers.batch import requests
+from seatrial.launchers.batch.checks import check
+from seatrial.launchers.batch.engine import cancel, lookup, standings, submit
+from seatrial.launchers.batch.logs import collect
 from seatrial.plan import Command, Plan
 from seatrial.spec import Cluster, Job, LauncherOptions
 
@@ -53,7 +54,7 @@ class Options(LauncherOptions):
     """Seconds after which an attempt is ended. Default: no limit."""
     efa_interfaces: int | None = None
     """EFA interfaces that the launch template attaches. Default: as many as the instance type takes."""
-    log_group: str = _batch_requests.DEFAULT_LOG_GROUP
+    log_group: str = requests.DEFAULT_LOG_GROUP
     """Group in CloudWatch Logs that the nodes log to."""
     share_identifier: str | None = None
     """Share that the job counts for. Needed where the queue has a fair-share policy, refused elsewhere."""
@@ -114,17 +115,17 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
     problems = list(check_job(job, cluster))
     if problems:
         raise UserError(problems)
-    definition = _batch_requests.job_definition(job, cluster, hardware.instance(cluster.instance_type or ""))
+    definition = requests.job_definition(job, cluster, hardware.instance(cluster.instance_type or ""))
     if len(json.dumps(definition)) > DEFINITION_BYTES:
         what = f"the job definition has {len(json.dumps(definition))} bytes, Batch takes {DEFINITION_BYTES}"
         raise UserError(Problem(what, f"clusters.{cluster.name}", "shorten environment, mounts or settings"))
-    request = _batch_requests.submission(job, cluster, name, definition["jobDefinitionName"])
-    files = {_batch_requests.DEFINITION: definition, _batch_requests.SUBMISSION: request}
+    request = requests.submission(job, cluster, name, definition["jobDefinitionName"])
+    files = {requests.DEFINITION: definition, requests.SUBMISSION: request}
     return Plan(
         files={path: json.dumps(content, indent=2) + "\n" for path, content in files.items()},
         commands=(
-            _command("register-job-definition", _batch_requests.DEFINITION, cluster.options),
-            _command("submit-job", _batch_requests.SUBMISSION, cluster.options),
+            _command("register-job-definition", requests.DEFINITION, cluster.options),
+            _command("submit-job", requests.SUBMISSION, cluster.options),
         ),
     )
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seatrial.errors import Problem, UserError
-from seatrial.launchers import _batch_api
-from seatrial.launchers._batch_check import obstacles, queue
-from seatrial.launchers._batch_requests import DEFINITION, LONGEST_NAME, SUBMISSION
 from seatrial.launchers._names import engine_name
+from seatrial.launchers.batch import api
+from seatrial.launchers.batch.checks import obstacles, queue
+from seatrial.launchers.batch.requests import DEFINITION, LONGEST_NAME, SUBMISSION
 from seatrial.plan import Plan
 from seatrial.runs import Phase, Standing, Submission
 from seatrial.spec import Cluster
@@ -40,11 +40,11 @@ def submit(plan: Plan, name: str, cluster: Cluster) -> str:
     resumed keeps its name, by which it finds its checkpoints.
     """
     options: Options = cluster.options
-    batch = _batch_api.client(cluster, "batch")
+    batch = api.client(cluster, "batch")
     # SubmitJob knows no token by which Batch would see a repetition: it is sent once. If the answer is lost, the next
     # submission finds the job.
-    once = _batch_api.client(cluster, "batch", attempts=1)
-    with _batch_api.calls(cluster):
+    once = api.client(cluster, "batch", attempts=1)
+    with api.calls(cluster):
         if queue(batch, cluster)["state"] != "ENABLED":
             remedy = f"aws batch update-job-queue --state ENABLED --job-queue {options.queue}"
             raise UserError(Problem("the job queue is disabled", f"clusters.{cluster.name}.options.queue", remedy))
@@ -58,8 +58,8 @@ def submit(plan: Plan, name: str, cluster: Cluster) -> str:
 
 def lookup(name: str, cluster: Cluster) -> str | None:
     """The id of the newest job of that name. Batch keeps those that have ended for seven days at least."""
-    batch = _batch_api.client(cluster, "batch")
-    with _batch_api.calls(cluster):
+    batch = api.client(cluster, "batch")
+    with api.calls(cluster):
         jobs = _named(batch, name, cluster)
     newest = max(jobs, key=lambda job: int(job["createdAt"]), default=None)
     return None if newest is None else str(newest["jobId"])
@@ -69,9 +69,9 @@ def standings(submissions: Sequence[Submission], cluster: Cluster) -> Mapping[st
     """Name -> where it stands: one call for 100 jobs, and two more if one of them waits without a reason."""
     names = {s.job_id or lookup(s.name, cluster): s.name for s in submissions}
     ids = [job_id for job_id in names if job_id is not None]
-    batch = _batch_api.client(cluster, "batch")
+    batch = api.client(cluster, "batch")
     found = []
-    with _batch_api.calls(cluster):
+    with api.calls(cluster):
         for first in range(0, len(ids), DESCRIBED_AT_ONCE):
             found += batch.describe_jobs(jobs=ids[first : first + DESCRIBED_AT_ONCE])["jobs"]
         waits = any(job["status"] == "RUNNABLE" and not job.get("statusReason") for job in found)
@@ -83,8 +83,8 @@ def cancel(submission: Submission, cluster: Cluster) -> None:
     """TerminateJob sends SIGTERM to all nodes of a job that runs, and takes one that waits out of the queue."""
     job_id = submission.job_id or lookup(submission.name, cluster)
     if job_id is not None:
-        batch = _batch_api.client(cluster, "batch")
-        with _batch_api.calls(cluster):
+        batch = api.client(cluster, "batch")
+        with api.calls(cluster):
             batch.terminate_job(jobId=job_id, reason="cancelled with seatrial")
 
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seatrial.launchers import _batch_api
-from seatrial.launchers._batch_engine import DESCRIBED_AT_ONCE, lookup
 from seatrial.launchers._printed_events import events_in
+from seatrial.launchers.batch import api
+from seatrial.launchers.batch.engine import DESCRIBED_AT_ONCE, lookup
 from seatrial.runs import Run, Submission, replace_text
 from seatrial.spec import Cluster
 
@@ -28,9 +28,9 @@ def collect(run: Run, submission: Submission, cluster: Cluster, *, logs: bool) -
     job_id = submission.job_id or lookup(submission.name, cluster)
     if job_id is None:
         return
-    with _state(run.path) as state, _batch_api.calls(cluster):
-        streams = _streams(_batch_api.client(cluster, "batch"), job_id, run.job.nodes if logs else 1)
-        cloudwatch = _batch_api.client(cluster, "logs")
+    with _state(run.path) as state, api.calls(cluster):
+        streams = _streams(api.client(cluster, "batch"), job_id, run.job.nodes if logs else 1)
+        cloudwatch = api.client(cluster, "logs")
         for node, stream in streams:
             read = state["streams"].setdefault(stream, {"token": None, "messages": 0})
             lines = list(_messages(cloudwatch, options.log_group, stream, read))
@@ -74,7 +74,7 @@ def _messages(cloudwatch: Any, group: str, stream: str, read: dict[str, Any]) ->
         try:
             page = cloudwatch.get_log_events(**where, **token)
         except ClientError as error:
-            code = _batch_api.error_code(error)
+            code = api.error_code(error)
             if code == "InvalidParameterException" and token:  # a token lives for 24 hours: from the beginning again
                 read["token"], skip, read["messages"] = None, read["messages"], 0
                 continue

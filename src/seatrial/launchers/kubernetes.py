@@ -1,0 +1,84 @@
+"""Kubernetes: a pod for each node, as a JobSet, PyTorchJob, TrainJob, MPIJob, HyperPodPyTorchJob or plain Job.
+
+A plan is one manifest. It can be applied by hand; submitting it does the same, and finds it again by its run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from seatrial.errors import Problem, UserError
+from seatrial.launchers import _ranks
+from seatrial.launchers._kubernetes_check import check
+from seatrial.launchers._kubernetes_engine import cancel, lookup, standings, submit
+from seatrial.launchers._kubernetes_kinds import MANIFEST, objects
+from seatrial.launchers._kubernetes_logs import collect
+from seatrial.launchers._kubernetes_options import Options, check_options
+from seatrial.launchers._kubernetes_pod import LONGEST_NAME, Work
+from seatrial.launchers._kubernetes_yaml import documents
+from seatrial.launchers._names import engine_name
+from seatrial.plan import Command, Plan
+from seatrial.spec import Cluster, Job
+
+__all__ = [
+    "Options",
+    "cancel",
+    "check",
+    "check_job",
+    "check_options",
+    "collect",
+    "lookup",
+    "render",
+    "standings",
+    "submit",
+]
+
+_PINNED = re.compile(r".+@sha256:[0-9a-f]{64}|[^@]+:(?!latest$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+"""An image by its digest, or by a tag that is not latest: the OCI distribution specification's references."""
+
+
+def check_job(job: Job, cluster: Cluster) -> Iterable[Problem]:
+    """What keeps this launcher from running this job on this cluster."""
+    where = f"clusters.{cluster.name}"
+    options: Options = cluster.options
+    if job.launch == "driver":
+        yield Problem("a driver program needs Slurm: here nobody would start its ranks", job.label)
+    if job.launch == "node" and options.kind == "hyperpodpytorchjob":
+        remedy = 'take kind = "jobset" or kind = "job"'
+        yield Problem("HyperPod's agent starts ranks; this program starts its own", f"{where}.options.kind", remedy)
+    if job.device != "cpu" and cluster.instance_type is None:
+        yield Problem(
+            "what a pod may ask for is unknown", f"{where}.instance_type", "name the instance type of the nodes"
+        )
+    if job.secrets and options.secret_name is None:
+        keys = " ".join(f"--from-literal={name}=..." for name in job.secrets)
+        remedy = f'kubectl create secret generic seatrial {keys}; then secret_name = "seatrial"'
+        yield Problem(f"{', '.join(job.secrets)} must come from a Secret", f"{where}.options.secret_name", remedy)
+    if options.kind == "trainjob" and options.ttl_seconds_after_finished is not None:
+        yield Problem("a TrainJob cannot delete itself", f"{where}.options.ttl_seconds_after_finished", "leave it out")
+    yield from _check_image(cluster)
+    yield from _ranks.check_mounts(cluster)
+
+
+def _check_image(cluster: Cluster) -> Iterable[Problem]:
+    where = f"clusters.{cluster.name}.image"
+    if cluster.image is None:
+        yield Problem("a pod needs an image", where, 'image = "registry/name:tag", better with its digest')
+    elif not _PINNED.fullmatch(cluster.image):
+        what = f"{cluster.image} can be another image tomorrow"
+        yield Problem(what, where, "add its digest, @sha256:..., or a tag that is not latest")
+
+
+def render(job: Job, cluster: Cluster, name: str) -> Plan:
+    """The manifest of a job. Pure. Raises UserError with everything that `check_job` finds."""
+    problems = list(check_job(job, cluster))
+    if problems:
+        raise UserError(problems)
+    work = Work(job=job, cluster=cluster, run=name, name=engine_name(name, longest=LONGEST_NAME))
+    context = work.options.context
+    choice = ("--context", context) if context else ()
+    # Server-side, because the manifest may be longer than the annotation that a client-side apply would add.
+    apply = ("kubectl", *choice, "apply", "--server-side", "--filename", MANIFEST)
+    text = documents(objects(work))
+    return Plan(files={MANIFEST: text}, commands=(Command(argv=apply, title="submit"),))
