@@ -159,8 +159,10 @@ def _remove(api: Api, path: str, job: Thing) -> None:
 
 
 def _reference(job: Thing) -> dict[str, Any]:
+    """That a job owns an object: its deletion waits until the object is gone, or a resumed job would meet it."""
     meta = job["metadata"]
-    return {"apiVersion": job["apiVersion"], "kind": job["kind"], "name": meta["name"], "uid": meta["uid"]}
+    owner = {"apiVersion": job["apiVersion"], "kind": job["kind"], "name": meta["name"], "uid": meta["uid"]}
+    return owner | {"blockOwnerDeletion": True}
 
 
 def _missing_operator(kind: Kind, there: Sequence[str]) -> UserError:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 
 from seatrial.events import PRINTED
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _JSON = json.JSONDecoder()
 
 
 def events_in(text: str) -> list[str]:
     """The printed events of a text, oldest first, each as the line that events.jsonl holds.
 
-    Whatever stands before and behind an event on its line is left out, and so is an event that is torn.
+    Whatever stands before and behind an event on its line is left out, colours too, and so is an event that is torn.
     """
     found = []
-    for line in _ANSI.sub("", text).split("\n"):
+    for line in text.split("\n"):
         start = line.find(PRINTED)
         while start >= 0:
             begin = start + len(PRINTED)
