@@ -121,9 +121,7 @@ def test_a_recipe_for_accelerators_is_refused_without():
 
 
 def on(instance_type: str, ranks: int = 8) -> Cluster:
-    return replace(
-        GPUS, instance_type=instance_type, nodes=nodes, accelerators_per_node=ranks, processes_per_node=ranks
-    )
+    return replace(GPUS, instance_type=instance_type, accelerators_per_node=ranks, processes_per_node=ranks)
 
 
 def test_accelerators_of_another_kind_are_refused():

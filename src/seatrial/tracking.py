@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 
 from seatrial import launchers
 from seatrial.errors import CutOff, Problem, UserError
+from seatrial.events import EventWriter, RunEnd
 from seatrial.plan import Plan
 from seatrial.runs import History, Phase, Run, Standing, Submission
 from seatrial.spec import Cluster, Job
@@ -144,3 +145,7 @@ def cancel(run: Run, submission: Submission) -> None:
     cluster = launchers.restore(submission.cluster)
     launchers.engine(cluster).cancel(_identified(run, submission, cluster), cluster)
     follow(run, lambda: None)
+    if not run.events().events:  # no rank lived to say it
+        events = EventWriter(run.events_path)
+        events.write(RunEnd(outcome="stopped", step=0, reason="cancelled before it started"))
+        events.close()

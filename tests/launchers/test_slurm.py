@@ -166,6 +166,13 @@ def test_a_container_must_see_the_shared_folder():
         slurm.render(job(), cluster, "job")
 
 
+def test_a_shared_folder_that_cannot_be_written_to_is_refused():
+    mounts = (Mount(source="/fsx", target="/fsx", read_only=True),)
+    cluster = replace(CPU, container="pyxis", image="i", mounts=mounts)
+    with pytest.raises(UserError, match="/fsx/seatrial is mounted read-only"):
+        slurm.render(job(), cluster, "job")
+
+
 def test_what_cannot_resume_is_neither_requeued_nor_restarted():
     cluster = replace(CPU, options=slurm.Options(auto_resume=True))
     script = slurm.render(job(resumable=False), cluster, "job").files["job.sbatch"]

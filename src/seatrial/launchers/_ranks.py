@@ -57,11 +57,17 @@ def torchrun(job: Job, cluster: Cluster) -> list[str]:
 
 def check_mounts(cluster: Cluster) -> Iterable[Problem]:
     """A container must see the shared folder."""
-    inside = [mount.target.rstrip("/") for mount in cluster.mounts]
-    shared = cluster.shared
-    if shared and not any(shared == target or shared.startswith(f"{target}/") for target in inside):
+    shared = f"{(cluster.shared or '').rstrip('/')}/"
+    holding = [mount for mount in cluster.mounts if shared.startswith(f"{mount.target.rstrip('/')}/")]
+    if cluster.shared and any(mount.read_only for mount in holding):
         yield Problem(
-            f"no mount brings {shared} into the container",
+            f"{cluster.shared} is mounted read-only; runs are written there",
             f"clusters.{cluster.name}.mounts",
-            f'add the file system that holds it, such as "{shared}:{shared}"',
+            "leave out :ro",
+        )
+    if cluster.shared and not holding:
+        yield Problem(
+            f"no mount brings {cluster.shared} into the container",
+            f"clusters.{cluster.name}.mounts",
+            f'add the file system that holds it, such as "{cluster.shared}:{cluster.shared}"',
         )

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from seatrial.launchers import _ranks
-from seatrial.launchers._kubernetes_options import Options
-from seatrial.launchers._kubernetes_resources import memory_mib, resources
-from seatrial.launchers._kubernetes_yaml import Note
+from seatrial.launchers.kubernetes.options import Options
+from seatrial.launchers.kubernetes.resources import memory_mib, resources
+from seatrial.launchers.kubernetes.writer import Note
 from seatrial.spec import Cluster, Job
 
 RUN_LABEL = "seatrial.io/run"

@@ -11,7 +11,7 @@ import yaml
 from seatrial import catalog
 from seatrial.launchers import kubernetes
 from seatrial.spec import Cluster, Job, Mount, bind
-from tests.kubernetes import schemas
+from tests.launchers.kubernetes import schemas
 
 IMAGE = "example.com/seatrial@sha256:" + 64 * "0"
 KINDS = ("jobset", "pytorchjob", "trainjob", "mpijob", "hyperpodpytorchjob", "job")

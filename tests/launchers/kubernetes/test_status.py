@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from seatrial.launchers._kubernetes_check import quantity
-from seatrial.launchers._kubernetes_status import node_of, standing
+from seatrial.launchers.kubernetes.checks import quantity
+from seatrial.launchers.kubernetes.status import node_of, standing
 from seatrial.runs import Phase
 
 

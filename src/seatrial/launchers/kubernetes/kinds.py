@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from seatrial.launchers import _ranks
-from seatrial.launchers._kubernetes_operators import hyperpodpytorchjob, mpijob
-from seatrial.launchers._kubernetes_pod import (
+from seatrial.launchers.kubernetes.operators import hyperpodpytorchjob, mpijob
+from seatrial.launchers.kubernetes.pod import (
     INDEX,
     NODE,
     RUN_LABEL,
@@ -24,7 +24,7 @@ from seatrial.launchers._kubernetes_pod import (
     torchrun,
     variable,
 )
-from seatrial.launchers._kubernetes_yaml import Note
+from seatrial.launchers.kubernetes.writer import Note
 
 MANIFEST = "manifest.yaml"
 """The file of a plan that holds all objects."""

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from seatrial.errors import Problem, UserError, unknown
-from seatrial.launchers._kubernetes_options import Options
+from seatrial.launchers.kubernetes.options import Options
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0

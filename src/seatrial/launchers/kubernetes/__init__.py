@@ -10,14 +10,14 @@ from collections.abc import Iterable
 
 from seatrial.errors import Problem, UserError
 from seatrial.launchers import _ranks
-from seatrial.launchers._kubernetes_check import check
-from seatrial.launchers._kubernetes_engine import cancel, lookup, standings, submit
-from seatrial.launchers._kubernetes_kinds import MANIFEST, objects
-from seatrial.launchers._kubernetes_logs import collect
-from seatrial.launchers._kubernetes_options import Options, check_options
-from seatrial.launchers._kubernetes_pod import LONGEST_NAME, Work
-from seatrial.launchers._kubernetes_yaml import documents
 from seatrial.launchers._names import engine_name
+from seatrial.launchers.kubernetes.checks import check
+from seatrial.launchers.kubernetes.engine import cancel, lookup, standings, submit
+from seatrial.launchers.kubernetes.kinds import MANIFEST, objects
+from seatrial.launchers.kubernetes.logs import collect
+from seatrial.launchers.kubernetes.options import Options, check_options
+from seatrial.launchers.kubernetes.pod import LONGEST_NAME, Work
+from seatrial.launchers.kubernetes.writer import documents
 from seatrial.plan import Command, Plan
 from seatrial.spec import Cluster, Job
 

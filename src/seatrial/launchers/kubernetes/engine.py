@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from seatrial.errors import Problem, UserError
-from seatrial.launchers._kubernetes_client import Api, Refused
-from seatrial.launchers._kubernetes_kinds import KINDS, MANIFEST, Kind
-from seatrial.launchers._kubernetes_pod import GRACE_SECONDS, LONGEST_NAME, RUN_ID, RUN_LABEL
-from seatrial.launchers._kubernetes_status import Thing, is_over, is_suspended, name_of, standing
 from seatrial.launchers._names import engine_name
+from seatrial.launchers.kubernetes.client import Api, Refused
+from seatrial.launchers.kubernetes.kinds import KINDS, MANIFEST, Kind
+from seatrial.launchers.kubernetes.pod import GRACE_SECONDS, LONGEST_NAME, RUN_ID, RUN_LABEL
+from seatrial.launchers.kubernetes.status import Thing, is_over, is_suspended, name_of, standing
 from seatrial.plan import Plan
 from seatrial.runs import Phase, Standing, Submission
 from seatrial.spec import Cluster

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from seatrial.events import RunEnd, Step, decode
-from seatrial.launchers._kubernetes_operators import MPI_RANK, MPIRUN
 from seatrial.launchers._printed_events import events_in
+from seatrial.launchers.kubernetes.operators import MPI_RANK, MPIRUN
 from seatrial.launchers.local import free_port
-from tests.kubernetes import samples
+from tests.launchers.kubernetes import samples
 
-SOURCE = Path(__file__).parents[2] / "src"
+SOURCE = Path(__file__).parents[3] / "src"
 
 
 def start(pod, node, folder, port):

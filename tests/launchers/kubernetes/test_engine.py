@@ -11,8 +11,8 @@ from seatrial.errors import UserError
 from seatrial.events import PRINTED, RunEnd, Step, encode
 from seatrial.launchers import kubernetes
 from seatrial.runs import History, Phase, Submission
-from tests.kubernetes import samples
-from tests.kubernetes.fake_api import HALF, FakeApi
+from tests.launchers.kubernetes import samples
+from tests.launchers.kubernetes.fake_api import HALF, FakeApi
 
 JOBSETS = "/apis/jobset.x-k8s.io/v1alpha2/namespaces/default/jobsets"
 PODS = "/api/v1/namespaces/default/pods"

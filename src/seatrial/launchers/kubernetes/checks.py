@@ -9,12 +9,12 @@ from fractions import Fraction
 from seatrial import hardware
 from seatrial.errors import UserError
 from seatrial.findings import Finding, Severity, Verdict
-from seatrial.launchers._kubernetes_client import Api
-from seatrial.launchers._kubernetes_engine import installed
-from seatrial.launchers._kubernetes_kinds import KINDS
-from seatrial.launchers._kubernetes_pod import node_labels
-from seatrial.launchers._kubernetes_resources import devices, memory_mib, millicpu
-from seatrial.launchers._kubernetes_status import Thing, true_condition
+from seatrial.launchers.kubernetes.client import Api
+from seatrial.launchers.kubernetes.engine import installed
+from seatrial.launchers.kubernetes.kinds import KINDS
+from seatrial.launchers.kubernetes.pod import node_labels
+from seatrial.launchers.kubernetes.resources import devices, memory_mib, millicpu
+from seatrial.launchers.kubernetes.status import Thing, true_condition
 from seatrial.spec import Cluster
 
 VERSIONS = ((1, 31), (1, 36))

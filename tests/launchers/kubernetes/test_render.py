@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from seatrial.errors import UserError
 from seatrial.events import PRINTED, RunEnd, Step, encode
 from seatrial.launchers import _ranks, kubernetes
-from seatrial.launchers._kubernetes_pod import literal
-from seatrial.launchers._kubernetes_resources import memory_mib, millicpu
-from seatrial.launchers._kubernetes_yaml import Note, documents
-from tests.kubernetes import samples
+from seatrial.launchers.kubernetes.pod import literal
+from seatrial.launchers.kubernetes.resources import memory_mib, millicpu
+from seatrial.launchers.kubernetes.writer import Note, documents
+from tests.launchers.kubernetes import samples
 
 NASTY = st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 SHELL = [

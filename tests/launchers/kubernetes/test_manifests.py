@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.kubernetes import samples, schemas
+from tests.launchers.kubernetes import samples, schemas
 
 ALL_OPTIONS = {
     "service_account": "sa",

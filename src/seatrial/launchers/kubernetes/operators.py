@@ -6,7 +6,7 @@ from typing import Any
 
 from seatrial.events import PRINTED
 from seatrial.launchers import _ranks
-from seatrial.launchers._kubernetes_pod import (
+from seatrial.launchers.kubernetes.pod import (
     NODE,
     Work,
     container,

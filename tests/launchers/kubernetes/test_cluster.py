@@ -22,12 +22,13 @@ import pytest
 import yaml
 
 from seatrial.launchers import kubernetes
-from seatrial.launchers._kubernetes_client import Api, Refused
-from seatrial.launchers._kubernetes_engine import installed
-from seatrial.launchers._kubernetes_kinds import KINDS
+from seatrial.launchers.kubernetes.client import Api, Refused
+from seatrial.launchers.kubernetes.engine import installed
+from seatrial.launchers.kubernetes.kinds import KINDS
 from seatrial.plan import Plan
 from seatrial.runs import History, Phase, Submission
-from tests.kubernetes import samples, schemas
+from seatrial.versions import TORCH
+from tests.launchers.kubernetes import samples, schemas
 
 pytestmark = [
     pytest.mark.kubernetes,
@@ -35,7 +36,7 @@ pytestmark = [
 ]
 
 IMAGE = os.environ.get("SEATRIAL_TEST_IMAGE", "docker.io/library/python:3.12.12-slim-bookworm")
-SOURCE = Path(__file__).parents[2] / "src"
+SOURCE = Path(__file__).parents[3] / "src"
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 RUN_SECONDS = 1200
 """Two pods pull an image and PyTorch, and train for half a minute."""
@@ -147,7 +148,9 @@ def with_package(plan: Plan, config: dict[str, Any]) -> Plan:
     *beside, job = yaml.safe_load_all(plan.files["manifest.yaml"])
     pod = job["spec"]["template"]["spec"]
     [container] = pod["containers"]
-    install = "python3 -c 'import torch, sklearn' || pip install --quiet torch numpy scikit-learn"
+    # the CPU build: from PyPI torch comes with gigabytes of CUDA
+    index = "--index-url https://download.pytorch.org/whl/cpu --extra-index-url https://pypi.org/simple"
+    install = f"python3 -c 'import torch, sklearn' || pip install --quiet {index} torch=={TORCH}+cpu numpy scikit-learn"
     container["command"] = ["sh", "-c", f'{install}; exec "$$@"', "sh", *container["command"]]
     container["env"].append({"name": "PYTHONPATH", "value": "/package/seatrial.zip"})
     container["volumeMounts"].append({"name": "package", "mountPath": "/package"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from seatrial.launchers._kubernetes_pod import INDEX, RUN_LABEL
+from seatrial.launchers.kubernetes.pod import INDEX, RUN_LABEL
 from seatrial.runs import Phase, Standing
 
 Thing = dict[str, Any]
