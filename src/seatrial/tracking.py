@@ -56,6 +56,8 @@ def hand_over_again(plan: Plan, run: Run, job: Job, cluster: Cluster) -> None:
     before = run.submission()
     assert before is not None  # only runs that an engine had are resumed there
     run.save_job(job)
+    if not run.events().attempts():  # `cancel` wrote its only event, which the job's own events do not know
+        run.events_path.unlink(missing_ok=True)
     shutil.rmtree(run.path / "plan", ignore_errors=True)
     plan.write(run.path / "plan")
     run.save_submission(Submission(name=run.id, cluster=asdict(cluster)))

@@ -123,6 +123,9 @@ def test_a_full_partition_keeps_a_job_waiting_until_it_is_cancelled(project):
     assert (status["state"], status["engine"]) in (("queued", "PENDING: Resources"), ("queued", "PENDING: Priority"))
     assert project("cancel", "second") == "second: stopped\n"
     assert project.json("status", "second", "--json")["engine"].startswith("CANCELLED")
+    project("cancel", "first")
+    assert "cpu-ddp/tiny completed: PASS" in project("run", "cpu-ddp", "--resume", "second")
+    assert project.run("second").events().unreadable == 0
 
 
 def test_a_failing_prolog_is_told(requirements: None, tmp_path: Path):

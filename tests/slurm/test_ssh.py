@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.errors import CutOff, UserError
-from seatrial.launchers import _shell
+from seatrial.launchers.slurm import shell
 from seatrial.runs import State
 from tests.slurm.harness import Slurm
 from tests.slurm.login import Login
@@ -34,7 +34,7 @@ def remote(slurm: Slurm, sshd: Login, tmp_path: Path, monkeypatch: pytest.Monkey
 
 def hang_up(sshd: Login) -> None:
     """End the connection that is kept open."""
-    subprocess.run(["ssh", "-O", "exit", f"-oControlPath={_shell.SOCKETS}/%C", *sshd.options], capture_output=True)
+    subprocess.run(["ssh", "-O", "exit", f"-oControlPath={shell.SOCKETS}/%C", *sshd.options], capture_output=True)
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_run_over_ssh_is_submitted_watched_stopped_and_read(remote: Project):
 
 
 def test_commands_share_one_connection_and_scripts_show_in_no_process_list(line):
-    seen = [_shell.run("echo $SSH_CONNECTION; ps -eo args # a-secret", *line).stdout for _ in range(2)]
+    seen = [shell.run("echo $SSH_CONNECTION; ps -eo args # a-secret", *line).stdout for _ in range(2)]
     connections = [text.splitlines()[0] for text in seen]
     assert connections[0] == connections[1] and b"a-secret" not in seen[0]
 
@@ -76,7 +76,7 @@ def test_a_connection_that_breaks_leaves_the_question_open(line, sshd: Login, tm
     thread = threading.Thread(target=cut)
     thread.start()
     with pytest.raises(CutOff, match="the connection to login broke"):
-        _shell.run(f"touch {mark}; sleep 60", *line)
+        shell.run(f"touch {mark}; sleep 60", *line)
     thread.join()
 
 
@@ -92,5 +92,5 @@ def test_a_host_out_of_reach_is_one_message_and_leaves_nothing(remote: Project):
 def test_a_refused_connection_is_told(line):
     reach, options = line
     with pytest.raises(UserError, match=r"login cannot be reached: .*refused") as caught:
-        _shell.run("true", reach, [*options, "-p", "1"])
+        shell.run("true", reach, [*options, "-p", "1"])
     assert not isinstance(caught.value, CutOff)

@@ -1,4 +1,4 @@
-"""What is rendered for Slurm, run by a real shell; and Slurm's answers, as recorded from 22.05.8."""
+"""What is rendered for Slurm, run by a real shell."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from hypothesis import strategies as st
 
 from seatrial import catalog
 from seatrial.errors import UserError
-from seatrial.launchers import _slurm_engine as engine
 from seatrial.launchers import slurm
-from seatrial.runs import Phase, Standing
 from seatrial.spec import Cluster, Job, Mount, bind
 
 CPU = Cluster(
@@ -197,47 +195,3 @@ def test_gpus_are_asked_for_as_the_cluster_wants():
     assert "#SBATCH --gres=gpu:h100:8\n" in asked("p5.48xlarge", gpus="gres", gpu_type="h100")
     assert "gpu" not in asked("p5.48xlarge", gpus="none").replace("fsdp", "")
     assert "gpu" not in asked("p5.48xlarge", target="cpu-ddp/two-node")
-
-
-# --- Slurm's answers
-
-
-def test_squeue():
-    text = "7|RUNNING|None|p5-[1-2]\n8|PENDING|Resources|\n9_0|COMPLETED|None|p5-1\n10|FAILED|NonZeroExitCode|p5-1\n"
-    assert engine.parse_squeue(text) == {
-        "7": Standing(phase=Phase.RUNNING, detail="RUNNING: p5-[1-2]"),
-        "8": Standing(phase=Phase.QUEUED, detail="PENDING: Resources"),
-        "9_0": Standing(phase=Phase.ENDED, detail="COMPLETED"),
-        "10": Standing(phase=Phase.ENDED, detail="FAILED: NonZeroExitCode", failed=True),
-    }
-
-
-def test_sacct():
-    text = "7|COMPLETED|0:0\n8|CANCELLED by 1000|0:15\n9|OUT_OF_MEMORY|0:125\n10|NODE_FAIL|1:0\n"
-    found = engine.parse_sacct(text)
-    assert {job_id: (s.phase, s.failed) for job_id, s in found.items()} == {
-        "7": (Phase.ENDED, False),
-        "8": (Phase.ENDED, True),
-        "9": (Phase.ENDED, True),
-        "10": (Phase.ENDED, True),
-    }
-    assert found["8"].detail == "CANCELLED: exit code 0:15"
-
-
-def test_scontrol():
-    text = (
-        "JobId=2 JobName=t1 UserId=root(0) JobState=FAILED Reason=NonZeroExitCode Dependency=(null) ExitCode=75:0\n"
-        "JobId=6 ArrayJobId=5 ArrayTaskId=1 JobName=a JobState=PENDING Reason=Priority Dependency=(null)\n"
-    )
-    assert engine.parse_scontrol(text) == {
-        "2": Standing(phase=Phase.ENDED, detail="FAILED: NonZeroExitCode", failed=True),
-        "5_1": Standing(phase=Phase.QUEUED, detail="PENDING: Priority"),
-    }
-
-
-@given(st.text())
-def test_no_answer_crashes_or_proves_an_end_that_was_not_told(text):
-    for parse in (engine.parse_squeue, engine.parse_sacct, engine.parse_scontrol):
-        for standing in parse(text).values():
-            assert standing.phase is not Phase.GONE
-    assert engine.parse_squeue("1|NEW_STATE|None|x") == {"1": Standing(phase=Phase.RUNNING, detail="NEW_STATE")}

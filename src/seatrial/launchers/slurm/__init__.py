@@ -9,115 +9,37 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from seatrial import __version__, hardware
 from seatrial.errors import Problem, UserError
 from seatrial.launchers import _ranks
-from seatrial.launchers._slurm_engine import (
-    array_names,
-    cancel,
-    check,
-    collect,
-    engine_name,
-    lookup,
-    standings,
-    submit,
-)
+from seatrial.launchers.slurm.checks import check
+from seatrial.launchers.slurm.commands import array_names, engine_name
+from seatrial.launchers.slurm.engine import cancel, lookup, standings, submit
+from seatrial.launchers.slurm.logs import collect
+from seatrial.launchers.slurm.options import Options, check_options
 from seatrial.plan import Command, Plan
-from seatrial.spec import Cluster, ExitCode, Job, LauncherOptions
+from seatrial.spec import Cluster, ExitCode, Job
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["Options", "cancel", "check", "check_job", "collect", "lookup", "render", "standings", "submit"]
+__all__ = [
+    "Options",
+    "cancel",
+    "check",
+    "check_job",
+    "check_options",
+    "collect",
+    "lookup",
+    "render",
+    "standings",
+    "submit",
+]
 
 TAKES_SECRETS = True
 """Secrets go with the job, from the environment of whoever starts it."""
-
-PLAIN = re.compile(r"[A-Za-z0-9_.,:;@%+=/&|?()\[\]*-]+")
-"""What may stand in a directive: sbatch splits at blanks and gives quotes and # a meaning."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options(LauncherOptions):
-    """Options of a Slurm cluster. None leaves it to Slurm's own default."""
-
-    reach: str = "here"
-    """Where its commands run: here, or ssh:USER@HOST."""
-    ssh_options: tuple[str, ...] = ()
-    """More arguments of ssh, such as ["-F", "/path/to/ssh_config"]."""
-    partition: str | None = None
-    """Partition."""
-    account: str | None = None
-    """Account that is charged."""
-    qos: str | None = None
-    """Quality of service."""
-    reservation: str | None = None
-    """Reservation to run in."""
-    constraint: str | None = None
-    """Features that the nodes must have."""
-    nodelist: str | None = None
-    """Nodes that the job must have."""
-    exclude: str | None = None
-    """Nodes that it must not have."""
-    switches: str | None = None
-    """Leaf switches at most, and how long to wait for them: 1@30:00."""
-    dependency: str | None = None
-    """What must be over first: afterok:123."""
-    time: str | None = None
-    """Time limit: 2:00:00."""
-    array: int | None = None
-    """Run the job this many times, as one job array; each is a run of its own."""
-    comment: str | None = None
-    """Comment of the job."""
-    exclusive: bool = True
-    """Whether the nodes are the job's alone."""
-    gpus: Literal["gpus-per-node", "gres", "none"] = "gpus-per-node"
-    """How GPUs are asked for: none where slurm.conf knows no GRES (Trainium, older HyperPod), gres for clusters
-    without select/cons_tres."""
-    gpu_type: str | None = None
-    """Type of GRES where a node has several: h100."""
-    start: Literal["tasks", "torchrun"] = "tasks"
-    """What srun starts: one task a rank, or one torchrun a node."""
-    stop_seconds: int = 300
-    """Seconds before the time limit at which the ranks are asked for a checkpoint, and the job is requeued. Slurm
-    looks about twice a minute, so it may be a minute less."""
-    max_requeues: int = 10
-    """Times that a job puts itself back into the queue before its time limit."""
-    max_restarts: int = 1
-    """Times that ranks are started again inside the allocation after one of them died."""
-    auto_resume: bool = False
-    """SageMaker HyperPod: replace faulty nodes and start the step again (srun --auto-resume=1)."""
-    sbatch: tuple[str, ...] = ()
-    """More options of sbatch: ["--mail-type=END"]."""
-
-
-def check_options(options: Options) -> Iterable[Problem]:
-    """What is wrong with the options alone."""
-    if options.reach != "here" and not re.fullmatch(r"ssh:[^-\s][^\s]*", options.reach):
-        yield Problem(f"{options.reach!r} is neither here nor ssh:USER@HOST", "reach")
-    for name in ("array", "stop_seconds"):
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            yield Problem(f"{value} is less than 1", name)
-    for name in ("max_requeues", "max_restarts"):
-        if getattr(options, name) < 0:
-            yield Problem(f"{getattr(options, name)} is less than 0", name)
-    for name in _DIRECTIVES:
-        value = getattr(options, name)
-        if value is not None and not PLAIN.fullmatch(value):
-            yield Problem(f"{value!r} cannot stand in a script: blanks, quotes, # or $", name)
-    for value in options.sbatch:
-        if not value.startswith("--") or not PLAIN.fullmatch(value):
-            yield Problem(f"{value!r} is not an option of the form --name=value", "sbatch")
-
-
-_DIRECTIVES = (
-    "partition", "account", "qos", "reservation", "constraint", "nodelist", "exclude", "switches", "dependency",
-    "time", "comment", "gpu_type",
-)  # fmt: skip
 
 
 def check_job(job: Job, cluster: Cluster) -> Iterable[Problem]:
@@ -146,7 +68,7 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
     options: Options = cluster.options
     tasks = job.launch == "rank" and options.start == "tasks"
     restartable = job.resumable
-    script = _template("slurm_job.sh.j2").render(
+    script = _template("job.sh.j2").render(
         job=job,
         version=__version__,
         elements=[engine_name(element) for element in array_names(name, options.array or 0)],
@@ -222,7 +144,7 @@ def _start(job: Job, cluster: Cluster, tasks: bool) -> str:
     if style == "torchrun":
         variables |= _ranks.SHUTDOWN
     program = _ranks.program(job)
-    return _template("slurm_start.sh.j2").render(
+    return _template("start.sh.j2").render(
         job=job,
         style=style,
         what=what[style],
@@ -251,7 +173,7 @@ def _docker(job: Job, cluster: Cluster, variables: Iterable[str]) -> str:
 def _template(name: str) -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    loader = PackageLoader("seatrial.launchers")
+    loader = PackageLoader("seatrial.launchers.slurm", ".")
     environment = Environment(
         loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )

@@ -1,0 +1,48 @@
+"""A run's events and logs, from the shared file system to the run's own folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from seatrial.launchers.slurm.commands import folder, quote, run
+from seatrial.runs import Run, Submission
+from seatrial.spec import Cluster
+
+BLOCK = 8 * 2**20
+"""Bytes of one file that are fetched at once."""
+
+
+def collect(to: Run, submission: Submission, cluster: Cluster, *, logs: bool) -> None:
+    """Bring what is new of the run's events, and of its logs if asked to, from the shared file system."""
+    there = folder(submission.name, cluster)
+    wanted = ["events.jsonl", *(["logs/*.log", "stacks/*.txt", "slurm-*.log"] if logs else [])]
+    files = [to.events_path, *to.path.glob("logs/*"), *to.path.glob("stacks/*")]
+    have = {str(path.relative_to(to.path)): path.stat().st_size for path in files if path.exists()}
+    answer = run(cluster, _script(there, wanted, have)).stdout
+    while answer:
+        header, _, answer = answer.partition(b"\n")
+        size, _, name = header.decode().partition(" ")
+        block, answer = answer[: int(size)], answer[int(size) :]
+        if len(block) == int(size):  # of what was cut off the next call brings the whole
+            with (to.path / name).open("ab") as file:
+                file.write(block)
+
+
+def _script(there: str, wanted: Sequence[str], have: Mapping[str, int]) -> str:
+    """Of each file in a folder that has grown: a line with the number of bytes and the name here, then the bytes."""
+    cases = "\n".join(f"{quote(name)}) have={size} ;;" for name, size in have.items())
+    return f"""cd {quote(there)} 2>/dev/null || return 0
+for file in {" ".join(wanted)}; do
+    [ -f "$file" ] || continue
+    name=$file
+    case $file in slurm-*) name=logs/$file ;; esac
+    have=0
+    case $name in
+    {cases}
+    esac
+    more=$(($(stat -c %s "$file") - have))
+    [ "$more" -le {BLOCK} ] || more={BLOCK}
+    [ "$more" -gt 0 ] || continue
+    printf '%s %s\\n' "$more" "$name"
+    tail -c +$((have + 1)) "$file" | head -c "$more"
+done"""
