@@ -103,7 +103,7 @@ def test_an_entry_point_is_a_case(monkeypatch):
         def load(self):
             return CASE
 
-    monkeypatch.setattr(catalog, "entry_points", lambda group: [Point()] if group == "seatrial.cases" else [])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [Point()] if group == "seatrial.cases" else [])
     assert "theirs" in catalog.case_names()
     assert catalog.case("theirs") is CASE
 

@@ -6,13 +6,16 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import seatrial.cases
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.spec import Case, Recipe
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 ENTRY_POINTS = "seatrial.cases"
 """Group in which a package offers modules that hold a ``CASE``."""
@@ -20,8 +23,17 @@ ENTRY_POINTS = "seatrial.cases"
 
 def case_names() -> list[str]:
     """Names of all cases, without importing them."""
-    built_in = [m.name.replace("_", "-") for m in pkgutil.iter_modules(seatrial.cases.__path__)]
-    return sorted({*built_in, *(point.name for point in entry_points(group=ENTRY_POINTS))})
+    return sorted({*_built_in(), *_entry_points()})
+
+
+def _built_in() -> list[str]:
+    return [module.name.replace("_", "-") for module in pkgutil.iter_modules(seatrial.cases.__path__)]
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points  # looks through every installed package
+
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
 
 
 def cases() -> list[Case]:
@@ -33,13 +45,13 @@ def case(name: str) -> Case:
     """The case of that name, or of a Python file. Raises UserError with the nearest names."""
     if name.endswith(".py"):
         return _case_of(_import_file(Path(name)), name)
-    for point in entry_points(group=ENTRY_POINTS):
-        if point.name == name:
-            return _case_of(point.load(), point.value)
-    if name not in case_names():
+    if name in _built_in():
+        module = importlib.import_module(f"seatrial.cases.{name.replace('-', '_')}")
+        return _case_of(module, module.__name__)
+    points = _entry_points()
+    if name not in points:
         raise UserError(unknown("case", name, case_names()))
-    module = importlib.import_module(f"seatrial.cases.{name.replace('-', '_')}")
-    return _case_of(module, module.__name__)
+    return _case_of(points[name].load(), points[name].value)
 
 
 def recipe(target: str) -> tuple[Case, Recipe]:

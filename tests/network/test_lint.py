@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from seatrial.findings import Verdict
 from seatrial.hardware import instance
-from seatrial.network import lint_environment
 from seatrial.network.conflicts import CONFLICTS
 from seatrial.network.gone import GONE
-from seatrial.network.lint import RULES, meant_name
+from seatrial.network.lint import RULES, lint_environment, meant_name
 from seatrial.network.names import KNOWN
 from seatrial.versions import STACK
 

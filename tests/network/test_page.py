@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from seatrial.network import document
 from seatrial.network.conflicts import CONFLICTS
 from seatrial.network.gone import GONE
 from seatrial.network.lint import RULES
+from seatrial.network.page import document
 from seatrial.network.presets import PRESETS
 from tests.conftest import UPDATE_GOLDEN
 

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from seatrial.errors import UserError
 from seatrial.hardware import INSTANCES, instance
-from seatrial.network import environment, lint_environment, lint_stack
+from seatrial.network import environment
+from seatrial.network.floors import lint_stack
+from seatrial.network.lint import lint_environment
 from seatrial.versions import STACK
 
 HUGE = {"FI_EFA_USE_HUGE_PAGE": "0"}

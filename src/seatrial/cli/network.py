@@ -16,6 +16,8 @@ from seatrial.errors import Problem, UserError
 from seatrial.findings import Finding, Verdict
 from seatrial.lint import documents
 from seatrial.lint.documents import Document
+from seatrial.network.floors import lint_stack
+from seatrial.network.lint import lint_environment
 from seatrial.spec import ExitCode
 
 VERSIONS = {
@@ -61,7 +63,7 @@ def show(instance: str, pod_network: bool, form: str, **versions: str | None) ->
             click.echo(f"{click.style(name, bold=True)}={setting.value}\n    {setting.reason}\n    {setting.source}")
         if not needed:
             click.echo(f"A job on {kind.name} needs no variable.")
-    for finding in network.lint_stack(kind, **versions):
+    for finding in lint_stack(kind, **versions):
         click.echo(f"{finding.verdict} {finding.check}: {finding.observed}; {finding.expected}", err=True)
 
 
@@ -97,7 +99,7 @@ def _judged(
         last = {assignment.name: assignment.value for assignment in assignments}
         for item in assignments:
             environment = {**last, item.name: item.value}
-            for finding in network.lint_environment(environment, instance=instance or document.instance(), **site):
+            for finding in lint_environment(environment, instance=instance or document.instance(), **site):
                 if finding.scope["variable"] == item.name:
                     yield document.path, item.line, finding
 

@@ -33,13 +33,12 @@ def launcher_names() -> list[str]:
     return [name for name in launchers.names() if name != "local"]
 
 
-def read_cluster(name: str, raw: Mapping[str, Any], wrong: set[Path]) -> tuple[Cluster | None, list[Problem]]:
+def read_cluster(name: str, table: ClusterTable, wrong: set[Path]) -> tuple[Cluster | None, list[Problem]]:
     """The cluster of a table, or everything that is wrong with it beyond `wrong`, its values of a wrong type.
 
     A rule is left out where a key that it looks at is among them: it could only repeat the complaint.
     """
     at = ("clusters", name)
-    table = _what_fits(raw, wrong)
     problems = [replace(p, where=dotted(at) + p.where) for p in _rules(table, {path[0] for path in wrong})]
     if table.launcher not in launcher_names():
         return None, problems
@@ -62,12 +61,13 @@ def _options(launcher: str, raw: dict[str, Any]) -> tuple[Any, list[Problem]]:
 def check_options(launcher: str, options: Any) -> Iterable[Problem]:
     """What the launcher itself finds wrong with its options; the place of a problem is the option's key."""
     check: Callable[[Any], Iterable[Problem]] = getattr(launchers.find(launcher), "check_options", lambda _: ())
+    problems = list(check(options))
     Options: Any = type(options)
-    schema = json_schema(Options)
-    return [replace(p, remedy=p.remedy or meaning_at(schema, tuple(p.where.split(".")))) for p in check(options)]
+    schema = json_schema(Options) if problems else {}
+    return [replace(p, remedy=p.remedy or meaning_at(schema, tuple(p.where.split(".")))) for p in problems]
 
 
-def _what_fits(raw: Mapping[str, Any], wrong: set[Path]) -> ClusterTable:
+def what_fits(raw: Mapping[str, Any], wrong: set[Path]) -> ClusterTable:
     """The table without what has a wrong type."""
     kept: dict[str, Any] = {}
     for key, value in raw.items():

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from seatrial.config.checks import read_cluster
+from seatrial.config.checks import read_cluster, what_fits
 from seatrial.config.tables import FileTable
 from seatrial.config.validate import dotted, validate
 from seatrial.errors import Problem, UserError
@@ -57,7 +57,7 @@ def value_of(text: str) -> Any:
 
 
 def _clusters(data: dict[str, Any]) -> tuple[dict[str, Cluster], list[Problem]]:
-    _, flaws = validate(FileTable, data)
+    whole, flaws = validate(FileTable, data)
     problems = [problem for path, problem in flaws.items() if path[:2] != ("clusters", "local")]
     found = {}
     tables = data.get("clusters", {})
@@ -67,7 +67,8 @@ def _clusters(data: dict[str, Any]) -> tuple[dict[str, Cluster], list[Problem]]:
             problems.append(Problem("is built in: this machine", dotted(("clusters", name)), remedy))
         elif isinstance(table, dict):
             wrong = {path[2:] for path in flaws if path[:2] == ("clusters", name) and path[2:]}
-            cluster, more = read_cluster(name, table, wrong)
+            fitting = what_fits(table, wrong) if whole is None else whole.clusters[name]
+            cluster, more = read_cluster(name, fitting, wrong)
             problems += more
             if cluster is not None:
                 found[name] = cluster

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from seatrial import network
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.hardware import Instance
@@ -108,7 +107,7 @@ def _network(document: Document, tree: Tree) -> Iterable[Finding]:
     environment = {a.name: a.value for a in assigned}
     versions = {item.component: item.version for item in stated(document)}
     pods = document.kind == "yaml" and not any(c.pod.get("hostNetwork") == "true" for c in document.containers)
-    for finding in network.lint_environment(
+    for finding in network_rules.lint_environment(
         environment,
         instance=document.instance() or tree.instance,
         pod_network=pods,

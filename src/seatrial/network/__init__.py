@@ -5,9 +5,6 @@ Every variable and every rule stands once, in a table with its reason and its so
 
 from __future__ import annotations
 
-from seatrial.network.floors import lint_stack
-from seatrial.network.lint import lint_environment
-from seatrial.network.page import document
 from seatrial.network.presets import Setting, environment
 
-__all__ = ["Setting", "document", "environment", "lint_environment", "lint_stack"]
+__all__ = ["Setting", "environment"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING
 
 from seatrial import __version__, hardware
@@ -23,7 +24,7 @@ from seatrial.plan import Command, Plan
 from seatrial.spec import Cluster, ExitCode, Job
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment
 
 __all__ = [
     "Options",
@@ -68,20 +69,24 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
     options: Options = cluster.options
     tasks = job.launch == "rank" and options.start == "tasks"
     restartable = job.resumable
-    script = _template("job.sh.j2").render(
-        job=job,
-        version=__version__,
-        elements=[engine_name(element) for element in array_names(name, options.array or 0)],
-        directives=_directives(job, cluster, name, job.processes_per_node if tasks else 1),
-        folders=_ranks.STATE_FOLDERS,
-        driver=job.launch == "driver",
-        srun=_srun(job, cluster, tasks),
-        # docker hands a signal to the container's first process, torchrun, which knows only SIGTERM
-        signal="TERM" if cluster.container == "docker" else "USR1",
-        stop_seconds=options.stop_seconds,
-        max_restarts=options.max_restarts if restartable else 0,
-        max_requeues=options.max_requeues if restartable else 0,
-        stopped=ExitCode.STOPPED,
+    script = (
+        _templates()
+        .get_template("job.sh.j2")
+        .render(
+            job=job,
+            version=__version__,
+            elements=[engine_name(element) for element in array_names(name, options.array or 0)],
+            directives=_directives(job, cluster, name, job.processes_per_node if tasks else 1),
+            folders=_ranks.STATE_FOLDERS,
+            driver=job.launch == "driver",
+            srun=_srun(job, cluster, tasks),
+            # docker hands a signal to the container's first process, torchrun, which knows only SIGTERM
+            signal="TERM" if cluster.container == "docker" else "USR1",
+            stop_seconds=options.stop_seconds,
+            max_restarts=options.max_restarts if restartable else 0,
+            max_requeues=options.max_requeues if restartable else 0,
+            stopped=ExitCode.STOPPED,
+        )
     )
     files = {"job.json": job.to_json(), "job.sbatch": script, "start.sh": _start(job, cluster, tasks)}
     return Plan(files=files, commands=(Command(argv=("sbatch", "job.sbatch"), title="submit, from this folder"),))
@@ -144,15 +149,19 @@ def _start(job: Job, cluster: Cluster, tasks: bool) -> str:
     if style == "torchrun":
         variables |= _ranks.SHUTDOWN
     program = _ranks.program(job)
-    return _template("start.sh.j2").render(
-        job=job,
-        style=style,
-        what=what[style],
-        variables=variables,
-        program=shlex.join([cluster.python, *program]),
-        arguments=shlex.join(program),
-        torchrun=shlex.join(_ranks.torchrun(job, cluster)),
-        prefix=_docker(job, cluster, variables) if cluster.container == "docker" else "",
+    return (
+        _templates()
+        .get_template("start.sh.j2")
+        .render(
+            job=job,
+            style=style,
+            what=what[style],
+            variables=variables,
+            program=shlex.join([cluster.python, *program]),
+            arguments=shlex.join(program),
+            torchrun=shlex.join(_ranks.torchrun(job, cluster)),
+            prefix=_docker(job, cluster, variables) if cluster.container == "docker" else "",
+        )
     )
 
 
@@ -170,13 +179,18 @@ def _docker(job: Job, cluster: Cluster, variables: Iterable[str]) -> str:
     return f'{shlex.join(words)} --workdir="$PWD" {shlex.quote(cluster.image or "")} '
 
 
-def _template(name: str) -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+@cache
+def _templates() -> Environment:
+    import jinja2
 
-    loader = PackageLoader("seatrial.launchers.slurm", ".")
-    environment = Environment(
-        loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    loader = jinja2.PackageLoader("seatrial.launchers.slurm", ".")
+    environment = jinja2.Environment(
+        loader=loader,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     # A line break in a comment would be a command.
     environment.filters |= {"quote": shlex.quote, "comment": lambda text: " ".join(text.split())}
-    return environment.get_template(name)
+    return environment
