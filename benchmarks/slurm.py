@@ -133,6 +133,7 @@ def one_job(folder: Path, repeats: int) -> list[Row]:
         },
         repeats,
     )
+
     def over(ours: str, theirs: str) -> Estimate:
         triples = zip(times[ours], times["start-up"], times[theirs], strict=True)
         return estimate([run / (start + bare) for run, start, bare in triples])

@@ -110,6 +110,13 @@ def test_missing_namespace_is_no_missing_operator(api):
         submit(where)
 
 
+def test_what_is_refused_leaves_nothing(api):
+    api.refusals["/apis/batch/v1/namespaces/default/jobs"] = (403, "exceeded quota: count/jobs.batch=1")
+    with pytest.raises(UserError, match="exceeded quota"):
+        submit(samples.cluster(options={"kind": "job"}))
+    assert api.objects == {}  # not even the Service that was there first
+
+
 def test_cancel_deletes_and_may_come_twice(api):
     where = samples.cluster()
     submit(where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -44,6 +45,9 @@ def submit(plan: Plan, name: str, cluster: Cluster) -> str:
             _create(api, thing)
         made = _create(api, job)
     except Refused as error:
+        for thing in beside:  # nothing half-submitted
+            with contextlib.suppress(Refused):
+                api.delete(_path(api, thing))
         there = installed(api) if error.status == 404 else []
         raise _missing_operator(kind, there) if there and cluster.options.kind not in there else error from None
     for thing in beside:  # so that whoever deletes the job deletes them, too
