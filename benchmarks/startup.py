@@ -2,8 +2,9 @@
 
     python benchmarks/startup.py
 
-Targets: `seatrial --help` and `seatrial list` at most 0.15 s over the bare interpreter, `seatrial render fsdp` at
-most 0.3 s in all, also for each kind of cluster (clusters.toml). Modules are compiled to bytecode by an unmeasured first run, as an installation does.
+Targets: `seatrial --help` and `seatrial list` at most 0.15 s over the bare interpreter, `seatrial render fsdp` at most
+0.3 s in all, also for each kind of cluster (clusters.toml). Modules are compiled to bytecode by an unmeasured first
+run, as an installation does.
 """
 
 from __future__ import annotations
