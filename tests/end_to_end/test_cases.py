@@ -23,18 +23,18 @@ def test_cpu_ddp_learns_digits(command):
 
 def test_cpu_ddp_resumes_to_the_last_bit(command):
     """Stopped in the middle by Ctrl-C and resumed, against undisturbed."""
-    args = ("run", "cpu-ddp", *settings("steps=1500", "checkpoint_every=1000", "log_every=50"))
+    args = ("run", "cpu-ddp", *settings("steps=600", "checkpoint_every=400", "log_every=20"))
     command(*args, "--name", "whole")
     process = command.start(*args, "--name", "halves")
     while not (command.root / "halves" / "job.json").exists():
         assert process.poll() is None, process.communicate()
     run = command.find("halves")
-    wait_for_step(run, 200)
+    wait_for_step(run, 100)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 75
     command("run", "cpu-ddp", "--resume", "halves")
-    assert 200 <= run.events().last(CheckpointLoaded).step < 1500
+    assert 100 <= run.events().last(CheckpointLoaded).step < 600
     whole, halves = losses(command.find("whole")), losses(run)
     assert {step: halves[step] for step in whole} == whole
 

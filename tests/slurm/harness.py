@@ -145,9 +145,9 @@ class Slurm:
 
     def resume(self) -> None:
         """Takes every node that is down or drained back into service; it takes a moment until all are idle."""
-        out = [name for name, state in self.nodes().items() if re.search("DOWN|DRAIN|FAIL", state)]
-        if out:
-            self.run("scontrol", "update", f"nodename={','.join(out)}", "state=resume")
+        for name, state in self.nodes().items():
+            if re.search("DOWN|DRAIN|FAIL", state):  # one that came back by itself in the meantime is refused
+                self.run("scontrol", "update", f"nodename={name}", "state=resume", check=False)
 
     def reset(self) -> None:
         """Back to a cluster without jobs, all of its nodes idle."""

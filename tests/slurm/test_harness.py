@@ -106,15 +106,11 @@ def test_waiting_for_a_job_that_failed_ends_at_once_with_its_output(slurm: Slurm
         slurm.wait(job)
 
 
-def test_a_killed_node_loses_its_processes_and_the_job_starts_on_others(slurm: Slurm, mark: str) -> None:
-    job = slurm.sbatch(FOREVER.format(mark=mark), "-N2", "--requeue")
+def test_a_killed_node_loses_its_processes(slurm: Slurm, mark: str) -> None:
+    slurm.sbatch(FOREVER.format(mark=mark), "-N2", "--requeue")
     poll(lambda: sleepers(mark) == 2, 20, "both tasks run")
     slurm.kill_node("p5-2")
     assert sleepers(mark) == 1
-    slurm.wait(job, "PENDING")
-    found = slurm.wait(job, "RUNNING")
-    assert (found["NodeList"], found["Restarts"]) == ("p5-[3-4]", "1")
-    assert slurm.nodes()["p5-2"].startswith("DOWN")
 
 
 def test_a_node_taken_down_requeues_its_job(slurm: Slurm, mark: str) -> None:

@@ -44,7 +44,7 @@ def test_fsdp_trains_on_two_hosts_with_their_own_addresses(namespaced_slurm: Nam
 
 
 def test_a_node_dies_and_the_job_goes_on_from_its_checkpoint(project, slurm: Slurm):
-    steps = ("--set", "steps=900", "--set", "checkpoint_every=50")
+    steps = ("--set", "steps=500", "--set", "checkpoint_every=50")
     project("run", "cpu-ddp", *SMALL, *steps, "--on", "sea", "--name", "undisturbed")
     run = project.detach("cpu-ddp", *SMALL, *steps, "--name", "killed")
     project.wait_for_step(run, 120)  # so that the checkpoint of step 100 is complete
@@ -84,6 +84,16 @@ def test_cancel_writes_a_checkpoint_and_resume_goes_on(project):
     assert run.events().last(CheckpointLoaded).step == stopped.step
 
 
+def test_scancel_by_hand_leaves_a_checkpoint_too(project, slurm: Slurm):
+    run = project.detach(*LONG, "--name", "run")
+    project.wait_for_step(run, 20)
+    slurm.run("scancel", run.submission().job_id)
+    slurm.wait(run.submission().job_id, "CANCELLED")
+    status = project.json("status", "run", "--json")
+    assert (status["state"], status["engine"]) == ("stopped", "CANCELLED")
+    assert status["last_checkpoint"].endswith(f"{run.events().end().step:08d}")
+
+
 def test_a_job_at_its_time_limit_puts_itself_back_into_the_queue(project, slurm: Slurm):
     """Slurm signals when less than stop_seconds of the limit are left: here at its first look, within half a minute."""
     run = project.detach(*LONG, "--name", "run", "--option", "time=1", "--option", "stop_seconds=60")
@@ -91,7 +101,7 @@ def test_a_job_at_its_time_limit_puts_itself_back_into_the_queue(project, slurm:
     first, second = project.there(run).of(RunStart)
     stopped = project.there(run).of(RunEnd)[0]
     assert (stopped.outcome, first.start_step) == ("stopped", 0) and second.start_step == stopped.step > 0
-    assert slurm.job(run.submission().job_id)["Restarts"] == "1"
+    assert int(slurm.job(run.submission().job_id)["Restarts"]) >= 1
 
 
 def test_an_array_is_several_runs(project):
