@@ -39,11 +39,6 @@ def test_cpu_ddp_resumes_to_the_last_bit(command):
     assert {step: halves[step] for step in whole} == whole
 
 
-def test_the_larger_recipe_runs_on_one_machine(command):
-    command("run", "cpu-ddp/two-node", "--nodes", "1", "--processes", "4", "--name", "four ranks")
-    assert command.find("four ranks").events().last(RunStart).world_size == 4
-
-
 OWN = '''
 """A case of one file."""
 import os

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from seatrial import catalog
+from seatrial.errors import UserError
 from seatrial.launchers import slurm as launcher
 from seatrial.spec import Cluster, Mount, bind
 from tests.slurm.harness import Slurm
@@ -100,3 +102,28 @@ def test_containers_and_auto_resume_are_asked_for(slurm: Slurm, tmp_path: Path):
     lines = (project.folder / "shared/run/logs/shim").read_text().splitlines()
     assert "PYXIS_SHIM_IMAGE=reg/image:1" in lines and "SHIM_AUTO_RESUME=1" in lines
     assert f"PYXIS_SHIM_MOUNTS={project.folder}:{project.folder},/opt:/opt:ro" in lines
+
+
+def test_the_same_submission_many_times_at_once_is_one_job(slurm: Slurm, tmp_path: Path, monkeypatch):
+    """Somebody tries again while the first attempt, whose connection broke, is still at work."""
+    for name, value in slurm.env.items():
+        monkeypatch.setenv(name, value)
+    case, recipe = catalog.recipe("cpu-ddp/tiny")
+    cluster = replace(P5, shared=str(tmp_path / "shared"), options=launcher.Options(sbatch=("--hold",)))
+    plan = launcher.render(bind(case, recipe, cluster), cluster, "a run")
+    with ThreadPoolExecutor(4) as pool:
+        numbers = set(pool.map(lambda _: launcher.submit(plan, "a run", cluster), range(4)))
+    [number] = numbers
+    assert slurm.run("squeue", "--noheader", "--format=%A").stdout.split() == [number]
+    assert launcher.submit(plan, "another run", cluster) != number
+
+
+def test_what_sbatch_refuses_leaves_nothing(slurm: Slurm, tmp_path: Path, monkeypatch):
+    for name, value in slurm.env.items():
+        monkeypatch.setenv(name, value)
+    case, recipe = catalog.recipe("cpu-ddp/tiny")
+    cluster = replace(P5, shared=str(tmp_path / "shared"), options=launcher.Options(partition="nowhere"))
+    plan = launcher.render(bind(case, recipe, cluster), cluster, "a run")
+    with pytest.raises(UserError, match=r"Slurm of cluster p5: .*invalid partition specified: nowhere"):
+        launcher.submit(plan, "a run", cluster)
+    assert list((tmp_path / "shared").iterdir()) == []
