@@ -111,8 +111,8 @@ def test_the_same_submission_many_times_at_once_is_one_job(slurm: Slurm, tmp_pat
     case, recipe = catalog.recipe("cpu-ddp/tiny")
     cluster = replace(P5, shared=str(tmp_path / "shared"), options=launcher.Options(sbatch=("--hold",)))
     plan = launcher.render(bind(case, recipe, cluster), cluster, "a run")
-    with ThreadPoolExecutor(4) as pool:
-        numbers = set(pool.map(lambda _: launcher.submit(plan, "a run", cluster), range(4)))
+    with ThreadPoolExecutor(8) as pool:
+        numbers = set(pool.map(lambda _: launcher.submit(plan, "a run", cluster), range(8)))
     [number] = numbers
     assert slurm.run("squeue", "--noheader", "--format=%A").stdout.split() == [number]
     assert launcher.submit(plan, "another run", cluster) != number

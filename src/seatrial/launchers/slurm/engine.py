@@ -40,17 +40,16 @@ def lookup(name: str, cluster: Cluster) -> str | None:
 
 
 def _submit_script(plan: Plan, name: str, cluster: Cluster, job: Job) -> str:
-    there, shared = quote(folder(name, cluster)), quote(cluster.shared or "")
+    there = quote(folder(name, cluster))
     lines = [
         "trap '' HUP  # a cut connection must not leave a job that nobody knows",
         "set -eu",
         _FIND,
-        f"[ -d {shared} ] || mkdir -p {shared}",
-        # Only where the folder was made before can there be a job already.
-        f"if mkdir {there} 2>/dev/null; then new=1; else new=''; fi",
+        f"[ -d {there} ] || mkdir -p {there}",
         f"cd {there}",
         "exec 9>.lock && flock 9",
-        f"if [ -z $new ]; then id=$(find_job {quote(engine_name(name))}); else id=''; fi",
+        # Whoever had the lock before left its files: only then can there be a job already.
+        f"new=1; id=''; if [ -e job.sbatch ]; then new=''; id=$(find_job {quote(engine_name(name))}); fi",
         'if [ -n "$id" ]; then echo "$id" | tee job.id; return; fi',
     ]
     lines += [f"printf %s {quote(text)} >{quote(path)}" for path, text in plan.files.items()]
