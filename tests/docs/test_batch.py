@@ -30,4 +30,4 @@ def test_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with aws.opened() as account:
         account.set_resources(launchTemplate=account.launch_template("efa", 32, "near-each-other"))
         env = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-        play(DOCS / "batch.md", tmp_path / "project", env=env, changes={'"p5"': '"training"'})
+        assert play(DOCS / "batch.md", tmp_path / "project", env=env, changes={'"p5"': '"training"'})

@@ -8,4 +8,4 @@ from tests.docs.session import DOCS, play
 
 
 def test_clusters(tmp_path: Path):
-    play(DOCS / "clusters.md", tmp_path / "project")
+    assert play(DOCS / "clusters.md", tmp_path / "project")

@@ -47,4 +47,4 @@ def api() -> Iterator[FakeApi]:
 
 
 def test_kubernetes(api: FakeApi, tmp_path: Path):
-    play(DOCS / "kubernetes.md", tmp_path / "project", env={"KUBECONFIG": str(api.kubeconfig(tmp_path))})
+    assert play(DOCS / "kubernetes.md", tmp_path / "project", env={"KUBECONFIG": str(api.kubeconfig(tmp_path))})

@@ -21,4 +21,4 @@ THREADS = '[clusters.p5.environment]\nOMP_NUM_THREADS = "1"'
 def test_slurm(slurm: Slurm, tmp_path: Path):
     shared = str(tmp_path / "shared")
     changes = {"/fsx/seatrial": shared, "/fsx/venv/bin/python": sys.executable, LIMIT: f"{LIMIT}\n\n{THREADS}"}
-    play(DOCS / "slurm.md", tmp_path / "project", env=slurm.env, changes=changes)
+    assert play(DOCS / "slurm.md", tmp_path / "project", env=slurm.env, changes=changes)

@@ -72,6 +72,41 @@ def test_a_rank_dies_and_the_ranks_start_again_in_the_same_allocation(project, s
     assert run.events().last(CheckpointLoaded).step >= 50
 
 
+DIES = '''
+import os, sys
+from dataclasses import dataclass
+from pathlib import Path
+from seatrial.events import EventWriter, RunEnd, RunStart, Step
+from seatrial.spec import Case, CaseArgs, Recipe
+
+@dataclass(frozen=True, kw_only=True)
+class Args(CaseArgs):
+    final: bool = False
+    """Whether it says that it would only fail again."""
+
+CASE = Case(name="dies", title="", framework="", Args=Args, program=__file__, resumable=True,
+            recipes=(Recipe(name="tiny", title="", args=Args(), processes_per_node=1),))
+
+if __name__ == "__main__":
+    import json
+    run = Path(os.environ["SEATRIAL_RUN"])
+    args = json.loads((run / "job.json").read_text())["args"]
+    events = EventWriter(run / "events.jsonl")
+    events.write(RunStart(attempt=0, start_step=0, steps=9, world_size=1, device="", backend=""))
+    events.write(Step(step=1, loss=1.0, learning_rate=0.0, count=1, seconds=1.0))
+    events.write(RunEnd(outcome="failed", step=1, final=args["final"]))
+    sys.exit(65)
+'''
+
+
+@pytest.mark.parametrize(("final", "starts"), [("false", 3), ("true", 1)])
+def test_what_would_only_fail_again_is_not_started_again(project, slurm: Slurm, final, starts):
+    (project.folder / "dies.py").write_text(DIES)
+    run = project.detach(str(project.folder / "dies.py"), "--set", f"final={final}", "--option", "max_restarts=2")
+    slurm.wait(run.submission().job_id, "FAILED")
+    assert len(project.there(run).of(RunStart)) == starts
+
+
 def test_cancel_writes_a_checkpoint_and_resume_goes_on(project):
     run = project.detach(*LONG, "--name", "run")
     project.wait_for_step(run, 20)

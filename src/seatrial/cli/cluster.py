@@ -11,11 +11,10 @@ from typing import Any
 import click
 
 from seatrial import config, hardware
-from seatrial.cli.options import as_json, complete_cluster, print_json, print_table
+from seatrial.cli.options import VERDICT_COLORS, as_json, complete_cluster, print_json, print_table
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.spec import Cluster, ExitCode, Mount
 
-COLORS = {Verdict.PASS: "green", Verdict.WARN: "yellow", Verdict.FAIL: "red"}
 # the worst first
 EXIT_CODES = {Verdict.FAIL: ExitCode.FAILED, Verdict.UNKNOWN: ExitCode.UNKNOWN}
 COMPUTED = {
@@ -118,7 +117,7 @@ def init(launchers: Sequence[str], output: Path, as_json: bool) -> None:
 def _print_findings(name: str, findings: Iterable[Finding]) -> None:
     click.echo(click.style(name, bold=True))
     for finding in findings:
-        mark = click.style(finding.verdict.ljust(7), fg=COLORS.get(finding.verdict))
+        mark = click.style(finding.verdict.ljust(7), fg=VERDICT_COLORS.get(finding.verdict))
         click.echo(f"  {mark} {finding.check.ljust(24)} {finding.observed}")
         if finding.action and finding.verdict not in (Verdict.PASS, Verdict.SKIP):
             click.echo(f"          {finding.action}")

@@ -13,8 +13,11 @@ import click
 
 from seatrial import launchers, tracking
 from seatrial.errors import Problem, UserError
+from seatrial.findings import Verdict
 from seatrial.runs import History, Run
 from seatrial.spec import Cluster
+
+VERDICT_COLORS = {Verdict.PASS: "green", Verdict.WARN: "yellow", Verdict.FAIL: "red"}
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -7,7 +7,7 @@ import signal
 
 import click
 
-from seatrial.cli.options import print_json
+from seatrial.cli.options import VERDICT_COLORS, print_json
 from seatrial.errors import Problem, UserError
 from seatrial.events import RunStart
 from seatrial.findings import Finding, Verdict, overall
@@ -54,12 +54,11 @@ def say(run: Run, findings: list[Finding], target: str, *, as_json: bool) -> Non
             }
         )
         return
-    colors = {Verdict.PASS: "green", Verdict.WARN: "yellow", Verdict.FAIL: "red"}
     for finding in findings:
-        mark = click.style(finding.verdict.ljust(7), fg=colors.get(finding.verdict))
+        mark = click.style(finding.verdict.ljust(7), fg=VERDICT_COLORS.get(finding.verdict))
         click.echo(f"{mark} {finding.check.ljust(20)} {finding.observed}")
     state = run.state()
-    word = click.style(verdict, fg=colors.get(verdict), bold=True)
+    word = click.style(verdict, fg=VERDICT_COLORS.get(verdict), bold=True)
     fidelity = f"on CPU, fidelity {run.job.fidelity}" if run.job.device == "cpu" else run.job.device
     click.echo(f"\n{run.job.label} {state}: {word} ({fidelity})")
     click.echo(f"report  {run.report_path}")

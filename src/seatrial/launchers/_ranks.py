@@ -20,9 +20,6 @@ SHUTDOWN_SECONDS = 120
 SHUTDOWN = {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": Setting(str(SHUTDOWN_SECONDS), "seconds to write a checkpoint", "")}
 """How torchrun is told (torch 2.13)."""
 
-STATE_FOLDERS = ("checkpoints", "heartbeats", "logs", "stacks")
-"""Folders of a run that its ranks write to."""
-
 
 def variables(job: Job, cluster: Cluster, *, pod_network: bool = False) -> dict[str, Setting]:
     """Variables of every rank that do not depend on its place, each with its reason; the user's own come last."""

@@ -160,14 +160,13 @@ def _devices(job: Job, options: Options, instance: hardware.Instance) -> list[di
 
 
 def _environment(job: Job, cluster: Cluster) -> list[dict[str, str]]:
-    settings = {name: setting.value for name, setting in _ranks.variables(job, cluster, pod_network=True).items()}
+    settings = _ranks.variables(job, cluster, pod_network=True) | _ranks.SHUTDOWN
     found = {
         "GLOO_SOCKET_IFNAME": INTERFACE,
         **({} if job.device == "cpu" else {"NCCL_SOCKET_IFNAME": INTERFACE}),
-        **settings,
+        **{name: setting.value for name, setting in settings.items()},
         "SEATRIAL_JOB": json.dumps(json.loads(job.to_json()), separators=(",", ":")),
         "SEATRIAL_PRINT_EVENTS": "1",
-        "TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(_ranks.SHUTDOWN_SECONDS),
     }
     return [{"name": name, "value": value} for name, value in sorted(found.items())]
 

@@ -8,7 +8,8 @@ from fractions import Fraction
 
 from seatrial import hardware
 from seatrial.errors import UserError
-from seatrial.findings import Finding, Severity, Verdict
+from seatrial.findings import Finding, Verdict
+from seatrial.launchers._findings import finding
 from seatrial.launchers.kubernetes.client import Api
 from seatrial.launchers.kubernetes.engine import installed
 from seatrial.launchers.kubernetes.kinds import KINDS
@@ -29,16 +30,16 @@ def check(cluster: Cluster) -> list[Finding]:
         version = api.get("/version")
     except UserError as error:
         problem = error.problems[0]
-        return [_finding("reachable", Verdict.FAIL, problem.what, "the API server answers", problem.remedy)]
+        return [finding("reachable", Verdict.FAIL, problem.what, "the API server answers", problem.remedy)]
     host = f"Kubernetes {version['gitVersion']}"
-    findings = [_finding("reachable", Verdict.PASS, host, "the API server answers"), _version(version)]
+    findings = [finding("reachable", Verdict.PASS, host, "the API server answers"), _version(version)]
     for name, rule in RULES.items():
         try:
-            findings += [_finding(name, *said) for said in rule(api, cluster)]
+            findings += [finding(name, *said) for said in rule(api, cluster)]
         except UserError as error:
             problem = error.problems[0]
             action = problem.remedy or "try kubectl with the same context"
-            findings.append(_finding(name, Verdict.UNKNOWN, problem.what, "it can be read", action))
+            findings.append(finding(name, Verdict.UNKNOWN, problem.what, "it can be read", action))
     return findings
 
 
@@ -46,27 +47,15 @@ Said = tuple[Verdict, str, str, str]
 """Verdict, observed, expected, action."""
 
 
-def _finding(name: str, verdict: Verdict, observed: str, expected: str, action: str = "") -> Finding:
-    severity = Severity.HIGH if verdict is Verdict.FAIL else Severity.NONE
-    return Finding(
-        check=f"cluster.{name}",
-        verdict=verdict,
-        observed=observed,
-        expected=expected,
-        action=action if verdict is not Verdict.PASS else "",
-        severity=severity,
-    )
-
-
 def _version(version: Thing) -> Finding:
     oldest, newest = VERSIONS
     expected = f"{'.'.join(map(str, oldest))} to {'.'.join(map(str, newest))}, which Amazon EKS supports"
     found = re.match(r"v(\d+)\.(\d+)", version["gitVersion"])
     if found is None:
-        return _finding("version", Verdict.UNKNOWN, version["gitVersion"], expected, "ask its administrator")
+        return finding("version", Verdict.UNKNOWN, version["gitVersion"], expected, "ask its administrator")
     fits = oldest <= (int(found[1]), int(found[2])) <= newest
     verdict = Verdict.PASS if fits else Verdict.WARN
-    return _finding("version", verdict, version["gitVersion"], expected, "the manifests were not checked with it")
+    return finding("version", verdict, version["gitVersion"], expected, "the manifests were not checked with it")
 
 
 def _operator(api: Api, cluster: Cluster) -> Iterable[Said]:

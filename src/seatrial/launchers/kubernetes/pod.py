@@ -129,14 +129,13 @@ def container(
 
 def environment(work: Work) -> list[Any]:
     """Variables of a container that starts ranks, each with its reason; its place in the job is not among them."""
-    settings = _ranks.variables(work.job, work.cluster, pod_network=True)
+    settings = _ranks.variables(work.job, work.cluster, pod_network=True) | _ranks.SHUTDOWN
     found = [variable(name, setting.value, setting.reason) for name, setting in settings.items()]
     plain = json.dumps(json.loads(work.job.to_json()))
     found += [
         variable("SEATRIAL_RUN", work.folder, "the run's folder"),
         variable("SEATRIAL_JOB", plain, "job.json: nobody can put it into the folder before the job starts"),
         variable("SEATRIAL_PRINT_EVENTS", "1", "events come back by the log"),
-        variable("TORCH_ELASTIC_SHUTDOWN_TIMEOUT", str(_ranks.SHUTDOWN_SECONDS), "seconds to write a checkpoint"),
     ]
     reference = {"name": work.options.secret_name}
     for name in work.job.secrets:

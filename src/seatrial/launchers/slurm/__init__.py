@@ -77,7 +77,6 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
             version=__version__,
             elements=[engine_name(element) for element in array_names(name, options.array or 0)],
             directives=_directives(job, cluster, name, job.processes_per_node if tasks else 1),
-            folders=_ranks.STATE_FOLDERS,
             driver=job.launch == "driver",
             srun=_srun(job, cluster, tasks),
             # docker hands a signal to the container's first process, torchrun, which knows only SIGTERM

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from seatrial import __version__
 from seatrial.errors import UserError
-from seatrial.findings import Finding, Severity, Verdict
+from seatrial.findings import Finding, Verdict
+from seatrial.launchers._findings import finding
 from seatrial.launchers.slurm.commands import quote, run
 from seatrial.spec import Cluster
 
@@ -24,16 +25,16 @@ echo '#python'; env {environment} {quote(cluster.python)} -c 'import seatrial; p
         done = run(cluster, script)
     except UserError as error:
         [problem] = error.problems
-        return [_finding("reached", Verdict.FAIL, problem.what, "its commands answer", problem.remedy)]
+        return [finding("reached", Verdict.FAIL, problem.what, "its commands answer", problem.remedy)]
     text = done.stdout.decode(errors="replace")
     version, _, text = text.partition("#nodes\n")
     nodes, _, text = text.partition("#folder\n")
     folder, _, python = text.partition("#python\n")
     if not version.startswith("slurm"):
         why = done.stderr.decode(errors="replace").strip().splitlines() or ["sinfo says nothing"]
-        return [_finding("reached", Verdict.FAIL, why[0], "sinfo --version answers", "is Slurm's bin folder in PATH?")]
+        return [finding("reached", Verdict.FAIL, why[0], "sinfo --version answers", "is Slurm's bin folder in PATH?")]
     return [
-        _finding("reached", Verdict.PASS, version.strip(), "its commands answer"),
+        finding("reached", Verdict.PASS, version.strip(), "its commands answer"),
         *_check_nodes(nodes, cluster),
         _check_folder(folder, cluster),
         _check_python(python.strip(), cluster),
@@ -46,38 +47,24 @@ def _check_nodes(text: str, cluster: Cluster) -> Iterable[Finding]:
     usable = sum(state in ("idle", "mix", "alloc", "comp", "plnd", "resv", "npc") for state in states)
     observed = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states))) or "no node"
     verdict = Verdict.PASS if usable >= cluster.nodes else Verdict.FAIL
-    yield _finding("nodes", verdict, observed, f"{cluster.nodes} nodes that can work", "sinfo --list-reasons")
+    yield finding("nodes", verdict, observed, f"{cluster.nodes} nodes that can work", "sinfo --list-reasons")
     if cluster.accelerators_per_node and rows:
         has_gres = all("gpu" in gres for *_, gres in rows)
         asks = cluster.options.gpus != "none"
         there = "GRES gpu" if has_gres else "no GRES gpu"
         remedy = f'set options.gpus = "{"gpus-per-node" if has_gres else "none"}"'
-        yield _finding(
-            "gres", Verdict.PASS if has_gres == asks else Verdict.FAIL, there, "as options.gpus asks", remedy
-        )
+        yield finding("gres", Verdict.PASS if has_gres == asks else Verdict.FAIL, there, "as options.gpus asks", remedy)
 
 
 def _check_folder(text: str, cluster: Cluster) -> Finding:
     verdict = Verdict.PASS if text.strip() == "writable" else Verdict.FAIL
     observed = f"{cluster.shared} can{'' if verdict is Verdict.PASS else 'not'} be written to"
-    return _finding("shared", verdict, observed, "a folder that all nodes share", "is the file system mounted?")
+    return finding("shared", verdict, observed, "a folder that all nodes share", "is the file system mounted?")
 
 
 def _check_python(found: str, cluster: Cluster) -> Finding:
     if cluster.container != "none":
-        return _finding("python", Verdict.SKIP, "it is in the image", f"seatrial {__version__}")
+        return finding("python", Verdict.SKIP, "it is in the image", f"seatrial {__version__}")
     expected = f"{cluster.python} imports seatrial {__version__}"
     verdict = Verdict.PASS if found == __version__ else Verdict.FAIL
-    return _finding("python", verdict, found or "not installed", expected, f"pip install seatrial=={__version__}")
-
-
-def _finding(check: str, verdict: Verdict, observed: str, expected: str, action: str = "") -> Finding:
-    bad = verdict is Verdict.FAIL
-    return Finding(
-        check=f"cluster.{check}",
-        verdict=verdict,
-        severity=Severity.HIGH if bad else Severity.NONE,
-        observed=observed,
-        expected=expected,
-        action=action if bad else "",
-    )
+    return finding("python", verdict, found or "not installed", expected, f"pip install seatrial=={__version__}")
