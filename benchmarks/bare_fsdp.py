@@ -19,8 +19,8 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.nn.utils import clip_grad_norm_
 
-from seatrial.cases.fsdp.models import MODELS
 from seatrial.train.model import Llama, initialise, rotary_table
+from seatrial.train.models import MODELS
 
 
 def main() -> None:

@@ -30,11 +30,11 @@ from typing import Any
 from interleave import Row, parser, publish
 from programs import HERE, finish, free_port, scratch, started
 from seatrial.cases.fsdp import CASE
-from seatrial.cases.fsdp.models import MODELS
 from seatrial.events import RunStart
 from seatrial.metrics import FLOP_FORMULAS, Work, mfu
 from seatrial.runs import History, Run
 from seatrial.spec import Cluster, bind
+from seatrial.train.models import MODELS
 
 WARM_UP = 5
 

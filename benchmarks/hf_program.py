@@ -20,8 +20,8 @@ from torch.utils.data import Dataset
 from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainerCallback, TrainingArguments
 
 import sized_case  # noqa: F401  (its models)
-from seatrial.cases.fsdp.models import MODELS
 from seatrial.train.model import Llama, initialise
+from seatrial.train.models import MODELS
 
 THEIR_NAMES = {
     "embedding": "model.embed_tokens",

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from seatrial.cases import fsdp
-from seatrial.cases.fsdp.models import MODELS
 from seatrial.spec import Expectations
+from seatrial.train.models import MODELS
 
 MODELS["small"] = replace(
     MODELS["tiny"], hidden_size=256, intermediate_size=768, num_layers=6, num_heads=8, num_kv_heads=4

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from programs import HERE, run_case, run_ranks
-from seatrial.cases.fsdp.models import MODELS
 from seatrial.catalog import recipe
 from seatrial.config import local_cluster
 from seatrial.events import Step
 from seatrial.spec import Job, bind
 from seatrial.train.data import Loader
+from seatrial.train.models import MODELS
 from seatrial.train.sources import open_source
 from seatrial.train.tokenizers import open_tokenizer
 

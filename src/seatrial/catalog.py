@@ -27,7 +27,8 @@ def case_names() -> list[str]:
 
 
 def _built_in() -> list[str]:
-    return [module.name.replace("_", "-") for module in pkgutil.iter_modules(seatrial.cases.__path__)]
+    found = (module.name for module in pkgutil.iter_modules(seatrial.cases.__path__))
+    return [name.replace("_", "-") for name in found if not name.startswith("_")]
 
 
 def _entry_points() -> dict[str, EntryPoint]:

@@ -59,7 +59,8 @@ class Step:
     """1 after the first step."""
     loss: float
     """Mean over all ranks' tokens (or samples) of this step, nats."""
-    learning_rate: float
+    learning_rate: float | None = None
+    """None if the framework does not tell it."""
     grad_norm: float | None = None
     """Global L2 norm before clipping; None if the case does not compute it."""
     count: int

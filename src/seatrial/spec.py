@@ -15,6 +15,9 @@ from seatrial.errors import Problem, UserError, unknown
 Fidelity = Literal["real", "real-core", "stand-in"]
 """What a local run exercises: the framework as a user installs it, its core under our driver, or a substitute."""
 
+Purpose = Literal["training", "preparation"]
+"""What a job is for: its verdict asks for a falling loss, or for verified data."""
+
 Launch = Literal["rank", "node", "driver"]
 """How a program is started: once per accelerator, once per node, or once for the whole job."""
 
@@ -60,6 +63,18 @@ class Expectations:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Published:
+    """A published figure of performance, and where it was measured."""
+
+    metric: Literal["tokens/s per accelerator", "samples/s"]
+    value: float
+    instance_type: str
+    nodes: int
+    source: str
+    """Who says so, and when."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
     """One model at one scale, every hyperparameter fixed."""
 
@@ -76,6 +91,8 @@ class Recipe:
     parameters: int | None = None
     """The model's published parameter count."""
     expectations: Expectations = Expectations()
+    published: tuple[Published, ...] = ()
+    """What others measured with these arguments; figures that cannot be right are left out."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -114,10 +131,17 @@ class Case:
     """Importable module, or path of a Python file, that every process runs."""
     requires: tuple[str, ...] = ()
     """Importable modules without which the program cannot start."""
+    environment: str | None = None
+    """Name of the environment that holds them, in seatrial.versions; None: that of the command itself."""
+    pins: Mapping[str, str] = field(default_factory=dict)
+    """Package -> version that the case was made with. Another one is warned of."""
     launch: Launch = "rank"
     fidelity: Fidelity = "real"
     fidelity_note: str = ""
     """What exactly differs from the real thing in a local run."""
+    fidelity_of: Callable[[Any, Layout], tuple[Fidelity, str]] | None = None
+    """Fidelity and note of a job, where they depend on arguments; None: the two above on CPUs, else real."""
+    purpose: Purpose = "training"
     resumable: bool = False
     """Whether the program goes on from its own checkpoints."""
     check: Callable[[Any, Layout], Iterable[Problem]] = _nothing
@@ -201,6 +225,11 @@ class Job:
     args: dict[str, Any]
     parameters: int | None
     expectations: Expectations
+    environment: str | None = None
+    pins: dict[str, str] = field(default_factory=dict)
+    purpose: Purpose = "training"
+    published: tuple[Published, ...] = ()
+    """Figures that were measured on the same hardware with the same arguments."""
     secrets: tuple[str, ...] = ()
     """Environment variables that are passed on by name; their values stand in no file."""
     digest: str = ""
@@ -228,6 +257,7 @@ class Job:
         if missing:
             raise ValueError(f"not a job of this version: {', '.join(sorted(missing))}")
         record["expectations"] = Expectations(**record["expectations"])
+        record["published"] = tuple(Published(**figure) for figure in record["published"])
         for name in ("requires", "secrets"):
             record[name] = tuple(record[name])
         return cls(**record)
@@ -303,18 +333,21 @@ def bind(
     if problems:
         raise UserError(problems)
     plain = asdict(args)
+    fidelity, note = _fidelity(case, args, layout)
     return Job(
         case=case.name,
         recipe=recipe.name,
         title=recipe.title,
         framework=case.framework,
-        # what a case says of its fidelity is about CPUs
-        fidelity=case.fidelity if layout.device == "cpu" else "real",
-        fidelity_note=case.fidelity_note if layout.device == "cpu" else "",
+        fidelity=fidelity,
+        fidelity_note=note,
         cluster=cluster.name,
         launcher=cluster.launcher,
         program=case.program,
         requires=case.requires,
+        environment=case.environment,
+        pins=dict(case.pins),
+        purpose=case.purpose,
         launch=case.launch,
         resumable=case.resumable,
         device=layout.device,
@@ -324,9 +357,20 @@ def bind(
         args=plain,
         parameters=recipe.parameters if args == recipe.args else None,
         expectations=recipe.expectations,
+        published=tuple(
+            figure
+            for figure in recipe.published
+            if args == recipe.args and (figure.instance_type, figure.nodes) == (cluster.instance_type, layout.nodes)
+        ),
         secrets=needed,
         digest=digest(case.name, plain),
     )
+
+
+def _fidelity(case: Case, args: Any, layout: Layout) -> tuple[Fidelity, str]:
+    if case.fidelity_of is not None:
+        return case.fidelity_of(args, layout)
+    return (case.fidelity, case.fidelity_note) if layout.device == "cpu" else ("real", "")
 
 
 def digest(case: str, args: Mapping[str, Any]) -> str:

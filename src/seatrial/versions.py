@@ -181,6 +181,28 @@ TRANSITIVE: Mapping[str, str] = {
 PACKAGES: Mapping[str, str] = {**DIRECT, **TRANSITIVE}
 """Name, as the index spells it -> exact version."""
 
+FRAMEWORKS: Mapping[str, str] = {
+    "torchtitan": "0.2.2",  # newest that fits torch 2.11 to 2.13: 0.3.0 wants a newer torch (set_timeout, spmd_types)
+    "megatron-core": "0.16.1",  # newest for Python 3.11
+    "mosaicml": "0.32.1",
+    "mosaicml-streaming": "0.13.0",
+    "diffusers": "0.39.0",  # newest beside mosaicml-streaming, which holds huggingface-hub below 1
+}
+"""What the cases train with. A case names those that decide its result as its pins."""
+
+ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
+    "pytorch": (
+        *(f"{name}=={version}" for name, version in FRAMEWORKS.items()),
+        "datasets",
+        "tokenizers",
+        "transformers",
+        "scikit-learn",
+        "psutil",  # megatron-core's checkpoints hang without it; it does not declare it
+    ),
+}
+"""Environment -> what is asked for in it. The whole, with hashes, stands in environments/locks/, made of this by
+scripts/lock.py."""
+
 STACK: Mapping[str, str] = {
     "efa_installer": "1.50.0",
     "libfabric": "2.6.0amzn1.0",
@@ -190,6 +212,11 @@ STACK: Mapping[str, str] = {
 """The network software that images aim at: the newest EFA installer (1.51.0 is out) whose plugin names the NCCL that it
 was tested with. Sources: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-changelog.html and
 https://github.com/aws/aws-ofi-nccl/releases/tag/v1.21.1"""
+
+
+def pins(*packages: str) -> dict[str, str]:
+    """Package -> pinned version, of FRAMEWORKS."""
+    return {name: FRAMEWORKS[name] for name in packages}
 
 
 def constraints() -> str:

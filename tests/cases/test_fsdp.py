@@ -18,9 +18,9 @@ import pytest
 from seatrial import hardware
 from seatrial.cases import fsdp
 from seatrial.cases.fsdp import CASE, RECIPES, Args, check, preflight
-from seatrial.cases.fsdp.models import MODELS
 from seatrial.errors import UserError
 from seatrial.spec import Cluster, Layout, Recipe, bind
+from seatrial.train.models import MODELS
 from seatrial.train.tokenizers import gated
 
 TINY = CASE.recipe("tiny")

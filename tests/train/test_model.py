@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from seatrial.cases.fsdp import RECIPES
-from seatrial.cases.fsdp.models import MODELS
 from seatrial.train.model import Llama, initialise, rotary_table
 from seatrial.train.model_config import ModelConfig, RopeScaling
+from seatrial.train.models import MODELS
 
 pytestmark = pytest.mark.torch
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from seatrial.cases.fsdp.models import MODELS
 from seatrial.train.model import Llama
+from seatrial.train.models import MODELS
 from seatrial.train.optimizer import adamw, learning_rate_at, set_learning_rate
 
 pytestmark = pytest.mark.torch

@@ -17,12 +17,12 @@ import torch.multiprocessing
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from seatrial.cases.fsdp.models import MODELS
 from seatrial.train import parallel
 from seatrial.train.agreement import ranks_agree
 from seatrial.train.checkpoint import MANIFEST, Checkpointer
 from seatrial.train.model import Llama, initialise, rotary_table
 from seatrial.train.model_config import ModelConfig
+from seatrial.train.models import MODELS
 from seatrial.train.optimizer import adamw
 from seatrial.train.parallel import make_mesh, shard, synchronise_gradients
 from seatrial.train.worker import Worker

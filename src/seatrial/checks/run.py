@@ -21,7 +21,8 @@ LAST = 5
 def judge(run: Run) -> list[Finding]:
     """All findings about a run: what it reported itself, then one for each rule."""
     job, log = run.job, run.events()
-    return [*log.of(Finding), *(rule(job, log) for rule in RULES), *_metrics(job, log)]
+    rules = RULES if job.purpose == "training" else (completed, readable)
+    return [*log.of(Finding), *(rule(job, log) for rule in rules), *_metrics(job, log)]
 
 
 def completed(job: Job, log: EventLog) -> Finding:

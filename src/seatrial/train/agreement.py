@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, Replicate
 
 
@@ -16,7 +17,19 @@ def ranks_agree(model: nn.Module, step: int, loss: float) -> bool:
 
     A collective: every rank must call it, and gets the same answer.
     """
-    mine = (step, loss.hex(), _shard(model), _fingerprint(model))
+    local = [p.to_local() if isinstance(p, DTensor) else p for p in model.parameters()]
+    return replicas_agree(step, loss, _shard(model), local)
+
+
+@torch.no_grad()
+def replicas_agree(step: int, loss: float, place: object, tensors: Iterable[Tensor]) -> bool:
+    """Whether step and loss are the same on every rank, and `tensors` on all ranks that name the same `place`.
+
+    For models that are split without DTensor, where only the framework knows which ranks hold the same weights:
+    `place` is hashable, and tells the parts of the model apart. A collective, as above.
+    """
+    # Bits as integers: their sum does not depend on the order of summation, and NaN equals NaN.
+    mine = (step, loss.hex(), place, [_bits(tensor) for tensor in tensors])
     everyone: list[Any] = [None] * dist.get_world_size()
     dist.all_gather_object(everyone, mine)
     shards: dict[Any, Any] = {}
@@ -24,10 +37,12 @@ def ranks_agree(model: nn.Module, step: int, loss: float) -> bool:
     return same_weights and len({(step, loss) for step, loss, _, _ in everyone}) == 1
 
 
-def _fingerprint(model: nn.Module) -> list[int]:
-    # Bits as integers: their sum does not depend on the order of summation, and NaN equals NaN.
-    local = [p.to_local() if isinstance(p, DTensor) else p for p in model.parameters()]
-    return [int(p.view(torch.int32).sum(dtype=torch.int64)) for p in local]
+_INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+"""Bytes of an element -> integers of that size."""
+
+
+def _bits(tensor: Tensor) -> int:
+    return int(tensor.contiguous().view(_INTEGERS[tensor.element_size()]).sum(dtype=torch.int64))
 
 
 def _shard(model: nn.Module) -> tuple[int, ...]:

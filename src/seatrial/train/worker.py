@@ -15,7 +15,9 @@ from __future__ import annotations
 import contextlib
 import datetime
 import faulthandler
+import importlib.metadata
 import json
+import math
 import os
 import platform
 import signal
@@ -23,10 +25,10 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 import torch
@@ -35,12 +37,14 @@ import torch.distributed as dist
 from seatrial import __version__
 from seatrial.errors import UserError
 from seatrial.events import PRINTED, Event, EventWriter, Heartbeat, RunEnd, Step, encode, read_events
+from seatrial.findings import Finding, Verdict
 from seatrial.train import interfaces
 
 COLLECTIVE_TIMEOUT = datetime.timedelta(minutes=30)
 """After this a collective that not all ranks joined raises. The local launcher's hang limit is shorter."""
 USER_ERROR_EXIT = 2
 STOPPED_EXIT = 75
+INVALID_EXIT = 65
 FOLDERS = ("checkpoints", "heartbeats", "logs", "stacks")
 """What ranks write into, in the folder of a run."""
 
@@ -52,6 +56,7 @@ class Worker:
         self.run = run
         self.args: dict[str, Any] = job["args"]
         self.digest: str = job["digest"]
+        self.pins: dict[str, str] = job.get("pins", {})
         self.rank = int(os.environ["RANK"])
         self.local_rank = int(os.environ["LOCAL_RANK"])
         self.world_size = int(os.environ["WORLD_SIZE"])
@@ -64,6 +69,8 @@ class Worker:
         self._print_events = os.environ.get("SEATRIAL_PRINT_EVENTS") == "1"
         self._heartbeat = self._open_heartbeat()
         self._step = 0
+        self._finite = True
+        self._control: dist.ProcessGroup | None = None
         self._ended = False
 
     @property
@@ -75,6 +82,7 @@ class Worker:
         """Append an event to the run; only rank 0's are kept."""
         if isinstance(event, Step):
             self._step = event.step
+            self._finite = self._finite and math.isfinite(event.loss)
         if self._events is not None:
             line = encode(event, time.time())
             self._events.append(line)
@@ -98,6 +106,32 @@ class Worker:
         """Give a sign of life."""
         if self._heartbeat is not None:
             os.utime(self._heartbeat)
+
+    @property
+    def data(self) -> Path:
+        """Folder of prepared data sets, beside the runs: SEATRIAL_DATA if it is set."""
+        return Path(os.environ.get("SEATRIAL_DATA") or self.run.absolute().parent / "datasets")
+
+    def request(self) -> Literal["stop", "give up"] | None:
+        """What all ranks shall do now: write a checkpoint and stop, give up because a loss is not a number, or go on.
+
+        A collective over the host's network, so that no device has to be waited for. Follow it with `leave`.
+        """
+        if self._control is None:
+            self._control = dist.new_group(backend="gloo")
+        flags = torch.tensor([self.stop_signal is not None, not self._finite], dtype=torch.int32)
+        dist.all_reduce(flags, op=dist.ReduceOp.MAX, group=self._control)
+        stop, broken = flags.tolist()
+        return "give up" if broken else "stop" if stop else None
+
+    def leave(self, request: Literal["stop", "give up"], step: int, *, saved: bool) -> NoReturn:
+        """End the process as `request` asked for; `saved` says whether a checkpoint of `step` was written."""
+        if request == "give up":
+            # It stays what it is, and a restart would only come here again.
+            self.end("failed", step, reason=f"the loss of step {step} is not a finite number", final=True)
+            sys.exit(INVALID_EXIT)
+        self.end("stopped" if saved else "failed", step, reason=self.stop_signal or "another rank was asked to")
+        sys.exit(STOPPED_EXIT if saved else 1)
 
     def sum(self, values: list[float]) -> list[float]:
         """Each value summed over all ranks, in double precision. A collective: every rank must call it."""
@@ -157,12 +191,28 @@ class Worker:
         signal.signal(signal.SIGUSR1, stop)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the launcher's to handle: it sends SIGTERM
 
-    def _join(self) -> None:
+    def _choose_interface(self) -> None:
         if "GLOO_SOCKET_IFNAME" not in os.environ:
             # Left alone gloo takes the address that this host's own name resolves to, on Debian 127.0.1.1.
             name = interfaces.towards(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))
             if name is not None:
                 os.environ["GLOO_SOCKET_IFNAME"] = name
+
+    def _warn_of_other_versions(self) -> None:
+        for package, pin in self.pins.items():
+            found = _version(package)
+            if found != pin:
+                self.emit(
+                    Finding(
+                        check="run.versions",
+                        verdict=Verdict.WARN,
+                        observed=f"{package} {found or 'is not installed as a package'}",
+                        expected=f"{package} {pin}, which this case was made with",
+                        action="install that version, or read the result with care",
+                    )
+                )
+
+    def _join(self) -> None:
         if self.device.type == "cuda":
             torch.cuda.set_device(self.device)
         backend = "cpu:gloo,cuda:nccl" if self.device.type == "cuda" else "gloo"
@@ -170,10 +220,11 @@ class Worker:
 
 
 @contextlib.contextmanager
-def start() -> Iterator[Worker]:
+def start(*, join: bool = True) -> Iterator[Worker]:
     """Join the run: read its job, set up signals and the process group; leave it in order, whatever happens.
 
-    A UserError inside is printed without a traceback and ends the process with exit code 2.
+    `join=False` leaves the process group to a framework that insists on making its own. A UserError inside is printed
+    without a traceback and ends the process with exit code 2.
     """
     folder = os.environ.get("SEATRIAL_RUN")
     if folder is None:
@@ -183,7 +234,10 @@ def start() -> Iterator[Worker]:
     worker = Worker(run, _job(run))
     worker._dump_stacks_on_request()
     worker.phase("start")
-    worker._join()
+    worker._warn_of_other_versions()
+    worker._choose_interface()
+    if join:
+        worker._join()
     worker._stop_on_request()  # not before: a rank that waits for others to join has nothing to save, and may just end
     try:
         yield worker
@@ -218,7 +272,7 @@ def _leave(worker: Worker, code: int) -> NoReturn:
     dropping a Python tensor waits for that lock: about one exit in four hung (torch 2.13). After a failure, leaving in
     order would also wait for collectives that the other ranks never join.
     """
-    if code in (0, STOPPED_EXIT):
+    if code in (0, STOPPED_EXIT) and dist.is_initialized():
         # Rank 0 keeps the store that others may still read, and engines kill everybody as soon as one rank has left
         # with a code that is not 0.
         dist.barrier()
@@ -229,8 +283,8 @@ def _leave(worker: Worker, code: int) -> NoReturn:
     os._exit(code)
 
 
-def versions() -> dict[str, str]:
-    """Versions of what decides a result, as found in this process."""
+def versions(packages: Iterable[str] = ()) -> dict[str, str]:
+    """Versions of what decides a result, and of `packages`, as found in this process."""
     found = {
         "seatrial": __version__,
         "python": platform.python_version(),
@@ -241,7 +295,13 @@ def versions() -> dict[str, str]:
     if torch.version.cuda:
         found["cuda"] = torch.version.cuda
         found["nccl"] = ".".join(map(str, torch.cuda.nccl.version()))
-    return found
+    return found | {package: version for package in packages if (version := _version(package))}
+
+
+def _version(package: str) -> str | None:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(package)
+    return None
 
 
 def _processor() -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from seatrial.cases._rules import at_least, positive
 from seatrial.errors import Problem
 from seatrial.spec import Case, CaseArgs, Expectations, Layout, Recipe
 
@@ -37,11 +37,10 @@ class Args(CaseArgs):
 
 def check(args: Args, layout: Layout) -> Iterable[Problem]:
     """Rules over arguments and layout."""
-    for name in ("steps", "global_batch_size", "hidden_size", "validation_every", "checkpoint_every", "log_every"):
-        if getattr(args, name) < 1:
-            yield Problem(f"{getattr(args, name)} is less than 1", name)
-    if not 0 < args.learning_rate < math.inf:
-        yield Problem(f"{args.learning_rate} is not a positive number", "learning_rate")
+    yield from at_least(
+        args, 1, "steps", "global_batch_size", "hidden_size", "validation_every", "checkpoint_every", "log_every"
+    )
+    yield from positive(args, "learning_rate")
     if args.global_batch_size % layout.world_size:
         yield Problem(f"{args.global_batch_size} does not divide by {layout.world_size} ranks", "global_batch_size")
     if args.global_batch_size > TRAINING_IMAGES:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
-import math
 import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from seatrial.cases.fsdp.models import MODELS
+from seatrial.cases._rules import at_least, batch_divides, positive
 from seatrial.errors import Problem, unknown
 from seatrial.spec import Case, CaseArgs, Expectations, Layout, Recipe
+from seatrial.train.models import MODELS
 from seatrial.train.sources import check_source
 from seatrial.train.tokenizers import check_tokenizer, gated
 
@@ -22,7 +22,7 @@ class Args(CaseArgs):
     """Everything that decides a training run of this case."""
 
     model: str
-    """Architecture: a name in cases/fsdp/models.py."""
+    """Architecture: a name in train/models.py."""
     sequence_length: int
     """Tokens per sequence."""
     global_batch_size: int
@@ -91,14 +91,7 @@ def check(args: Args, layout: Layout) -> Iterable[Problem]:
             "sequence_length",
         )
     world = layout.world_size
-    per_pass = args.micro_batch_size * world
-    if per_pass > 0 and args.global_batch_size % per_pass:
-        near = max(per_pass, args.global_batch_size // per_pass * per_pass)
-        yield Problem(
-            f"{args.global_batch_size} sequences do not divide into {world} ranks x {args.micro_batch_size}",
-            "global_batch_size",
-            f"--set global_batch_size={near}, or change micro_batch_size or the number of processes",
-        )
+    yield from batch_divides(args.global_batch_size, args.micro_batch_size, world)
     if args.shard_size > 0 and world % args.shard_size:
         yield Problem(f"{world} ranks do not divide into groups of {args.shard_size}", "shard_size")
     if args.cpu_offload and layout.device == "cpu":
@@ -106,19 +99,15 @@ def check(args: Args, layout: Layout) -> Iterable[Problem]:
 
 
 def _check_ranges(args: Args) -> Iterable[Problem]:
-    least = {
-        1: ("sequence_length", "global_batch_size", "micro_batch_size", "steps", "checkpoint_keep", "log_every"),
-        0: ("warmup_steps", "validation_every", "checkpoint_every", "shard_size", "grad_clip", "weight_decay"),
-    }
-    for bound, names in least.items():
-        for name in names:
-            if not getattr(args, name) >= bound:
-                yield Problem(f"{getattr(args, name)} is less than {bound}", name)
+    yield from at_least(
+        args, 1, "sequence_length", "global_batch_size", "micro_batch_size", "steps", "checkpoint_keep", "log_every"
+    )
+    yield from at_least(
+        args, 0, "warmup_steps", "validation_every", "checkpoint_every", "shard_size", "grad_clip", "weight_decay"
+    )
     if args.validation_every and args.validation_batches < 1:
         yield Problem(f"{args.validation_batches} is less than 1", "validation_batches")
-    # Written so that NaN, which compares as false with everything, is refused too.
-    if not 0 < args.learning_rate < math.inf:
-        yield Problem(f"{args.learning_rate} is not a positive number", "learning_rate")
+    yield from positive(args, "learning_rate")
     if not 0 <= args.min_learning_rate <= args.learning_rate:
         yield Problem(f"{args.min_learning_rate} is not between 0 and learning_rate", "min_learning_rate")
     for name in ("beta1", "beta2"):

@@ -14,7 +14,6 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from seatrial.cases.fsdp import Args
-from seatrial.cases.fsdp.models import MODELS
 from seatrial.errors import Problem, UserError
 from seatrial.events import RunStart, Step, Validation
 from seatrial.spec import ExitCode
@@ -22,6 +21,7 @@ from seatrial.train.agreement import ranks_agree
 from seatrial.train.checkpoint import Checkpointer
 from seatrial.train.data import Loader
 from seatrial.train.model import Llama, initialise, rotary_table
+from seatrial.train.models import MODELS
 from seatrial.train.optimizer import adamw, learning_rate_at, set_learning_rate
 from seatrial.train.parallel import DTYPES, make_mesh, shard, synchronise_gradients
 from seatrial.train.peak import peak_flops

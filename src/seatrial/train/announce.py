@@ -1,0 +1,82 @@
+"""What a framework's program tells of itself, beside the metric lines of its log."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from seatrial.events import CheckpointLoaded, CheckpointSaved, RunStart
+from seatrial.train.parallel import DTYPES
+from seatrial.train.peak import peak_flops
+from seatrial.train.worker import Worker, versions
+
+
+def run_start(
+    worker: Worker,
+    *,
+    steps: int,
+    first_step: int = 0,
+    parameters: int | None = None,
+    flops_per_token: dict[str, float] | None = None,
+    dtype: str = "fp32",
+    unit: str = "tokens",
+    packages: Iterable[str] = (),
+) -> None:
+    """Emit RunStart, when the process group is there and the first step is about to be taken. A collective.
+
+    `dtype` is what the peak is of: ``bf16`` or ``fp32``. `packages` are named with their versions besides the pins.
+    """
+    peak, source = peak_flops(worker.device, DTYPES[dtype], dtype)
+    worker.emit(
+        RunStart(
+            attempt=worker.attempt,
+            start_step=first_step,
+            steps=steps,
+            world_size=worker.world_size,
+            device=worker.device_name(),
+            backend=worker.backend,
+            unit=unit,
+            parameters=parameters,
+            flops_per_token=flops_per_token or {},
+            peak_flops=peak,
+            peak_source=source,
+            hosts=worker.hosts(),
+            versions=versions([*worker.pins, *packages]),
+        )
+    )
+
+
+@contextlib.contextmanager
+def saving(worker: Worker, path: Path, step: int, *, asynchronous: bool = False) -> Iterator[None]:
+    """Emit CheckpointSaved if what is inside succeeds; `path` is the checkpoint's file or folder in the run."""
+    begin = time.perf_counter()
+    yield
+    seconds = time.perf_counter() - begin
+    written = sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
+    worker.emit(
+        CheckpointSaved(
+            step=step,
+            path=str(path.relative_to(worker.run)),
+            bytes=written,
+            seconds=seconds,
+            stall_seconds=seconds,
+            asynchronous=asynchronous,
+        )
+    )
+
+
+@contextlib.contextmanager
+def loading(worker: Worker, path: Path, step: int, *, world_size: int | None = None) -> Iterator[None]:
+    """Emit CheckpointLoaded if what is inside succeeds. `world_size`: of the attempt that wrote it; None: the same."""
+    begin = time.perf_counter()
+    yield
+    worker.emit(
+        CheckpointLoaded(
+            step=step,
+            path=str(path.relative_to(worker.run)),
+            seconds=time.perf_counter() - begin,
+            world_size=world_size or worker.world_size,
+        )
+    )
