@@ -26,7 +26,7 @@ LOCAL = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=8, proces
 P5 = Cluster(
     name="p5",
     launcher="slurm",
-    nodes=4,
+    nodes=256,
     cpus_per_node=192,
     accelerators_per_node=8,
     processes_per_node=8,

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from seatrial.errors import Problem, UserError
-from seatrial.spec import Case, CaseArgs, Cluster, Expectations, Job, Recipe, bind, digest, override
+from seatrial.spec import Case, CaseArgs, Cluster, Expectations, Job, Published, Recipe, bind, digest, override
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +147,30 @@ def test_fidelity_is_about_cpus():
     here, there = bind(case, TINY, LOCAL), bind(case, SINGLE, on("p5.48xlarge"))
     assert (here.fidelity, here.fidelity_note) == ("stand-in", "other kernels")
     assert (there.fidelity, there.fidelity_note) == ("real", "")
+
+
+def test_fidelity_may_depend_on_what_is_asked_for():
+    case = replace(CASE, fidelity_of=lambda args, layout: ("real", "") if args.fast else ("stand-in", layout.device))
+    assert bind(case, TINY, LOCAL, settings={"fast": "yes"}, secrets=["TOKEN"]).fidelity == "real"
+    assert bind(case, LARGE, GPUS).fidelity_note == "cuda"
+
+
+FIGURE = Published(metric="samples/s", value=189.28, instance_type="p5.48xlarge", nodes=4, source="somebody, 2025-03")
+
+
+def test_a_published_figure_goes_with_the_job_that_it_was_measured_with():
+    large = replace(LARGE, published=(FIGURE, replace(FIGURE, nodes=2), replace(FIGURE, instance_type="p4d.24xlarge")))
+    job = bind(CASE, large, GPUS)
+    assert job.published == (FIGURE,) == Job.from_json(job.to_json()).published
+    assert bind(CASE, large, GPUS, settings={"rate": "0.25"}).published == ()
+    assert bind(CASE, large, replace(GPUS, nodes=8), nodes=8).published == ()
+
+
+def test_environment_pins_and_purpose_go_with_the_job():
+    case = replace(CASE, environment="pytorch", pins={"torchtitan": "0.2.2"}, purpose="preparation")
+    job = bind(case, TINY, LOCAL)
+    assert (job.environment, job.pins, job.purpose) == ("pytorch", {"torchtitan": "0.2.2"}, "preparation")
+    assert Job.from_json(job.to_json()) == job
 
 
 def test_secrets_of_the_cluster_are_not_looked_for_here():

@@ -142,6 +142,11 @@ class Case:
     fidelity_of: Callable[[Any, Layout], tuple[Fidelity, str]] | None = None
     """Fidelity and note of a job, where they depend on arguments; None: the two above on CPUs, else real."""
     purpose: Purpose = "training"
+    log_reader: str | None = None
+    """``module:class`` that reads what the framework prints (seatrial.train.lines.Reader), made of the arguments and
+    the world size; None: the program writes its events itself."""
+    unit: str = "tokens"
+    """What throughput counts: ``tokens`` or ``samples``."""
     resumable: bool = False
     """Whether the program goes on from its own checkpoints."""
     check: Callable[[Any, Layout], Iterable[Problem]] = _nothing

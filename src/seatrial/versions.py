@@ -40,6 +40,7 @@ DIRECT: Mapping[str, str] = {
     "numpy": "2.4.6",  # newest for Python 3.11: 2.5 needs 3.12
     "scikit-learn": "1.9.1",
     "torch": TORCH,
+    "uv": UV,
     # extra `hub`
     "datasets": "5.2.0",
     "tokenizers": "0.23.3",

@@ -13,7 +13,7 @@ from seatrial.checks.run import judge
 from seatrial.events import EventWriter, RunEnd, RunStart, Step, Validation
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.runs import History
-from seatrial.spec import Expectations, bind
+from seatrial.spec import Expectations, Published, bind
 from tests.test_spec import CASE, LOCAL, TINY
 
 JOB = replace(bind(CASE, TINY, LOCAL), expectations=Expectations(loss_decrease=1.0, at_least={"accuracy": 0.9}))
@@ -78,6 +78,30 @@ def test_a_loss_of_nan_at_the_end_did_not_fall(tmp_path):
 def test_nothing_stated_is_unknown(tmp_path):
     found = verdicts(tmp_path, GOOD, replace(JOB, expectations=Expectations()))
     assert found["run.loss-fell"] is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("events", "value", "verdict"),
+    [
+        (GOOD, 0.5, Verdict.PASS),  # 1 token in 1 s on 2 ranks
+        (GOOD, 0.52, Verdict.PASS),
+        (GOOD, 0.53, Verdict.FAIL),
+        ([START, GOOD[-1]], 0.5, Verdict.UNKNOWN),
+    ],
+)
+def test_a_published_figure_must_be_reached_within_the_noise(tmp_path, events, value, verdict):
+    figure = Published(
+        metric="tokens/s per accelerator", value=value, instance_type="p5.48xlarge", nodes=1, source="them, 2025-03"
+    )
+    assert verdicts(tmp_path, events, replace(JOB, published=(figure,)))["run.published"] is verdict
+
+
+def test_prepared_data_is_not_asked_for_a_falling_loss(tmp_path):
+    checksums = Finding(check="data.checksums", verdict=Verdict.PASS, observed="3 files")
+    found = verdicts(
+        tmp_path, [START, checksums, GOOD[-1]], replace(JOB, purpose="preparation", expectations=Expectations())
+    )
+    assert found == {"data.checksums": Verdict.PASS, "run.completed": Verdict.PASS, "run.events-readable": Verdict.PASS}
 
 
 def test_what_the_run_found_itself_counts(tmp_path):

@@ -53,10 +53,25 @@ GresTypes=gpu
 PartitionName=dev Nodes=ALL Default=YES State=UP
 PartitionName=small Nodes={last} MaxTime=60 State=UP
 """
+# Nodes that are started when a job needs them, as ParallelCluster's are: here none ever is.
+CLOUD = """\
+NodeName=cloud-[1-{count}] {hardware} State=CLOUD
+PartitionName=cloud Nodes=cloud-[1-{count}] State=UP
+SuspendProgram=/bin/true
+ResumeProgram=/bin/true
+"""
 
 
 def write(
-    folder: Path, addresses: Mapping[str, str], hardware: str, head: str, *, prolog: str, conf: str, pyxis: bool
+    folder: Path,
+    addresses: Mapping[str, str],
+    hardware: str,
+    head: str,
+    *,
+    prolog: str,
+    conf: str,
+    pyxis: bool,
+    cloud: int,
 ) -> None:
     """Writes all files into the folder. `addresses`: node -> address; nodes that share one get ports of their own."""
     port = free_ports(len(addresses) + 1)
@@ -69,9 +84,11 @@ def write(
         (folder / "prolog.sh").write_text(prolog)
         (folder / "prolog.sh").chmod(0o755)
         text += f"Prolog={folder}/prolog.sh\n"
+    if cloud:
+        text = text.replace("Nodes=ALL", f"Nodes={','.join(addresses)}") + CLOUD.format(count=cloud, hardware=hardware)
     (folder / "slurm.conf").write_text(f"{text}{conf}\n")
     (folder / "cgroup.conf").touch()
-    (folder / "topology.conf").write_text(topology(list(addresses)))
+    (folder / "topology.conf").write_text(topology(list(addresses), cloud))
     hosts = {"localhost": "127.0.0.1", "head": head, "login": head, **addresses}
     (folder / "hosts").write_text("".join(f"{address} {name}\n" for name, address in hosts.items()))
     key = folder / "munge.key"
@@ -86,11 +103,13 @@ def write(
         (folder / "plugstack.conf").write_text(f"required {folder}/pyxis_shim.so\n")
 
 
-def topology(names: list[str]) -> str:
-    """Two nodes on a leaf, all leaves on one spine."""
+def topology(names: list[str], cloud: int = 0) -> str:
+    """Two nodes on a leaf, all leaves on one spine; those in the cloud on one leaf of their own."""
     leaves = [names[first : first + 2] for first in range(0, len(names), 2)]
     lines = [f"SwitchName=leaf{number} Nodes={','.join(leaf)}" for number, leaf in enumerate(leaves, start=1)]
-    return "\n".join([*lines, f"SwitchName=spine Switches=leaf[1-{len(leaves)}]", ""])
+    if cloud:
+        lines.append(f"SwitchName=leaf{len(leaves) + 1} Nodes=cloud-[1-{cloud}]")
+    return "\n".join([*lines, f"SwitchName=spine Switches=leaf[1-{len(lines)}]", ""])
 
 
 def write_gpus(folder: Path) -> None:

@@ -48,7 +48,7 @@ def requirements() -> None:
 
 @pytest.fixture(scope="session")
 def slurm_cluster(requirements: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slurm]:
-    with Slurm(tmp_path_factory.mktemp("slurm") / "cluster", pyxis=True) as cluster:
+    with Slurm(tmp_path_factory.mktemp("slurm") / "cluster", pyxis=True, cloud=256) as cluster:
         yield cluster
 
 
@@ -67,7 +67,7 @@ def sshd(slurm_cluster: Slurm, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 @pytest.fixture
 def slurm(slurm_cluster: Slurm) -> Iterator[Slurm]:
-    """Four nodes that say they are p5.48xlarge, with the options of pyxis."""
+    """Four nodes that say they are p5.48xlarge, with the options of pyxis; 256 more can be asked for."""
     yield slurm_cluster
     slurm_cluster.reset()
 

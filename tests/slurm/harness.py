@@ -31,15 +31,18 @@ class Slurm:
         f"Gres=gpu:h100:{configuration.GPUS} Feature=p5.48xlarge,efa"
     )
 
-    def __init__(self, folder: Path, *, nodes: int = 4, prolog: str = "", conf: str = "", pyxis: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, nodes: int = 4, prolog: str = "", conf: str = "", pyxis: bool = False, cloud: int = 0
+    ) -> None:
         """`folder` is made; `prolog` is a script's text, `conf` more lines for slurm.conf.
 
-        `pyxis` adds the options of pyxis_shim.c to srun and sbatch.
+        `pyxis` adds the options of pyxis_shim.c to srun and sbatch. `cloud` more nodes are in the partition `cloud`;
+        they can be asked for, but never start.
         """
         self.folder = folder
         self.names = tuple(f"{self.prefix}{number}" for number in range(1, nodes + 1))
         self.env = {"PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin", "SLURM_CONF": str(folder / "slurm.conf")}
-        self._prolog, self._conf, self._pyxis = prolog, conf, pyxis
+        self._options = {"prolog": prolog, "conf": conf, "pyxis": pyxis, "cloud": cloud}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}  # of machines and daemons, by name
 
     def __enter__(self) -> Self:
@@ -58,9 +61,7 @@ class Slurm:
         for name in ("log", "spool", "state", "work"):
             (self.folder / name).mkdir(parents=True)
         head, self.addresses = self._network()
-        configuration.write(
-            self.folder, self.addresses, self.hardware, head, prolog=self._prolog, conf=self._conf, pyxis=self._pyxis
-        )
+        configuration.write(self.folder, self.addresses, self.hardware, head, **self._options)
         files = ("socket=munge.sock", "key-file=munge.key", "pid-file=munge.pid", "seed-file=munge.seed")
         options = [f"--{option.replace('=', f'={self.folder}/')}" for option in (*files, "log-file=log/munged.log")]
         log = self.folder / "log/munged.out"

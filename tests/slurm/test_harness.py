@@ -55,10 +55,14 @@ def mark() -> str:
     return str(random.randrange(10**6, 10**9))
 
 
-def test_four_idle_nodes_in_two_partitions(slurm: Slurm) -> None:
+def test_four_idle_nodes_in_two_partitions_and_more_in_the_cloud(slurm: Slurm) -> None:
     assert slurm.nodes() == {"p5-1": "IDLE", "p5-2": "IDLE", "p5-3": "IDLE", "p5-4": "IDLE"}
     partitions = slurm.run("sinfo", "--noheader", "--format=%P %D %l %c %G").stdout.splitlines()
-    assert partitions == ["dev* 4 infinite 192 gpu:h100:8", "small 1 1:00:00 192 gpu:h100:8"]
+    assert partitions == [
+        "dev* 4 infinite 192 gpu:h100:8",
+        "small 1 1:00:00 192 gpu:h100:8",
+        "cloud 0 infinite 0 (null)",
+    ]
 
 
 @pytest.mark.parametrize(

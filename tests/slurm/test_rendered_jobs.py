@@ -32,9 +32,11 @@ P5 = Cluster(
     options=launcher.Options(),
 )
 OPTIONS = (
-    launcher.Options(partition="dev", time="2:00:00", constraint="p5.48xlarge&efa", switches="2@5:00"),
-    launcher.Options(start="torchrun", gpus="gres", gpu_type="h100", exclusive=False, array=3),
-    launcher.Options(gpus="none", comment="a-comment", dependency="singleton", sbatch=("--mail-type=END",)),
+    launcher.Options(partition="cloud", time="2:00:00", constraint="p5.48xlarge&efa", switches="2@5:00"),
+    launcher.Options(partition="cloud", start="torchrun", gpus="gres", gpu_type="h100", exclusive=False, array=3),
+    launcher.Options(
+        partition="cloud", gpus="none", comment="a-comment", dependency="singleton", sbatch=("--mail-type=END",)
+    ),
 )
 RECIPES = [(case, recipe) for case in catalog.cases() for recipe in case.recipes]
 
@@ -43,7 +45,7 @@ RECIPES = [(case, recipe) for case in catalog.cases() for recipe in case.recipes
 @pytest.mark.parametrize(("case", "recipe"), RECIPES, ids=[f"{c.name}-{r.name}" for c, r in RECIPES])
 def test_sbatch_takes_every_recipe(slurm_cluster: Slurm, tmp_path: Path, case, recipe, options):
     for container in ("none", "pyxis"):
-        cluster = replace(P5, container=container, options=options)
+        cluster = replace(P5, nodes=256, container=container, options=options)
         plan = launcher.render(bind(case, recipe, cluster, secrets=None), cluster, f"{case.name}-{recipe.name}")
         script = tmp_path / f"{container}.sbatch"
         script.write_text(plan.files["job.sbatch"])

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from statistics import fmean
+from statistics import fmean, median
 
 from seatrial.events import EventLog, RunStart, Validation
 from seatrial.findings import Finding, Severity, Verdict
 from seatrial.runs import Run
 from seatrial.spec import Job
 
+PUBLISHED_SHARE = 0.95
+"""A run must reach this share of a published figure: a bound of ours, for the noise between two clusters."""
 LAST = 5
 """The loss at the end is the mean of this many logged steps: one step's loss depends on its batch."""
 
@@ -22,7 +24,7 @@ def judge(run: Run) -> list[Finding]:
     """All findings about a run: what it reported itself, then one for each rule."""
     job, log = run.job, run.events()
     rules = RULES if job.purpose == "training" else (completed, readable)
-    return [*log.of(Finding), *(rule(job, log) for rule in rules), *_metrics(job, log)]
+    return [*log.of(Finding), *(rule(job, log) for rule in rules), *_metrics(job, log), *_published(job, log)]
 
 
 def completed(job: Job, log: EventLog) -> Finding:
@@ -95,6 +97,28 @@ def _metrics(job: Job, log: EventLog) -> list[Finding]:
         observed = f"{value:.4f} at step {last.step}" if last and value is not None else "never measured"
         verdict = Verdict.UNKNOWN if value is None else _pass(value >= bound)
         found.append(_finding(f"run.{name}", verdict, observed, f"{bound:g} or more"))
+    return found
+
+
+def _published(job: Job, log: EventLog) -> list[Finding]:
+    """The second half of the steps against what others measured on the same hardware."""
+    steps = log.steps()
+    rates = [step.count / step.seconds for step in steps[len(steps) // 2 :] if step.seconds > 0]
+    found = []
+    for figure in job.published:
+        share = job.world_size if figure.metric.endswith("per accelerator") else 1
+        measured = median(rates) / share if rates else None
+        good = measured is not None and measured >= PUBLISHED_SHARE * figure.value
+        found.append(
+            _finding(
+                "run.published",
+                Verdict.UNKNOWN if measured is None else _pass(good),
+                "never measured" if measured is None else f"{measured:,.0f} {figure.metric}",
+                f"{PUBLISHED_SHARE:.0%} or more of {figure.value:,.0f}, published for {figure.nodes} x "
+                f"{figure.instance_type}: {figure.source}",
+                action="" if good else "look at the phases of a step, and run: seatrial network lint",
+            )
+        )
     return found
 
 

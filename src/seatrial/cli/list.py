@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from seatrial import catalog
@@ -23,7 +25,14 @@ def command(as_json: bool) -> None:
                     "fidelity": case.fidelity,
                     "fidelity_note": case.fidelity_note,
                     "recipes": [
-                        {"name": r.name, "title": r.title, "parameters": r.parameters, "instance_type": r.instance_type}
+                        {
+                            "name": r.name,
+                            "title": r.title,
+                            "parameters": r.parameters,
+                            "instance_type": r.instance_type,
+                            "nodes": r.nodes,
+                            "published": [asdict(figure) for figure in r.published],
+                        }
                         for r in case.recipes
                     ],
                 }

@@ -17,7 +17,15 @@ def command(target: str, as_json: bool) -> None:
     """A recipe in full: every argument with its meaning."""
     case, recipe = catalog.recipe(target)
     if as_json:
-        print_json({"case": case.name, "framework": case.framework, "fidelity": case.fidelity, **asdict(recipe)})
+        print_json(
+            {
+                "case": case.name,
+                "framework": case.framework,
+                "fidelity": case.fidelity,
+                "fidelity_note": case.fidelity_note,
+                **asdict(recipe),
+            }
+        )
         return
     scale = f"{recipe.nodes} x {recipe.instance_type}" if recipe.instance_type else "CPU"
     facts = {
@@ -31,6 +39,10 @@ def command(target: str, as_json: bool) -> None:
     }
     for name, value in facts.items():
         click.echo(f"{click.style(name.ljust(11), bold=True)} {value}")
+    for figure in recipe.published:
+        where = f"{figure.nodes} x {figure.instance_type}"
+        what = f"{figure.value:,g} {figure.metric} on {where}: {figure.source}"
+        click.echo(f"{click.style('published'.ljust(11), bold=True)} {what}")
     click.echo("\nArguments, changed with --set KEY=VALUE:\n")
     documents = catalog.describe(case)
     rows = [(name, str(value), documents.get(name, "")) for name, value in asdict(recipe.args).items()]

@@ -1,0 +1,62 @@
+"""seatrial read"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from seatrial import catalog, reading
+from seatrial.cli.options import as_json, parse_settings, runs_dir, target_argument
+from seatrial.cli.outcome import exit_code, judge_and_report, say
+from seatrial.events import encode
+from seatrial.runs import History
+from seatrial.spec import bind
+
+
+@click.command()
+@target_argument
+@click.argument("log", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--nodes", type=click.IntRange(1), help="Nodes it ran on.  [default: the recipe's]")
+@click.option("--processes", type=click.IntRange(1), help="Processes per node.  [default: the recipe's]")
+@click.option("--instance", metavar="TYPE", help="Instance type it ran on.  [default: the recipe's]")
+@click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="What was different from the recipe.")
+@click.option("--name", help="Name of the run's folder.  [default: case, recipe and time]")
+@runs_dir
+@as_json
+def command(
+    target: str,
+    log: Path,
+    nodes: int | None,
+    processes: int | None,
+    instance: str | None,
+    settings: tuple[str, ...],
+    name: str | None,
+    history: History,
+    as_json: bool,
+) -> None:
+    """Read a log that a framework wrote elsewhere, as a run of TARGET.
+
+    Prefixes of srun, kubectl and torchrun are taken off. The verdict says UNKNOWN where a log cannot know, such as
+    whether all ranks agree; figures that were published for the same hardware are compared.
+    """
+    case, recipe = catalog.recipe(target)
+    where = reading.elsewhere(recipe, instance, nodes, processes)
+    job = bind(
+        case,
+        recipe,
+        where,
+        settings=parse_settings(settings),
+        nodes=nodes,
+        processes_per_node=processes,
+        secrets=None,
+    )
+    text = log.read_text(encoding="utf-8", errors="replace")
+    found = reading.events(case, job, text.splitlines(), log.stat().st_mtime)
+    run = history.create(job, name)
+    run.log_path(0).write_text(text, encoding="utf-8")
+    run.events_path.write_bytes(b"".join(encode(event, moment) for moment, event in found))
+    findings = judge_and_report(run)
+    say(run, findings, target, as_json=as_json)
+    sys.exit(exit_code(findings))
