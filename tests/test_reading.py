@@ -13,11 +13,12 @@ from seatrial.errors import UserError
 from seatrial.events import Event, RunEnd, RunStart, Step
 from seatrial.findings import Finding, Verdict
 from seatrial.spec import bind
+from seatrial.train import lines
 from seatrial.train.lines import Line
 from tests.test_spec import CASE, GPUS, LARGE, LOCAL, TINY, Args
 
 
-class Reader:
+class Reader(lines.Reader):
     """Reads lines such as ``step 3 loss 2.5``; the world size is the number of tokens."""
 
     def __init__(self, args: Args, world_size: int) -> None:

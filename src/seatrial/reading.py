@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from seatrial import hardware
 from seatrial.errors import Problem, UserError
 from seatrial.events import Event, RunEnd, RunStart, Step
-from seatrial.findings import Finding, Verdict
 from seatrial.spec import Case, Cluster, Device, Job, Recipe
 from seatrial.train.lines import Reader, clean
+from seatrial.train.lines import unreadable as unreadable_lines
 
 BACKENDS: dict[Device, str] = {"cpu": "gloo", "cuda": "nccl", "neuron": "xla"}
 
@@ -51,7 +51,7 @@ def events(case: Case, job: Job, lines: Iterable[str], end: float) -> list[tuple
         what = f"no metric line of {case.name} among its lines" if not unreadable else unreadable[0]
         raise UserError(Problem(what, "the log", f"is it a log of {case.framework}?"))
     if unreadable:
-        found.append(_finding(unreadable))
+        found.append(unreadable_lines(len(unreadable), unreadable[0]))
     planned = int(job.args.get("steps", steps[-1].step))
     if steps[-1].step >= planned:
         found.append(RunEnd(outcome="completed", step=planned))
@@ -71,6 +71,10 @@ def _read(reader: Reader, lines: Iterable[str]) -> tuple[list[Event], list[str]]
             found += reader.read(clean(raw))
         except ValueError as error:
             unreadable.append(f"{raw.strip()[:200]!r}: {error}")
+    try:
+        found += reader.end()
+    except ValueError as error:
+        unreadable.append(f"the end of the log: {error}")
     return found, unreadable
 
 
@@ -84,15 +88,4 @@ def _start(case: Case, job: Job, steps: int, first_step: int) -> RunStart:
         backend=BACKENDS[job.device],
         unit=case.unit,
         parameters=job.parameters,
-    )
-
-
-def _finding(unreadable: list[str]) -> Finding:
-    return Finding(
-        check="run.log-readable",
-        verdict=Verdict.UNKNOWN,
-        observed=f"{len(unreadable)} metric lines could not be read, first {unreadable[0]}",
-        expected="every metric line of the framework can be read",
-        evidence="logs/rank-0.log",
-        action="look whether the framework's version is the pinned one",
     )

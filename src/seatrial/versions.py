@@ -27,6 +27,7 @@ DIRECT: Mapping[str, str] = {
     "click": "8.5.1",
     "dockerfile-parse": "2.0.1",
     "jinja2": "3.1.6",
+    "packaging": "26.3",
     "pydantic": "2.14.3",
     "pyyaml": "6.0.3",
     "rich": "15.0.0",
@@ -55,7 +56,6 @@ DIRECT: Mapping[str, str] = {
     "kubernetes-validate": "1.37.0",
     "moto": "5.2.5",
     "mypy": "2.4.1",
-    "packaging": "26.3",
     "pre-commit": "4.7.0",
     "pytest": "9.2.0",
     "pytest-timeout": "2.4.0",
@@ -203,6 +203,17 @@ ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
 }
 """Environment -> what is asked for in it. The whole, with hashes, stands in environments/locks/, made of this by
 scripts/lock.py."""
+
+TORCH_NEEDS = ("filelock", "fsspec", "jinja2", "networkx", "numpy", "setuptools>=77.0.3", "sympy>=1.13.3")
+"""What torch 2.13 requires of others, and numpy: in every environment, beside the torch that is shared."""
+
+LEFT_OUT: Mapping[str, str] = {
+    "torch": "shared with the interpreter that runs the command, so that nothing can fetch another build",
+    "triton": "995 MB that only a CUDA build of torch needs, which brings its own",
+    "torchvision": "a build for another torch breaks whatever imports it",
+    "oci": "211 MB that only Oracle's cloud needs (mosaicml-streaming)",
+}
+"""Package that is kept out of every environment's lock -> why."""
 
 STACK: Mapping[str, str] = {
     "efa_installer": "1.50.0",

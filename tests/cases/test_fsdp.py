@@ -101,11 +101,11 @@ def test_every_setting_is_documented() -> None:
         ({"sequence_length": 4096}, "sequence_length: 4096 is more than the 2048 tokens tiny was made for"),
         (
             {"global_batch_size": 6},
-            "global_batch_size: 6 sequences do not divide into 2 ranks x 2\n    --set global_batch_size=4, or",
+            "global_batch_size: 6 do not divide into 2 data-parallel ranks x 2\n    --set global_batch_size=4, or",
         ),
         (
             {"global_batch_size": 2},
-            "global_batch_size: 2 sequences do not divide into 2 ranks x 2\n    --set global_batch_size=4, or",
+            "global_batch_size: 2 do not divide into 2 data-parallel ranks x 2\n    --set global_batch_size=4, or",
         ),
         ({"shard_size": 3}, "shard_size: 2 ranks do not divide into groups of 3"),
         ({"shard_size": 4}, "shard_size: 2 ranks do not divide into groups of 4"),

@@ -46,13 +46,15 @@ class Project:
     slurm: Slurm
 
     @classmethod
-    def make(cls, folder: Path, slurm: Slurm, *, options: str = "", hardware: str = "") -> Project:
+    def make(
+        cls, folder: Path, slurm: Slurm, *, options: str = "", hardware: str = "", python: str = sys.executable
+    ) -> Project:
         folder.mkdir(exist_ok=True)
         text = TOML.format(
             nodes=len(slurm.names),
             hardware=hardware or 'instance_type = "p5.48xlarge"',
             shared=folder / "shared",
-            python=sys.executable,
+            python=python,
             source=ROOT / "src",
             options=options,
         )

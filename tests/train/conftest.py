@@ -39,7 +39,7 @@ def make_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
         for name, value in {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world_size}.items():
             monkeypatch.setenv(name, str(value))
         monkeypatch.setenv("SEATRIAL_ATTEMPT", str(attempt))
-        made.append(Worker(run, {"args": {}, "digest": digest, "device": "cpu"}))
+        made.append(Worker(run, {"args": {}, "digest": digest, "device": "cpu", "processes_per_node": 2, "pins": {}}))
         return made[-1]
 
     yield make

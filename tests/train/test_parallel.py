@@ -253,7 +253,9 @@ def be_a_rank(rank: int, folder: Path) -> None:
 
     model = sharded(world=2)
     optimizer = optimizer_of(model)
-    worker = Worker(folder / "run", {"args": {}, "digest": "0123456789abcdef", "device": "cpu"})
+    worker = Worker(
+        folder / "run", {"args": {}, "digest": "0123456789abcdef", "device": "cpu", "processes_per_node": 2, "pins": {}}
+    )
     checkpointer = Checkpointer(worker, model, optimizer, keep=1, asynchronous=True)
     train(model, optimizer, rank=rank, world=2)
     assert checkpointer.save(4, {"lanes": [rank]})

@@ -12,12 +12,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
 
 from seatrial.errors import Problem, UserError
-from seatrial.events import PRINTED, EventWriter, Heartbeat, RunEnd, RunStart, read_events
+from seatrial.events import PRINTED, EventWriter, Heartbeat, RunEnd, RunStart, Step, read_events
+from seatrial.findings import Finding, Verdict
 from seatrial.spec import ExitCode
 from seatrial.train import worker as module
 from seatrial.train.worker import USER_ERROR_EXIT, Worker, start, versions
@@ -33,7 +35,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "a run"
     for name in ("stacks", "heartbeats"):
         (folder / name).mkdir(parents=True)
-    job = {"args": {"steps": 3}, "digest": "0123", "device": "cpu"}
+    job = {"args": {"steps": 3}, "digest": "0123", "device": "cpu", "processes_per_node": 2, "pins": {}}
     (folder / "job.json").write_text(json.dumps(job))
     variables = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "SEATRIAL_RUN": str(folder)}
     for name, value in variables.items():
@@ -53,6 +55,7 @@ def started(run: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[],
         raise Left(code)
 
     monkeypatch.setattr(Worker, "_join", lambda self: None)
+    monkeypatch.setattr(Worker, "_choose_interface", lambda self: None)  # it is told through the environment
     monkeypatch.setattr(module, "_leave", leave)
     before = {number: signal.getsignal(number) for number in SIGNALS}
     yield start
@@ -108,7 +111,10 @@ def test_the_job_may_come_by_environment_and_the_folder_is_made(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("SEATRIAL_RUN", str(run / "deeper/down"))
-    monkeypatch.setenv("SEATRIAL_JOB", json.dumps({"args": {"steps": 9}, "digest": "4567", "device": "cpu"}))
+    monkeypatch.setenv(
+        "SEATRIAL_JOB",
+        json.dumps({"args": {"steps": 9}, "digest": "4567", "device": "cpu", "processes_per_node": 2, "pins": {}}),
+    )
     monkeypatch.setenv("SEATRIAL_PRINT_EVENTS", "1")
     monkeypatch.setenv("SEATRIAL_CHECKPOINTS", "0")
     with pytest.raises(SystemExit) as caught, started() as worker:
@@ -181,7 +187,7 @@ def test_signs_of_life_are_given_where_they_are_wanted(
     run: Path, make_worker: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEATRIAL_HEARTBEATS", "1")
-    job = {"args": {}, "digest": "", "device": "cpu"}
+    job = {"args": {}, "digest": "", "device": "cpu", "processes_per_node": 2, "pins": {}}
     worker = Worker(run, job)
     heartbeat = run / "heartbeats" / "rank-0"
     os.utime(heartbeat, (1, 1))
@@ -207,9 +213,137 @@ def test_collectives_keep_double_precision(make_worker: Callable[..., Worker]) -
 
 
 def test_versions_are_those_of_this_process() -> None:
-    found = versions()
+    found = versions(["pytest", "no-such-package"])
     assert found["torch"] == torch.__version__
     assert found["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert found["pytest"] == pytest.__version__
+    assert "no-such-package" not in found
+
+
+def test_other_versions_than_the_pins_are_warned_of(
+    run: Path, started: Callable[..., contextlib.AbstractContextManager[Worker]]
+) -> None:
+    torch_alone = torch.__version__.partition("+")[0]  # 2.13.0+cpu is 2.13.0
+    pins = {"torch": torch_alone, "pytest": "0.1", "no-such-package": "1.0"}
+    (run / "job.json").write_text(
+        json.dumps({"args": {}, "digest": "", "device": "cpu", "processes_per_node": 2, "pins": pins})
+    )
+    with pytest.raises(SystemExit) as caught, started():
+        pass
+    assert caught.value.code == 0, "it goes on"
+    found = read_events(run / "events.jsonl").of(Finding)
+    assert [(f.check, f.verdict, f.observed, f.expected) for f in found] == [
+        ("run.versions", Verdict.WARN, f"pytest {pytest.__version__}", "pytest 0.1, which this case was made with"),
+        (
+            "run.versions",
+            Verdict.WARN,
+            "no-such-package is not installed as a package",
+            "no-such-package 1.0, which this case was made with",
+        ),
+    ]
+
+
+def test_prepared_data_stand_beside_the_runs_or_where_the_user_says(
+    make_worker: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    worker = make_worker()
+    assert worker.data == worker.run.parent / "datasets"
+    monkeypatch.chdir(tmp_path)
+    worker.run = Path("run")
+    assert worker.data == tmp_path / "datasets", "also after a program has changed its folder"
+    monkeypatch.setenv("SEATRIAL_DATA", "/fsx/datasets")
+    assert worker.data == Path("/fsx/datasets")
+    monkeypatch.setenv("SEATRIAL_DATA", "")
+    assert worker.data == tmp_path / "datasets"
+
+
+# --- what all ranks shall do ---
+
+
+def step(number: int, loss: float) -> Step:
+    return Step(step=number, loss=loss, count=1, seconds=1.0)
+
+
+@pytest.mark.usefixtures("group")
+def test_a_request_is_a_signal_or_a_loss_that_is_no_number(make_worker: Callable[..., Worker]) -> None:
+    worker = make_worker()
+    worker.emit(step(1, 2.5))
+    assert worker.request() is None
+    worker.stop_signal = "SIGTERM"
+    assert worker.request() == "stop"
+    worker.emit(step(2, float("nan")))
+    assert worker.request() == "give up", "a checkpoint of it would be worth nothing"
+    worker.stop_signal = None
+    worker.emit(step(3, 2.5))
+    assert worker.request() == "give up", "it was seen, and stays seen"
+
+
+REQUESTS = """
+import json, os, sys
+from pathlib import Path
+import torch.distributed as dist
+from seatrial.events import Step
+from seatrial.train.worker import Worker
+
+folder = Path(sys.argv[1])
+store = f"file://{folder / 'store'}"
+dist.init_process_group("gloo", init_method=store, rank=int(os.environ["RANK"]), world_size=2)
+worker = Worker(folder, {"args": {}, "digest": "", "device": "cpu", "processes_per_node": 2, "pins": {}})
+answers = [worker.request()]
+if worker.rank == 1:
+    worker.stop_signal = "SIGTERM"
+answers.append(worker.request())
+if worker.rank == 0:
+    worker.emit(Step(step=2, loss=float("inf"), count=1, seconds=1.0))
+answers.append(worker.request())
+print(json.dumps(answers), flush=True)
+dist.barrier()
+os._exit(0)
+"""
+
+
+def test_one_rank_is_asked_and_all_of_them_hear(tmp_path: Path) -> None:
+    ranks = []
+    for rank in range(2):
+        environment = os.environ | {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": "2"}
+        command = [sys.executable, "-c", REQUESTS, str(tmp_path)]
+        ranks.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
+    said = [process.communicate(timeout=60)[0] for process in ranks]
+    assert [json.loads(answers) for answers in said] == [[None, "stop", "give up"]] * 2
+
+
+@pytest.mark.parametrize(
+    ("request_", "saved", "code", "outcome", "reason", "final"),
+    [
+        ("stop", True, ExitCode.STOPPED, "stopped", "SIGTERM", False),
+        ("stop", False, 1, "failed", "SIGTERM", False),
+        ("give up", False, ExitCode.INVALID, "failed", "the loss of step 7 is not a finite number", True),
+        ("give up", True, ExitCode.INVALID, "failed", "the loss of step 7 is not a finite number", True),
+    ],
+)
+def test_leaving_as_asked(
+    make_worker: Callable[..., Worker],
+    request_: Literal["stop", "give up"],
+    saved: bool,
+    code: int,
+    outcome: str,
+    reason: str,
+    final: bool,
+) -> None:
+    worker = make_worker()
+    worker.stop_signal = "SIGTERM"
+    with pytest.raises(SystemExit) as caught:
+        worker.leave(request_, 7, saved=saved)
+    assert caught.value.code == code
+    (end,) = ends(worker.run)
+    assert (end.outcome, end.step, end.reason, end.final) == (outcome, 7, reason, final)
+
+
+def test_a_rank_that_was_not_asked_itself_says_so(make_worker: Callable[..., Worker]) -> None:
+    worker = make_worker()
+    with pytest.raises(SystemExit):
+        worker.leave("stop", 7, saved=True)
+    assert ends(worker.run)[0].reason == "another rank was asked to"
 
 
 # --- signals ---

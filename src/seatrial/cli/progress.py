@@ -80,10 +80,12 @@ class Progress:
         match event:
             case RunStart():
                 self._start, self._recent = event, []
-                self._describe("training", total=event.steps, completed=event.start_step)
+                self._describe(self._run.job.purpose, total=event.steps, completed=event.start_step)
                 self._say(f"{event.device}, {event.backend}, {quantity(event.parameters, '')} parameters")
             case Step():
                 self._step(event)
+            case Heartbeat() if self._run.job.purpose == "preparation":
+                self._prepare(event.phase)
             case Heartbeat() if self._start is None or event.phase in ("start", "build model", "load checkpoint"):
                 self._describe(event.phase)
             case Validation():
@@ -108,6 +110,13 @@ class Progress:
             self._last_line = time.monotonic()
             total = f"/{self._start.steps}" if self._start else ""
             self._say(f"step {step.step}{total}  {text}")
+
+    def _prepare(self, phase: str) -> None:
+        """How far it is: a preparation has no steps."""
+        self._describe(phase)
+        if self._bar is None and time.monotonic() - self._last_line >= PLAIN_SECONDS:
+            self._last_line = time.monotonic()
+            self._say(phase)
 
     def _figures(self, step: Step) -> str:
         """Loss, speed, MFU and the time that is left, from the last ten logged steps."""

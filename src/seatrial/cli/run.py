@@ -99,6 +99,7 @@ def command(
     name = stored.id if stored else name or history.free_id(job)
     plan = launchers.find(where.launcher).render(job, where, name)
     if not remote:
+        _make_environment(job, quiet=as_json)
         run = stored or history.create(job, name)
         _start_here(plan, run, job, stored is not None)
         code = _watch(plan, run, max_restarts, hang_timeout, quiet=as_json)
@@ -177,6 +178,14 @@ def _stored_settings(run: Run, overrides: dict[str, str]) -> dict[str, Any]:
             for key, value in different.items()
         )
     return stored | overrides
+
+
+def _make_environment(job: Job, *, quiet: bool) -> None:
+    """Before the run is created, so that a failure leaves none behind."""
+    from seatrial.cli.installing import installing
+
+    with installing(quiet=quiet) as show:
+        environments.interpreter(job, show)
 
 
 def _start_here(plan: Plan, run: Run, job: Job, again: bool) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from seatrial import environments
 from seatrial.errors import Problem, UserError
 from seatrial.events import EventWriter, Restart, RunEnd, Step
 from seatrial.findings import Finding, Severity, Verdict
@@ -28,6 +28,8 @@ FREE_PORT = "{port}"
 # believe that it belongs to them.
 OUTER_NAMES = {"LOCAL_WORLD_SIZE", "NODE_RANK"}  # the others are set by the plan
 OUTER_PREFIXES = ("TORCHELASTIC_", "GROUP_", "ROLE_", "SLURM_", "PMI_", "PMIX_", "OMPI_", "SEATRIAL_")
+KEPT_NAME = "SEATRIAL_DATA"
+"""The user's own choice of a folder of data sets, which ranks follow."""
 
 TAKES_SECRETS = True
 """Secrets go with the job, from the environment of whoever starts it."""
@@ -135,17 +137,18 @@ def free_port() -> int:
 
 def _resolve(plan: Plan, run: Run, attempt: int) -> list[Command]:
     """The plan's commands with what only the moment of starting can know."""
+    python = environments.interpreter(run.job)
     values = {RUN_FOLDER: str(run.path.resolve()), FREE_PORT: str(free_port())}
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if name not in OUTER_NAMES and not name.startswith(OUTER_PREFIXES)
+        if name == KEPT_NAME or (name not in OUTER_NAMES and not name.startswith(OUTER_PREFIXES))
     }
     # Unbuffered, so that a killed rank's last words are kept.
     inherited |= {"PYTHONUNBUFFERED": "1", "SEATRIAL_ATTEMPT": str(attempt), "TORCH_CPP_LOG_LEVEL": "ERROR"}
     return [
         Command(
-            argv=(sys.executable, *command.argv[1:]),
+            argv=(python, *command.argv[1:]),
             env=inherited | {name: values.get(value, value) for name, value in command.env.items()},
             title=command.title,
         )

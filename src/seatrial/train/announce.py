@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import torch
+
 from seatrial.events import CheckpointLoaded, CheckpointSaved, RunStart
 from seatrial.train.parallel import DTYPES
 from seatrial.train.peak import peak_flops
@@ -28,7 +30,8 @@ def run_start(
 
     `dtype` is what the peak is of: ``bf16`` or ``fp32``. `packages` are named with their versions besides the pins.
     """
-    peak, source = peak_flops(worker.device, DTYPES[dtype], dtype)
+    with torch.random.fork_rng(devices=[]):  # what was restored from a checkpoint stays as it was
+        peak, source = peak_flops(worker.device, DTYPES[dtype], dtype)
     worker.emit(
         RunStart(
             attempt=worker.attempt,
@@ -50,10 +53,18 @@ def run_start(
 
 @contextlib.contextmanager
 def saving(worker: Worker, path: Path, step: int, *, asynchronous: bool = False) -> Iterator[None]:
-    """Emit CheckpointSaved if what is inside succeeds; `path` is the checkpoint's file or folder in the run."""
+    """Emit CheckpointSaved if what is inside succeeds; `path` is the checkpoint's file or folder in the run.
+
+    `asynchronous`: it may still be being written, so that its bytes are those that are there by now. Raises
+    FileNotFoundError if a checkpoint that should be complete is not there.
+    """
     begin = time.perf_counter()
     yield
     seconds = time.perf_counter() - begin
+    if worker.rank != 0:
+        return  # only rank 0's events are kept, and looking at many files costs a shared file system much
+    if not asynchronous and not path.exists():
+        raise FileNotFoundError(f"the checkpoint of step {step} was not written: {path}")
     written = sum(file.stat().st_size for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
     worker.emit(
         CheckpointSaved(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import io
+import os
 import sys
-from collections.abc import Iterator
-from typing import TextIO
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TextIO, cast
 
-from seatrial.findings import Finding, Verdict
-from seatrial.train.lines import Reader, clean
+from seatrial.events import Event
+from seatrial.train.lines import Reader, clean, unreadable
 from seatrial.train.worker import Worker
 
 LONGEST = 65_536
-"""Characters of one line that are looked at: a progress bar may never end its line."""
+"""Characters of one line that are kept: a progress bar may never end its line."""
 
 
 @contextlib.contextmanager
@@ -21,82 +22,99 @@ def console(worker: Worker, reader: Reader) -> Iterator[None]:
     """Read everything that this process prints inside. Enter before the framework sets up its logging.
 
     Only rank 0's events are kept, as with `Worker.emit`. Everything still goes to where it went, and at once. A metric
-    line that cannot be read becomes an UNKNOWN finding, so that the run does not pass without it.
+    line that cannot be read becomes an UNKNOWN finding, so that the run does not pass without it. Read is what goes
+    through sys.stdout and sys.stderr: not what C code, child processes or ``sys.stdout.buffer`` write.
     """
     log = _Log(worker, reader)
-    out, err = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = _Stream(out, log), _Stream(err, log)
+    before = sys.stdout, sys.stderr
+    streams = [_Stream(stream, log) for stream in before]
+    sys.stdout, sys.stderr = (cast(TextIO, stream) for stream in streams)
     try:
         yield
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, _Stream):
-                stream.end()
-        sys.stdout, sys.stderr = out, err
+        sys.stdout, sys.stderr = before
+        for stream in streams:
+            stream.end()
         log.close()
 
 
 class _Log:
+    """What both streams have in common."""
+
     def __init__(self, worker: Worker, reader: Reader) -> None:
         self.worker, self.reader = worker, reader
-        self.unreadable: list[str] = []
+        self.lock = threading.RLock()  # the thread that holds it may print: an event, a warning
+        self.reading = False
+        self.closed = False
+        self.process = os.getpid()
+        self.unreadable, self.first = 0, ""
+
+    def listens(self) -> bool:
+        """Not in a forked process, which may have inherited the lock from a thread that it does not have."""
+        return not self.closed and os.getpid() == self.process
 
     def line(self, raw: str) -> None:
+        self.reading = True
         try:
-            for event in self.reader.read(clean(raw)):
-                self.worker.emit(event)
-        except ValueError as error:
-            self.unreadable.append(f"{raw.strip()[:200]!r}: {error}")
+            self._emit(lambda: self.reader.read(clean(raw, prefixed=False)), repr(raw.strip()[:200]))
+        finally:
+            self.reading = False
+
+    def _emit(self, read: Callable[[], Iterable[Event]], what: str) -> None:
+        for event in self._guarded(read, what):
+            self.worker.emit(event)
+
+    def _guarded(self, read: Callable[[], Iterable[Event]], what: str) -> Iterator[Event]:
+        try:
+            yield from read()
+        except Exception as error:  # also a mistake of the reader: it only watches, and must not end the training
+            self.unreadable += 1
+            kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+            self.first = self.first or f"{what}: {kind}{error}"
 
     def close(self) -> None:
-        if not self.unreadable:
-            return
-        self.worker.emit(
-            Finding(
-                check="run.log-readable",
-                verdict=Verdict.UNKNOWN,
-                observed=f"{len(self.unreadable)} metric lines could not be read, first {self.unreadable[0]}",
-                expected="every metric line of the framework can be read",
-                evidence="logs/rank-0.log",
-                action="look whether the framework's version is the pinned one",
-            )
-        )
+        with self.lock:
+            self.closed = True
+            self._emit(self.reader.end, "the end of the log")
+            if self.unreadable:
+                self.worker.emit(unreadable(self.unreadable, self.first, self.worker.rank))
 
 
-class _Stream(io.TextIOBase):
-    """Passes on what is written, and hands whole lines to the log."""
+class _Stream:
+    """Passes on what is written, and hands whole lines to the log. For all else it is the stream that it stands for."""
 
     def __init__(self, target: TextIO, log: _Log) -> None:
         self.target, self.log = target, log
         self.rest = ""
+        """A line that has begun."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.target, name)
 
     def write(self, text: str) -> int:
-        self.target.write(text)
-        self.rest += text
-        *lines, self.rest = self.rest.split("\n")
-        self.rest = self.rest[-LONGEST:]
-        for line in lines:
-            self.log.line(line)
+        if not self.log.listens():
+            return self.target.write(text)
+        with self.log.lock:
+            if self.log.reading:  # printed by reading itself
+                return self.target.write(text)
+            whole, end, begun = text.rpartition("\n")
+            if end:
+                self.target.write(whole + end)
+                lines, self.rest = self.rest + whole, ""
+                for line in lines.split("\n"):
+                    self.log.line(line)
+            if begun:  # after the events of the lines before, which may be printed too, each on a line of its own
+                self.target.write(begun)
+                self.rest = (self.rest + begun)[-LONGEST:]
         return len(text)
 
-    def flush(self) -> None:
-        self.target.flush()
+    def writelines(self, lines: list[str]) -> None:
+        for line in lines:
+            self.write(line)
 
     def end(self) -> None:
         """Read what stands after the last line's end: a log may stop in the middle."""
-        if self.rest:
-            self.log.line(self.rest)
-            self.rest = ""
-
-    def fileno(self) -> int:
-        return self.target.fileno()
-
-    def isatty(self) -> bool:
-        return self.target.isatty()
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override] # a plain attribute in typeshed
-        return self.target.encoding
-
-    def writable(self) -> bool:
-        return True
+        with self.log.lock:
+            rest, self.rest = self.rest, ""
+            if rest:
+                self.log.line(rest)

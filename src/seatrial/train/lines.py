@@ -11,18 +11,27 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from seatrial.events import Event
+from seatrial.findings import Finding, Verdict
 
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_PREFIXES = (
-    re.compile(r"\[pod/(?P<pod>[^/\]]+)/[^\]]*\] "),  # kubectl logs --prefix
-    re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) "),  # kubectl logs --timestamps
-    re.compile(r"\((?P<task>[\w.-]+), pid=\d+\) "),  # Ray, SkyPilot
-    re.compile(r" {0,3}(?P<srun>\d+): "),  # srun --label, padded to the widest number
-    re.compile(r"\[(?:default|rank)(?P<torchrun>\d+)\]: ?"),  # torchrun --tee; torch's own C++ log
+_ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
+_PREFIX = re.compile(  # every part may be missing, so it always matches
+    r"""
+    (?: \[pod/[^\]\s]+\]\  )?                                       # kubectl logs --prefix
+    (?: \d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)\  )?             # kubectl logs --timestamps
+    (?: \( (?:[^()]*[ ,])? pid=\d+ (?:,[^()]*)? \)\  )?             # Ray and SkyPilot: (worker1, rank=1, pid=7, ip=…)
+    (?: \ {0,5} (?P<task>\d+) :\  )?                                # srun --label, padded to the widest number
+    (?: \[ (?:default|rank) (?P<rank>\d+) \]: )?                    # torchrun --tee; torch itself
+    """,
+    re.VERBOSE | re.ASCII,
 )
-_SUFFIXES = {"": 1.0, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}
-_NUMBER = re.compile(r"([+-]?(?:\d[\d,]*\.?\d*(?:[eE][+-]?\d+)?|\.\d+|nan|inf(?:inity)?))([KMBGT]?)", re.IGNORECASE)
-_BYTES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+_NUMBER = re.compile(
+    r"([+-]? (?: (?:\d{1,3}(?:,\d{3})+|\d+) (?:\.\d*)? | \.\d+ ) (?:[eE][+-]?\d+)?) ([kKMBGT]?)"
+    r"| [+-]? (?i:nan|inf(?:inity)?)",
+    re.VERBOSE | re.ASCII,
+)
+_SUFFIXES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}
+_SIZE = re.compile(r"([\d.,]+) ?((?:[kKMGT]i?)?B)", re.ASCII)
+_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +41,9 @@ class Line:
     text: str
     """What the framework printed: no colours, no prefix of an engine, no blanks at its end."""
     rank: int | None = None
-    """Rank or task that printed it, where the engine says so."""
+    """The number that the innermost engine gives to who printed it: rank, torchrun's local rank, task of srun."""
+    prefix: str = ""
+    """What engines put before `text`: nothing of a line is thrown away."""
 
 
 class Reader(Protocol):
@@ -41,22 +52,39 @@ class Reader(Protocol):
     def read(self, line: Line) -> Iterable[Event]:
         """What the line says; nothing if it is none of the framework's metric lines.
 
-        Raises ValueError for a metric line that is torn or cannot be read: none may be lost in silence.
+        Raises ValueError for a metric line that is torn or cannot be read: none may be lost in silence. What a
+        progress bar left without an end of line may stand before it.
         """
 
+    def end(self) -> Iterable[Event]:
+        """What was still waited for when the log ended: a block whose end is the beginning of the next."""
+        return ()
 
-def clean(raw: str) -> Line:
-    """A raw line without colours and engines' prefixes. Of a progress bar, what it showed last."""
-    text = _ANSI.sub("", raw).rstrip()
-    text = text.rpartition("\r")[2]
-    rank = None
-    for prefix in _PREFIXES:
-        found = prefix.match(text)
-        if found:
-            text = text[found.end() :]
-            number = found.groupdict().get("srun") or found.groupdict().get("torchrun")
-            rank = int(number) if number is not None else rank
-    return Line(text, rank)
+
+def unreadable(count: int, first: str, rank: int = 0) -> Finding:
+    """What is said of metric lines that a reader could not read: a run must not pass without them."""
+    return Finding(
+        check="run.log-readable",
+        verdict=Verdict.UNKNOWN,
+        observed=f"{count} metric lines could not be read, first {first}",
+        expected="every metric line of the framework can be read",
+        evidence=f"logs/rank-{rank}.log",
+        action="look whether the framework's version is the pinned one",
+    )
+
+
+def clean(raw: str, *, prefixed: bool = True) -> Line:
+    """A raw line without colours and engines' prefixes. Of a progress bar, what it showed last.
+
+    A line cannot tell whether ``12: 3`` is srun's label or a framework's own words. Who reads the output of his own
+    process, which no engine has touched yet, says `prefixed=False`.
+    """
+    text = _ANSI.sub("", raw) if "\x1b" in raw else raw
+    found = _PREFIX.match(text) if prefixed else None
+    start = found.end() if found else 0
+    number = (found["rank"] or found["task"]) if found else None
+    shown = text[start:].rstrip().rpartition("\r")[2]
+    return Line(shown, int(number) if number else None, text[:start])
 
 
 def number(text: str) -> float:
@@ -64,12 +92,15 @@ def number(text: str) -> float:
     found = _NUMBER.fullmatch(text.strip())
     if found is None:
         raise ValueError(f"{text!r} is not a number")
-    return float(found[1].replace(",", "")) * _SUFFIXES[found[2].upper()]
+    if found[1] is None:
+        return float(found[0])
+    return float(found[1].replace(",", "")) * _SUFFIXES[found[2]]
 
 
 def size(text: str) -> int:
-    """``68.57GiB``, ``1.75GB`` in bytes. Raises ValueError."""
-    found = re.fullmatch(r"([\d.,]+) ?([KMGT]?i?B)", text.strip(), re.IGNORECASE)
+    """``68.57GiB``, ``1.75GB``, ``512B`` in bytes. Raises ValueError."""
+    found = _SIZE.fullmatch(text.strip())
     if found is None:
         raise ValueError(f"{text!r} is not a size")
-    return round(number(found[1]) * _BYTES[found[2].upper()])
+    base = 1024 if "i" in found[2] else 1000
+    return round(number(found[1]) * base ** _POWERS[found[2].rstrip("iB").upper()])

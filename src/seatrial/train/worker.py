@@ -18,6 +18,7 @@ import faulthandler
 import importlib.metadata
 import json
 import math
+import multiprocessing
 import os
 import platform
 import signal
@@ -56,10 +57,11 @@ class Worker:
         self.run = run
         self.args: dict[str, Any] = job["args"]
         self.digest: str = job["digest"]
-        self.pins: dict[str, str] = job.get("pins", {})
+        self.pins: dict[str, str] = job["pins"]
         self.rank = int(os.environ["RANK"])
         self.local_rank = int(os.environ["LOCAL_RANK"])
         self.world_size = int(os.environ["WORLD_SIZE"])
+        self.processes_per_node: int = job["processes_per_node"]
         self.attempt = self._attempt()
         self.device = torch.device("cuda", self.local_rank) if job["device"] == "cuda" else torch.device("cpu")
         self.stop_signal: str | None = None
@@ -201,7 +203,7 @@ class Worker:
     def _warn_of_other_versions(self) -> None:
         for package, pin in self.pins.items():
             found = _version(package)
-            if found != pin:
+            if found is None or found.partition("+")[0] != pin:  # 2.13.0+cpu is 2.13.0, built for CPUs
                 self.emit(
                     Finding(
                         check="run.versions",
@@ -278,6 +280,8 @@ def _leave(worker: Worker, code: int) -> NoReturn:
         dist.barrier()
         if worker.device.type == "cuda":
             dist.destroy_process_group()
+    for child in multiprocessing.active_children():  # a framework's helpers, which would outlive us
+        child.kill()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

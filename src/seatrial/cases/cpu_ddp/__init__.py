@@ -66,6 +66,7 @@ CASE = Case(
         ),
     ),
     program="seatrial.cases.cpu_ddp.train",
+    unit="samples",
     requires=("torch", "numpy", "sklearn"),
     resumable=True,
     check=check,

@@ -1,0 +1,1 @@
+"""What the cases on MosaicML Composer have in common: its start, its trainer, its log."""

@@ -1,0 +1,302 @@
+"""Pre-training in four dimensions of parallelism: picotron itself from a checkout, or our own engine in its spirit."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from seatrial.cases._rules import at_least, batch_divides, degrees_divide, positive, splits
+from seatrial.cases.picotron.models import MODELS
+from seatrial.errors import Problem, unknown
+from seatrial.spec import Case, CaseArgs, Expectations, Fidelity, Layout, Recipe
+from seatrial.train.sources import check_source
+from seatrial.train.tokenizers import check_tokenizer, gated
+
+
+@dataclass(frozen=True, kw_only=True)
+class Args(CaseArgs):
+    """Everything that decides a training run of this case. As in picotron the learning rate is constant, the optimizer
+    is AdamW with torch's defaults, and gradients are not clipped."""
+
+    model: str
+    """Architecture: a name in models.py."""
+    sequence_length: int
+    """Tokens per sequence."""
+    global_batch_size: int
+    """Sequences per optimizer step, all ranks together."""
+    micro_batch_size: int = 1
+    """Sequences per data-parallel rank and forward pass; the rest of the global batch is accumulated."""
+    steps: int
+    """Optimizer steps."""
+    learning_rate: float = 3e-4
+    """AdamW's learning rate."""
+    tensor_parallel: int = 1
+    """Ranks that share each matrix."""
+    pipeline_parallel: int = 1
+    """Ranks that share the layers."""
+    context_parallel: int = 1
+    """Ranks that share each sequence. Data parallelism takes what these three leave of the ranks."""
+    pipeline_schedule: Literal["1f1b", "afab"] = "1f1b"
+    """One forward, one backward; or all forward, all backward, which keeps more activations."""
+    precision: Literal["bf16", "fp32"] = "bf16"
+    """What matrix products are computed in. The engine keeps parameters and gradients in fp32."""
+    seed: int = 42
+    """Decides the initial weights and the order of the data."""
+    dataset: str = "hf:roneneldan/TinyStories"
+    """stdlib | text:GLOB | hf:NAME[/CONFIG] | synthetic."""
+    tokenizer: str = "HuggingFaceTB/SmolLM-1.7B"
+    """bytes, the path of a tokenizer.json, or a name on the Hugging Face hub."""
+    checkpoint_every: int = 0
+    """Steps between checkpoints; 0: none, with our engine but when asked to stop."""
+    checkpoint_keep: int = 2
+    """Newest checkpoints that our engine keeps; picotron keeps all."""
+    log_every: int = 1
+    """Steps between metric lines of our engine; picotron prints each step."""
+    source: str | None = None
+    """A checkout of picotron, which is then run itself; none: our own engine."""
+
+
+def check(args: Args, layout: Layout) -> Iterable[Problem]:
+    """Rules over arguments and layout; pure."""
+    counts = ("sequence_length", "global_batch_size", "micro_batch_size", "steps", "checkpoint_keep", "log_every")
+    degrees = ("tensor_parallel", "pipeline_parallel", "context_parallel")
+    wrong = [*at_least(args, 1, *counts, *degrees), *at_least(args, 0, "checkpoint_every")]
+    wrong += positive(args, "learning_rate")
+    yield from wrong
+    if args.model not in MODELS:
+        yield unknown("model", args.model, MODELS, "model")
+    elif not wrong:
+        yield from _check_model(args)
+        yield from _check_layout(args, layout)
+    if args.source is not None:
+        yield from _check_checkout(args, layout)
+
+
+def _check_model(args: Args) -> Iterable[Problem]:
+    """Every dimension can be cut into as many parts as there are ranks."""
+    config = MODELS[args.model].config
+    if args.sequence_length > config.max_context:
+        what = f"{args.sequence_length} is more than the {config.max_context} tokens {args.model} was made for"
+        yield Problem(what, "sequence_length")
+    for name, count in (
+        ("attention heads", config.num_heads),
+        ("key/value heads", config.num_kv_heads),
+        ("hidden units", config.intermediate_size),
+        ("tokens of the vocabulary", config.vocab_size),
+    ):
+        yield from splits(name, count, "tensor_parallel", args.tensor_parallel)
+    yield from splits("positions", args.sequence_length, "context_parallel", args.context_parallel)
+    if args.pipeline_parallel > config.num_layers:
+        what = f"{config.num_layers} layers are not enough for {args.pipeline_parallel} stages"
+        yield Problem(what, "pipeline_parallel", f"--set pipeline_parallel={config.num_layers} or fewer")
+
+
+def _check_layout(args: Args, layout: Layout) -> Iterable[Problem]:
+    together = args.tensor_parallel * args.pipeline_parallel * args.context_parallel
+    yield from degrees_divide(
+        layout.world_size,
+        tensor_parallel=args.tensor_parallel,
+        pipeline_parallel=args.pipeline_parallel,
+        context_parallel=args.context_parallel,
+    )
+    if layout.world_size % together == 0:
+        yield from batch_divides(args.global_batch_size, args.micro_batch_size, layout.world_size // together)
+
+
+def _check_checkout(args: Args, layout: Layout) -> Iterable[Problem]:
+    """What picotron itself cannot do."""
+    fixed: Literal["bf16", "fp32"] = "fp32" if layout.device == "cpu" else "bf16"
+    if args.precision != fixed:
+        what = f"picotron computes in {fixed} on a {layout.device} device, whatever it is told"
+        yield Problem(what, "precision", f"--set precision={fixed}")
+    if args.dataset == "synthetic":
+        yield Problem("picotron has no random tokens", "dataset", "--set dataset=stdlib, or a set of the hub: hf:NAME")
+    if args.log_every != 1:
+        yield Problem("picotron prints every step", "log_every", "--set log_every=1")
+    together = args.tensor_parallel * args.pipeline_parallel * args.context_parallel
+    if args.context_parallel > 1 and together == layout.world_size:
+        what = (
+            "picotron averages gradients over context-parallel ranks only where there are data-parallel ones too; "
+            "each would train other weights"
+        )
+        yield Problem(what, "context_parallel", "take twice as many ranks, or our own engine: --set source=none")
+    model = MODELS.get(args.model)
+    if model is not None and args.tokenizer != (model.hub or "bytes"):
+        what = f"picotron takes the model's own tokenizer, {model.hub or 'bytes'}"
+        yield Problem(what, "tokenizer", f"--set tokenizer={model.hub or 'bytes'}")
+
+
+def preflight(args: Args) -> Iterable[Problem]:
+    """What can only be seen on the machine that trains."""
+    yield from check_source(args.dataset, validation=False)
+    if args.dataset != "synthetic":
+        yield from check_tokenizer(args.tokenizer, MODELS[args.model].config.vocab_size)
+    if args.source is None:
+        return
+    if not (Path(args.source) / "train.py").is_file() or not (Path(args.source) / "picotron").is_dir():
+        remedy = "give the folder of a clone of https://github.com/huggingface/picotron"
+        yield Problem("is no checkout of picotron: train.py or the folder picotron is missing", args.source, remedy)
+    missing = [name for name in ("transformers", "datasets", "tokenizers") if importlib.util.find_spec(name) is None]
+    if missing:
+        # picotron calls what transformers 5 no longer has: batch_encode_plus.
+        command = "pip install 'transformers<5' datasets tokenizers"
+        yield Problem(f"picotron needs {', '.join(missing)}, not installed here", "source", command)
+
+
+def secrets(args: Args) -> Iterable[str]:
+    """A gated tokenizer or configuration needs a token of the hub."""
+    from_hub = [args.tokenizer] if args.dataset != "synthetic" else []
+    from_hub += [MODELS[args.model].hub or ""] if args.source is not None and args.model in MODELS else []
+    return ("HF_TOKEN",) if any(gated(name) for name in from_hub) else ()
+
+
+def fidelity_of(args: Args, layout: Layout) -> tuple[Fidelity, str]:
+    """The engine stands in for picotron on every device; a checkout is picotron."""
+    if args.source is None:
+        return "stand-in", (
+            "our own engine, on any device: picotron's four dimensions, schedules, optimizer and log line, written "
+            "anew; --set source=DIR runs picotron itself from a checkout"
+        )
+    if layout.device != "cpu":
+        return "real", ""
+    return "real", (
+        "picotron's own code with torch.cuda replaced by the CPU; gloo instead of NCCL, fp32 and plain attention "
+        "instead of bf16 and flash-attn"
+    )
+
+
+_STORIES = "hf:roneneldan/TinyStories"
+_LLAMA_TOKENIZER = "hf-internal-testing/llama-tokenizer"
+
+
+_TINY = Args(
+    model="tiny",
+    sequence_length=128,
+    global_batch_size=8,
+    micro_batch_size=2,
+    steps=60,
+    learning_rate=3e-3,
+    precision="fp32",
+    dataset="stdlib",
+    tokenizer="bytes",
+    checkpoint_every=20,
+)
+
+
+def _tiny(name: str, how: str, args: Args, processes: int = 2) -> Recipe:
+    return Recipe(
+        name=name,
+        title=f"0.9 M parameters on this machine's Python sources, {processes} CPU processes, {how}",
+        args=args,
+        processes_per_node=processes,
+        parameters=MODELS["tiny"].config.parameters(),
+        # Bytes start at ln(320) = 5.8 nats; 60 steps reach about 2.7.
+        expectations=Expectations(loss_decrease=2.0),
+    )
+
+
+RECIPES = (
+    _tiny("tiny", "data parallel", _TINY),
+    _tiny("tiny-tp2", "tensor parallel", replace(_TINY, tensor_parallel=2)),
+    _tiny("tiny-pp2", "pipeline parallel (1F1B)", replace(_TINY, pipeline_parallel=2)),
+    _tiny("tiny-cp2", "context parallel (ring attention)", replace(_TINY, context_parallel=2)),
+    _tiny("tiny-3d", "DP 2 x TP 2 x PP 2", replace(_TINY, tensor_parallel=2, pipeline_parallel=2), processes=8),
+    # The demonstration of the system that Seatrial replaces, on its 8 A10G: DP 2 x TP 2 x PP 2, 2048 tokens a step.
+    # It calls the model SmolLM-1.7B; it has 5 of the 24 layers. Its published log shows warm-up only: no figure.
+    Recipe(
+        name="smollm-1.7b-5layers",
+        title="demonstration: 5 of SmolLM-1.7B's 24 layers, DP 2 x TP 2 x PP 2",
+        args=Args(
+            model="smollm-1.7b-5layers",
+            sequence_length=128,
+            global_batch_size=16,
+            micro_batch_size=4,
+            steps=300,
+            tensor_parallel=2,
+            pipeline_parallel=2,
+            dataset=_STORIES,
+            checkpoint_every=300,
+        ),
+        instance_type="g5.48xlarge",
+        parameters=536_893_440,
+        expectations=Expectations(loss_decrease=1.0),
+    ),
+    # The same on two nodes of one GPU each, as published for Slurm.
+    Recipe(
+        name="smollm-1.7b-5layers-tp2",
+        title="demonstration: 5 of SmolLM-1.7B's 24 layers, TP 2 over two nodes",
+        args=Args(
+            model="smollm-1.7b-5layers",
+            sequence_length=128,
+            global_batch_size=8,
+            micro_batch_size=4,
+            steps=300,
+            tensor_parallel=2,
+            dataset=_STORIES,
+            checkpoint_every=300,
+        ),
+        nodes=2,
+        processes_per_node=1,
+        instance_type="g5.8xlarge",
+        parameters=536_893_440,
+        expectations=Expectations(loss_decrease=1.0),
+    ),
+    # The whole model at the context it was made for. Layout and batch are ours.
+    Recipe(
+        name="smollm-1.7b",
+        title="SmolLM-1.7B, all 24 layers, 2048 tokens, DP 2 x TP 2 x PP 2",
+        args=Args(
+            model="smollm-1.7b",
+            sequence_length=2048,
+            global_batch_size=64,
+            micro_batch_size=4,
+            steps=300,
+            tensor_parallel=2,
+            pipeline_parallel=2,
+            dataset=_STORIES,
+            checkpoint_every=100,
+        ),
+        instance_type="p5.48xlarge",
+        parameters=1_711_376_384,
+        expectations=Expectations(loss_decrease=1.0),
+    ),
+    Recipe(
+        name="llama2-7b",
+        title="Llama 2 7B, 4096 tokens, DP 2 x TP 2 x PP 2",
+        args=Args(
+            model="llama2-7b",
+            sequence_length=4096,
+            global_batch_size=64,
+            micro_batch_size=1,
+            steps=100,
+            tensor_parallel=2,
+            pipeline_parallel=2,
+            dataset=_STORIES,
+            tokenizer=_LLAMA_TOKENIZER,
+            checkpoint_every=50,
+        ),
+        instance_type="p5.48xlarge",
+        parameters=6_738_415_616,
+        expectations=Expectations(loss_decrease=1.0),
+    ),
+)
+
+CASE = Case(
+    name="picotron",
+    title="Four dimensions of parallelism: data, tensor, pipeline, context",
+    framework="picotron (Hugging Face) from a checkout, else Seatrial's own 4-D engine",
+    Args=Args,
+    recipes=RECIPES,
+    program="seatrial.cases.picotron.train",
+    log_reader="seatrial.cases.picotron.log:Reader",
+    requires=("torch", "numpy"),
+    resumable=True,
+    check=check,
+    preflight=preflight,
+    secrets=secrets,
+    fidelity="stand-in",
+    fidelity_of=fidelity_of,
+)

@@ -1,0 +1,122 @@
+"""The composer-mpt case without its framework: settings, rules, recipes."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from dataclasses import fields, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seatrial.cases import composer_mpt
+from seatrial.cases.composer_mpt import CASE, RECIPES, Args, check, preflight
+from seatrial.cases.composer_mpt.models import MODELS
+from seatrial.hardware import instance
+from seatrial.spec import Cluster, Job, Layout, Recipe, bind
+
+TINY = CASE.recipe("tiny")
+TWO_RANKS = Layout(nodes=1, processes_per_node=2, device="cpu")
+LOCAL = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=2, processes_per_node=8)
+
+
+def problems(layout: Layout = TWO_RANKS, **changes: Any) -> list[str]:
+    return [str(problem) for problem in check(replace(TINY.args, **changes), layout)]
+
+
+def bound(recipe: Recipe) -> Job:
+    """On the smallest cluster that the recipe was made for."""
+    if recipe.instance_type is None:
+        return bind(CASE, recipe, LOCAL)
+    cluster = Cluster(
+        name="cluster",
+        launcher="slurm",
+        nodes=recipe.nodes,
+        cpus_per_node=96,
+        accelerators_per_node=instance(recipe.instance_type).accelerators,
+        processes_per_node=8,
+        instance_type=recipe.instance_type,
+    )
+    return bind(CASE, recipe, cluster)
+
+
+def test_every_setting_is_read_by_the_program() -> None:
+    folder = Path(inspect.getfile(composer_mpt)).parent
+    read = {
+        node.attr
+        for name in ("train.py", "data.py", "log.py")
+        for node in ast.walk(ast.parse((folder / name).read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "args"
+    }
+    assert read == {field.name for field in fields(Args)}
+
+
+def test_every_setting_is_documented() -> None:
+    (body,) = (node.body for node in ast.walk(ast.parse(inspect.getsource(Args))) if isinstance(node, ast.ClassDef))
+    documented = {
+        str(node.target.id)
+        for node, after in pairwise(body)
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and isinstance(after, ast.Expr)
+    }
+    assert documented == {field.name for field in fields(Args)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"sequence_length": 1}, "sequence_length: 1 is less than 2"),
+        ({"steps": 0}, "steps: 0 is less than 1"),
+        ({"log_every": 0}, "log_every: 0 is less than 1"),
+        ({"data_workers": -1}, "data_workers: -1 is less than 0"),
+        ({"learning_rate": float("nan")}, "learning_rate: nan is not a positive number"),
+        ({"min_learning_rate": 1.0}, "min_learning_rate: 1.0 is not between 0 and learning_rate"),
+        ({"warmup_steps": 60}, "warmup_steps: 60 steps of warm-up leave none of 60"),
+        ({"beta2": 1.0}, "beta2: 1.0 is not in [0, 1)"),
+        ({"model": "mpt-7"}, "model"),
+        ({"global_batch_size": 6}, "global_batch_size: 6 do not divide into 2 data-parallel ranks x 2"),
+        ({"precision": "bf16"}, "precision: Composer computes in fp32 on a CPU"),
+        ({"parallel": "ddp", "recompute": True}, "recompute: is an option of FSDP2"),
+        ({"dataset": "hf:allenai/c4/en"}, "dataset: 'hf:allenai/c4/en' is no source of this case"),
+        ({"model": "mpt-125m", "sequence_length": 4096}, "4096 is more than the 2048 positions of mpt-125m"),
+    ],
+)
+def test_every_rule_says_what_is_wrong(changes: dict[str, Any], says: str) -> None:
+    assert any(says in problem for problem in problems(**changes))
+
+
+def test_what_works_is_let_through() -> None:
+    assert not problems()
+    assert not problems(sequence_length=8192), "ALiBi has no longest context"
+    assert not problems(Layout(nodes=1, processes_per_node=2, device="cuda"), precision="bf16")
+
+
+def test_every_recipe_fits_the_cluster_it_was_made_for() -> None:
+    for recipe in RECIPES:
+        job = bound(recipe)
+        assert job.parameters == MODELS[recipe.args.model].parameters()
+        assert job.fidelity == "real-core"
+        assert ("gloo" in job.fidelity_note) == (recipe.instance_type is None)
+        assert not job.published
+
+
+def test_released_models_have_their_published_sizes() -> None:
+    """As on the model cards; the training sizes are compared with the built model in tests/frameworks."""
+    assert MODELS["mpt-7b"].parameters() == 6_649_286_656
+    assert MODELS["mpt-30b"].parameters() == 29_957_200_896
+
+
+def test_flops_follow_the_matrices() -> None:
+    config = MODELS["mpt-7b"]
+    matrices = config.parameters() - 65 * 4096  # all but the norms; the embedding is the output's matrix too
+    flops = config.flops_per_token(2048)
+    assert flops["full"] == 6 * matrices + 12 * 32 * 4096 * 2048
+    assert flops["causal"] == 6 * matrices + 6 * 32 * 4096 * 2048
+
+
+def test_preflight_looks_at_what_the_run_prepares(tmp_path: Path) -> None:
+    assert not list(preflight(TINY.args))
+    missing = replace(TINY.args, dataset=f"text:{tmp_path}/*.txt")
+    assert "matches no file" in str(next(iter(preflight(missing))))
+    assert not list(preflight(replace(TINY.args, dataset="mds:anything", tokenizer="missing.json")))
