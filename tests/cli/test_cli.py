@@ -37,7 +37,10 @@ BAD = [
     (("run", "fsdp", "--set", "steps=many"), ["--set steps", "'many'"]),
     (("run", "fsdp", "--set", "schedule=cosin"), ["'cosine', 'linear' or 'constant'"]),
     (("run", "fsdp", "--on", "lokal"), ["did you mean local"]),
-    (("run", "fsdp", "--processes", "3"), ["8 do not divide into 3 data-parallel ranks x 2", "--set global_batch_size="]),
+    (
+        ("run", "fsdp", "--processes", "3"),
+        ["8 do not divide into 3 data-parallel ranks x 2", "--set global_batch_size="],
+    ),
     (("run", "fsdp", "--processes", "999"), ["999 processes per node"]),
     (("run", "fsdp", "--set", "dataset=text:nothing/*.txt"), ["matches no file"]),
     (("run", "fsdp", "--set", "dataset=text:zero.bin", "--set", "validation_every=0"), ["is not UTF-8 text"]),
