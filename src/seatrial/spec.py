@@ -338,7 +338,7 @@ def bind(
     if problems:
         raise UserError(problems)
     plain = asdict(args)
-    fidelity, note = _fidelity(case, args, layout)
+    fidelity, note = fidelity_of(case, args, layout)
     return Job(
         case=case.name,
         recipe=recipe.name,
@@ -372,10 +372,17 @@ def bind(
     )
 
 
-def _fidelity(case: Case, args: Any, layout: Layout) -> tuple[Fidelity, str]:
+def fidelity_of(case: Case, args: Any, layout: Layout) -> tuple[Fidelity, str]:
+    """What a job exercises of its framework, and what exactly differs."""
     if case.fidelity_of is not None:
         return case.fidelity_of(args, layout)
     return (case.fidelity, case.fidelity_note) if layout.device == "cpu" else ("real", "")
+
+
+def local_fidelity(case: Case, recipe: Recipe) -> tuple[Fidelity, str]:
+    """What a recipe exercises on this machine's CPU."""
+    layout = Layout(nodes=1, processes_per_node=recipe.processes_per_node or 1, device="cpu")
+    return fidelity_of(case, recipe.args, layout)
 
 
 def digest(case: str, args: Mapping[str, Any]) -> str:

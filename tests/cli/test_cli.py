@@ -81,7 +81,11 @@ def test_help_names_the_exit_codes(seatrial):
 def test_list_and_show_as_json(seatrial):
     listed = json.loads(seatrial("list", "--json").stdout)
     assert {case["case"] for case in listed} >= {"fsdp", "cpu-ddp"}
-    assert all(case["fidelity"] for case in listed)
+    assert all(case["fidelity"] and case["fidelity_note"] for case in listed)
+    assert "our own engine" in seatrial("show", "picotron").stdout
+    published = [f for case in listed for recipe in case["recipes"] for f in recipe["published"]]
+    assert published and all(f["source"] and f["instance_type"] and f["value"] > 0 for f in published)
+    assert "6,785 tokens/s per accelerator on 4 x p5.48xlarge" in seatrial("show", "torchtitan/llama3-8b").stdout
     shown = json.loads(seatrial("show", "fsdp/llama3.1-8b", "--json").stdout)
     assert shown["parameters"] == 8_030_261_248
     assert "Sequences per optimizer step" in seatrial("show", "fsdp").stdout

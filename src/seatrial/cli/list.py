@@ -8,6 +8,7 @@ import click
 
 from seatrial import catalog
 from seatrial.cli.options import as_json, print_json, print_table
+from seatrial.spec import local_fidelity
 
 
 @click.command()
@@ -22,8 +23,8 @@ def command(as_json: bool) -> None:
                     "case": case.name,
                     "title": case.title,
                     "framework": case.framework,
-                    "fidelity": case.fidelity,
-                    "fidelity_note": case.fidelity_note,
+                    "fidelity": local_fidelity(case, case.recipes[0])[0],
+                    "fidelity_note": local_fidelity(case, case.recipes[0])[1],
                     "recipes": [
                         {
                             "name": r.name,
@@ -41,7 +42,7 @@ def command(as_json: bool) -> None:
         )
         return
     rows = [
-        (f"{case.name}/{recipe.name}", case.framework, f"on CPU: {case.fidelity}", recipe.title)
+        (f"{case.name}/{recipe.name}", case.framework, f"on CPU: {local_fidelity(case, recipe)[0]}", recipe.title)
         for case in cases
         for recipe in case.recipes
     ]

@@ -8,6 +8,7 @@ import click
 
 from seatrial import catalog
 from seatrial.cli.options import as_json, print_json, print_table, target_argument
+from seatrial.spec import local_fidelity
 
 
 @click.command()
@@ -16,13 +17,14 @@ from seatrial.cli.options import as_json, print_json, print_table, target_argume
 def command(target: str, as_json: bool) -> None:
     """A recipe in full: every argument with its meaning."""
     case, recipe = catalog.recipe(target)
+    fidelity, note = local_fidelity(case, recipe)
     if as_json:
         print_json(
             {
                 "case": case.name,
                 "framework": case.framework,
-                "fidelity": case.fidelity,
-                "fidelity_note": case.fidelity_note,
+                "fidelity": fidelity,
+                "fidelity_note": note,
                 **asdict(recipe),
             }
         )
@@ -31,7 +33,7 @@ def command(target: str, as_json: bool) -> None:
     facts = {
         "recipe": f"{case.name}/{recipe.name}: {recipe.title}",
         "framework": case.framework,
-        "fidelity": f"{case.fidelity}: {case.fidelity_note}" if case.fidelity_note else case.fidelity,
+        "fidelity": f"on CPU {fidelity}: {note}" if note else f"on CPU {fidelity}",
         "made for": scale,
         "parameters": f"{recipe.parameters:,}" if recipe.parameters else "unknown",
         "resumable": "yes" if case.resumable else "no",

@@ -388,6 +388,5 @@ CASE = Case(
     preflight=preflight,
     secrets=secrets,
     fidelity="real-core",
-    fidelity_note="megatron-core under our driver instead of pretrain_gpt.py",
     fidelity_of=fidelity_of,
 )

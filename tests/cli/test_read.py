@@ -1,0 +1,79 @@
+"""seatrial read: recorded logs of the real frameworks, as a user hands them over."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RECORDED = Path(__file__).parents[1] / "cases" / "recorded"
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Any:
+    def call(*args: str | Path, expect: int = 3) -> dict[str, Any]:
+        command = [sys.executable, "-m", "seatrial", "read", *map(str, args), "--runs-dir", tmp_path / "runs", "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == expect, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return {"error": done.stderr} if expect == 2 else json.loads(done.stdout)
+
+    return call
+
+
+def verdicts(answer: dict[str, Any]) -> dict[str, str]:
+    return {finding["check"]: finding["verdict"] for finding in answer["findings"]}
+
+
+LINE = (
+    "{rank:>2}: 2025-03-04 00:{minute:02}:44,441 - root - INFO - \x1b[36mstep: {step:2}  \x1b[32mloss: {loss:7.4f}  "
+    "\x1b[33mmemory: 68.57GiB(86.69%)  \x1b[34mtps: {rate}  \x1b[35mmfu: 39.73%\x1b[39m\n"
+)
+
+
+@pytest.mark.parametrize(("rate", "verdict"), [("6,785", "PASS"), ("6,446", "PASS"), ("6,445", "FAIL")])
+def test_a_log_of_srun_is_held_against_the_published_figure(read, tmp_path, rate, verdict):
+    """Four nodes as upstream's example prints them: every rank, with srun's labels and colours."""
+    log = tmp_path / "slurm-17.out"
+    lines = [
+        LINE.format(rank=rank, minute=step, step=step, loss=12.0 - step / 2, rate=rate)
+        for step in range(1, 21)
+        for rank in (3, 0, 31)
+    ]
+    log.write_text("".join(lines))
+    answer = read("torchtitan/llama3-8b", log, "--name", "theirs", expect=1 if verdict == "FAIL" else 3)
+    found = verdicts(answer)
+    assert found["run.published"] == verdict
+    assert found["run.ranks-agree"] == found["run.completed"] == "UNKNOWN"  # what a log cannot know
+    assert answer["world_size"] == 32
+    events = (tmp_path / "runs/theirs/events.jsonl").read_text().splitlines()
+    assert sum('"type": "step"' in line for line in events) == 20
+    assert (tmp_path / "runs/theirs/report.html").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("target", "log", "expect"),
+    [
+        ("torchtitan/tiny", "torchtitan.log", 3),
+        ("megatron-lm/tiny", "megatron.log", 1),
+        ("picotron/tiny", "picotron.log", 3),
+        ("composer-mpt/tiny", "composer-mpt.log", 1),
+        ("composer-stable-diffusion/tiny-ema", "composer_stable_diffusion.log", 3),
+    ],
+)
+def test_every_framework_that_prints_is_read(read, target, log, expect):
+    # Some are too short for the loss to fall by what their recipe states.
+    answer = read(target, RECORDED / log, expect=expect)
+    found = verdicts(answer)
+    assert found["run.finite"] == "PASS" and "run.log-readable" not in found
+
+
+def test_the_log_of_another_framework_is_refused_and_leaves_no_run(read, tmp_path):
+    answer = read("torchtitan", RECORDED / "megatron.log", expect=2)
+    assert "is it a log of torchtitan 0.2.2?" in answer["error"]
+    assert "cpu-ddp prints no metric lines" in read("cpu-ddp", RECORDED / "megatron.log", expect=2)["error"]
+    assert not (tmp_path / "runs").exists()
