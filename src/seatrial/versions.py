@@ -215,6 +215,14 @@ LEFT_OUT: Mapping[str, str] = {
 }
 """Package that is kept out of every environment's lock -> why."""
 
+CHECKOUTS: Mapping[str, tuple[str, str]] = {
+    # the commit that most of its code was read and tried at; there are no releases
+    "picotron": ("https://github.com/huggingface/picotron", "5809434fb5df9a647e9b035a01d1381346035b6c"),
+    # the tag of the release of megatron-core above, by the scheme that its tags follow
+    "megatron-lm": ("https://github.com/NVIDIA/Megatron-LM", f"core_v{FRAMEWORKS['megatron-core']}"),
+}
+"""What is on no package index: case -> repository, and the commit or tag that a checkout or an image is made at."""
+
 STACK: Mapping[str, str] = {
     "efa_installer": "1.50.0",
     "libfabric": "2.6.0amzn1.0",

@@ -362,7 +362,7 @@ assert status == 0 and read == ["hold", "from the parent"], (status, read)
 def test_a_forked_child_prints_and_is_not_read(tmp_path: Path) -> None:
     """Data loaders fork: a lock that another thread held at that moment is never given back in the child."""
     environment = os.environ | {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
-    command = [sys.executable, "-c", FORKED, str(tmp_path)]
+    command = [sys.executable, "-u", "-c", FORKED, str(tmp_path)]  # else a fork copies what is not written yet
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.split("\n")) == ["", "from the child", "from the parent", "hold"]

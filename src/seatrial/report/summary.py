@@ -200,18 +200,7 @@ def _fidelity(job: Job) -> str:
 
 
 def _layout(job: Job) -> dict[str, Any]:
-    shown_elsewhere = {
-        "case",
-        "recipe",
-        "title",
-        "framework",
-        "fidelity",
-        "fidelity_note",
-        "parameters",
-        "args",
-        "pins",
-        "published",
-    }
+    shown_elsewhere = {"case", "recipe", "title", "framework", "fidelity", "fidelity_note", "parameters", "args"}
     return {name: value for name, value in asdict(job).items() if name not in shown_elsewhere}
 
 

@@ -70,6 +70,7 @@ def batches(options: Namespace, dataset: Any, consumed: int, device: torch.devic
         num_workers=options.num_workers,
         pin_memory=device.type == "cuda",
         persistent_workers=options.num_workers > 0,
+        generator=torch.Generator(),  # else it draws from the one that a resumed run has just restored
     )
     return (_of_this_rank(batch, device) for batch in loader)
 
