@@ -1,18 +1,10 @@
-"""Ranks of megatron-lm jobs, all forked from one process that has imported the framework, which takes longest.
-
-Reads orders as JSON, one a line, and answers each with the exit codes of its ranks.
-"""
+"""Imports megatron-core for test_megatron_lm.py. Also trains in many layouts, and counts parameters."""
 
 from __future__ import annotations
 
 import importlib
 import json
 import os
-import signal
-import socket
-import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +19,7 @@ from seatrial.cases.megatron_lm.options import parse
 from seatrial.cases.megatron_lm.sizes import SIZES
 from seatrial.train.shims.cuda import cuda_on_cpu
 from seatrial.train.worker import Worker, start
+from tests.frameworks.ranks import serve
 
 
 def options_for(args: Args, data: Path = Path("none"), cache: Path = Path("none")) -> Any:
@@ -115,47 +108,11 @@ def sizes() -> None:
     os._exit(0)
 
 
-PROGRAMS: dict[str, Callable[[], None]] = {"train": train.main, "layouts": layouts, "sizes": sizes}
-
-
-def fork(program: str, run: str, rank: int, world_size: int, port: int) -> int:
-    child = os.fork()
-    if child:
-        return child
-    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(world_size), SEATRIAL_RUN=run)
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    log = os.open(os.path.join(run, f"rank-{rank}.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    PROGRAMS[program]()
-    os._exit(1)  # each program ends the process itself
-
-
-def obey(program: str, run: str, world_size: int, when: str = "", number: int = signal.SIGKILL) -> list[int]:
-    """Exit codes; all ranks get the signal `number` as soon as the text `when` stands in events.jsonl, or as a path
-    in the run exists."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    events = Path(run, "events.jsonl")
-    events.touch()
-    children = [fork(program, run, rank, world_size, port) for rank in range(world_size)]
-    deadline = time.monotonic() + 100
-    while when and when not in events.read_text() and not Path(run, when).exists() and time.monotonic() < deadline:
-        time.sleep(0.002)
-    if when:
-        for child in children:
-            os.kill(child, number)
-    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-
-
 def main() -> None:
     cuda_on_cpu()
     torch.set_num_threads(1)
     importlib.import_module("seatrial.cases.megatron_lm.driver")  # and with it megatron-core
-    print(json.dumps("ready"), flush=True)
-    for line in sys.stdin:
-        print(json.dumps(obey(**json.loads(line))), flush=True)
+    serve(None, {"train": train.main, "layouts": layouts, "sizes": sizes})
 
 
 if __name__ == "__main__":

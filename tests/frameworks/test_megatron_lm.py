@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,97 +12,40 @@ from typing import Any
 import pytest
 
 from seatrial.cases.megatron_lm import CASE, RECIPES
-from seatrial.events import CheckpointLoaded, EventLog, RunStart, Step, Validation, read_events
+from seatrial.events import CheckpointLoaded, EventLog, RunStart, Step, Validation
 from seatrial.findings import Finding
 from seatrial.runs import Run
-from seatrial.spec import Cluster, ExitCode, bind
+from seatrial.spec import ExitCode
+from tests.frameworks.driver import Driver, losses
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow, pytest.mark.frameworks]
 
-LOCAL = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=2, processes_per_node=2)
 SHORT = {"steps": "10", "checkpoint_every": "4", "validation_every": "5", "data_tokens": "200000"}
-RANKS = Path(__file__).with_name("megatron_ranks.py")
-
-
-class Framework:
-    """The process that the ranks are forked from."""
-
-    def __init__(self, python: Path, root: Path) -> None:
-        self.root = root
-        self.process = subprocess.Popen(
-            [str(python), str(RANKS)],
-            env={**os.environ, "OMP_NUM_THREADS": "1", "SEATRIAL_DATA": str(root / "datasets")},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._answer() == "ready"
-
-    def run(self, name: str, recipe: str = "tiny", **settings: str) -> Path:
-        """A run that was not started yet."""
-        folder = self.root / name
-        folder.mkdir()
-        job = bind(CASE, CASE.recipe(recipe), LOCAL, settings=SHORT | settings)
-        (folder / "job.json").write_text(job.to_json())
-        return folder
-
-    def start(self, folder: Path, program: str = "train", world_size: int = 2, **order: Any) -> list[int]:
-        """Exit codes of the ranks."""
-        assert self.process.stdin is not None
-        print(
-            json.dumps({"program": program, "run": str(folder), "world_size": world_size, **order}),
-            file=self.process.stdin,
-            flush=True,
-        )
-        codes = self._answer()
-        assert isinstance(codes, list)
-        return codes
-
-    def _answer(self) -> Any:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, "the process that imports the framework has died"
-        return json.loads(line)
-
-    def close(self) -> None:
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.wait(timeout=30)
-        self.process.stdout.close()
 
 
 @pytest.fixture(scope="module")
-def framework(frameworks: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Framework]:
-    started = Framework(frameworks, tmp_path_factory.mktemp("megatron"))
-    yield started
-    started.close()
+def driver(frameworks: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
+    driver = Driver(frameworks, "megatron_ranks", CASE, tmp_path_factory.mktemp("megatron"), settings=SHORT)
+    yield driver
+    driver.close()
 
 
 @pytest.fixture(scope="module")
-def undisturbed(framework: Framework) -> Path:
-    folder = framework.run("undisturbed")
-    assert framework.start(folder) == [0, 0], logs(folder)
-    return folder
+def undisturbed(driver: Driver) -> EventLog:
+    assert driver.run("undisturbed") == [0, 0], driver.logs("undisturbed")
+    return events(driver, "undisturbed")
 
 
-def logs(folder: Path) -> str:
-    return "\n".join(f"{path.name}:\n{path.read_text()[-3000:]}" for path in sorted(folder.glob("rank-*.log")))
-
-
-def events(folder: Path) -> EventLog:
-    log = read_events(folder / "events.jsonl")
+def events(driver: Driver, name: str) -> EventLog:
+    log = driver.events(name)
     assert not log.of(Finding), log.of(Finding)
     return log
-
-
-def losses(folder: Path) -> dict[int, float]:
-    return {step.step: step.loss for step in events(folder).steps()}
 
 
 # --- sizes and data ---
 
 
-def test_sizes_and_data_are_what_megatron_itself_says(framework: Framework, tmp_path: Path) -> None:
+def test_sizes_and_data_are_what_megatron_itself_says(driver: Driver, tmp_path: Path) -> None:
     wanted = {
         recipe.name: (
             recipe.args.model,
@@ -112,9 +53,9 @@ def test_sizes_and_data_are_what_megatron_itself_says(framework: Framework, tmp_
         )
         for recipe in RECIPES
     }
-    folder = framework.run("sizes")
+    folder = driver.prepare("sizes")
     (folder / "sizes.json").write_text(json.dumps(wanted))
-    assert framework.start(folder, "sizes", world_size=1) == [0], logs(folder)
+    assert driver.start("sizes", "sizes", world_size=1) == [0], driver.logs("sizes")
     found = json.loads((folder / "found.json").read_text())
     assert found["counts"] == {recipe.name: recipe.parameters for recipe in RECIPES}
     assert found["written"] == [5, [[1, 2, 3], [256, 7]], "uint16", [70_000]]
@@ -139,11 +80,12 @@ LAYOUTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("model", ["gpt-tiny", "llama-tiny"])
-def test_every_layout_gives_the_same_loss_and_gradient_also_resumed(framework: Framework, model: str) -> None:
-    folder = framework.run(f"layouts-{model}", steps="4", model=model, warmup_steps="1", validation_every="0")
-    layouts = LAYOUTS if model == "gpt-tiny" else {name: LAYOUTS[name] for name in ("dp2", "tp2", "pp2")}
+def test_every_layout_gives_the_same_loss_and_gradient_also_resumed(driver: Driver, model: str) -> None:
+    name = f"layouts-{model}"
+    folder = driver.prepare(name, steps="4", model=model, warmup_steps="1", validation_every="0")
+    layouts = LAYOUTS if model == "gpt-tiny" else {layout: LAYOUTS[layout] for layout in ("dp2", "tp2", "pp2")}
     (folder / "layouts.json").write_text(json.dumps(layouts))
-    assert framework.start(folder, "layouts") == [0, 0], logs(folder)
+    assert driver.start(name, "layouts") == [0, 0], driver.logs(name)
     first, second = (json.loads((folder / f"layouts-{rank}.json").read_text()) for rank in (0, 1))
     assert first == second  # the same floats on both ranks
     wanted = first["dp2"]
@@ -161,35 +103,35 @@ def test_every_layout_gives_the_same_loss_and_gradient_also_resumed(framework: F
 # --- whole runs ---
 
 
-def test_a_run_completes_and_its_ranks_agree(undisturbed: Path) -> None:
-    log = events(undisturbed)
+def test_a_run_completes_and_its_ranks_agree(driver: Driver, undisturbed: EventLog) -> None:
     assert sorted(losses(undisturbed)) == list(range(1, 11))
     assert losses(undisturbed)[10] < losses(undisturbed)[1] - 0.5
-    end = log.end()
+    end = undisturbed.end()
     assert end is not None and (end.outcome, end.step, end.ranks_agree) == ("completed", 10, True)
-    step = log.of(Step)[-1]
+    step = undisturbed.of(Step)[-1]
     assert step.count == 8 * 128 and step.seconds > 0 and step.grad_norm > 0 and step.learning_rate > 0
-    assert [v.step for v in log.of(Validation)] == [5, 10]
-    assert sorted(path.name for path in (undisturbed / "checkpoints").iterdir()) == [
+    assert [v.step for v in undisturbed.of(Validation)] == [5, 10]
+    assert sorted(path.name for path in (driver.root / "undisturbed" / "checkpoints").iterdir()) == [
         "iter_0000008",
         "iter_0000010",
         "latest_checkpointed_iteration.txt",
     ]
-    assert Run(undisturbed).job.fidelity == "real-core"
+    assert Run(driver.root / "undisturbed").job.fidelity == "real-core"
 
 
 @pytest.mark.parametrize("recipe", ["tiny-tp2", "tiny-pp2", "tiny-bf16"])
-def test_the_other_recipes_complete_and_go_on_after_a_stop(framework: Framework, recipe: str) -> None:
-    folder = framework.run(recipe, recipe)
-    codes = framework.start(folder, when='"type": "step", "step": 5', number=signal.SIGTERM)
-    assert codes == [ExitCode.STOPPED] * 2, logs(folder)
-    end = events(folder).end()
+def test_the_other_recipes_complete_and_go_on_after_a_stop(driver: Driver, recipe: str) -> None:
+    driver.prepare(recipe, recipe)
+    codes = driver.start(recipe, when='"type": "step", "step": 5', number=signal.SIGTERM)
+    assert codes == [ExitCode.STOPPED] * 2, driver.logs(recipe)
+    end = events(driver, recipe).end()
     assert end is not None and end.outcome == "stopped" and 5 <= end.step < 10
-    assert framework.start(folder) == [0, 0], logs(folder)
-    loaded = events(folder).last(CheckpointLoaded)
+    assert driver.start(recipe) == [0, 0], driver.logs(recipe)
+    log = events(driver, recipe)
+    loaded = log.last(CheckpointLoaded)
     assert loaded is not None and loaded.step == end.step
-    end = events(folder).end()
-    assert end is not None and end.ranks_agree and sorted(losses(folder)) == list(range(1, 11))
+    end = log.end()
+    assert end is not None and end.ranks_agree and sorted(losses(log)) == list(range(1, 11))
 
 
 def torn(folder: Path) -> None:
@@ -209,27 +151,28 @@ def torn(folder: Path) -> None:
     ],
 )
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(
-    framework: Framework,
-    undisturbed: Path,
+    driver: Driver,
+    undisturbed: EventLog,
     name: str,
     when: str,
     damage: Callable[[Path], None] | None,
     loads: set[int | None],
 ) -> None:
-    folder = framework.run(name)
-    assert framework.start(folder, when=when) == [-signal.SIGKILL] * 2
+    folder = driver.prepare(name)
+    assert driver.start(name, when=when) == [-signal.SIGKILL] * 2
     if damage:
         damage(folder)
-    assert framework.start(folder) == [0, 0], logs(folder)
-    loaded = events(folder).last(CheckpointLoaded)
+    assert driver.start(name) == [0, 0], driver.logs(name)
+    log = events(driver, name)
+    loaded = log.last(CheckpointLoaded)
     assert (loaded.step if loaded else None) in loads
-    assert losses(folder) == losses(undisturbed)
+    assert losses(log) == losses(undisturbed)
 
 
-def test_a_loss_that_is_not_a_number_ends_the_run_for_good(framework: Framework) -> None:
-    folder = framework.run("diverges", learning_rate="1e30", min_learning_rate="0", warmup_steps="0")
-    assert framework.start(folder) == [ExitCode.INVALID] * 2, logs(folder)
-    end = events(folder).end()
+def test_a_loss_that_is_not_a_number_ends_the_run_for_good(driver: Driver) -> None:
+    codes = driver.run("diverges", learning_rate="1e30", min_learning_rate="0", warmup_steps="0")
+    assert codes == [ExitCode.INVALID] * 2, driver.logs("diverges")
+    end = events(driver, "diverges").end()
     assert end is not None and end.final and "is not a finite number" in end.reason
 
 
@@ -273,22 +216,22 @@ def line(step, steps, batch):
 """
 
 
-def test_the_program_of_a_checkout_is_run_with_the_same_flags(framework: Framework, tmp_path: Path) -> None:
+def test_the_program_of_a_checkout_is_run_with_the_same_flags(driver: Driver, tmp_path: Path) -> None:
     """A stand-in for pretrain_gpt.py, which asks for CUDA: flags, imports, the last rank's log, stopping, resuming."""
     (tmp_path / "pretrain_gpt.py").write_text(PRETRAIN_GPT)
     (tmp_path / "of_the_checkout.py").write_text(OF_THE_CHECKOUT)
     for suffix in ("bin", "idx"):
         (tmp_path / f"text_document.{suffix}").touch()
-    folder = framework.run("checkout", dataset=f"indexed:{tmp_path}/text_document")
+    folder = driver.prepare("checkout", dataset=f"indexed:{tmp_path}/text_document")
     job = json.loads((folder / "job.json").read_text())
     job["args"]["source"] = str(tmp_path)  # which a CPU refuses
     (folder / "job.json").write_text(json.dumps(job))
 
-    assert framework.start(folder) == [ExitCode.STOPPED] * 2, logs(folder)
-    end = events(folder).end()
+    assert driver.start("checkout") == [ExitCode.STOPPED] * 2, driver.logs("checkout")
+    end = events(driver, "checkout").end()
     assert end is not None and (end.outcome, end.step) == ("stopped", 3)
-    assert framework.start(folder) == [0, 0], logs(folder)
-    log = events(folder)
+    assert driver.start("checkout") == [0, 0], driver.logs("checkout")
+    log = events(driver, "checkout")
     assert [step.step for step in log.of(Step)] == list(range(1, 11))  # each once
     assert [start.start_step for start in log.of(RunStart)] == [0, 3]
     end = log.end()

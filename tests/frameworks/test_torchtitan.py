@@ -3,107 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import seatrial
 from seatrial.cases.torchtitan import CASE
 from seatrial.cases.torchtitan.flavors import FLAVORS
-from seatrial.events import CheckpointLoaded, CheckpointSaved, EventLog, RunStart, read_events
+from seatrial.events import CheckpointLoaded, CheckpointSaved, EventLog, RunStart
 from seatrial.findings import Finding
 from seatrial.metrics import flops_per_token
-from seatrial.spec import Cluster, ExitCode, bind
+from seatrial.spec import ExitCode
+from tests.frameworks.driver import Driver, losses, norms
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow, pytest.mark.frameworks]
 
-LOCAL = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=2, processes_per_node=4)
 SHORT = {"steps": "8", "checkpoint_every": "3", "sequence_length": "32", "warmup_steps": "2"}
-
-
-class Driver:
-    """The process that has imported torchtitan; see torchtitan_driver.py."""
-
-    def __init__(self, python: str, root: Path) -> None:
-        self.root = root
-        self.process = subprocess.Popen(
-            [python, str(Path(__file__).with_name("torchtitan_driver.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={
-                **os.environ,
-                "OMP_NUM_THREADS": "1",
-                "PYTHONWARNINGS": "ignore",
-                "PYTHONPATH": str(Path(seatrial.__file__).parents[1]),
-            },
-        )
-        self.flavors = self._answer()
-
-    def run(
-        self,
-        name: str,
-        recipe: str = "tiny",
-        *,
-        world_size: int = 2,
-        program: str = "train",
-        signals: dict[int, tuple[int, int]] | None = None,
-        environment: dict[str, str] | None = None,
-        **settings: str,
-    ) -> list[int]:
-        """Start a run, or start it again. Exit codes of its ranks."""
-        folder = self.root / name
-        folder.mkdir(exist_ok=True)
-        if not (folder / "job.json").exists():
-            job = bind(CASE, CASE.recipe(recipe), LOCAL, settings=SHORT | settings)
-            (folder / "job.json").write_text(job.to_json())
-        task = {
-            "run": str(folder),
-            "world_size": world_size,
-            "program": program,
-            "signals": signals or {},
-            "environment": environment or {},
-        }
-        assert self.process.stdin
-        self.process.stdin.write(json.dumps(task) + "\n")
-        self.process.stdin.flush()
-        codes: list[int] = self._answer()
-        return codes
-
-    def events(self, name: str) -> EventLog:
-        return read_events(self.root / name / "events.jsonl")
-
-    def logs(self, name: str) -> str:
-        return "\n".join(path.read_text()[-3000:] for path in sorted((self.root / name).glob("rank-*.log")))
-
-    def weights(self, name: str, step: int) -> dict[str, Any]:
-        """All that a checkpoint holds, but for the data loader's bytes: it counts anew after each start."""
-        import torch
-        from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
-
-        file = self.root / f"{name}.pt"
-        dcp_to_torch_save(self.root / name / "checkpoints" / f"step-{step}", file)
-        found: dict[str, Any] = torch.load(file, weights_only=False)
-        return {name: state for name, state in found.items() if name != "dataloader"}
-
-    def _answer(self) -> Any:
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        assert line, "the driver died"
-        return json.loads(line)
-
-    def close(self) -> None:
-        self.process.communicate(timeout=30)
 
 
 @pytest.fixture(scope="module")
 def driver(frameworks: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
-    driver = Driver(frameworks, tmp_path_factory.mktemp("runs"))
+    driver = Driver(frameworks, "torchtitan_ranks", CASE, tmp_path_factory.mktemp("runs"), settings=SHORT)
     yield driver
     driver.close()
 
@@ -115,16 +37,12 @@ def undisturbed(driver: Driver) -> EventLog:
     return driver.events("undisturbed")
 
 
-def steps(log: EventLog) -> list[tuple[int, float, float | None]]:
-    return [(step.step, step.loss, step.grad_norm) for step in log.steps()]
-
-
 # --- what torchtitan says of its models ---
 
 
 @pytest.mark.parametrize("name", FLAVORS)
 def test_a_flavor_is_what_the_rules_think(driver: Driver, name: str) -> None:
-    ours, theirs = FLAVORS[name], driver.flavors[name]
+    ours, theirs = FLAVORS[name], driver.facts[name]
     assert ours.parameters == theirs["parameters"]
     assert (ours.layers, ours.heads, ours.vocabulary) == (theirs["n_layers"], theirs["n_heads"], theirs["vocab_size"])
     assert ours.kv_heads == (theirs["n_kv_heads"] or theirs["n_heads"])
@@ -135,7 +53,7 @@ def test_a_flavor_is_what_the_rules_think(driver: Driver, name: str) -> None:
 @pytest.mark.parametrize("name", FLAVORS)
 def test_flops_are_those_of_seatrial_s_formulas(driver: Driver, name: str) -> None:
     """torchtitan counts by the convention `full`; `causal` is made of it."""
-    theirs = driver.flavors[name]
+    theirs = driver.facts[name]
     ours = flops_per_token(
         parameters=theirs["parameters"] - theirs["vocab_size"] * theirs["dim"],
         layers=theirs["n_layers"],
@@ -166,23 +84,36 @@ def test_a_run_tells_all_that_its_verdict_needs(driver: Driver, undisturbed: Eve
 
 @pytest.mark.parametrize("recipe", ["tiny", "tiny-async"])
 def test_killed_stopped_and_resumed_it_is_the_same_run(driver: Driver, undisturbed: EventLog, recipe: str) -> None:
-    killed = driver.run(recipe, recipe, signals={1: (signal.SIGKILL, 5)})
+    killed = driver.run(recipe, recipe=recipe, signals={1: (signal.SIGKILL, 5)})
     assert killed[1] == -signal.SIGKILL
     assert killed[0] != 0
     torn = driver.root / recipe / "checkpoints" / "step-5"
     torn.mkdir()
     (torn / "__0_0.distcp").write_bytes(b"half of it")
 
-    assert driver.run(recipe, signals={0: (signal.SIGTERM, 4)}) == [ExitCode.STOPPED] * 2, driver.logs(recipe)
+    stopped = driver.run(recipe, recipe=recipe, signals={0: (signal.SIGTERM, 4)})
+    assert stopped == [ExitCode.STOPPED] * 2, driver.logs(recipe)
     assert not torn.exists()
 
-    assert driver.run(recipe) == [0, 0], driver.logs(recipe)
+    assert driver.run(recipe, recipe=recipe) == [0, 0], driver.logs(recipe)
     log = driver.events(recipe)
     assert [loaded.step for loaded in log.of(CheckpointLoaded)] == [3, 7]
     assert [start.start_step for start in log.of(RunStart)] == [0, 3, 7]
-    assert steps(log) == steps(undisturbed)
+    assert losses(log) == losses(undisturbed)
+    assert norms(log) == norms(undisturbed)
     assert any(saved.asynchronous for saved in log.of(CheckpointSaved)) == (recipe == "tiny-async")
-    assert same(driver.weights(recipe, 8), driver.weights("undisturbed", 8))
+    assert same(weights(driver.root / recipe, 8), weights(driver.root / "undisturbed", 8))
+
+
+def weights(run: Path, step: int) -> dict[str, Any]:
+    """All that a checkpoint holds, but for the data loader's bytes: it counts anew after each start."""
+    import torch
+    from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
+
+    file = run.with_suffix(".pt")
+    dcp_to_torch_save(run / "checkpoints" / f"step-{step}", file)
+    found: dict[str, Any] = torch.load(file, weights_only=False)
+    return {name: state for name, state in found.items() if name != "dataloader"}
 
 
 def same(a: Any, b: Any) -> bool:
@@ -197,7 +128,7 @@ def same(a: Any, b: Any) -> bool:
 
 
 def test_a_request_after_the_last_step_stops_nothing(driver: Driver) -> None:
-    codes = driver.run("late", "tiny-tp2", signals={1: (signal.SIGTERM, 8)})
+    codes = driver.run("late", recipe="tiny-tp2", signals={1: (signal.SIGTERM, 8)})
     assert codes == [0, 0], driver.logs("late")
     end = driver.events("late").end()
     assert end is not None
@@ -226,16 +157,10 @@ def test_a_loss_that_is_no_number_ends_the_run(driver: Driver) -> None:
 @pytest.fixture(scope="module")
 def layouts(driver: Driver) -> dict[str, list[list[float]]]:
     """Layout -> loss and gradient norm of each step. The last rank has the pipeline's loss."""
-    codes = driver.run(
-        "layouts",
-        world_size=4,
-        program="layouts",
-        environment={"SEATRIAL_CHECKPOINTS": "0"},
-        steps="3",
-        warmup_steps="0",
-    )
+    folder = driver.prepare("layouts", steps="3", warmup_steps="0")
+    codes = driver.start("layouts", "layouts", world_size=4, environment={"SEATRIAL_CHECKPOINTS": "0"})
     assert codes == [0] * 4, driver.logs("layouts")
-    found: dict[str, list[list[float]]] = json.loads((driver.root / "layouts" / "layouts-3.json").read_text())
+    found: dict[str, list[list[float]]] = json.loads((folder / "layouts-3.json").read_text())
     return found
 
 

@@ -1,7 +1,4 @@
-"""Imports torchtitan once, then forks the ranks of every run that it is told of: importing takes longer than the runs.
-
-Reads one JSON object a line, and answers with the exit codes of the ranks. Started by test_torchtitan.py.
-"""
+"""Imports torchtitan for test_torchtitan.py. Facts: its flavors. Also trains on the same batches in many layouts."""
 
 from __future__ import annotations
 
@@ -9,13 +6,10 @@ import contextlib
 import io
 import itertools
 import json
-import os
-import socket
-import sys
 import types
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 
@@ -24,6 +18,7 @@ from seatrial.cases.torchtitan.flavors import FLAVORS
 from seatrial.train.shims.device import answer_for_cpu
 from seatrial.train.shims.stubs import stub
 from seatrial.train.worker import Worker, start
+from tests.frameworks.ranks import serve
 
 answer_for_cpu(torch.device("cpu"))
 stub("triton")
@@ -86,50 +81,12 @@ def batches(args: Args, trainer: Any) -> Iterator[tuple[dict[str, torch.Tensor],
             yield {"input": part[:, :-1].contiguous()}, part[:, 1:].contiguous()
 
 
-def strike(number: int, at: int) -> None:
-    """This rank gets a signal when it has done `at` steps of this start, before it looks for one."""
-    request, seen = Worker.request, []
-
-    def struck(self: Worker) -> Any:
-        seen.append(self)
-        if len(seen) == at:
-            os.kill(os.getpid(), number)
-        return request(self)
-
-    Worker.request = struck  # type: ignore[method-assign]
-
-
-def rank_process(rank: int, world_size: int, port: int, task: dict[str, Any]) -> NoReturn:
-    os.environ |= {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(world_size)}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "SEATRIAL_RUN": task["run"]}
-    os.environ |= task["environment"]
-    log = os.open(os.path.join(task["run"], f"rank-{rank}.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    if str(rank) in task["signals"]:
-        strike(*task["signals"][str(rank)])
+def main() -> None:
+    torch.set_num_threads(1)
     # torchtitan sleeps at the end, so that others may finish; Seatrial waits for them anyway.
     torchtitan.train.time = types.SimpleNamespace(perf_counter=torchtitan.train.time.perf_counter, sleep=lambda _: None)
-    layouts() if task["program"] == "layouts" else train.main()
-    os._exit(99)  # both leave by themselves
-
-
-def run(task: dict[str, Any]) -> list[int]:
-    """Exit codes of all ranks of a start."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    children = []
-    for rank in range(task["world_size"]):
-        child = os.fork()
-        if not child:
-            rank_process(rank, task["world_size"], port, task)
-        children.append(child)
-    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    serve(flavors(), {"train": train.main, "layouts": layouts})
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
-    print(json.dumps(flavors()), flush=True)
-    for line in sys.stdin:
-        print(json.dumps(run(json.loads(line))), flush=True)
+    main()
