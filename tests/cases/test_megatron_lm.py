@@ -14,10 +14,11 @@ import pytest
 
 from seatrial import hardware
 from seatrial.cases import megatron_lm
-from seatrial.cases.megatron_lm import CASE, RECIPES, Args, check, preflight
+from seatrial.cases.megatron_lm import CASE, RECIPES, Args
 from seatrial.cases.megatron_lm.flags import flags
 from seatrial.cases.megatron_lm.log import Reader
 from seatrial.cases.megatron_lm.options import parse
+from seatrial.cases.megatron_lm.rules import check, preflight
 from seatrial.cases.megatron_lm.sizes import SIZES
 from seatrial.events import Step, Validation
 from seatrial.spec import Cluster, Layout, Recipe, bind

@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 
 from seatrial import hardware
 from seatrial.cases import picotron
-from seatrial.cases.picotron import CASE, RECIPES, Args, check, fidelity_of, preflight, secrets
+from seatrial.cases.picotron import CASE, RECIPES, Args
 from seatrial.cases.picotron.configuration import as_text, configuration
 from seatrial.cases.picotron.log import Reader, metric_line, readable
 from seatrial.cases.picotron.models import MODELS
+from seatrial.cases.picotron.rules import check, fidelity_of, preflight, secrets
 from seatrial.events import Step
 from seatrial.spec import Layout
 from seatrial.train.lines import Line, clean

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seatrial.cases.megatron_lm import INDEXED, Args, check_indexed
+from seatrial.cases.megatron_lm import Args
+from seatrial.cases.megatron_lm.rules import INDEXED, check_indexed
 from seatrial.errors import Problem, UserError
 from seatrial.train.prepare import prepared
 from seatrial.train.sources import open_source

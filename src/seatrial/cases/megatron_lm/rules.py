@@ -1,0 +1,172 @@
+"""What Megatron cannot do, or not on this machine, said before anything starts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seatrial.cases._rules import at_least, batch_divides, degrees_divide, positive, splits
+from seatrial.cases.megatron_lm.sizes import SIZES, Size
+from seatrial.errors import Problem, unknown
+from seatrial.spec import Fidelity, Layout
+from seatrial.train.sources import check_source
+from seatrial.train.tokenizers import check_tokenizer, gated
+
+if TYPE_CHECKING:
+    from seatrial.cases.megatron_lm import Args
+
+
+def check(args: Args, layout: Layout) -> Iterable[Problem]:
+    """Rules over arguments and layout; pure."""
+    yield from _check_ranges(args)
+    size = SIZES.get(args.model)
+    if size is None:
+        yield unknown("model", args.model, SIZES, "model")
+    else:
+        yield from _check_splits(args, size)
+    yield from _check_degrees(args, layout)
+    yield from _check_profile(args)
+    if layout.device == "cpu":
+        yield from _check_cpu(args)
+
+
+def _check_ranges(args: Args) -> Iterable[Problem]:
+    yield from at_least(
+        args,
+        1,
+        "sequence_length",
+        "global_batch_size",
+        "micro_batch_size",
+        "steps",
+        "make_vocab_size_divisible_by",
+        "checkpoint_keep",
+        "log_every",
+        *_DEGREES,
+    )
+    yield from at_least(
+        args,
+        0,
+        "warmup_steps",
+        "weight_decay",
+        "grad_clip",
+        "data_tokens",
+        "num_workers",
+        "validation_every",
+        "checkpoint_every",
+    )
+    if args.validation_every and args.validation_batches < 1:
+        yield Problem(f"{args.validation_batches} is less than 1", "validation_batches")
+    yield from positive(args, "learning_rate")
+    if not 0 <= args.min_learning_rate <= args.learning_rate:
+        yield Problem(f"{args.min_learning_rate} is not between 0 and learning_rate", "min_learning_rate")
+    for name in ("beta1", "beta2", "dropout"):
+        if not 0 <= getattr(args, name) < 1:
+            yield Problem(f"{getattr(args, name)} is not in [0, 1)", name)
+
+
+_DEGREES = ("tensor_model_parallel_size", "pipeline_model_parallel_size", "context_parallel_size")
+
+
+def _check_splits(args: Args, size: Size) -> Iterable[Problem]:
+    """What is dealt out over ranks divides by their number."""
+    if args.sequence_length > size.max_position_embeddings:
+        what = (
+            f"{args.sequence_length} is more than the {size.max_position_embeddings} tokens {args.model} was made for"
+        )
+        yield Problem(what, "sequence_length")
+    tensor, pipeline = args.tensor_model_parallel_size, args.pipeline_model_parallel_size
+    yield from splits("attention heads", size.num_attention_heads, "tensor_model_parallel_size", tensor)
+    if size.num_query_groups != size.num_attention_heads:
+        yield from splits("query groups", size.num_query_groups, "tensor_model_parallel_size", tensor)
+    yield from splits("feed-forward columns", size.ffn_hidden_size, "tensor_model_parallel_size", tensor)
+    yield from splits("layers", size.num_layers, "pipeline_model_parallel_size", pipeline)
+    if args.sequence_parallel:
+        yield from splits("tokens of a sequence", args.sequence_length, "tensor_model_parallel_size", tensor)
+    if args.context_parallel_size > 1:  # each rank gets one part from the front and one from the back
+        degree = 2 * args.context_parallel_size
+        yield from splits("tokens of a sequence", args.sequence_length, "2 x context_parallel_size", degree)
+
+
+def _check_degrees(args: Args, layout: Layout) -> Iterable[Problem]:
+    degrees = {name: getattr(args, name) for name in _DEGREES}
+    if min(degrees.values()) < 1:
+        return
+    wrong = list(degrees_divide(layout.world_size, **degrees))
+    yield from wrong
+    if not wrong:
+        model = math.prod(degrees.values())
+        yield from batch_divides(args.global_batch_size, args.micro_batch_size, layout.world_size // model)
+    if args.sequence_parallel and args.tensor_model_parallel_size == 1:
+        yield Problem("there is no tensor parallelism whose ranks could share a sequence", "sequence_parallel")
+    if args.overlap_param_gather and not (args.use_distributed_optimizer and args.overlap_grad_reduce):
+        what = "Megatron wants use_distributed_optimizer and overlap_grad_reduce with it"
+        yield Problem(what, "overlap_param_gather")
+
+
+def _check_profile(args: Args) -> Iterable[Problem]:
+    first, last = args.profile_step_start, args.profile_step_end
+    if (first is None) != (last is None):
+        yield Problem("a window has a start and an end", "profile_step_start, profile_step_end")
+    elif first is not None and last is not None and not 0 <= first < last <= args.steps:
+        yield Problem(f"{first} to {last} is no window within {args.steps} steps", "profile_step_start")
+
+
+def _check_cpu(args: Args) -> Iterable[Problem]:
+    """What needs kernels that a CPU does not have."""
+    where = "runs on GPUs only"
+    if args.sequence_parallel:
+        yield Problem(f"{where}: torch's own LayerNorm does not know it", "sequence_parallel", "leave it off")
+    if args.context_parallel_size > 1:
+        what = f"{where}: only Transformer Engine's attention knows it"
+        yield Problem(what, "context_parallel_size", "--set context_parallel_size=1")
+    if args.precision == "fp16":
+        what = f"{where}: on a CPU its range without fused kernels only costs time"
+        yield Problem(what, "precision", "--set precision=bf16, or fp32")
+    if args.profile_step_start is not None:
+        yield Problem(f"{where}: Nsight Systems records CUDA", "profile_step_start", "leave it out")
+    if args.source is not None:
+        yield Problem(f"{where}: pretrain_gpt.py asks for CUDA", "source", "--set source=none runs our driver")
+
+
+def preflight(args: Args) -> Iterable[Problem]:
+    """What can only be seen on the machine that trains."""
+    if args.source is not None and not Path(args.source, "pretrain_gpt.py").is_file():
+        yield Problem("there is no pretrain_gpt.py", args.source, "give the folder of a Megatron-LM checkout")
+    if args.dataset.startswith(INDEXED):
+        yield from check_indexed(args.dataset)
+        return
+    yield from check_source(args.dataset, validation=False)
+    if args.dataset != "synthetic":
+        yield from check_tokenizer(args.tokenizer, SIZES[args.model].vocab_size)
+
+
+INDEXED = "indexed:"
+"""Begins a dataset that stands there already: the path of its .bin and .idx, without either."""
+
+
+def check_indexed(dataset: str) -> Iterable[Problem]:
+    """Both files of a prepared data set are there."""
+    prefix = dataset.removeprefix(INDEXED)
+    for name in (f"{prefix}.bin", f"{prefix}.idx"):
+        if not Path(name).is_file():
+            yield Problem("there is no such file", name, "give the path without .bin and .idx, as the nodes see it")
+
+
+def secrets(args: Args) -> Iterable[str]:
+    """A gated tokenizer needs a token of the hub."""
+    prepared = args.dataset == "synthetic" or args.dataset.startswith(INDEXED)
+    return ("HF_TOKEN",) if not prepared and gated(args.tokenizer) else ()
+
+
+def fidelity_of(args: Args, layout: Layout) -> tuple[Fidelity, str]:
+    """Which program trains, and on what."""
+    if layout.device == "cpu":
+        return "real-core", (
+            "megatron-core's own model, parallelism, optimizer, data and checkpoints under our driver instead of "
+            "pretrain_gpt.py; gloo instead of NCCL, torch's kernels instead of fused ones and Transformer Engine"
+        )
+    if args.source is None:
+        return "real-core", "megatron-core under our driver instead of pretrain_gpt.py, with the same flags"
+    return "real", ""
