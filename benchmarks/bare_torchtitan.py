@@ -1,10 +1,8 @@
 """torchtitan's own entry point with the configuration that a run of ours left behind: nothing of Seatrial but the
-stand-ins for a GPU. Started by torchrun: bare_torchtitan.py torchtitan.toml
+stand-ins for a GPU. Started by torchrun: bare_torchtitan.py --job.config_file torchtitan.toml
 """
 
 from __future__ import annotations
-
-import sys
 
 import torch
 
@@ -29,5 +27,4 @@ class CpuTrainer(Trainer):
 
 
 if __name__ == "__main__":
-    sys.argv = ["torchtitan.train", "--job.config_file", sys.argv[1]]
     main(CpuTrainer)

@@ -78,7 +78,8 @@ def without(folder: Path, python: str) -> Trained:
     changed = re.sub(r'dump_folder = ".*"', f'dump_folder = "{own}"', config)
     (own / "torchtitan.toml").write_text(changed, encoding="utf-8")
     argv = [python, "-m", "torch.distributed.run", "--nproc-per-node=2", "--rdzv-backend=c10d"]
-    argv += ["--rdzv-endpoint=127.0.0.1:0", str(HERE / "bare_torchtitan.py"), str(own / "torchtitan.toml")]
+    argv += ["--rdzv-endpoint=127.0.0.1:0", str(HERE / "bare_torchtitan.py")]
+    argv += ["--job.config_file", str(own / "torchtitan.toml")]
     begin = time.time()
     with started(argv, own / "log", {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}) as process:
         finish(process, own / "log")

@@ -130,7 +130,7 @@ def test_the_shell_ends_what_it_started(tmp_path: Path):
     with Shell(tmp_path / "project", {}) as shell:
         printed, _ = shell.type("cd /; sleep 1000 & echo $!")
         assert shell.type("pwd; seatrial --version; printf x") == (f"/\n{shell.type('seatrial --version')[0]}x", 0)
-    poll(lambda: process_started(int(printed)) is None, 10, "sleep is gone")
+    poll(lambda: process_started(int(printed)) is None, 60, "sleep is gone")
 
 
 def test_every_page_with_a_session_is_tried():

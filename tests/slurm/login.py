@@ -64,7 +64,7 @@ class Login:
         (self._folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {public}")
         self._process = self._slurm.machine("login", "/usr/sbin/sshd", "-D", "-e", "-f", self._folder / "sshd_config")
         try:
-            poll(lambda: self.run("true", check=False).returncode == 0, 10, "sshd lets root in")
+            poll(lambda: self.run("true", check=False).returncode == 0, 60, "sshd lets root in")
         except BaseException:
             kill(self._process)
             raise

@@ -36,7 +36,7 @@ class NamespacedSlurm(Slurm):
     def _network(self) -> tuple[str, dict[str, str]]:
         switch = start(SWITCH, self.folder / "log/switch.out", self.env, ("--net",))
         self.processes["switch"] = switch
-        poll(lambda: self._on_switch("ip", "link", "show", "switch", check=False) == 0, 10, "the switch is there")
+        poll(lambda: self._on_switch("ip", "link", "show", "switch", check=False) == 0, 60, "the switch is there")
         network = self._plug_in_head()
         self._on_switch("ip", "link", "set", "head", "master", "switch", "up")
         return f"{network}.254", {name: f"{network}.{number}" for number, name in enumerate(self.names, start=11)}

@@ -100,7 +100,7 @@ def test_containers_and_auto_resume_are_asked_for(slurm: Slurm, tmp_path: Path):
     toml.write_text(toml.read_text().replace("python = ", f'python = "{witness}" # '))
     run = project.detach("cpu-ddp", "--processes", "1", "--name", "run")
     slurm.wait(run.submission().job_id)
-    poll((project.folder / "shared/run/logs/shim").exists, 10, "the program has written")
+    poll((project.folder / "shared/run/logs/shim").exists, 60, "the program has written")
     lines = (project.folder / "shared/run/logs/shim").read_text().splitlines()
     assert "PYXIS_SHIM_IMAGE=reg/image:1" in lines and "SHIM_AUTO_RESUME=1" in lines
     assert f"PYXIS_SHIM_MOUNTS={project.folder}:{project.folder},/opt:/opt:ro" in lines

@@ -70,7 +70,7 @@ def test_a_connection_that_breaks_leaves_the_question_open(line, sshd: Login, tm
     mark = tmp_path / "runs"
 
     def cut() -> None:
-        poll(mark.exists, 20, "the script runs")
+        poll(mark.exists, 60, "the script runs")
         hang_up(sshd)
 
     thread = threading.Thread(target=cut)
