@@ -7,6 +7,7 @@ import importlib.metadata
 import json
 import runpy
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import jinja2
@@ -14,6 +15,8 @@ import jsonschema
 import pytest
 import yaml
 
+from seatrial import catalog
+from seatrial.spec import bind
 from tests.launchers.kubernetes import samples, schemas
 
 ALL_OPTIONS = {
@@ -41,6 +44,23 @@ def everything(kind: str, *, gpu: bool) -> list[dict[str, Any]]:
 def test_manifest_fits_the_schemas(kind, gpu, version):
     for documents in (everything(kind, gpu=gpu), samples.documents(samples.for_kind(kind, gpu=gpu))):
         for document in documents:
+            schemas.validate(document, version)
+
+
+RECIPES = [(case, recipe) for case in catalog.cases() for recipe in case.recipes]
+SCALES = {"nodes": 256, "cpus_per_node": 192, "accelerators_per_node": 8, "processes_per_node": 8}
+
+
+@pytest.mark.parametrize("version", (schemas.VERSIONS[0], schemas.VERSIONS[-1]))
+@pytest.mark.parametrize("kind", samples.KINDS)
+def test_every_recipe_fits_the_schemas(kind, version):
+    """At the scale that it was made for."""
+    where = replace(samples.for_kind(kind, gpu=True), **SCALES)
+    for case, recipe in RECIPES:
+        job = bind(case, recipe, where, secrets=None)
+        found = samples.documents(where, job, f"{case.name}-{recipe.name}")
+        assert found
+        for document in found:
             schemas.validate(document, version)
 
 
