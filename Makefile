@@ -3,9 +3,6 @@
 
 PYTHON ?=
 ARGS ?=
-# Much of a test's time is waiting for Slurm and for imports, so two at a time, each file by one of them.
-WORKERS ?= 2
-PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadfile
 BIN := .make/venv/bin
 
 export PYTHON
@@ -23,14 +20,14 @@ demo: run-environment ## Train a small model on two CPU processes, with a verdic
 	echo; echo "The report: $${page:-none was written}"; exit $$code
 
 test: environment ## Run all tests
-	@$(PYTEST) $(ARGS)
+	@$(BIN)/pytest $(ARGS)
 
 check: environment ## All that must pass before a change lands: format, lint, types, import directions, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(PYTEST) $(ARGS)
+	$(BIN)/pytest $(ARGS)
 
 format: environment ## Format the code, and repair what the linter can
 	$(BIN)/ruff format .
