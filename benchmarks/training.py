@@ -14,12 +14,12 @@ import numpy as np
 from programs import HERE, run_case, run_ranks
 from seatrial.catalog import recipe
 from seatrial.config import local_cluster
+from seatrial.data.batches import Loader
+from seatrial.data.sources import open_source
+from seatrial.data.tokenizers import open_tokenizer
 from seatrial.events import Step
 from seatrial.spec import Job, bind
-from seatrial.train.data import Loader
 from seatrial.train.models import MODELS
-from seatrial.train.sources import open_source
-from seatrial.train.tokenizers import open_tokenizer
 
 WORLD = 2
 WARM_UP = 5

@@ -12,9 +12,9 @@ from seatrial import reading
 from seatrial.errors import UserError
 from seatrial.events import Event, RunEnd, RunStart, Step
 from seatrial.findings import Finding, Verdict
+from seatrial.rank import lines
+from seatrial.rank.lines import Line
 from seatrial.spec import bind
-from seatrial.train import lines
-from seatrial.train.lines import Line
 from tests.test_spec import CASE, GPUS, LARGE, LOCAL, TINY, Args
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from seatrial import hardware
 from seatrial.errors import Problem, UserError
 from seatrial.events import Event, RunEnd, RunStart, Step
+from seatrial.rank.lines import Reader, clean
+from seatrial.rank.lines import unreadable as unreadable_lines
 from seatrial.spec import Case, Cluster, Device, Job, Recipe
-from seatrial.train.lines import Reader, clean
-from seatrial.train.lines import unreadable as unreadable_lines
 
 BACKENDS: dict[Device, str] = {"cpu": "gloo", "cuda": "nccl", "neuron": "xla"}
 

@@ -143,7 +143,7 @@ class Case:
     """Fidelity and note of a job, where they depend on arguments; None: the two above on CPUs, else real."""
     purpose: Purpose = "training"
     log_reader: str | None = None
-    """``module:class`` that reads what the framework prints (seatrial.train.lines.Reader), made of the arguments and
+    """``module:class`` that reads what the framework prints (seatrial.rank.lines.Reader), made of the arguments and
     the world size; None: the program writes its events itself."""
     unit: str = "tokens"
     """What throughput counts: ``tokens`` or ``samples``."""

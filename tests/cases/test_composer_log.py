@@ -15,7 +15,7 @@ from seatrial.cases._composer.log import Reader
 from seatrial.cases.composer_mpt import CASE
 from seatrial.cases.composer_mpt.log import Reader as MPTReader
 from seatrial.events import Event, Step, Validation
-from seatrial.train.lines import clean
+from seatrial.rank.lines import clean
 
 RECORDED = Path(__file__).with_name("recorded")
 LOSSES = [0.7591, 0.6795, 0.6921, 0.6438, 0.6448, 0.5828, 0.6877, 0.5596, 0.5465, 0.6058, 0.5775, 0.4974]

@@ -20,8 +20,8 @@ from seatrial.cases.composer_stable_diffusion.log import Reader
 from seatrial.cases.composer_stable_diffusion.models import MODELS
 from seatrial.errors import UserError
 from seatrial.events import Event, Step, Validation
+from seatrial.rank.lines import clean
 from seatrial.spec import Cluster, Layout, Recipe, bind
-from seatrial.train.lines import clean
 
 TINY = CASE.recipe("tiny")
 SD2 = CASE.recipe("sd2-base-mb20-ema")

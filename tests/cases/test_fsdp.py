@@ -18,10 +18,10 @@ import pytest
 from seatrial import hardware
 from seatrial.cases import fsdp
 from seatrial.cases.fsdp import CASE, RECIPES, Args, check, preflight
+from seatrial.data.tokenizers import gated
 from seatrial.errors import UserError
 from seatrial.spec import Cluster, Layout, Recipe, bind
 from seatrial.train.models import MODELS
-from seatrial.train.tokenizers import gated
 
 TINY = CASE.recipe("tiny")
 TWO_RANKS = Layout(nodes=1, processes_per_node=2, device="cpu")

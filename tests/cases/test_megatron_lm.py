@@ -21,8 +21,8 @@ from seatrial.cases.megatron_lm.options import parse
 from seatrial.cases.megatron_lm.rules import check, preflight
 from seatrial.cases.megatron_lm.sizes import SIZES
 from seatrial.events import Step, Validation
+from seatrial.rank.lines import clean
 from seatrial.spec import Cluster, Layout, Recipe, bind
-from seatrial.train.lines import clean
 from seatrial.train.models import MODELS
 
 FOLDER = Path(inspect.getfile(megatron_lm)).parent

@@ -23,8 +23,8 @@ from seatrial.cases.picotron.log import Reader, metric_line, readable
 from seatrial.cases.picotron.models import MODELS
 from seatrial.cases.picotron.rules import check, fidelity_of, preflight, secrets
 from seatrial.events import Step
+from seatrial.rank.lines import Line, clean
 from seatrial.spec import Layout
-from seatrial.train.lines import Line, clean
 
 TINY = CASE.recipe("tiny").args
 TWO_RANKS = Layout(nodes=1, processes_per_node=2, device="cpu")
@@ -359,7 +359,7 @@ def test_no_metric_line_is_lost_whatever_it_says(
 
 @given(st.floats(0, 1e15))
 def test_a_number_is_written_with_three_digits_or_more(value: float) -> None:
-    from seatrial.train.lines import number
+    from seatrial.rank.lines import number
 
     assert number(readable(value)) == pytest.approx(value, rel=0.006, abs=0.006)
 

@@ -27,8 +27,8 @@ from seatrial.cases.torchtitan.rules import check, preflight
 from seatrial.errors import UserError
 from seatrial.events import Event, Step
 from seatrial.metrics import flops_per_token
+from seatrial.rank.lines import clean
 from seatrial.spec import Cluster, Layout, Recipe, bind
-from seatrial.train.lines import clean
 
 RECORDED = Path(__file__).with_name("recorded")
 TINY = CASE.recipe("tiny")

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from seatrial.data.prepare import verify
 from seatrial.runs import History
-from seatrial.train.prepare import verify
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow, pytest.mark.frameworks]
 
@@ -40,7 +40,7 @@ SCRIPT = textwrap.dedent(
             written[name] = write(args, iter(texts), folder / name, lambda _: None)
 
         from seatrial.train.shims.stubs import stub
-        from seatrial.train.sources import HubDataset, open_source
+        from seatrial.data.sources import HubDataset, open_source
         stub("triton")
         from torchtitan.hf_datasets.text_datasets import DATASETS
         titan = DATASETS["c4"]

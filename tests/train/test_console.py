@@ -16,9 +16,9 @@ import pytest
 
 from seatrial.events import PRINTED, Event, Heartbeat, Step, read_events
 from seatrial.findings import Finding, Verdict
-from seatrial.train import lines
+from seatrial.rank import lines
+from seatrial.rank.lines import Line, number
 from seatrial.train.console import LONGEST, console
-from seatrial.train.lines import Line, number
 from seatrial.train.worker import Worker
 
 pytestmark = pytest.mark.torch
@@ -329,7 +329,7 @@ def test_threads_never_mix_their_lines(
 FORKED = """
 import os, sys, threading
 from pathlib import Path
-from seatrial.train import lines
+from seatrial.rank import lines
 from seatrial.train.console import console
 from seatrial.train.worker import Worker
 

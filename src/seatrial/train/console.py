@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO, cast
 
 from seatrial.events import Event
-from seatrial.train.lines import Reader, clean, unreadable
+from seatrial.rank.lines import Reader, clean, unreadable
 from seatrial.train.worker import Worker
 
 LONGEST = 65_536

@@ -39,7 +39,7 @@ from seatrial import __version__
 from seatrial.errors import UserError
 from seatrial.events import PRINTED, Event, EventWriter, Heartbeat, RunEnd, Step, encode, read_events
 from seatrial.findings import Finding, Verdict
-from seatrial.train import interfaces
+from seatrial.rank import interfaces
 
 COLLECTIVE_TIMEOUT = datetime.timedelta(minutes=30)
 """After this a collective that not all ranks joined raises. The local launcher's hang limit is shorter."""

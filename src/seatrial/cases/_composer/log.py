@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from seatrial.events import Event, Step, Validation
-from seatrial.train import lines
-from seatrial.train.lines import Line, number
+from seatrial.rank import lines
+from seatrial.rank.lines import Line, number
 
 _HEADER = re.compile(r"\[(?:epoch=\d+\]\[)?(?P<unit>[a-z]+)=(?P<count>\d+)(?:/\d+)?\]:?")
 _EVALUATION = re.compile(r"\[Eval batch=\d+/\d+\] Eval on .* data:?")
@@ -46,7 +46,7 @@ class Reader(lines.Reader):
         """Batches and loss of the last progress bar."""
 
     def read(self, line: Line) -> Iterator[Event]:
-        """See seatrial.train.lines.Reader."""
+        """See seatrial.rank.lines.Reader."""
         text = line.text
         if _BEGINNING.match(text) or text.startswith("\t "):
             if self.rank is None:

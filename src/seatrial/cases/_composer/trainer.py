@@ -15,10 +15,10 @@ from torch.optim import Optimizer
 
 from seatrial.cases._composer import callbacks
 from seatrial.cases._composer.start import composer_device
+from seatrial.rank.lines import Reader
 from seatrial.train import announce
 from seatrial.train.agreement import ranks_agree
 from seatrial.train.console import console
-from seatrial.train.lines import Reader
 from seatrial.train.worker import Worker
 
 

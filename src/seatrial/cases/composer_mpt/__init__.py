@@ -9,10 +9,10 @@ from typing import Literal
 from seatrial import versions
 from seatrial.cases._rules import at_least, batch_divides, positive
 from seatrial.cases.composer_mpt.models import MODELS
+from seatrial.data.sources import check_source
+from seatrial.data.tokenizers import check_tokenizer
 from seatrial.errors import Problem, unknown
 from seatrial.spec import Case, CaseArgs, Expectations, Fidelity, Layout, Recipe
-from seatrial.train.sources import check_source
-from seatrial.train.tokenizers import check_tokenizer
 
 C4 = "c4-mds-2048-gpt-neox-20b"
 """Prepared data set of the published recipes: C4 `en` in sequences of 2048 tokens of EleutherAI/gpt-neox-20b."""
@@ -291,6 +291,5 @@ CASE = Case(
     resumable=True,
     check=check,
     preflight=preflight,
-    fidelity="real-core",
     fidelity_of=fidelity_of,
 )

@@ -22,10 +22,10 @@ from streaming.base.util import clean_stale_shared_memory
 from torch.utils.data import DataLoader
 
 from seatrial.cases.composer_mpt import Args
+from seatrial.data.prepare import MANIFEST, prepared
+from seatrial.data.sources import Files, open_source
+from seatrial.data.tokenizers import Tokenizer, open_tokenizer
 from seatrial.errors import Problem, UserError
-from seatrial.train.prepare import MANIFEST, prepared
-from seatrial.train.sources import Files, open_source
-from seatrial.train.tokenizers import Tokenizer, open_tokenizer
 from seatrial.train.worker import Worker
 
 SPLIT = "train"

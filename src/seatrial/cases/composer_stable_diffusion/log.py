@@ -9,7 +9,7 @@ from dataclasses import replace
 from seatrial.cases._composer import log
 from seatrial.cases.composer_stable_diffusion import Args
 from seatrial.events import Event, Step, Validation
-from seatrial.train.lines import Line
+from seatrial.rank.lines import Line
 
 
 class Reader(log.Reader):
@@ -20,7 +20,7 @@ class Reader(log.Reader):
         self.scaled = args.precision == "amp_fp16"
 
     def read(self, line: Line) -> Iterator[Event]:
-        """See seatrial.train.lines.Reader."""
+        """See seatrial.rank.lines.Reader."""
         return map(self._told, super().read(line))
 
     def end(self) -> Iterator[Event]:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from seatrial.cases._rules import at_least
+from seatrial.data.sources import check_source
+from seatrial.data.tokenizers import gated, is_file
 from seatrial.errors import Problem
 from seatrial.spec import Case, CaseArgs, Layout, Recipe
-from seatrial.train.sources import check_source
-from seatrial.train.tokenizers import gated, is_file
 from seatrial.versions import pins
 
 URLS = ("https://", "http://", "file://")

@@ -15,9 +15,9 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from seatrial.cases.datasets import URLS, Args
+from seatrial.data.prepare import manifest, prepared
+from seatrial.data.sources import Files, HubDataset, open_source
 from seatrial.errors import Problem, UserError
-from seatrial.train.prepare import manifest, prepared
-from seatrial.train.sources import Files, HubDataset, open_source
 
 BLOCK = 1 << 20
 SILENCE_SECONDS = 60.0

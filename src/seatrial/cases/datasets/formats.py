@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from seatrial.cases.datasets import Args
 from seatrial.cases.datasets.tokens import Tokens, tokenized
-from seatrial.train.tokenizers import open_tokenizer
+from seatrial.data.tokenizers import open_tokenizer
 
 # The hub's own way to say which files make up which part of a data set; load_dataset reads it in a local folder too.
 CARD = """---

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from seatrial.cases.datasets import DECIDES, Args
 from seatrial.cases.datasets.documents import documents
 from seatrial.cases.datasets.formats import Written, write
+from seatrial.data.prepare import manifest, prepared, verify
 from seatrial.errors import Problem, UserError
 from seatrial.findings import Finding, Severity, Verdict
-from seatrial.train.prepare import manifest, prepared, verify
 
 if TYPE_CHECKING:
     from seatrial.train.worker import Worker

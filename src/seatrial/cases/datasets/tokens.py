@@ -16,7 +16,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, wait
 from itertools import islice
 from typing import TypeAlias
 
-from seatrial.train.tokenizers import Tokenizer, open_tokenizer
+from seatrial.data.tokenizers import Tokenizer, open_tokenizer
 
 BATCH = 64
 """Documents that a process gets at a time."""

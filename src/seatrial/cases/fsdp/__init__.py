@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seatrial.cases._rules import at_least, batch_divides, positive
+from seatrial.data.sources import check_source
+from seatrial.data.tokenizers import check_tokenizer, gated
 from seatrial.errors import Problem, unknown
 from seatrial.spec import Case, CaseArgs, Expectations, Layout, Recipe
 from seatrial.train.models import MODELS
-from seatrial.train.sources import check_source
-from seatrial.train.tokenizers import check_tokenizer, gated
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,20 +14,20 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from seatrial.cases.fsdp import Args
+from seatrial.data.batches import Loader
+from seatrial.data.sources import open_source
+from seatrial.data.tokenizers import Bytes, open_tokenizer
 from seatrial.errors import Problem, UserError
 from seatrial.events import RunStart, Step, Validation
 from seatrial.spec import ExitCode
 from seatrial.train.agreement import ranks_agree
 from seatrial.train.checkpoint import Checkpointer
-from seatrial.train.data import Loader
 from seatrial.train.model import Llama, initialise, rotary_table
 from seatrial.train.models import MODELS
 from seatrial.train.optimizer import adamw, learning_rate_at, set_learning_rate
 from seatrial.train.parallel import DTYPES, make_mesh, shard, synchronise_gradients
 from seatrial.train.peak import peak_flops
-from seatrial.train.sources import open_source
 from seatrial.train.timing import StepTimer
-from seatrial.train.tokenizers import Bytes, open_tokenizer
 from seatrial.train.worker import Worker, start, versions
 
 

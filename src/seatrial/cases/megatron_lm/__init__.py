@@ -227,6 +227,5 @@ CASE = Case(
     check=check,
     preflight=preflight,
     secrets=secrets,
-    fidelity="real-core",
     fidelity_of=fidelity_of,
 )

@@ -11,10 +11,10 @@ import numpy as np
 
 from seatrial.cases.megatron_lm import Args
 from seatrial.cases.megatron_lm.rules import INDEXED, check_indexed
+from seatrial.data.prepare import prepared
+from seatrial.data.sources import open_source
+from seatrial.data.tokenizers import Bytes, Tokenizer, open_tokenizer
 from seatrial.errors import Problem, UserError
-from seatrial.train.prepare import prepared
-from seatrial.train.sources import open_source
-from seatrial.train.tokenizers import Bytes, Tokenizer, open_tokenizer
 
 NAME = "text_document"
 """Name of the pair of files, as Megatron's own preprocessing ends it."""

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 
 from seatrial.cases.megatron_lm import Args
 from seatrial.events import Event, Step, Validation
-from seatrial.train import lines
-from seatrial.train.lines import Line, number
+from seatrial.rank import lines
+from seatrial.rank.lines import Line, number
 
 _MARK = re.compile(r"\biteration +\d+/|validation loss at\b|\| consumed samples:|\| lm loss")
 """Any of these makes a line one of metrics, so that a torn one is missed and not overlooked."""
@@ -43,7 +43,7 @@ class Reader(lines.Reader):
         self._memory: int | None = None
 
     def read(self, line: Line) -> Iterable[Event]:
-        """See seatrial.train.lines.Reader."""
+        """See seatrial.rank.lines.Reader."""
         memory = _MEMORY.search(line.text)
         if memory:
             self._memory = round(float(memory[1]) * 2**20)  # Megatron's MB are MiB

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from seatrial.cases._rules import at_least, batch_divides, degrees_divide, positive, splits
 from seatrial.cases.megatron_lm.sizes import SIZES, Size
+from seatrial.data.sources import check_source
+from seatrial.data.tokenizers import check_tokenizer, gated
 from seatrial.errors import Problem, unknown
 from seatrial.spec import Fidelity, Layout
-from seatrial.train.sources import check_source
-from seatrial.train.tokenizers import check_tokenizer, gated
 
 if TYPE_CHECKING:
     from seatrial.cases.megatron_lm import Args

@@ -19,11 +19,12 @@ from seatrial.cases.megatron_lm.log import Reader
 from seatrial.cases.megatron_lm.options import parse
 from seatrial.cases.megatron_lm.sizes import SIZES
 from seatrial.events import Event, EventWriter, read_events
+from seatrial.rank import lines
+from seatrial.rank.lines import Line
 from seatrial.spec import ExitCode
-from seatrial.train import announce, lines
+from seatrial.train import announce
 from seatrial.train.agreement import replicas_agree
 from seatrial.train.console import console
-from seatrial.train.lines import Line
 from seatrial.train.shims.cuda import cuda_on_cpu
 from seatrial.train.worker import Worker, start
 
@@ -139,7 +140,7 @@ class Recorder(lines.Reader):
         self.reader = reader
 
     def read(self, line: Line) -> Iterable[Event]:
-        """See seatrial.train.lines.Reader; nothing is left for others to write."""
+        """See seatrial.rank.lines.Reader; nothing is left for others to write."""
         for event in self.reader.read(line):
             self.writer.write(event)
         return ()

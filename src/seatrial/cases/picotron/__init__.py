@@ -182,6 +182,5 @@ CASE = Case(
     check=check,
     preflight=preflight,
     secrets=secrets,
-    fidelity="stand-in",
     fidelity_of=fidelity_of,
 )

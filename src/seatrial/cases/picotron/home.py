@@ -17,9 +17,9 @@ from typing import Any
 from seatrial.cases.picotron import Args
 from seatrial.cases.picotron.configuration import LOCAL_DATA, LOCAL_MODEL
 from seatrial.cases.picotron.models import MODELS
+from seatrial.data.sources import open_source
+from seatrial.data.tokenizers import END_TOKENS
 from seatrial.train.model_config import ModelConfig
-from seatrial.train.sources import open_source
-from seatrial.train.tokenizers import END_TOKENS
 
 DOCUMENTS = 64
 """Documents of about 16 KiB that a local data set takes from our source: 1 MB, a thousand steps of `tiny`."""

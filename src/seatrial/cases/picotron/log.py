@@ -13,8 +13,8 @@ from collections.abc import Iterable
 
 from seatrial.cases.picotron import Args
 from seatrial.events import Step
-from seatrial.train import lines
-from seatrial.train.lines import Line, number, size
+from seatrial.rank import lines
+from seatrial.rank.lines import Line, number, size
 
 _BEGIN = re.compile(r"(?P<mark>\[rank (?P<rank>\d+)\] )Step:")
 _NEEDED = ("Step", "Loss", "Global batch size", "Tokens/s", "Memory usage")
@@ -30,7 +30,7 @@ class Reader(lines.Reader):
         """Rank whose lines count: the first that printed one."""
 
     def read(self, line: Line) -> Iterable[Step]:
-        """See seatrial.train.lines.Reader."""
+        """See seatrial.rank.lines.Reader."""
         begin = _BEGIN.search(line.text)
         if begin is None:
             return

@@ -14,16 +14,16 @@ from seatrial.cases.picotron.engine.mesh import Axis, make_mesh
 from seatrial.cases.picotron.engine.step import Engine
 from seatrial.cases.picotron.log import Reader, metric_line
 from seatrial.cases.picotron.models import MODELS
+from seatrial.data.batches import Loader
+from seatrial.data.sources import open_source
+from seatrial.data.tokenizers import Bytes, open_tokenizer
 from seatrial.errors import Problem, UserError
 from seatrial.spec import Layout
 from seatrial.train import announce
 from seatrial.train.checkpoint import Loaded
 from seatrial.train.console import console
-from seatrial.train.data import Loader
 from seatrial.train.parallel import DTYPES
 from seatrial.train.peak import peak_flops
-from seatrial.train.sources import open_source
-from seatrial.train.tokenizers import Bytes, open_tokenizer
 from seatrial.train.worker import Worker, start
 
 

@@ -18,9 +18,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torchtitan.hf_datasets import DatasetConfig
 from torchtitan.hf_datasets.text_datasets import DATASETS
 
+from seatrial.data.prepare import MANIFEST, prepared
+from seatrial.data.sources import Files, open_source
 from seatrial.errors import Problem, UserError
-from seatrial.train.prepare import MANIFEST, prepared
-from seatrial.train.sources import Files, open_source
 
 END = "<|end_of_text|>"
 BATCH = 1000

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from seatrial.cases.torchtitan import Args
 from seatrial.events import Event, Step
-from seatrial.train import lines
-from seatrial.train.lines import Line, number, size
+from seatrial.rank import lines
+from seatrial.rank.lines import Line, number, size
 
 _MARK = re.compile(r"(?:\b|(?<=\dm))(?:step|loss|grad_norm|tps|tflops|mfu) ?:| - INFO - (?:s|st|ste|step)$")
 """Any of these makes a line one of metrics, so that a torn one is refused and not overlooked; also after half of the
@@ -40,7 +40,7 @@ class Reader(lines.Reader):
         """Step of the last line that was read."""
 
     def read(self, line: Line) -> Iterable[Event]:
-        """See seatrial.train.lines.Reader."""
+        """See seatrial.rank.lines.Reader."""
         start = _START.search(line.text)
         if start:
             self.last = int(start[1]) - 1  # again, after a restart

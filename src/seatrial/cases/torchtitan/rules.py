@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from seatrial.cases._rules import at_least, batch_divides, degrees_divide, positive, splits
 from seatrial.cases.torchtitan.flavors import FLAVORS
+from seatrial.data.sources import check_source
+from seatrial.data.tokenizers import gated
 from seatrial.errors import Problem, unknown
 from seatrial.spec import Layout
-from seatrial.train.sources import check_source
-from seatrial.train.tokenizers import gated
 
 if TYPE_CHECKING:
     from seatrial.cases.torchtitan import Args

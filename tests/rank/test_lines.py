@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.train.lines import Line, clean, number, size
+from seatrial.rank.lines import Line, clean, number, size
 
 METRIC = "step:  1  loss: 8.1234  memory: 1.75GiB"
 

@@ -54,7 +54,8 @@ class LocalFile:
 
     def encode(self, text: str) -> Sequence[int]:
         """See Tokenizer."""
-        return self._fast.encode(text, add_special_tokens=False).ids
+        ids: list[int] = self._fast.encode(text, add_special_tokens=False).ids
+        return ids
 
 
 class HubName:
@@ -74,7 +75,8 @@ class HubName:
 
     def encode(self, text: str) -> Sequence[int]:
         """See Tokenizer."""
-        return self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
 
 
 def open_tokenizer(spec: str) -> Tokenizer:

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seatrial.data import sources
+from seatrial.data.sources import Document, Files, HubDataset, Synthetic, check_source, open_source
 from seatrial.errors import UserError
-from seatrial.train import sources
-from seatrial.train.sources import Document, Files, HubDataset, Synthetic, check_source, open_source
 
 PIECES = ["a", " ", "word", "é", "漢", "😀", "\n", "\r\n", "\r", "x" * 30]
 TEXT = st.lists(st.sampled_from(PIECES), min_size=1, max_size=60).map("".join)

@@ -103,4 +103,4 @@ def size(text: str) -> int:
     if found is None:
         raise ValueError(f"{text!r} is not a size")
     base = 1024 if "i" in found[2] else 1000
-    return round(number(found[1]) * base ** _POWERS[found[2].rstrip("iB").upper()])
+    return round(number(found[1]) * float(base) ** _POWERS[found[2].rstrip("iB").upper()])

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from seatrial.data.batches import AHEAD, Lane, Loader
+from seatrial.data.sources import Synthetic
+from seatrial.data.tokenizers import Bytes
 from seatrial.errors import UserError
-from seatrial.train.data import AHEAD, Lane, Loader
-from seatrial.train.sources import Synthetic
-from seatrial.train.tokenizers import Bytes
 
 END = 256
 

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
+from seatrial.data import prepare
+from seatrial.data.prepare import MANIFEST, manifest, prepared, verify
 from seatrial.errors import UserError
-from seatrial.train import prepare
-from seatrial.train.prepare import MANIFEST, manifest, prepared, verify
 
 
 def fill(folder: Path) -> None:
@@ -109,7 +109,7 @@ def test_what_ends_early_leaves_nothing(tmp_path: Path, error: BaseException) ->
 KILLED = """
 import sys
 from pathlib import Path
-from seatrial.train.prepare import prepared
+from seatrial.data.prepare import prepared
 
 def make(folder):
     (folder / "half").write_text("a shard")

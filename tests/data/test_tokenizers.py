@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seatrial.data import tokenizers
+from seatrial.data.tokenizers import Bytes, HubName, LocalFile, check_tokenizer, gated, is_file, open_tokenizer
 from seatrial.errors import UserError
-from seatrial.train import tokenizers
-from seatrial.train.tokenizers import Bytes, HubName, LocalFile, check_tokenizer, gated, is_file, open_tokenizer
 
 TEXT = "the ship, an été at sea: 漢字 😀\r\n\tend"
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from seatrial.train import interfaces
+from seatrial.rank import interfaces
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seatrial.data.sources import Source
+from seatrial.data.tokenizers import Tokenizer
 from seatrial.errors import Problem, UserError
-from seatrial.train.sources import Source
-from seatrial.train.tokenizers import Tokenizer
 
 AHEAD = 4
 """Batches that are made ahead of the step that needs them."""

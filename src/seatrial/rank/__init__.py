@@ -1,0 +1,1 @@
+"""What a rank of any framework needs, and the command that reads its log: standard library only."""
