@@ -1,43 +1,55 @@
-"""How long the command takes to start: its time beyond that of a bare interpreter (`python -c pass`).
+"""How long the command takes to start, as a multiple of a bare interpreter (`python -c pass`): machines differ.
 
     python benchmarks/startup.py
 
-Targets: `seatrial --help` and `seatrial list` at most 0.15 s over the bare interpreter, `seatrial render fsdp` at most
-0.3 s in all, also for each kind of cluster (clusters.toml). Modules are compiled to bytecode by an unmeasured first
-run, as an installation does.
+Targets: `seatrial --help` at most 6 times, `seatrial list` and the completion of a recipe at most 8 times, `seatrial
+render` of one job at most 20 times, also for each kind of cluster (clusters.toml). Every command runs once before it
+is measured: modules are compiled to bytecode, as an installation does, and what is kept between two calls is there. How
+long a first call takes, with neither an index of the catalogue nor checked clusters at hand, has no target.
 """
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
-from interleave import estimate, interleave, parser, publish, row
+from interleave import estimate, interleave, parser, publish, ratio, row
 from programs import HERE, environment
 
-COMMANDS = {
-    "bare interpreter": ["-c", "pass"],
-    "seatrial --help": ["-m", "seatrial", "--help"],
-    "seatrial list": ["-m", "seatrial", "list"],
-    "seatrial render fsdp": ["-m", "seatrial", "render", "fsdp"],
-    **{
-        f"seatrial render fsdp/llama3.1-8b --on {name}": [
-            *("-m", "seatrial", "render", "fsdp/llama3.1-8b", "--on", name)
-        ]
-        for name in ("slurm", "kubernetes", "batch")
-    },
+BARE = "bare interpreter"
+LISTS = ["-m", "seatrial", "list"]
+COMPLETES = {"_SEATRIAL_COMPLETE": "bash_complete", "COMP_WORDS": "seatrial run fsdp/ll", "COMP_CWORD": "2"}
+
+
+def renders(cluster: str) -> list[str]:
+    """A job of 4 nodes, for a cluster of clusters.toml."""
+    return ["-m", "seatrial", "render", "fsdp/llama3.1-8b", "--on", cluster]
+
+
+CLUSTERS = ("slurm", "kubernetes", "batch")
+COMMANDS: dict[str, tuple[list[str], float | None]] = {
+    "seatrial --help": (["-m", "seatrial", "--help"], 6),
+    "seatrial list": (LISTS, 8),
+    "completion of seatrial run fsdp/ll": (["-m", "seatrial"], 8),
+    "seatrial render fsdp": (["-m", "seatrial", "render", "fsdp"], 20),
+    **{f"seatrial render fsdp/llama3.1-8b --on {name}": (renders(name), 20) for name in CLUSTERS},
 }
-OVER_BARE = 0.15
-RENDER_TOTAL = 0.3
+FIRST = {"seatrial list, first": LISTS, "seatrial render fsdp/llama3.1-8b --on slurm, first": renders("slurm")}
 
 
-def seconds(arguments: list[str]) -> float:
-    """Wall time of one start."""
-    env = environment({"SEATRIAL_CONFIG": str(HERE / "clusters.toml"), "HF_TOKEN": "none"})
+def seconds(arguments: list[str], cache: Path, more: Mapping[str, str] | None = None, *, first: bool = False) -> float:
+    """Wall time of one start. `first`: nothing was kept from the one before."""
+    if first:
+        shutil.rmtree(cache, ignore_errors=True)
+    variables = {"SEATRIAL_CONFIG": str(HERE / "clusters.toml"), "HF_TOKEN": "none", "XDG_CACHE_HOME": str(cache)}
+    env = environment(variables | (dict(more) if more else {}))
     env.pop("PYTHONDONTWRITEBYTECODE", None)  # it would compile every module at every start
     begin = time.perf_counter()
     subprocess.run([sys.executable, *arguments], env=env, stdout=subprocess.DEVNULL, check=True)
@@ -47,19 +59,21 @@ def seconds(arguments: list[str]) -> float:
 def main() -> None:
     """Measure and print."""
     options = parser(__doc__, repeats=20).parse_args()
-    programs: dict[str, Callable[[], float]] = {name: partial(seconds, argv) for name, argv in COMMANDS.items()}
-    for warm_up in programs.values():
-        warm_up()
-    times = interleave(programs, options.repeats)
-    bare = times["bare interpreter"]
-    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        warm, cold = Path(folder, "warm"), Path(folder, "cold")
+        programs: dict[str, Callable[[], float]] = {BARE: partial(seconds, ["-c", "pass"], warm)}
+        for name, (argv, _) in COMMANDS.items():
+            programs[name] = partial(seconds, argv, warm, COMPLETES if name.startswith("completion") else None)
+        programs |= {name: partial(seconds, argv, cold, first=True) for name, argv in FIRST.items()}
+        for warm_up in programs.values():
+            warm_up()
+        times = interleave(programs, options.repeats)
+    rows = [row(f"`{BARE}`", estimate(times[BARE]), " s", digits=3)]
     for name, values in times.items():
-        renders = name.startswith("seatrial render")
-        total = row(f"`{name}`, total", estimate(values), " s", digits=3, at_most=RENDER_TOTAL if renders else None)
-        rows.append(replace(total, result=f"{total.result} (best {min(values):.3f} s)"))
-        if values is not bare:
-            over = estimate([a - b for a, b in zip(values, bare, strict=True)])
-            rows.append(row(f"`{name}`, over bare", over, " s", digits=3, at_most=None if renders else OVER_BARE))
+        if name != BARE:
+            target = COMMANDS[name][1] if name in COMMANDS else None
+            found = row(f"`{name}`, over bare", ratio(values, times[BARE]), " x", digits=1, at_most=target)
+            rows.append(replace(found, result=f"{found.result} ({estimate(values).value:.3f} s)"))
     publish(rows, times, as_json=options.json)
 
 

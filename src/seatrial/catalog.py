@@ -23,7 +23,7 @@ ENTRY_POINTS = "seatrial.cases"
 
 def case_names() -> list[str]:
     """Names of all cases, without importing them."""
-    return sorted({*_built_in(), *_entry_points()})
+    return sorted({*_built_in(), *entry_points()})
 
 
 def _built_in() -> list[str]:
@@ -31,10 +31,11 @@ def _built_in() -> list[str]:
     return [name.replace("_", "-") for name in found if not name.startswith("_")]
 
 
-def _entry_points() -> dict[str, EntryPoint]:
-    from importlib.metadata import entry_points  # looks through every installed package
+def entry_points() -> dict[str, EntryPoint]:
+    """Cases that other packages offer, by name."""
+    from importlib import metadata  # looks through every installed package
 
-    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    return {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
 
 
 def cases() -> list[Case]:
@@ -49,7 +50,7 @@ def case(name: str) -> Case:
     if name in _built_in():
         module = importlib.import_module(f"seatrial.cases.{name.replace('-', '_')}")
         return _case_of(module, module.__name__)
-    points = _entry_points()
+    points = entry_points()
     if name not in points:
         raise UserError(unknown("case", name, case_names()))
     return _case_of(points[name].load(), points[name].value)

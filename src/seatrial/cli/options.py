@@ -7,17 +7,17 @@ import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from seatrial import launchers, tracking
 from seatrial.errors import Problem, UserError
-from seatrial.findings import Verdict
-from seatrial.runs import History, Run
-from seatrial.spec import Cluster
 
-VERDICT_COLORS = {Verdict.PASS: "green", Verdict.WARN: "yellow", Verdict.FAIL: "red"}
+if TYPE_CHECKING:
+    from seatrial.runs import History, Run
+    from seatrial.spec import Cluster
+
+VERDICT_COLORS = {"PASS": "green", "WARN": "yellow", "FAIL": "red"}
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,6 +25,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 def as_json(function: F) -> F:
     """``--json``"""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+
+
+def _history(_: click.Context, __: click.Parameter, path: Path) -> History:
+    from seatrial.runs import History
+
+    return History(path)
 
 
 def runs_dir(function: F) -> F:
@@ -37,7 +43,7 @@ def runs_dir(function: F) -> F:
         envvar="SEATRIAL_RUNS_DIR",
         show_default=True,
         show_envvar=True,
-        callback=lambda _, __, path: History(path),
+        callback=_history,
         help="Folder of all runs.",
     )(function)
 
@@ -74,6 +80,8 @@ def scale(function: F) -> F:
 
 def find_run(history: History, name: str, *, logs: bool = False) -> Run:
     """The run of that name, as its engine sees it now; a warning where the engine does not answer."""
+    from seatrial import tracking
+
     run = history.find(name)
     warn_unseen(tracking.refresh([run], logs=logs))
     return run
@@ -100,6 +108,8 @@ def parse_settings(settings: Sequence[str]) -> dict[str, str]:
 
 def secrets_for(cluster: Cluster) -> frozenset[str] | None:
     """Names of the secrets at hand for a job there; None: the cluster holds them. Their values are not read here."""
+    from seatrial import launchers
+
     if not launchers.takes_secrets(cluster):
         return None
     names = {name for name in os.environ if os.environ[name]}
@@ -123,12 +133,13 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def complete_target(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
     """Cases, and recipes once a case is given."""
-    from seatrial import catalog
+    from seatrial.cli.listing import listing
 
     name, slash, _rest = incomplete.partition("/")
-    names = catalog.case_names()
+    cases = {case["case"]: case["recipes"] for case in listing()}
+    names = list(cases)
     if slash and name in names:
-        names = [f"{name}/{recipe.name}" for recipe in catalog.case(name).recipes]
+        names = [f"{name}/{recipe['name']}" for recipe in cases[name]]
     return [n for n in names if n.startswith(incomplete)]
 
 
@@ -143,5 +154,7 @@ def complete_cluster(_: click.Context, __: click.Parameter, incomplete: str) -> 
 
 def complete_run(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     """Ids of runs."""
+    from seatrial.runs import History
+
     history = ctx.params.get("history") or History(Path(os.environ.get("SEATRIAL_RUNS_DIR", "runs")))
     return [run.id for run in history.runs if run.id.startswith(incomplete)]

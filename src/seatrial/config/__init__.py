@@ -42,7 +42,7 @@ def clusters() -> dict[str, Cluster]:
     if path is not None:
         from seatrial.config.file import read
 
-        found |= read(path)
+        found |= {name: launchers.restore(record) for name, record in read(path).items()}
     return found
 
 

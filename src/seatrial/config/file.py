@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import tomllib
+import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from seatrial.cache import cached
 from seatrial.config.checks import read_cluster, what_fits
 from seatrial.config.tables import FileTable
 from seatrial.config.validate import dotted, validate
@@ -18,15 +20,23 @@ from seatrial.spec import Cluster
 REPAIR = "TOML is explained at https://toml.io"
 
 
-def read(path: Path) -> dict[str, Cluster]:
-    """The clusters of a file. Raises UserError with everything that is wrong with it."""
+def read(path: Path) -> dict[str, dict[str, Any]]:
+    """The clusters of a file, as dataclasses.asdict and JSON make them: a file is checked once, until it changes.
+
+    Raises UserError with everything that is wrong with it.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
     except UnicodeDecodeError as error:
         raise UserError(Problem(f"is not UTF-8 at byte {error.start}", str(path), REPAIR)) from None
-    return parse(text, str(path))
+
+    def check() -> dict[str, dict[str, Any]]:
+        return {name: asdict(cluster) for name, cluster in parse(text, str(path)).items()}
+
+    found: dict[str, dict[str, Any]] = cached(f"clusters-{zlib.crc32(text.encode()):08x}", text, check)
+    return found
 
 
 def parse(text: str, where: str) -> dict[str, Cluster]:

@@ -1,0 +1,67 @@
+"""What takes long to find out, kept as JSON until something changes that it was made of.
+
+Seatrial's own files are part of that: an index of the catalogue, or the clusters of a file that was found right, are
+made anew after an update, and while somebody edits a case.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import seatrial
+
+PACKAGE = Path(seatrial.__file__).parent
+
+
+def cached(name: str, key: Any, make: Callable[[], Any]) -> Any:
+    """What `make` returns, which JSON must be able to hold, or what it returned when `key` was the same.
+
+    `name` becomes part of a file's name. Where nothing can be written, it is made each time.
+    """
+    path = folder() / f"{name}-{zlib.crc32(str(PACKAGE).encode()):08x}.json"
+    key = json.loads(json.dumps([files(PACKAGE), key]))
+    with contextlib.suppress(OSError, ValueError, TypeError, LookupError):
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if stored["key"] == key:
+            return stored["value"]
+    value = make()
+    with contextlib.suppress(OSError):
+        _write(path, json.dumps({"key": key, "value": value}))
+    return value
+
+
+def folder() -> Path:
+    """Where it is kept: nothing is lost with it."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "seatrial")
+
+
+def files(root: Path) -> list[int]:
+    """What changes with a Python file, or with those below a folder: a checksum of names, sizes and times."""
+    found = sorted(_stats(str(root))) if root.is_dir() else [(root.stat().st_size, root.stat().st_mtime_ns)]
+    return [len(found), zlib.crc32(repr(found).encode())]
+
+
+def _stats(root: str) -> Iterator[tuple[str, int, int]]:
+    with os.scandir(root) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name != "__pycache__":
+                    yield from _stats(entry.path)
+            elif entry.name.endswith(".py"):
+                stat = entry.stat()
+                yield entry.path, stat.st_size, stat.st_mtime_ns
+
+
+def _write(path: Path, text: str) -> None:
+    """So that another process reads the old file or the new one, and other users neither."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.touch(mode=0o600)
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
