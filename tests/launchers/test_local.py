@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -40,7 +40,9 @@ others()
 """
 
 
-CLUSTER = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=2, processes_per_node=8)
+CLUSTER = Cluster(
+    name="local", launcher="local", nodes=2, cpus_per_node=2, processes_per_node=8, options=local.Options()
+)
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ def make(tmp_path: Path, body: str, processes: int = 2) -> tuple[Job, Run]:
 
 
 def execute(job: Job, run: Run, *, max_restarts: int = 0, hang_seconds: float = 30.0) -> int:
-    plan = local.render(job, CLUSTER, run.id)
-    return local.execute(plan, run, attempt=0, max_restarts=max_restarts, hang_seconds=hang_seconds)
+    options = local.Options(max_restarts=max_restarts, hang_seconds=hang_seconds)
+    return local.execute(local.render(job, CLUSTER, run.id), run, replace(CLUSTER, options=options), lambda: None)
 
 
 def pids(run: Run) -> list[int]:
@@ -167,9 +169,8 @@ def in_the_background(job: Job, run: Run, **env: str) -> subprocess.Popen[bytes]
     script = (
         "import sys; from pathlib import Path; from seatrial import config\n"
         "from seatrial.launchers import local; from seatrial.runs import Run\n"
-        "run = Run(Path(sys.argv[1]))\n"
-        "plan = local.render(run.job, config.cluster('local'), run.id)\n"
-        "sys.exit(local.execute(plan, run, attempt=0, max_restarts=0, hang_seconds=60))"
+        "run, here = Run(Path(sys.argv[1])), config.cluster('local')\n"
+        "sys.exit(local.execute(local.render(run.job, here, run.id), run, here, lambda: None))"
     )
     return subprocess.Popen([sys.executable, "-c", script, str(run.path)], env={**os.environ, **env})
 
@@ -228,9 +229,9 @@ def test_cancel_stops_a_run_from_another_process(tmp_path):
     wait_for(lambda: len(list(run.path.glob("ready-*"))) == 2)
     with pytest.raises(UserError, match="running already"):
         run.claim()
-    assert local.cancel(run)
+    local.cancel(run)
+    assert run.supervisor() is None
     assert process.wait(20) == ExitCode.STOPPED
-    assert not local.cancel(run)
 
 
 def test_a_grandchild_dies_with_its_rank(tmp_path):

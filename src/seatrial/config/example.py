@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
 
+from seatrial import launchers
 from seatrial.config.checks import launcher_names
 from seatrial.errors import Problem, UserError, unknown
 
@@ -20,22 +20,24 @@ HEADER = f"""\
 
 def example(launcher: str) -> str:
     """The example cluster of a launcher, as TOML."""
-    return resources.files(__package__).joinpath("examples", f"{launcher}.toml").read_text(encoding="utf-8")
+    path = launchers.find(launcher).example
+    if path is None:
+        return f'[clusters.{launcher}]\nlauncher = "{launcher}"\nnodes = 1\ncpus_per_node = 1\n'
+    return path.read_text(encoding="utf-8")
 
 
-def init(path: Path, launchers: Sequence[str] = ()) -> list[Path]:
+def init(path: Path, asked: Sequence[str] = ()) -> list[Path]:
     """Write the file, by default with all launchers, and the schema beside it; returns both.
 
     Raises UserError if one of them is there with another text: nothing is overwritten.
     """
     from seatrial.config.describe import schema_text
 
-    wrong = [
-        unknown("launcher", name, launcher_names(), "--launcher") for name in launchers if name not in launcher_names()
-    ]
+    known = launcher_names()
+    wrong = [unknown("launcher", name, known, "--launcher") for name in asked if name not in known]
     if wrong:
         raise UserError(wrong)
-    names = [name for name in launcher_names() if name in launchers or not launchers]
+    names = [name for name in known if name in asked or not asked]
     texts = {
         path: "\n".join([HEADER, *(example(name) for name in names)]),
         path.parent / SCHEMA_FILE: schema_text(),
