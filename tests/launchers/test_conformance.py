@@ -86,6 +86,7 @@ def test_what_is_no_launcher_is_said(monkeypatch):
 def test_the_rules_of_another_package_are_asked_each_time(tmp_path, monkeypatch):
     """They may have changed since the file was found right; those of Seatrial itself change with its files."""
     (tmp_path / "seatrial.toml").write_text('[clusters.c]\nlauncher = "memory"\nnodes = 1\ncpus_per_node = 1\n')
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("SEATRIAL_CONFIG", str(tmp_path / "seatrial.toml"))
     theirs = fake.launcher(fake.Memory())
     fake.offer(monkeypatch, theirs)
