@@ -27,7 +27,7 @@ from programs import HERE, environment, scratch
 
 sys.path.insert(0, str(HERE.parent))
 
-from seatrial import catalog, tracking
+from seatrial import catalog, flow, tracking
 from seatrial.launchers import slurm as launcher
 from seatrial.runs import History, State
 from seatrial.spec import Cluster, ExitCode, bind
@@ -163,7 +163,7 @@ def many_jobs(folder: Path, log: Path) -> list[Row]:
     runs = []
     for number in range(JOBS):
         name = f"job-{number}"
-        runs += tracking.hand_over(launcher.render(job, where, name), job, where, history, name)
+        runs += flow.start(launcher.render(job, where, name), job, where, history, name)
     submitted = time.perf_counter() - begin
     looks = 0
     while any(run.state() in (State.QUEUED, State.STARTING, State.RUNNING) for run in runs):

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from programs import HERE, run_case, run_ranks
+from seatrial import config
 from seatrial.catalog import recipe
-from seatrial.config import local_cluster
 from seatrial.data.batches import Loader
 from seatrial.data.sources import open_source
 from seatrial.data.tokenizers import open_tokenizer
@@ -45,7 +45,7 @@ class Run:
 def bound(target: str, settings: dict[str, Any]) -> Job:
     """The job that `seatrial run` would start."""
     case, chosen = recipe(target)
-    return bind(case, chosen, local_cluster(), settings={key: str(value) for key, value in settings.items()})
+    return bind(case, chosen, config.cluster("local"), settings={key: str(value) for key, value in settings.items()})
 
 
 def save_batches(args: dict[str, Any], path: Path) -> None:

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seatrial import catalog, config, hardware, launchers
-from seatrial.config.checks import CONTAINERS, launcher_names, mount
+from seatrial.config.checks import launcher_names, mount
 from seatrial.config.describe import keys, reference, schema_text
 from seatrial.config.example import example
 from seatrial.config.file import parse
@@ -39,6 +39,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from seatrial.errors import Problem, UserError
 from seatrial.findings import Finding, Verdict
+from seatrial.launchers import Engine, Launcher
 from seatrial.spec import LauncherOptions
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +68,17 @@ def check(cluster):
         raise UserError(Problem("cannot be reached", "fake", "plug it in"))
     words = [Verdict(word) for word in cluster.options.words]
     return [Finding(check="cluster.fake", verdict=v, observed=f"saw {v}", action=f"mend {v}") for v in words]
+
+LAUNCHER = Launcher(
+    name="fake",
+    Options=Options,
+    executor=Engine(submit=None, lookup=None, standings=None, collect=None, cancel=None),
+    check_job=None,
+    render=None,
+    check=check,
+    check_options=check_options,
+    containers=("none", "pyxis", "docker"),
+)
 '''
 
 
@@ -169,7 +181,7 @@ def test_an_image_without_a_registry_stays_as_it_is(fake_launcher):
 def test_every_launchers_example_is_a_cluster(launcher):
     (found,) = parse(example(launcher), "f").values()
     assert found.launcher == launcher
-    assert found.container == CONTAINERS[launcher][0]
+    assert found.container == launchers.find(launcher).containers[0]
     assert launchers.restore(asdict(found)) == found
     job = bind(*catalog.recipe("cpu-ddp/two-node"), found)
     assert list(launchers.find(launcher).check_job(job, found)) == []
@@ -370,7 +382,7 @@ FOLDERS = st.from_regex(r"/[a-z ü$'\"]{0,6}", fullmatch=True)
 @st.composite
 def valid_tables(draw: st.DrawFn) -> dict[str, Any]:
     launcher = draw(st.sampled_from(launcher_names()))
-    container = draw(st.sampled_from(CONTAINERS[launcher]))
+    container = draw(st.sampled_from(launchers.find(launcher).containers))
     mounts = st.builds("{}:{}{}".format, FOLDERS, FOLDERS, st.sampled_from(["", ":ro"]))
     instance = draw(st.sampled_from(hardware.INSTANCES).map(lambda i: i.name) | st.none())
     found = {
@@ -508,7 +520,7 @@ def test_all_wrong_options_at_once(fake_launcher):
 def test_the_launcher_itself_judges_options(fake_launcher):
     with pytest.raises(UserError, match="--option queue: is closed\n    Queue to wait in"):
         with_options("queue=closed")
-    with pytest.raises(UserError, match="the launcher local has no options"):
+    with pytest.raises(UserError, match="--option a: no key is called 'a'\n    choose from: hang_seconds"):
         config.with_options(config.cluster("local"), ["a=b"])
 
 

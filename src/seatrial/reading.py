@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable
 
-from seatrial import hardware
+from seatrial import hardware, launchers
 from seatrial.errors import Problem, UserError
 from seatrial.events import Event, RunEnd, RunStart, Step
 from seatrial.rank.lines import Reader, Reading
@@ -30,7 +30,7 @@ def elsewhere(recipe: Recipe, instance_type: str | None, nodes: int | None, proc
     ranks = hardware.instance(name).ranks if name else 0
     return Cluster(
         name="elsewhere",
-        launcher="local",
+        launcher=launchers.HERE,
         nodes=max(nodes or 1, recipe.nodes),
         cpus_per_node=1,
         accelerators_per_node=ranks,

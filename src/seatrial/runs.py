@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.errors import Problem, UserError, unknown
-from seatrial.events import EventLog, Heartbeat, RunStart, read_events
+from seatrial.events import EventLog, Heartbeat, RunEnd, RunStart, Step, Timed, read_events
 from seatrial.findings import Finding, Severity, Verdict
 from seatrial.spec import Job
 
@@ -103,6 +103,11 @@ class Run:
         return self.path / "events.jsonl"
 
     @property
+    def plan_path(self) -> Path:
+        """Folder of the plan that was executed last."""
+        return self.path / "plan"
+
+    @property
     def checkpoints(self) -> Path:
         """Folder of checkpoints: this run's own, so that two models never meet."""
         return self.path / "checkpoints"
@@ -125,8 +130,37 @@ class Run:
         return self.path / "heartbeats" / f"rank-{rank}"
 
     def events(self) -> EventLog:
-        """Everything that happened so far."""
-        return read_events(self.events_path)
+        """Everything that happened so far. A run that was cancelled has stopped, even if no rank lived to say it."""
+        log = read_events(self.events_path)
+        if self._cancelled_path.exists() and log.end() is None and not self._goes_on():
+            reason = "cancelled" if log.events else "cancelled before it started"
+            step = max((step.step for step in log.of(Step)), default=0)
+            moment = self._cancelled_path.stat().st_mtime
+            log.events.append(Timed(moment, RunEnd(outcome="stopped", step=step, reason=reason)))
+        return log
+
+    def mark_cancelled(self) -> None:
+        """Note that the user wants it to end: before it is asked to, so that nobody who looks on calls it lost.
+
+        A file of its own, since whoever looks on rewrites submission.json.
+        """
+        self._cancelled_path.touch()
+
+    def unmark_cancelled(self) -> None:
+        """It was not asked to end after all, or is to go on."""
+        self._cancelled_path.unlink(missing_ok=True)
+
+    @property
+    def _cancelled_path(self) -> Path:
+        return self.path / "cancelled"
+
+    def _goes_on(self) -> bool:
+        """Whether its owner or its engine still has it, as last seen."""
+        submission = self.submission()
+        standing = submission.standing if submission else None
+        return self.supervisor() is not None or (
+            standing is not None and standing.phase in (Phase.QUEUED, Phase.RUNNING)
+        )
 
     def supervisor(self) -> int | None:
         """Process id of the command that runs this job on this machine, if it is alive."""

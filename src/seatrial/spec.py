@@ -21,6 +21,9 @@ Purpose = Literal["training", "preparation"]
 Launch = Literal["rank", "node", "driver"]
 """How a program is started: once per accelerator, once per node, or once for the whole job."""
 
+Container = Literal["none", "pyxis", "docker"]
+"""What runs an image on a node."""
+
 Device = Literal["cpu", "cuda", "neuron"]
 """What a rank computes on."""
 
@@ -193,7 +196,7 @@ class Cluster:
     """Folder on a file system that all nodes share, as the processes see it; each run gets a folder in it.
     None: there is none, so checkpoints are not kept."""
     mounts: tuple[Mount, ...] = ()
-    container: Literal["none", "pyxis", "docker"] = "none"
+    container: Container = "none"
     """What runs the image on a node. Kubernetes and Batch bring their own: there it is docker."""
     image: str | None = None
     """Container image, whole reference; None: no container."""

@@ -1,74 +1,41 @@
-"""Runs that an engine has: handed over, looked at again from anywhere, followed to their end."""
+"""Runs that an engine has: handed over, cancelled, looked at again from anywhere."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 
 from seatrial import launchers
-from seatrial.errors import CutOff, Problem, UserError
-from seatrial.events import EventWriter, RunEnd
+from seatrial.errors import Problem, UserError
+from seatrial.launchers import Element, Engine
 from seatrial.plan import Plan
-from seatrial.runs import History, Phase, Run, Standing, Submission
-from seatrial.spec import Cluster, Job
+from seatrial.runs import Phase, Run, Standing, Submission
+from seatrial.spec import Cluster
 
-FIRST_POLL_SECONDS = 0.25
 POLL_SECONDS = 2.0
-"""Between two looks at an engine while a run is followed: at first short, then longer, up to this. One look asks
-about all runs of a cluster at once."""
+"""Between two looks at an engine while a run is followed."""
 
 
-def hand_over(plan: Plan, job: Job, cluster: Cluster, history: History, name: str) -> list[Run]:
-    """Make the run, or one for each task of an array, and hand its plan to the cluster's engine.
+def hand_over(engine: Engine, plan: Plan, name: str, cluster: Cluster, runs: list[tuple[Run, Element]]) -> None:
+    """Give a plan to an engine under a name, and note in each run that comes of it by which id the engine knows it.
 
-    Raises UserError if the engine refuses; then nothing is left of it. If the connection broke, the run stays, and
-    whoever looks at it next finds out whether the engine has it.
+    Raises UserError if the engine refuses, CutOff if its answer is not known.
     """
-    array = getattr(cluster.options, "array", None)
-    names = [f"{name}-{element}" for element in range(array)] if array else [name]
-    problems = [problem for each in names for problem in history.check_name(each)]
-    if problems:
-        raise UserError(problems)
-    runs = [history.create(job, each) for each in names]
-    # What is resumed later is one task, not the array.
-    each = replace(cluster, options=replace(cluster.options, array=None)) if array else cluster
-    for run in runs:
-        plan.write(run.path / "plan")
-        run.save_submission(Submission(name=run.id, cluster=asdict(each)))
-    try:
-        job_id = launchers.engine(cluster).submit(plan, name, cluster)
-    except CutOff:
-        raise
-    except UserError:
-        for run in runs:
-            shutil.rmtree(run.path)
-        raise
-    for element, run in enumerate(runs):
-        _submitted(run, f"{job_id}_{element}" if array else job_id)
-    return runs
+    for run, element in runs:
+        run.save_submission(Submission(name=run.id, cluster=asdict(element.cluster)))
+    job_id = engine.submit(plan, name, cluster)
+    for run, element in runs:
+        _submitted(run, f"{job_id}{element.suffix}")
 
 
-def hand_over_again(plan: Plan, run: Run, job: Job, cluster: Cluster) -> None:
-    """Hand a run that is over to an engine once more, to go on from its last checkpoint."""
-    before = run.submission()
-    assert before is not None  # only runs that an engine had are resumed there
-    run.save_job(job)
-    if not run.events().attempts():  # `cancel` wrote its only event, which the job's own events do not know
-        run.events_path.unlink(missing_ok=True)
-    shutil.rmtree(run.path / "plan", ignore_errors=True)
-    plan.write(run.path / "plan")
-    run.save_submission(Submission(name=run.id, cluster=asdict(cluster)))
-    try:
-        job_id = launchers.engine(cluster).submit(plan, run.id, cluster)
-    except CutOff:
-        raise
-    except UserError:
-        run.save_submission(before)
-        raise
-    _submitted(run, job_id)
+def cancel(engine: Engine, run: Run) -> None:
+    """Ask a run's engine to end it."""
+    submission = run.submission()
+    assert submission is not None  # only runs that an engine has are cancelled there
+    cluster = launchers.restore(submission.cluster)
+    engine.cancel(_identified(engine, run, submission, cluster), cluster)
 
 
 def _submitted(run: Run, job_id: str) -> None:
@@ -86,7 +53,7 @@ def refresh(runs: Iterable[Run], *, logs: bool = False) -> list[Problem]:
     clusters: dict[str, list[tuple[Run, Submission]]] = {}
     for run in runs:
         submission = run.submission()
-        if submission is not None and (logs or not _is_over(submission)):
+        if submission is not None and (logs or not _has_ended(submission)):
             clusters.setdefault(json.dumps(submission.cluster, sort_keys=True), []).append((run, submission))
     problems: list[Problem] = []
     for record, members in clusters.items():
@@ -98,9 +65,10 @@ def refresh(runs: Iterable[Run], *, logs: bool = False) -> list[Problem]:
 
 
 def _refresh(cluster: Cluster, members: list[tuple[Run, Submission]], *, logs: bool) -> None:
-    engine = launchers.engine(cluster)
-    members = [(run, _identified(run, s, cluster)) for run, s in members]
-    asked = [s for _, s in members if not _is_over(s)]
+    engine = launchers.find(cluster.launcher).executor
+    assert isinstance(engine, Engine)  # only to one a run is handed over
+    members = [(run, _identified(engine, run, s, cluster)) for run, s in members]
+    asked = [s for _, s in members if not _has_ended(s)]
     standings = engine.standings(asked, cluster) if asked else {}
     for run, submission in members:
         # after the question, so that the events of a job that is over are all there
@@ -113,41 +81,20 @@ def _refresh(cluster: Cluster, members: list[tuple[Run, Submission]], *, logs: b
             run.save_submission(replace(submission, standing=standing, seen=time.time()))
 
 
-def _identified(run: Run, submission: Submission, cluster: Cluster) -> Submission:
+def _identified(engine: Engine, run: Run, submission: Submission, cluster: Cluster) -> Submission:
     """The submission with its id, where the answer to it was lost."""
     if submission.job_id is not None:
         return submission
-    found = replace(submission, job_id=launchers.engine(cluster).lookup(submission.name, cluster))
+    found = replace(submission, job_id=engine.lookup(submission.name, cluster))
     run.save_submission(found)
     return found
 
 
-def _is_over(submission: Submission) -> bool:
+def _has_ended(submission: Submission) -> bool:
     return submission.standing is not None and submission.standing.phase is Phase.ENDED
 
 
-def follow(run: Run, on_look: Callable[[], None]) -> None:
-    """Look at a run until it is over; `on_look` is called after each look. Raises UserError if it cannot be seen."""
-    pause = FIRST_POLL_SECONDS
-    while True:
-        problems = refresh([run])
-        if problems:
-            raise UserError(problems)
-        on_look()
-        submission = run.submission()
-        assert submission is not None and submission.standing is not None  # it was just looked at
-        if submission.standing.phase in (Phase.ENDED, Phase.GONE):
-            return
-        time.sleep(pause)  # an engine far away offers nothing to wait on
-        pause = min(POLL_SECONDS, pause * 1.5)
-
-
-def cancel(run: Run, submission: Submission) -> None:
-    """Ask a run's engine to end it, and wait until it has."""
-    cluster = launchers.restore(submission.cluster)
-    launchers.engine(cluster).cancel(_identified(run, submission, cluster), cluster)
-    follow(run, lambda: None)
-    if not run.events().events:  # no rank lived to say it
-        events = EventWriter(run.events_path)
-        events.write(RunEnd(outcome="stopped", step=0, reason="cancelled before it started"))
-        events.close()
+def is_over(run: Run) -> bool:
+    """Whether a run has left its engine, as last seen."""
+    submission = run.submission()
+    return bool(submission and submission.standing and submission.standing.phase in (Phase.ENDED, Phase.GONE))

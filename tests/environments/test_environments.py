@@ -288,7 +288,7 @@ def test_a_job_runs_in_its_environment_only_if_this_interpreter_lacks_something(
 def test_the_local_launcher_starts_it(small: Small, tmp_path: Path) -> None:
     job = replace(bind(CASE, TINY, LOCAL), environment="small", requires=("seatrial_one",))
     run = History(tmp_path / "runs").create(job, "one")
-    commands = local._resolve(local.render(job, LOCAL, "one"), run, 0)
+    commands = local._programs(local.render(job, LOCAL, "one"), run, 0)
     assert {command.argv[0] for command in commands} == {environments.interpreter(job)} != {sys.executable}
 
 

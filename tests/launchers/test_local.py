@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from seatrial.events import EventWriter, RunEnd, RunStart, Step
 from seatrial.findings import Finding
 from seatrial.launchers import local
 from seatrial.runs import History, Run, State, process_started
-from seatrial.spec import Case, CaseArgs, Cluster, ExitCode, Job, Recipe, bind
+from seatrial.spec import Case, CaseArgs, Cluster, ExitCode, Job, Launch, Recipe, bind
 
 PRELUDE = """
 import faulthandler, os, signal, socket, sys, threading, time
@@ -40,7 +40,12 @@ others()
 """
 
 
-CLUSTER = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=2, processes_per_node=8)
+START_SECONDS = 3.0
+"""In which a busy machine starts a few Pythons, so that they can write their stacks."""
+
+CLUSTER = Cluster(
+    name="local", launcher="local", nodes=2, cpus_per_node=2, processes_per_node=8, options=local.Options()
+)
 
 
 @dataclass(frozen=True)
@@ -48,21 +53,27 @@ class Args(CaseArgs):
     """No arguments."""
 
 
-def make(tmp_path: Path, body: str, processes: int = 2) -> tuple[Job, Run]:
+def make(tmp_path: Path, body: str, processes: int = 2, *, nodes: int = 1, launch: Launch = "rank") -> tuple[Job, Run]:
     program = tmp_path / "program.py"
-    program.write_text(PRELUDE + body)
-    args = Args()
-    recipe = Recipe(name="tiny", title="", args=args, processes_per_node=processes)
+    program.write_text((PRELUDE if launch == "rank" else "") + body)
+    recipe = Recipe(name="tiny", title="", args=Args(), processes_per_node=processes, nodes=nodes)
     case = Case(
-        name="test", title="", framework="", Args=type(args), recipes=(recipe,), program=str(program), resumable=True
+        name="test",
+        title="",
+        framework="",
+        Args=Args,
+        recipes=(recipe,),
+        program=str(program),
+        resumable=True,
+        launch=launch,
     )
     job = bind(case, recipe, CLUSTER)
     return job, History(tmp_path / "runs").create(job, "run")
 
 
 def execute(job: Job, run: Run, *, max_restarts: int = 0, hang_seconds: float = 30.0) -> int:
-    plan = local.render(job, CLUSTER, run.id)
-    return local.execute(plan, run, attempt=0, max_restarts=max_restarts, hang_seconds=hang_seconds)
+    options = local.Options(max_restarts=max_restarts, hang_seconds=hang_seconds)
+    return local.execute(local.render(job, CLUSTER, run.id), run, replace(CLUSTER, options=options), lambda: None)
 
 
 def pids(run: Run) -> list[int]:
@@ -145,7 +156,7 @@ def stuck(): forever(60)
 stuck()
 """
     job, run = make(tmp_path, body)
-    assert execute(job, run, hang_seconds=1.0) == ExitCode.FAILED
+    assert execute(job, run, hang_seconds=START_SECONDS) == ExitCode.FAILED
     assert run.events().of(Finding)[0].check == "run.hang"
     for rank in range(2):
         assert "in stuck" in run.stack_path(rank).read_text()
@@ -167,9 +178,8 @@ def in_the_background(job: Job, run: Run, **env: str) -> subprocess.Popen[bytes]
     script = (
         "import sys; from pathlib import Path; from seatrial import config\n"
         "from seatrial.launchers import local; from seatrial.runs import Run\n"
-        "run = Run(Path(sys.argv[1]))\n"
-        "plan = local.render(run.job, config.cluster('local'), run.id)\n"
-        "sys.exit(local.execute(plan, run, attempt=0, max_restarts=0, hang_seconds=60))"
+        "run, here = Run(Path(sys.argv[1])), config.cluster('local')\n"
+        "sys.exit(local.execute(local.render(run.job, here, run.id), run, here, lambda: None))"
     )
     return subprocess.Popen([sys.executable, "-c", script, str(run.path)], env={**os.environ, **env})
 
@@ -228,9 +238,9 @@ def test_cancel_stops_a_run_from_another_process(tmp_path):
     wait_for(lambda: len(list(run.path.glob("ready-*"))) == 2)
     with pytest.raises(UserError, match="running already"):
         run.claim()
-    assert local.cancel(run)
+    local.cancel(run)
+    assert run.supervisor() is None
     assert process.wait(20) == ExitCode.STOPPED
-    assert not local.cancel(run)
 
 
 def test_a_grandchild_dies_with_its_rank(tmp_path):
@@ -262,3 +272,101 @@ def test_a_resumed_run_that_is_killed_does_not_keep_its_old_ending(tmp_path):
     writer.write(Step(step=5, loss=1.0, learning_rate=0.1, count=1, seconds=0.1))
     assert run.state() is State.LOST
     writer.close()
+
+
+# --- programs that start their own ranks
+
+STARTS_RANKS = """
+import os, signal, subprocess, sys, time
+from pathlib import Path
+run, node = Path(os.environ["SEATRIAL_RUN"]), int(os.environ["NODE_RANK"])
+nodes, each = int(os.environ["NNODES"]), int(os.environ["NPROC_PER_NODE"])
+print("node", node, "of", nodes, os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]) > 0)
+mine = range(node * each, (node + 1) * each) if os.environ["STYLE"] == "node" else range(nodes * each)
+def start(code):
+    return [subprocess.Popen([sys.executable, "-c", code, str(run), str(rank)]) for rank in mine]
+"""
+RANK = """
+import faulthandler, os, signal, sys, threading, time
+from pathlib import Path
+run, rank = Path(sys.argv[1]), sys.argv[2]
+faulthandler.register(signal.SIGUSR2, file=(run / "stacks" / f"rank-{rank}.txt").open("a"))
+(run / f"pid-{rank}").write_text(str(os.getpid()))
+"""
+PLACES = {"node": ["node-0", "node-1"], "driver": ["driver"]}
+
+
+def starter(tmp_path: Path, launch: Launch, rank: str, end: str = "") -> tuple[Job, Run]:
+    """A job of 2 nodes with 2 ranks each, whose program starts the ranks and ends as they do."""
+    wait = "sys.exit(max(child.wait() for child in start(RANK)))"
+    style = f'import os; os.environ["STYLE"] = "{launch}"'
+    body = f"{style}{STARTS_RANKS}RANK = {RANK + rank!r}\n{end or wait}"
+    return make(tmp_path, body, nodes=2, launch=launch)
+
+
+@pytest.mark.parametrize("launch", PLACES)
+def test_a_program_for_each_node_or_for_the_whole_job_knows_its_place(tmp_path, monkeypatch, launch):
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "NNODES"):
+        monkeypatch.setenv(name, "77")
+    ours = "assert not {'RANK', 'LOCAL_RANK', 'WORLD_SIZE', 'LOCAL_WORLD_SIZE'} & {*os.environ}"
+    job, run = starter(tmp_path, launch, ours)
+    assert execute(job, run) == ExitCode.PASSED
+    assert sorted(path.stem for path in run.path.glob("logs/*")) == PLACES[launch]
+    for node, name in enumerate(PLACES[launch]):
+        assert (run.path / f"logs/{name}.log").read_text() == f"node {node} of 2 127.0.0.1 True\n"
+    assert len(pids(run)) == 4
+
+
+@pytest.mark.parametrize("launch", PLACES)
+def test_its_death_ends_the_others_and_its_ranks(tmp_path, launch):
+    end = "start(RANK)\nwhile len(list(run.glob('pid-*'))) < 4: time.sleep(0.01)\nsys.exit(3)"
+    job, run = starter(tmp_path, launch, "threading.Event().wait(60)", end)
+    assert execute(job, run) == ExitCode.FAILED
+    wait_for(lambda: all(process_started(pid) is None for pid in pids(run)))
+    name = PLACES[launch][0].replace("-", " ")
+    [found] = run.events().of(Finding)
+    assert run.events().end().reason.endswith("ended with exit code 3")
+    assert found.evidence in [f"logs/{place}.log" for place in PLACES[launch]]
+    assert found.observed.split()[0] == name.split()[0] and found.action == "seatrial logs run"
+
+
+def test_signs_of_life_are_those_of_its_ranks(tmp_path):
+    """Those of node 0 have beaten for the next hour, those of node 1 never."""
+    rank = """
+beat = run / "heartbeats" / f"rank-{rank}"
+if int(rank) < 2:
+    beat.touch(); os.utime(beat, (time.time() + 3600,) * 2)
+def stuck(): threading.Event().wait(60)
+stuck()
+"""
+    job, run = starter(tmp_path, "node", rank)
+    assert execute(job, run, hang_seconds=START_SECONDS) == ExitCode.FAILED
+    [found] = run.events().of(Finding)
+    assert found.check == "run.hang" and found.observed.startswith("node 1 gave no sign of life")
+    assert all("in stuck" in run.stack_path(rank).read_text() for rank in range(4))
+
+
+@pytest.mark.parametrize("launch", PLACES)
+def test_it_is_asked_to_stop_and_passes_it_on(tmp_path, launch):
+    end = """
+children = start(RANK)
+signal.signal(signal.SIGTERM, lambda *_: [child.terminate() for child in children])
+while len(list(run.glob("pid-*"))) < 4: time.sleep(0.01)
+(run / f"ready-{node}").touch()
+sys.exit(max(child.wait() for child in children))
+"""
+    rank = "signal.signal(signal.SIGTERM, lambda *_: sys.exit(75)); threading.Event().wait(60)"
+    # the handler must be there before the file by which the rank says that it is
+    job, run = starter(tmp_path, launch, "", end.replace("start(RANK)", f"start({rank_first(rank)!r})"))
+    process = in_the_background(job, run)
+    wait_for(lambda: len(list(run.path.glob("ready-*"))) == len(PLACES[launch]))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == ExitCode.STOPPED
+    assert all(process_started(pid) is None for pid in pids(run))
+
+
+def rank_first(body: str) -> str:
+    """A rank that does the first part of `body` before it says that it is there."""
+    first, _, rest = body.partition("; ")
+    before, mark, after = RANK.partition("(run / f")
+    return f"{before}{first}\n{mark}{after}{rest}"

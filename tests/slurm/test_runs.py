@@ -185,6 +185,7 @@ def test_a_failing_prolog_is_told(requirements: None, tmp_path: Path):
 def test_a_job_that_vanished_is_lost_and_its_verdict_unknown(project):
     run = project.detach("cpu-ddp", "--processes", "1", "--name", "run")
     project("cancel", "run")
+    run.unmark_cancelled()
     run.events_path.unlink(missing_ok=True)
     submission = run.submission()
     run.save_submission(

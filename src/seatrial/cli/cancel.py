@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from seatrial import launchers, tracking
-from seatrial.cli.options import as_json, find_run, print_json, run_argument, runs_dir
+from seatrial import flow
+from seatrial.cli.options import as_json, find_run, print_json, run_argument, runs_dir, warn_unseen
 from seatrial.errors import Problem, UserError
 from seatrial.runs import History, State
 
@@ -17,13 +17,9 @@ from seatrial.runs import History, State
 def command(name: str, history: History, as_json: bool) -> None:
     """Ask a run to write a checkpoint and stop, and wait until it has."""
     run = find_run(history, name)
-    submission = run.submission()
     if run.state() not in (State.QUEUED, State.STARTING, State.RUNNING):
         raise UserError(Problem(f"{run.id} is not running: it is {run.state()}"))
-    if submission is not None:
-        tracking.cancel(run, submission)
-    else:
-        launchers.find(run.job.launcher).cancel(run)
+    flow.cancel(run, warn_unseen)
     if as_json:
         print_json({"run": run.id, "state": run.state()})
     else:

@@ -48,7 +48,8 @@ def _paths(run: Run, rank: int | None) -> list[Path]:
     ranks = [str(r) for r in range(run.job.world_size)]
     if str(rank) not in ranks:
         raise UserError(unknown("rank", str(rank), ranks, "--rank"))
-    if not run.log_path(rank).exists() and list(run.path.glob("logs/node-*.log")):
+    shared = [path for path in run.path.glob("logs/*.log") if path.stem.startswith(("node-", "driver"))]
+    if not run.log_path(rank).exists() and shared:
         raise UserError(Problem("this run's ranks share a log for each node", "--rank", "leave it out"))
     return [run.log_path(rank)]
 

@@ -110,7 +110,7 @@ def secrets_for(cluster: Cluster) -> frozenset[str] | None:
     """Names of the secrets at hand for a job there; None: the cluster holds them. Their values are not read here."""
     from seatrial import launchers
 
-    if not launchers.takes_secrets(cluster):
+    if not launchers.find(cluster.launcher).takes_secrets:
         return None
     names = {name for name in os.environ if os.environ[name]}
     home = Path(os.environ.get("HF_HOME", Path.home() / ".cache/huggingface"))

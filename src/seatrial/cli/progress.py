@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
@@ -13,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from seatrial.attempts import Attempts
+from seatrial.errors import Problem
 from seatrial.events import (
     CheckpointLoaded,
     CheckpointSaved,
@@ -24,6 +26,7 @@ from seatrial.events import (
     Validation,
 )
 from seatrial.findings import Finding
+from seatrial.flow import PACE
 from seatrial.report.format import duration, percent, quantity
 from seatrial.runs import Run
 
@@ -67,6 +70,13 @@ class Progress:
         self.update()
         if self._live is not None:
             self._live.stop()
+
+    def silence(self, problems: Sequence[Problem]) -> None:
+        """Say that the engine does not answer, and why; with no problem, that it does again."""
+        for problem in problems:
+            self._say(f"no answer for now, asked again for {duration(PACE.patience)}: {problem.what}")
+        if not problems:
+            self._say("it answers again")
 
     def update(self) -> None:
         """Show what has happened since the last call."""

@@ -35,7 +35,7 @@ def command(
 ) -> None:
     """The dry run: show or write the plan, start nothing. Its verdict is RENDERED, never PASSED."""
     case, recipe = catalog.recipe(target)
-    where = config.with_options(config.cluster(cluster or "local"), options)
+    where = config.with_options(config.cluster(cluster or launchers.HERE), options)
     job = bind(
         case,
         recipe,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
-from seatrial import catalog, config, environments, launchers, tracking
+from seatrial import catalog, config, environments, flow, launchers, tracking
 from seatrial.cli.options import (
     as_json,
     parse_settings,
@@ -21,12 +21,10 @@ from seatrial.cli.options import (
 )
 from seatrial.cli.outcome import exit_code, judge_and_report, say
 from seatrial.errors import Problem, UserError
+from seatrial.launchers import Launcher
 from seatrial.plan import Plan
 from seatrial.runs import History, Run, State
 from seatrial.spec import Case, Cluster, ExitCode, Job, Recipe, bind
-
-MAX_RESTARTS = 1
-HANG_SECONDS = 300.0
 
 
 @click.command()
@@ -44,12 +42,12 @@ HANG_SECONDS = 300.0
 @click.option(
     "--max-restarts",
     type=click.IntRange(0),
-    help=f"Restarts after a rank died.  [default: {MAX_RESTARTS}, or the cluster's]",
+    help="Restarts after a rank died.  [default: 1, or the cluster's]",
 )
 @click.option(
     "--hang-timeout",
     type=click.FloatRange(min=1),
-    help=f"Seconds without a sign of life after which a rank hangs; on this machine.  [default: {HANG_SECONDS:.0f}]",
+    help="Seconds without a sign of life after which a rank hangs; on this machine.  [default: 300]",
 )
 @click.option("--detach", is_flag=True, help="On a cluster: submit, and do not wait for the end.")
 @runs_dir
@@ -76,7 +74,9 @@ def command(
     """
     case, recipe = catalog.recipe(target)
     stored = _run_to_resume(history, case, recipe, resume) if resume is not None else None
-    where = _where(cluster, stored, options, max_restarts)
+    where = _where(cluster, stored)
+    launcher = launchers.find(where.launcher)
+    where = config.with_options(where, [*options, *_watching(launcher, max_restarts, hang_timeout)])
     overrides = parse_settings(settings)
     if stored is not None and processes is None and nodes is None:
         nodes, processes = stored.job.nodes, stored.job.processes_per_node
@@ -89,52 +89,49 @@ def command(
         processes_per_node=processes,
         secrets=secrets_for(where),
     )
-    remote = launchers.is_engine(where)
     # On a cluster only the nodes know what they have.
-    problems = [] if remote else [*environments.missing(job), *case.preflight(case.Args(**job.args))]
-    problems += history.check_name(name) if name is not None and stored is None else []
-    problems += _not_there(remote, detach, hang_timeout)
+    here = [] if launcher.hands_over else [*environments.missing(job), *case.preflight(case.Args(**job.args))]
+    problems = [*here, *(history.check_name(name) if name is not None and stored is None else [])]
+    problems += _not_there(launcher, detach, hang_timeout)
     if problems:
         raise UserError(problems)
     name = stored.id if stored else name or history.free_id(job)
-    plan = launchers.find(where.launcher).render(job, where, name)
-    if not remote:
+    plan = launcher.render(job, where, name)
+    if not launcher.hands_over:
         _make_environment(job, quiet=as_json)
-        run = stored or history.create(job, name)
-        _start_here(plan, run, job, stored is not None)
-        code = _watch(plan, run, max_restarts, hang_timeout, quiet=as_json)
-        _finish(run, target, code, as_json=as_json)
     if stored is not None:
-        tracking.hand_over_again(plan, stored, job, where)
+        flow.resume(plan, job, where, stored)
         runs = [stored]
     else:
-        runs = tracking.hand_over(plan, job, where, history, name)
+        runs = flow.start(plan, job, where, history, name)
     if detach or len(runs) > 1:
         _say_submitted(runs, as_json=as_json)
     else:
-        _follow(runs[0], target, as_json=as_json)
+        _follow(plan, runs[0], where, target, as_json=as_json)
 
 
-def _where(name: str | None, stored: Run | None, options: tuple[str, ...], max_restarts: int | None) -> Cluster:
+def _where(name: str | None, stored: Run | None) -> Cluster:
     """The cluster to run on: of a run that is resumed the one it was on."""
     submission = stored.submission() if stored else None
-    before = launchers.restore(submission.cluster) if submission else None
     if stored is not None and name not in (None, stored.job.cluster):
         raise UserError(Problem(f"{stored.id} ran on {stored.job.cluster}", "--on", "its checkpoints are there"))
-    where = before or config.cluster(name or "local")
-    if max_restarts is not None and launchers.is_engine(where):
-        options = (*options, f"max_restarts={max_restarts}")
-    return config.with_options(where, options)
+    return launchers.restore(submission.cluster) if submission else config.cluster(name or launchers.HERE)
 
 
-def _not_there(remote: bool, detach: bool, hang_timeout: float | None) -> list[Problem]:
+def _watching(launcher: Launcher, max_restarts: int | None, hang_timeout: float | None) -> list[str]:
+    """What decides how the run is watched, as options of the launcher."""
+    found = {"max_restarts": max_restarts, "hang_seconds": None if launcher.hands_over else hang_timeout}
+    return [f"{key}={value}" for key, value in found.items() if value is not None]
+
+
+def _not_there(launcher: Launcher, detach: bool, hang_timeout: float | None) -> list[Problem]:
     """Options that mean nothing where the run goes."""
     found = []
-    if detach and not remote:
+    if detach and not launcher.hands_over:
         found.append(
             Problem("a run of this machine ends with its command", "--detach", "leave it out, or --on CLUSTER")
         )
-    if hang_timeout is not None and remote:
+    if hang_timeout is not None and launcher.hands_over:
         found.append(Problem("ranks are watched on this machine only", "--hang-timeout", "leave it out"))
     return found
 
@@ -188,48 +185,22 @@ def _make_environment(job: Job, *, quiet: bool) -> None:
         environments.interpreter(job, show)
 
 
-def _start_here(plan: Plan, run: Run, job: Job, again: bool) -> None:
-    if again:
-        run.save_job(job)
-    else:
-        plan.write(run.path / "plan")
-
-
-def _watch(plan: Plan, run: Run, max_restarts: int | None, hang_timeout: float | None, *, quiet: bool) -> int:
-    from seatrial.cli.progress import Progress
-
-    restarts = MAX_RESTARTS if max_restarts is None else max_restarts
-    with Progress(run, quiet=quiet) as progress:
-        code: int = launchers.find(run.job.launcher).execute(
-            plan,
-            run,
-            attempt=run.events().attempts(),
-            max_restarts=restarts if run.job.resumable else 0,
-            hang_seconds=hang_timeout or HANG_SECONDS,
-            on_tick=progress.update,
-        )
-    return code
-
-
-def _follow(run: Run, target: str, *, as_json: bool) -> None:
-    """Watch a run of an engine until it is over; Ctrl-C leaves it alone."""
+def _follow(plan: Plan, run: Run, cluster: Cluster, target: str, *, as_json: bool) -> None:
+    """Watch a run to its end, say what came of it, and exit with that."""
     from seatrial.cli.progress import Progress
 
     try:
         with Progress(run, quiet=as_json) as progress:
-            tracking.follow(run, progress.update)
-    except KeyboardInterrupt:
+            code = flow.follow(plan, run, cluster, progress.update, progress.silence)
+    except UserError:
+        if run.submission() is not None:
+            status = f"seatrial status {shlex.quote(run.id)}"
+            click.echo(f"{run.id} is not watched any more, but it goes on: {status}", err=True)
+        raise
+    if code is None:
         _say_submitted([run], as_json=as_json)
         sys.exit(ExitCode.UNKNOWN)
-    except UserError:
-        click.echo(f"{run.id} is not watched any more, but it goes on: seatrial status {shlex.quote(run.id)}", err=True)
-        raise
     warn_unseen(tracking.refresh([run], logs=True))
-    code = ExitCode.STOPPED if run.state() is State.STOPPED else ExitCode.PASSED
-    _finish(run, target, code, as_json=as_json)
-
-
-def _finish(run: Run, target: str, code: int, *, as_json: bool) -> NoReturn:
     findings = judge_and_report(run)
     say(run, findings, target, as_json=as_json)
     sys.exit(code if code in (ExitCode.STOPPED, ExitCode.USAGE) else exit_code(findings))

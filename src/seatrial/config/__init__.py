@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from seatrial import launchers
-from seatrial.config.local import check_local, local_cluster
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.findings import Finding, Verdict
 from seatrial.spec import Cluster
 
-__all__ = ["FILE", "check", "cluster", "clusters", "find_file", "local_cluster", "schema", "with_options"]
+__all__ = ["FILE", "check", "cluster", "clusters", "find_file", "schema", "with_options"]
 
 FILE = "seatrial.toml"
 
@@ -38,7 +37,7 @@ def find_file() -> Path | None:
 def clusters() -> dict[str, Cluster]:
     """All clusters by name, this machine first. Raises UserError with everything that is wrong with the file."""
     path = find_file()
-    found = {"local": local_cluster()}
+    found = {launchers.HERE: _this_machine()}
     if path is not None:
         from seatrial.config.file import read
 
@@ -48,8 +47,8 @@ def clusters() -> dict[str, Cluster]:
 
 def cluster(name: str) -> Cluster:
     """The cluster of that name. Raises UserError with the nearest names and the file they stand in."""
-    if name == "local":
-        return local_cluster()
+    if name == launchers.HERE:
+        return _this_machine()
     known = clusters()
     if name not in known:
         path = find_file()
@@ -68,10 +67,8 @@ def schema() -> dict[str, Any]:
 
 def check(cluster: Cluster) -> list[Finding]:
     """What can be seen of a cluster without starting anything."""
-    if cluster.launcher == "local":
-        return check_local(cluster)
     try:
-        return launchers.engine(cluster).check(cluster)
+        return launchers.find(cluster.launcher).check(cluster)
     except UserError as error:
         return [
             Finding(
@@ -92,8 +89,6 @@ def with_options(cluster: Cluster, settings: Sequence[str]) -> Cluster:
     """
     if not settings:
         return cluster
-    if cluster.options is None:
-        raise UserError(Problem(f"the launcher {cluster.launcher} has no options", "--option", "leave it out"))
     wrong = [Problem(f"{text!r} is not KEY=VALUE", "--option") for text in settings if "=" not in text]
     texts = dict(text.split("=", 1) for text in settings if "=" in text)
     options, problems = _changed(cluster, texts)
@@ -113,5 +108,11 @@ def _changed(cluster: Cluster, texts: dict[str, str]) -> tuple[Any, Iterable[Pro
     # What does not fit may be a list, a table, or the word none.
     given |= {key: value_of(texts[key]) for key in texts if (key,) in flaws}
     options, flaws = validate(cls, values | given, strict=False)
-    problems = [*flaws.values()] or check_options(cluster.launcher, options)
+    problems = [*flaws.values()] or check_options(launchers.find(cluster.launcher), options)
     return options, [replace(problem, where=f"--option {problem.where}") for problem in problems]
+
+
+def _this_machine() -> Cluster:
+    here = launchers.find(launchers.HERE).executor
+    assert isinstance(here, launchers.Supervisor)
+    return here.machine()

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Any, get_args
+from typing import Any
 
 from seatrial import hardware, launchers
-from seatrial.config.tables import ClusterTable, Container
+from seatrial.config.tables import ClusterTable
 from seatrial.config.validate import Path, dotted, json_schema, meaning_at, validate
 from seatrial.errors import Problem, UserError, unknown
+from seatrial.launchers import Launcher
 from seatrial.spec import Cluster, Mount
-
-CONTAINERS: Mapping[str, tuple[Container, ...]] = {
-    "slurm": ("none", "pyxis", "docker"),
-    "kubernetes": ("docker",),
-    "batch": ("docker",),
-}
-"""Launcher -> what can run an image there; the first is the default."""
 
 SECRETS = ("*_TOKEN", "*_SECRET*", "*PASSWORD*", "*_KEY")
 """Names of variables that look like a secret's."""
@@ -29,8 +23,14 @@ OURS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "WORLD_SIZE", "LOCAL_WO
 
 
 def launcher_names() -> list[str]:
-    """What `launcher` may be."""
-    return [name for name in launchers.names() if name != "local"]
+    """What `launcher` may be: this machine needs no table."""
+    return [name for name in launchers.names() if launchers.find(name).hands_over]
+
+
+def _launcher_of(table: ClusterTable) -> Launcher | None:
+    """The launcher of a table; None if it may not be named there."""
+    found = launchers.find(table.launcher) if table.launcher in launchers.names() else None
+    return found if found and found.hands_over else None
 
 
 def read_cluster(name: str, table: ClusterTable, wrong: set[Path]) -> tuple[Cluster | None, list[Problem]]:
@@ -40,29 +40,28 @@ def read_cluster(name: str, table: ClusterTable, wrong: set[Path]) -> tuple[Clus
     """
     at = ("clusters", name)
     problems = [replace(p, where=dotted(at) + p.where) for p in _rules(table, {path[0] for path in wrong})]
-    if table.launcher not in launcher_names():
+    launcher = _launcher_of(table)
+    if launcher is None:
         return None, problems
-    options, more = _options(table.launcher, dict(table.options))
+    options, more = _options(launcher, dict(table.options))
     problems += [replace(p, where=f"{dotted((*at, 'options'))}.{p.where}") for p in more]
     if problems or wrong:
         return None, problems
-    return _cluster(name, table, options), []
+    return _cluster(name, table, launcher, options), []
 
 
-def _options(launcher: str, raw: dict[str, Any]) -> tuple[Any, list[Problem]]:
-    Options = launchers.find(launcher).Options
-    options, flaws = validate(Options, raw)
+def _options(launcher: Launcher, raw: dict[str, Any]) -> tuple[Any, list[Problem]]:
+    options, flaws = validate(launcher.Options, raw)
     bad = {path[0] for path in flaws}
-    rest, _ = validate(Options, {key: value for key, value in raw.items() if key not in bad})
+    rest, _ = validate(launcher.Options, {key: value for key, value in raw.items() if key not in bad})
     more = [p for p in check_options(launcher, rest) if p.where.split(".")[0] not in bad]
     return options, [*flaws.values(), *more]
 
 
-def check_options(launcher: str, options: Any) -> Iterable[Problem]:
+def check_options(launcher: Launcher, options: Any) -> Iterable[Problem]:
     """What the launcher itself finds wrong with its options; the place of a problem is the option's key."""
-    check: Callable[[Any], Iterable[Problem]] = getattr(launchers.find(launcher), "check_options", lambda _: ())
-    problems = list(check(options))
-    Options: Any = type(options)
+    problems = list(launcher.check_options(options))
+    Options: Any = launcher.Options
     schema = json_schema(Options) if problems else {}
     return [replace(p, remedy=p.remedy or meaning_at(schema, tuple(p.where.split(".")))) for p in problems]
 
@@ -89,18 +88,20 @@ def _rules(table: ClusterTable, wrong: Collection[str | int]) -> Iterable[Proble
         yield from _launcher(table)
     if not {"instance_type", "cpus_per_node", "processes_per_node"} & set(wrong):
         yield from _size(table)
-    if table.launcher in launcher_names():
+    launcher = _launcher_of(table)
+    if launcher is not None:
         if not {"container", "registry", "image"} & set(wrong):
-            yield from _image(table)
-        yield from _mounts(table)
+            yield from _image(table, launcher)
+        yield from _mounts(table, launcher)
     yield from _environment(table)
 
 
 def _launcher(table: ClusterTable) -> Iterable[Problem]:
-    if table.launcher == "local":
-        yield Problem("this machine is built in and needs no table", ".launcher", "leave the table out: --on local")
-    elif table.launcher not in launcher_names():
+    if table.launcher not in launchers.names():
         yield unknown("launcher", table.launcher, launcher_names(), ".launcher")
+    elif _launcher_of(table) is None:
+        remedy = f"leave the table out: --on {table.launcher}"
+        yield Problem("this machine is built in and needs no table", ".launcher", remedy)
 
 
 def _size(table: ClusterTable) -> Iterable[Problem]:
@@ -125,8 +126,8 @@ def _size(table: ClusterTable) -> Iterable[Problem]:
         yield Problem(what, ".processes_per_node", f"{most} or fewer")
 
 
-def _image(table: ClusterTable) -> Iterable[Problem]:
-    choices = _containers(table)
+def _image(table: ClusterTable, launcher: Launcher) -> Iterable[Problem]:
+    choices = launcher.containers
     container = table.container or choices[0]
     if container not in choices:
         what = f"{table.launcher} cannot start {container!r}"
@@ -140,9 +141,9 @@ def _image(table: ClusterTable) -> Iterable[Problem]:
         yield Problem("there is a registry, but no image", ".registry", 'add image = "...", or leave it out')
 
 
-def _mounts(table: ClusterTable) -> Iterable[Problem]:
+def _mounts(table: ClusterTable, launcher: Launcher) -> Iterable[Problem]:
     for number, text in enumerate(table.mounts):
-        if table.launcher != "kubernetes" and not text.startswith("/"):
+        if not launcher.mounts_claims and not text.startswith("/"):
             remedy = "give a folder of the node, such as /fsx:/fsx; only Kubernetes mounts claims"
             yield Problem(f"{mount(text).source!r} is not an absolute path", f".mounts[{number}]", remedy)
 
@@ -157,17 +158,13 @@ def _environment(table: ClusterTable) -> Iterable[Problem]:
             yield Problem("is set by Seatrial for each rank", where, "leave it out")
 
 
-def _containers(table: ClusterTable) -> tuple[Container, ...]:
-    return CONTAINERS.get(table.launcher, get_args(Container))
-
-
 def mount(text: str) -> Mount:
     """The Mount of ``source:target`` or ``source:target:ro``."""
     source, target = re.sub(":ro$", "", text).split(":")
     return Mount(source=source, target=target, read_only=text.endswith(":ro"))
 
 
-def _cluster(name: str, table: ClusterTable, options: Any) -> Cluster:
+def _cluster(name: str, table: ClusterTable, launcher: Launcher, options: Any) -> Cluster:
     instance = hardware.instance(table.instance_type) if table.instance_type else None
     cpus = instance.vcpus if instance else table.cpus_per_node or 1
     devices = instance.ranks if instance else 0
@@ -182,7 +179,7 @@ def _cluster(name: str, table: ClusterTable, options: Any) -> Cluster:
         instance_type=table.instance_type,
         shared=table.shared,
         mounts=tuple(mount(text) for text in table.mounts),
-        container=table.container or _containers(table)[0],
+        container=table.container or launcher.containers[0],
         image=f"{table.registry.rstrip('/')}/{table.image}" if table.registry else table.image,
         python=table.python,
         environment=dict(table.environment),

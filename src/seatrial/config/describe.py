@@ -20,7 +20,7 @@ def file_schema() -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of the whole file, with the options of every launcher."""
     whole = _schema_of(FileTable)
     definitions, table = whole["$defs"], whole["$defs"]["ClusterTable"]
-    whole["properties"]["clusters"]["propertyNames"] = {"not": {"const": "local"}}
+    whole["properties"]["clusters"]["propertyNames"] = {"not": {"const": launchers.HERE}}
     types = [item.name for item in hardware.INSTANCES]
     table["properties"]["launcher"]["enum"] = launcher_names()
     table["properties"]["instance_type"]["enum"] = [*types, *(f"ml.{name}" for name in types)]

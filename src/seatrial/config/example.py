@@ -1,10 +1,13 @@
-"""The example cluster of each launcher, for seatrial.toml and for the docs."""
+"""The example cluster of each launcher."""
 
 from __future__ import annotations
 
-from importlib import resources
+from seatrial import launchers
 
 
 def example(launcher: str) -> str:
     """The example cluster of a launcher, as TOML."""
-    return resources.files(__package__).joinpath("examples", f"{launcher}.toml").read_text(encoding="utf-8")
+    path = launchers.find(launcher).example
+    if path is None:
+        return f'[clusters.{launcher}]\nlauncher = "{launcher}"\nnodes = 1\ncpus_per_node = 1\n'
+    return path.read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from seatrial import launchers
 from seatrial.cache import cached
 from seatrial.config.checks import read_cluster, what_fits
 from seatrial.config.tables import FileTable
@@ -36,7 +37,8 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
         return {name: asdict(cluster) for name, cluster in parse(text, str(path)).items()}
 
     found: dict[str, dict[str, Any]] = cached(f"clusters-{zlib.crc32(text.encode()):08x}", text, check)
-    return found
+    theirs = {record["launcher"] for record in found.values()} - {*launchers.built_in()}
+    return check() if theirs else found  # another package may have been changed since
 
 
 def parse(text: str, where: str) -> dict[str, Cluster]:
@@ -68,12 +70,12 @@ def value_of(text: str) -> Any:
 
 def _clusters(data: dict[str, Any]) -> tuple[dict[str, Cluster], list[Problem]]:
     whole, flaws = validate(FileTable, data)
-    problems = [problem for path, problem in flaws.items() if path[:2] != ("clusters", "local")]
+    problems = [problem for path, problem in flaws.items() if path[:2] != ("clusters", launchers.HERE)]
     found = {}
     tables = data.get("clusters", {})
     for name, table in tables.items() if isinstance(tables, dict) else ():
-        if name == "local":
-            remedy = "take another name; --on local needs no table"
+        if name == launchers.HERE:
+            remedy = f"take another name; --on {name} needs no table"
             problems.append(Problem("is built in: this machine", dotted(("clusters", name)), remedy))
         elif isinstance(table, dict):
             wrong = {path[2:] for path in flaws if path[:2] == ("clusters", name) and path[2:]}

@@ -19,17 +19,16 @@ HEADER = f"""\
 """
 
 
-def init(path: Path, launchers: Sequence[str] = ()) -> list[Path]:
+def init(path: Path, asked: Sequence[str] = ()) -> list[Path]:
     """Write the file, by default with all launchers, and the schema beside it; returns both.
 
     Raises UserError if one of them is there with another text: nothing is overwritten.
     """
-    wrong = [
-        unknown("launcher", name, launcher_names(), "--launcher") for name in launchers if name not in launcher_names()
-    ]
+    known = launcher_names()
+    wrong = [unknown("launcher", name, known, "--launcher") for name in asked if name not in known]
     if wrong:
         raise UserError(wrong)
-    names = [name for name in launcher_names() if name in launchers or not launchers]
+    names = [name for name in known if name in asked or not asked]
     texts = {
         path: "\n".join([HEADER, *(example(name) for name in names)]),
         path.parent / SCHEMA_FILE: schema_text(),

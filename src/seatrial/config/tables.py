@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
+
+from seatrial.spec import Container
 
 
 class Bound:
@@ -30,9 +32,6 @@ MountText = Annotated[
 VariableName = Annotated[str, Bound(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 VariableValue = Annotated[str, Bound(pattern=r"^[^\x00]*$")]
 ClusterName = Annotated[str, Bound(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-
-
-Container = Literal["none", "pyxis", "docker"]
 
 
 class Table:

@@ -1,72 +1,52 @@
-"""Launchers: one module each, found by being here. A launcher never knows cases, only the neutral Job.
-
-Every launcher's module offers ``Options``, ``check_job(job, cluster) -> problems`` and
-``render(job, cluster, name) -> Plan``. ``local`` runs the job itself: ``execute`` and ``cancel``. The others hand it
-to an engine and offer what `Engine` lists.
-"""
+"""Launchers, each one value LAUNCHER: built in by being a module here, or offered by a package's entry point."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
-from types import ModuleType
-from typing import Any, Protocol, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from seatrial.errors import UserError, unknown
-from seatrial.findings import Finding
-from seatrial.plan import Plan
-from seatrial.runs import Run, Standing, Submission
+from seatrial.errors import Problem, UserError, unknown
+from seatrial.launchers._launcher import Element, Engine, Launcher, Supervisor
 from seatrial.spec import Cluster, Mount
 
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
-class Engine(Protocol):
-    """What the module of a launcher offers that hands jobs to an engine. All raise UserError if it is out of reach."""
+__all__ = [
+    "ENTRY_POINTS",
+    "HERE",
+    "Element",
+    "Engine",
+    "Launcher",
+    "Supervisor",
+    "built_in",
+    "find",
+    "names",
+    "restore",
+]
 
-    def submit(self, plan: Plan, name: str, cluster: Cluster) -> str:
-        """Hand a plan over under a name and return the engine's id of it. Doing it twice submits once."""
+ENTRY_POINTS = "seatrial.launchers"
+"""Group in which a package offers a ``Launcher``, or a module that holds one as ``LAUNCHER``."""
 
-    def lookup(self, name: str, cluster: Cluster) -> str | None:
-        """The id of what was submitted under this name; None if the engine has never seen it."""
-
-    def standings(self, submissions: Sequence[Submission], cluster: Cluster) -> Mapping[str, Standing]:
-        """Name -> where it stands, with as few calls as the engine allows. A name that is missing is unknown to it."""
-
-    def collect(self, run: Run, submission: Submission, cluster: Cluster, *, logs: bool) -> None:
-        """Bring what is new of events.jsonl, and of logs/ if asked to, into the run's folder."""
-
-    def cancel(self, submission: Submission, cluster: Cluster) -> None:
-        """Ask for a checkpoint and an end if it runs; take it out of the queue if it does not."""
-
-    def check(self, cluster: Cluster) -> list[Finding]:
-        """What can be seen of the cluster without starting anything."""
+HERE = "local"
+"""The launcher whose supervisor runs jobs on this machine, and the name of the cluster that it is."""
 
 
 def names() -> list[str]:
     """Names of all launchers, without importing them."""
-    return [module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")]
+    return sorted({*built_in(), *_entry_points()})
 
 
-def find(name: str) -> ModuleType:
-    """The module of a launcher. Raises UserError with the nearest names."""
-    if name not in names():
+def find(name: str) -> Launcher:
+    """The launcher of that name. Raises UserError with the nearest names."""
+    if name in built_in():
+        return _launcher_of(importlib.import_module(f"{__name__}.{name}"), name)
+    points = _entry_points()
+    if name not in points:
         raise UserError(unknown("launcher", name, names()))
-    return importlib.import_module(f"seatrial.launchers.{name}")
-
-
-def engine(cluster: Cluster) -> Engine:
-    """The engine that a cluster's jobs are handed to."""
-    return cast(Engine, find(cluster.launcher))
-
-
-def is_engine(cluster: Cluster) -> bool:
-    """Whether jobs are handed over, rather than run by this command itself."""
-    return hasattr(find(cluster.launcher), "submit")
-
-
-def takes_secrets(cluster: Cluster) -> bool:
-    """Whether a job's secrets go with it from here. Otherwise the cluster holds them, and its options say where."""
-    return bool(getattr(find(cluster.launcher), "TAKES_SECRETS", False))
+    return _launcher_of(points[name].load(), points[name].value)
 
 
 def restore(record: Mapping[str, Any]) -> Cluster:
@@ -75,3 +55,21 @@ def restore(record: Mapping[str, Any]) -> Cluster:
     options = find(record["launcher"]).Options(**given)
     mounts = tuple(Mount(**mount) for mount in record["mounts"])
     return Cluster(**{**record, "options": options, "mounts": mounts})
+
+
+def built_in() -> list[str]:
+    """Names of those that are modules here."""
+    return [module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")]
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points  # looks through every installed package
+
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+
+
+def _launcher_of(loaded: object, where: str) -> Launcher:
+    found = loaded if isinstance(loaded, Launcher) else getattr(loaded, "LAUNCHER", None)
+    if not isinstance(found, Launcher):
+        raise UserError(Problem("defines no LAUNCHER", where, "see launchers/local.py for an example"))
+    return found

@@ -10,12 +10,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
 
-from seatrial.plan import Command
 from seatrial.runs import Run
 from seatrial.spec import ExitCode
 
@@ -25,12 +24,35 @@ STACK_DUMP = 2.0
 """Seconds that hanging ranks get to write their stacks."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Program:
+    """One process of a group."""
+
+    name: str
+    """What it is, for people: ``rank 3``, ``node 0``, ``driver``."""
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    ranks: range
+    """The rank that it is, or the ranks that it starts."""
+
+    @property
+    def rank(self) -> int | None:
+        """The rank that it is; None if it starts ranks."""
+        return self.ranks[0] if self.name.startswith("rank ") else None
+
+    @property
+    def log(self) -> str:
+        """What it prints, relative to the run's folder: ``logs/rank-3.log``."""
+        return f"logs/{self.name.replace(' ', '-')}.log"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a group could not go on."""
 
     reason: str
-    rank: int | None
+    program: Program | None
+    """The one that was the cause, if one was."""
     exit_code: int
     hang: bool = False
 
@@ -38,6 +60,16 @@ class Failure:
     def worth_a_restart(self) -> bool:
         """Whether another attempt could end differently."""
         return self.exit_code not in (ExitCode.USAGE, ExitCode.INVALID, ExitCode.STOPPED)
+
+    @property
+    def rank(self) -> int | None:
+        """The rank that was the cause, if one was."""
+        return self.program.rank if self.program else None
+
+    @property
+    def log(self) -> str:
+        """The log of what was the cause; empty if nothing was."""
+        return self.program.log if self.program else ""
 
 
 class Interrupts:
@@ -76,9 +108,10 @@ class Interrupts:
 
 
 class Group:
-    """One process per rank of one attempt."""
+    """The processes of one attempt."""
 
-    def __init__(self, commands: list[Command], run: Run, hang_seconds: float, grace: float) -> None:
+    def __init__(self, programs: list[Program], run: Run, hang_seconds: float, grace: float) -> None:
+        self.programs = programs
         self.run = run
         self.hang_seconds = hang_seconds
         self.grace = grace
@@ -88,14 +121,14 @@ class Group:
             path.unlink()  # of the attempt before
         self._started = time.time()
         try:
-            for rank, command in enumerate(commands):
-                self._processes.append(_spawn(command, run, rank))
+            for program in programs:
+                self._processes.append(_spawn(program, run))
         except BaseException:
             self._kill()
             raise
 
     def watch(self, interrupts: Interrupts, on_tick: Callable[[], None]) -> Failure | None:
-        """Wait for the end. None if every rank ended well, or stopped with a checkpoint as it was asked to."""
+        """Wait for the end. None if every process ended well, or stopped with a checkpoint as it was asked to."""
         try:
             while True:
                 interrupts.wait(TICK)
@@ -110,18 +143,18 @@ class Group:
             self._kill()
 
     def exit_codes(self) -> list[int]:
-        """Of all ranks, once `watch` has returned."""
+        """Of all processes, once `watch` has returned."""
         return [process.returncode for process in self._processes]
 
     def _dead(self, codes: list[int | None]) -> Failure | None:
-        for rank, code in enumerate(codes):
+        for program, code in zip(self.programs, codes, strict=True):
             if code == -signal.SIGTERM and self._stopping_since is not None:
                 return Failure("stopped before it could write a checkpoint", None, ExitCode.STOPPED)
             if code not in (None, ExitCode.PASSED, ExitCode.STOPPED):
                 assert code is not None
                 how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
                 kept = code if code in (ExitCode.USAGE, ExitCode.INVALID) else ExitCode.FAILED
-                return Failure(f"rank {rank} {how}", rank, kept)
+                return Failure(f"{program.name} {how}", program, kept)
         return None
 
     def _stop(self, interrupts: Interrupts) -> Failure | None:
@@ -138,23 +171,33 @@ class Group:
         return None
 
     def _hang(self, codes: list[int | None]) -> Failure | None:
-        beats = {rank: self._beat(rank) for rank, code in enumerate(codes) if code is None}
-        if not beats:
+        alive = [program for program, code in zip(self.programs, codes, strict=True) if code is None]
+        if not alive:
             return None
-        rank = min(beats, key=lambda rank: beats[rank])
-        silent = time.time() - beats[rank]
+        program = min(alive, key=self._beat)
+        silent = time.time() - self._beat(program)
         if silent < self.hang_seconds:
             return None
-        for process in self._processes:
-            _send(process, signal.SIGUSR2)  # faulthandler writes the stacks
-        time.sleep(STACK_DUMP)
-        return Failure(f"rank {rank} gave no sign of life for {silent:.0f} s", rank, ExitCode.FAILED, hang=True)
+        self._dump_stacks()
+        reason = f"{program.name} gave no sign of life for {silent:.0f} s"
+        return Failure(reason, program, ExitCode.FAILED, hang=True)
 
-    def _beat(self, rank: int) -> float:
-        try:
-            return self.run.heartbeat_path(rank).stat().st_mtime
-        except FileNotFoundError:
-            return self._started
+    def _beat(self, program: Program) -> float:
+        """When any of a program's ranks last gave a sign of life: they wait for each other, so one stands for all."""
+        found = [self._started]
+        for rank in program.ranks:
+            with contextlib.suppress(FileNotFoundError):
+                found.append(self.run.heartbeat_path(rank).stat().st_mtime)
+        return max(found)
+
+    def _dump_stacks(self) -> None:
+        """Let faulthandler write the stacks of all ranks: of those, too, that a program has started."""
+        for program, process in zip(self.programs, self._processes, strict=True):
+            if program.rank is not None:
+                _send(process, signal.SIGUSR2)
+            elif process.poll() is None:
+                os.killpg(process.pid, signal.SIGUSR2)
+        time.sleep(STACK_DUMP)
 
     def _kill(self) -> None:
         for process in self._processes:
@@ -164,11 +207,11 @@ class Group:
             process.wait()
 
 
-def _spawn(command: Command, run: Run, rank: int) -> subprocess.Popen[bytes]:
-    with run.log_path(rank).open("ab") as log:
+def _spawn(program: Program, run: Run) -> subprocess.Popen[bytes]:
+    with (run.path / program.log).open("ab") as log:
         return subprocess.Popen(
-            command.argv,
-            env=dict(command.env),
+            program.argv,
+            env=dict(program.env),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -1,4 +1,4 @@
-"""This machine: one process per rank, started directly and watched until the last one has ended."""
+"""This machine: a job's programs, started directly and watched until the last one has ended."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from seatrial import environments
-from seatrial.errors import Problem, UserError
+from seatrial.errors import Problem
 from seatrial.events import EventWriter, Restart, RunEnd, Step
 from seatrial.findings import Finding, Severity, Verdict
 from seatrial.launchers import _ranks
-from seatrial.launchers._processes import Failure, Group, Interrupts
+from seatrial.launchers._launcher import Launcher, Supervisor
+from seatrial.launchers._machine import check, this_machine
+from seatrial.launchers._processes import Failure, Group, Interrupts, Program
 from seatrial.plan import Command, Plan
 from seatrial.runs import Run
 from seatrial.spec import Cluster, ExitCode, Job, LauncherOptions
@@ -26,13 +28,13 @@ FREE_PORT = "{port}"
 
 # Variables by which an outer launcher would reach into ours: a run inside an srun, torchrun or mpirun shell must not
 # believe that it belongs to them.
-OUTER_NAMES = {"LOCAL_WORLD_SIZE", "NODE_RANK"}  # the others are set by the plan
+OUTER_NAMES = {
+    "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "NODE_RANK", "NNODES", "NPROC_PER_NODE", "MASTER_ADDR",
+    "MASTER_PORT",
+}  # fmt: skip
 OUTER_PREFIXES = ("TORCHELASTIC_", "GROUP_", "ROLE_", "SLURM_", "PMI_", "PMIX_", "OMPI_", "SEATRIAL_")
 KEPT_NAME = "SEATRIAL_DATA"
 """The user's own choice of a folder of data sets, which ranks follow."""
-
-TAKES_SECRETS = True
-"""Secrets go with the job, from the environment of whoever starts it."""
 
 GRACE = 60.0
 """Seconds that ranks get to write a checkpoint after a request to stop, before they are killed."""
@@ -40,65 +42,75 @@ GRACE = 60.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options(LauncherOptions):
-    """There is nothing to choose."""
+    """Options of this machine."""
+
+    max_restarts: int = 1
+    """Times that all ranks of a job that keeps checkpoints are started again after one of them died."""
+    hang_seconds: float = 300.0
+    """Seconds without a sign of life after which a rank hangs."""
+
+
+def check_options(options: Options) -> Iterable[Problem]:
+    """What is wrong with the options alone."""
+    if options.max_restarts < 0:
+        yield Problem(f"{options.max_restarts} is less than 0", "max_restarts")
+    if not options.hang_seconds >= 1:
+        yield Problem(f"{options.hang_seconds} is less than 1", "hang_seconds")
 
 
 def check_job(job: Job, cluster: Cluster) -> Iterable[Problem]:
-    """What keeps this job from running here."""
-    if job.launch != "rank":
-        yield Problem(f"the local launcher does not start programs once per {job.launch}", job.case)
+    """What keeps this job from running here: nothing but what `bind` looks at."""
+    return ()
 
 
 def render(job: Job, cluster: Cluster, name: str) -> Plan:
-    """The processes of a job: a command for each rank. Pure."""
-    problems = list(check_job(job, cluster))
-    if problems:
-        raise UserError(problems)
-    program = _ranks.program(job)
-    commands = [
-        Command(
-            argv=("python", *program),
-            env={
-                "RANK": str(rank),
-                "LOCAL_RANK": str(rank),
-                "WORLD_SIZE": str(job.world_size),
-                "MASTER_ADDR": "127.0.0.1",
-                "MASTER_PORT": FREE_PORT,
-                "OMP_NUM_THREADS": str(job.threads_per_process),
-                **(_ranks.CPU_TUNING if job.device == "cpu" else {}),
-                "SEATRIAL_RUN": RUN_FOLDER,
-                "SEATRIAL_HEARTBEATS": "1",
-            },
-            title=f"rank {rank}",
-        )
-        for rank in range(job.world_size)
-    ]
-    return Plan(files={"job.json": job.to_json()}, commands=tuple(commands))
+    """The processes of a job: a command for each rank, for each node, or one for the whole job. Pure."""
+    common = {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": FREE_PORT,
+        "OMP_NUM_THREADS": str(job.threads_per_process),
+        **(_ranks.CPU_TUNING if job.device == "cpu" else {}),
+        "SEATRIAL_RUN": RUN_FOLDER,
+        "SEATRIAL_HEARTBEATS": "1",
+    }
+    argv = ("python", *_ranks.program(job))
+    commands = tuple(Command(argv=argv, env=place | common, title=title) for title, place in _places(job))
+    return Plan(files={"job.json": job.to_json()}, commands=commands)
 
 
-def execute(
-    plan: Plan,
-    run: Run,
-    *,
-    attempt: int,
-    max_restarts: int,
-    hang_seconds: float,
-    on_tick: Callable[[], None] = lambda: None,
-) -> int:
-    """Start a plan's ranks and watch them to the end. Returns an ExitCode.
+def _places(job: Job) -> Iterator[tuple[str, dict[str, str]]]:
+    """Every program of a job: what it is called, and what it is told of its place."""
+    if job.launch == "rank":
+        for rank in range(job.world_size):
+            local = rank % job.processes_per_node
+            yield f"rank {rank}", {"RANK": str(rank), "LOCAL_RANK": str(local), "WORLD_SIZE": str(job.world_size)}
+        return
+    scale = {"NNODES": str(job.nodes), "NPROC_PER_NODE": str(job.processes_per_node)}
+    if job.launch == "driver":
+        yield "driver", scale | {"NODE_RANK": "0"}
+        return
+    for node in range(job.nodes):
+        yield f"node {node}", scale | {"NODE_RANK": str(node)}
 
-    If a rank dies or hangs the others are stopped at once, and all start again, to go on from the last complete
-    checkpoint, up to `max_restarts` times; not if no step was done since the start, for then the next attempt would
-    only fail in the same way. `attempt` numbers the first one. `on_tick` is called several times a second. SIGINT and
-    SIGTERM ask the ranks to write a checkpoint and stop; a second one kills them.
+
+def execute(plan: Plan, run: Run, cluster: Cluster, on_tick: Callable[[], None]) -> int:
+    """Start a plan's programs and watch them to the end. Returns an ExitCode.
+
+    If one dies or hangs the others are stopped at once, and all start again, to go on from the last complete
+    checkpoint, as often as the cluster's options say; not if no step was done since the start, for then the next
+    attempt would only fail in the same way. `on_tick` is called several times a second. SIGINT and SIGTERM ask for a
+    checkpoint and an end; a second one kills.
     """
+    options: Options = cluster.options
+    job, attempt = run.job, run.events().attempts()
+    restarts = options.max_restarts if job.resumable else 0
     run.claim()
     events = EventWriter(run.events_path)
     try:
         with Interrupts() as interrupts:
             while True:
                 steps_before = len(run.events().of(Step))
-                group = Group(_resolve(plan, run, attempt), run, hang_seconds, GRACE)
+                group = Group(_programs(plan, run, attempt), run, options.hang_seconds, GRACE)
                 failure = group.watch(interrupts, on_tick)
                 on_tick()
                 if failure is None:
@@ -106,26 +118,25 @@ def execute(
                 if failure.exit_code != ExitCode.STOPPED:
                     _record(events, run, failure)
                 progressed = len(run.events().of(Step)) > steps_before
-                if not (max_restarts and progressed and failure.worth_a_restart):
+                if not (restarts and progressed and failure.worth_a_restart):
                     _end(events, run, failure)
                     return failure.exit_code
-                attempt, max_restarts = attempt + 1, max_restarts - 1
+                attempt, restarts = attempt + 1, restarts - 1
                 events.write(Restart(attempt=attempt, reason=failure.reason, rank=failure.rank))
     finally:
         events.close()
         run.release()
 
 
-def cancel(run: Run) -> bool:
-    """Ask a run on this machine to write a checkpoint and stop. False if it is not running."""
+def cancel(run: Run) -> None:
+    """Ask a run on this machine to write a checkpoint and stop, and wait until it has."""
     owner = run.supervisor()
     if owner is None:
-        return False
+        return
     os.kill(owner, signal.SIGTERM)
     deadline = time.monotonic() + GRACE + 10
     while run.supervisor() == owner and time.monotonic() < deadline:
         time.sleep(0.05)  # it is not our child: there is nothing to wait on
-    return True
 
 
 def free_port() -> int:
@@ -135,9 +146,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _resolve(plan: Plan, run: Run, attempt: int) -> list[Command]:
-    """The plan's commands with what only the moment of starting can know."""
-    python = environments.interpreter(run.job)
+def _programs(plan: Plan, run: Run, attempt: int) -> list[Program]:
+    """The plan's commands with what only the moment of starting can know, each with the ranks that it is or starts."""
+    job = run.job
+    python, ranks_each = environments.interpreter(job), job.world_size // len(plan.commands)
     values = {RUN_FOLDER: str(run.path.resolve()), FREE_PORT: str(free_port())}
     inherited = {
         name: value
@@ -147,17 +159,18 @@ def _resolve(plan: Plan, run: Run, attempt: int) -> list[Command]:
     # Unbuffered, so that a killed rank's last words are kept.
     inherited |= {"PYTHONUNBUFFERED": "1", "SEATRIAL_ATTEMPT": str(attempt), "TORCH_CPP_LOG_LEVEL": "ERROR"}
     return [
-        Command(
+        Program(
+            name=command.title,
             argv=(python, *command.argv[1:]),
             env=inherited | {name: values.get(value, value) for name, value in command.env.items()},
-            title=command.title,
+            ranks=range(number * ranks_each, (number + 1) * ranks_each),
         )
-        for command in plan.commands
+        for number, command in enumerate(plan.commands)
     ]
 
 
 def _record(events: EventWriter, run: Run, failure: Failure) -> None:
-    evidence = str(run.log_path(failure.rank).relative_to(run.path)) if failure.rank is not None else ""
+    only = "" if failure.rank is None else f" --rank {failure.rank}"
     events.write(
         Finding(
             check="run.rank-died" if not failure.hang else "run.hang",
@@ -165,10 +178,10 @@ def _record(events: EventWriter, run: Run, failure: Failure) -> None:
             severity=Severity.HIGH,
             observed=failure.reason,
             expected="every rank runs to the end",
-            evidence="stacks/" if failure.hang else evidence,
+            evidence="stacks/" if failure.hang else failure.log,
             action="read the stacks: the rank that stands elsewhere than the others is the cause"
             if failure.hang
-            else f"seatrial logs {run.id} --rank {failure.rank}",
+            else f"seatrial logs {run.id}{only}",
         )
     )
 
@@ -184,3 +197,15 @@ def _end(events: EventWriter, run: Run, failure: Failure) -> None:
 
 def _exit_code(codes: list[int]) -> int:
     return ExitCode.STOPPED if ExitCode.STOPPED in codes else ExitCode.PASSED
+
+
+LAUNCHER = Launcher(
+    name="local",
+    Options=Options,
+    executor=Supervisor(machine=lambda: this_machine(Options()), execute=execute, cancel=cancel),
+    check_job=check_job,
+    render=render,
+    check=check,
+    check_options=check_options,
+    takes_secrets=True,  # by the environment of whoever starts the job
+)

@@ -11,18 +11,18 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from seatrial import hardware
 from seatrial.errors import Problem, UserError
 from seatrial.launchers import _ranks
+from seatrial.launchers._launcher import Engine, Launcher
 from seatrial.launchers.batch import requests
 from seatrial.launchers.batch.checks import check
 from seatrial.launchers.batch.engine import cancel, lookup, standings, submit
 from seatrial.launchers.batch.logs import collect
 from seatrial.plan import Command, Plan
 from seatrial.spec import Cluster, Job, LauncherOptions
-
-__all__ = ["Options", "cancel", "check", "check_job", "collect", "lookup", "render", "standings", "submit"]
 
 DEFINITION_BYTES = 24 * 1024
 """Longest job definition: https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html"""
@@ -156,3 +156,16 @@ def _check_secrets(job: Job, options: Options, where: str) -> Iterable[Problem]:
     if job.secrets and options.execution_role_arn is None:
         remedy = "name a role that may read the secrets"
         yield Problem("is missing: the job has secrets", f"{where}.options.execution_role_arn", remedy)
+
+
+LAUNCHER = Launcher(
+    name="batch",
+    Options=Options,
+    executor=Engine(submit=submit, lookup=lookup, standings=standings, collect=collect, cancel=cancel),
+    check_job=check_job,
+    render=render,
+    check=check,
+    check_options=check_options,
+    containers=("docker",),
+    example=Path(__file__).with_name("example.toml"),
+)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from seatrial.errors import Problem, UserError
 from seatrial.launchers import _ranks
+from seatrial.launchers._launcher import Engine, Launcher
 from seatrial.launchers._names import engine_name
 from seatrial.launchers.kubernetes.checks import check
 from seatrial.launchers.kubernetes.engine import cancel, lookup, standings, submit
@@ -20,19 +22,6 @@ from seatrial.launchers.kubernetes.pod import LONGEST_NAME, Work
 from seatrial.launchers.kubernetes.writer import documents
 from seatrial.plan import Command, Plan
 from seatrial.spec import Cluster, Job
-
-__all__ = [
-    "Options",
-    "cancel",
-    "check",
-    "check_job",
-    "check_options",
-    "collect",
-    "lookup",
-    "render",
-    "standings",
-    "submit",
-]
 
 _PINNED = re.compile(r".+@sha256:[0-9a-f]{64}|[^@]+:(?!latest$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 """An image by its digest, or by a tag that is not latest: the OCI distribution specification's references."""
@@ -82,3 +71,17 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
     apply = ("kubectl", *choice, "apply", "--server-side", "--filename", MANIFEST)
     text = documents(objects(work))
     return Plan(files={MANIFEST: text}, commands=(Command(argv=apply, title="submit"),))
+
+
+LAUNCHER = Launcher(
+    name="kubernetes",
+    Options=Options,
+    executor=Engine(submit=submit, lookup=lookup, standings=standings, collect=collect, cancel=cancel),
+    check_job=check_job,
+    render=render,
+    check=check,
+    check_options=check_options,
+    containers=("docker",),
+    mounts_claims=True,
+    example=Path(__file__).with_name("example.toml"),
+)

@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatrial import __version__, hardware
 from seatrial.errors import Problem, UserError
 from seatrial.launchers import _ranks
+from seatrial.launchers._launcher import Element, Engine, Launcher
 from seatrial.launchers.slurm.checks import check
 from seatrial.launchers.slurm.commands import array_names, engine_name
 from seatrial.launchers.slurm.engine import cancel, lookup, standings, submit
@@ -25,22 +28,6 @@ from seatrial.spec import Cluster, ExitCode, Job
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-__all__ = [
-    "Options",
-    "cancel",
-    "check",
-    "check_job",
-    "check_options",
-    "collect",
-    "lookup",
-    "render",
-    "standings",
-    "submit",
-]
-
-TAKES_SECRETS = True
-"""Secrets go with the job, from the environment of whoever starts it."""
 
 
 def check_job(job: Job, cluster: Cluster) -> Iterable[Problem]:
@@ -89,6 +76,15 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
     )
     files = {"job.json": job.to_json(), "job.sbatch": script, "start.sh": _start(job, cluster, tasks)}
     return Plan(files=files, commands=(Command(argv=("sbatch", "job.sbatch"), title="submit, from this folder"),))
+
+
+def elements(name: str, cluster: Cluster) -> list[Element]:
+    """The run of a job, or one for each task of a job array; a task is resumed alone."""
+    if cluster.options.array is None:
+        return [Element(name=name, cluster=cluster)]
+    alone = replace(cluster, options=replace(cluster.options, array=None))
+    tasks = enumerate(array_names(name, cluster.options.array))
+    return [Element(name=task, cluster=alone, suffix=f"_{number}") for number, task in tasks]
 
 
 def _directives(job: Job, cluster: Cluster, name: str, tasks_per_node: int) -> list[str]:
@@ -193,3 +189,18 @@ def _templates() -> Environment:
     # A line break in a comment would be a command.
     environment.filters |= {"quote": shlex.quote, "comment": lambda text: " ".join(text.split())}
     return environment
+
+
+LAUNCHER = Launcher(
+    name="slurm",
+    Options=Options,
+    executor=Engine(submit=submit, lookup=lookup, standings=standings, collect=collect, cancel=cancel),
+    check_job=check_job,
+    render=render,
+    check=check,
+    check_options=check_options,
+    elements=elements,
+    takes_secrets=True,  # by the environment of whoever starts the job
+    containers=("none", "pyxis", "docker"),
+    example=Path(__file__).with_name("example.toml"),
+)

@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 
 from seatrial.findings import Finding, Verdict
-from seatrial.spec import Cluster
+from seatrial.spec import Cluster, LauncherOptions
 
 OVERSUBSCRIBE = 4
 """CPU processes that one core takes at most: for trying out a layout, never for speed."""
 
 
-def local_cluster() -> Cluster:
+def this_machine(options: LauncherOptions) -> Cluster:
     """This machine, as it is found: its cores, and its NVIDIA GPUs by their device files."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     accelerators = len(list(Path("/dev").glob("nvidia[0-9]*")))
@@ -23,10 +23,11 @@ def local_cluster() -> Cluster:
         cpus_per_node=cores,
         accelerators_per_node=accelerators,
         processes_per_node=max(accelerators, OVERSUBSCRIBE * cores),
+        options=options,
     )
 
 
-def check_local(cluster: Cluster) -> list[Finding]:
+def check(cluster: Cluster) -> list[Finding]:
     """What this machine has."""
     cpus = f"{cluster.cpus_per_node} CPUs, {cluster.processes_per_node} processes at most"
     gpus = cluster.accelerators_per_node
