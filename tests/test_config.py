@@ -67,7 +67,7 @@ def check(cluster):
     if cluster.options.queue == "gone":
         raise UserError(Problem("cannot be reached", "fake", "plug it in"))
     words = [Verdict(word) for word in cluster.options.words]
-    return [Finding(check="cluster.fake", verdict=v, observed=f"saw {v}", action=f"mend {v}") for v in words]
+    return [Finding(check="cluster.fake", verdict=v, observed=f"saw {v}", remedy=f"mend {v}") for v in words]
 
 LAUNCHER = Launcher(
     name="fake",
@@ -531,7 +531,7 @@ def test_a_look_that_fails_is_unknown(fake_launcher):
     cluster = parse(table(options={"queue": "gone"}), "f")["c"]
     (finding,) = config.check(cluster)
     assert finding.verdict is Verdict.UNKNOWN
-    assert (finding.evidence, finding.action) == ("fake", "plug it in")
+    assert (finding.evidence, finding.remedy) == ("fake", "plug it in")
     assert "cannot be reached" in finding.observed
 
 

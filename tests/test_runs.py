@@ -151,6 +151,6 @@ def test_an_unreadable_job_is_a_users_problem(tmp_path):
 def test_findings_survive_their_file(history):
     run = history.create(JOB)
     assert run.findings() == []
-    found = [Finding(check="a", verdict=Verdict.FAIL, observed="ä\n", severity=Severity.HIGH, scope={"step": 3})]
+    found = [Finding(check="a", verdict=Verdict.FAIL, observed="ä\n", severity=Severity.MONITOR, scope={"step": 3})]
     run.save_findings(found)
     assert run.findings() == found

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from seatrial.attempts import Attempts
-from seatrial.checks.run import judge
 from seatrial.cli.progress import Progress
 from seatrial.events import Event, EventWriter, Restart, RunEnd, RunStart, Step, Timed
 from seatrial.report import render
@@ -18,6 +17,7 @@ from seatrial.report.summary import summarise
 from seatrial.runs import History, Run
 from seatrial.spec import Published, bind
 from seatrial.steady import Steady
+from seatrial.verdict import judge
 from tests.test_spec import CASE, LOCAL, TINY
 
 COUNT = 4096

@@ -11,11 +11,12 @@ import json
 import math
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from seatrial.findings import Finding, Severity, Verdict
+from seatrial.findings import Finding
 
 SCHEMA_VERSION = 1
 
@@ -229,18 +230,19 @@ def decode(line: bytes | str) -> Timed | None:
     cls = _TYPES.get(record["type"])
     if cls is None:
         return None
+    try:
+        return Timed(float(record["time"]), Finding.of(record) if cls is Finding else cls(**_values(cls, record)))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"event {record['type']} lacks a field: {error}") from None
+
+
+def _values(cls: type[Any], record: Mapping[str, Any]) -> dict[str, Any]:
     values = {}
     for f in fields(cls):
         if f.name in record:
             # Only where a number belongs: a text may well be the word Infinity.
             values[f.name] = _floats(record[f.name]) if "float" in str(f.type) else record[f.name]
-    if cls is Finding:
-        values["verdict"] = Verdict(values["verdict"])
-        values["severity"] = Severity(values.get("severity", Severity.NONE))
-    try:
-        return Timed(float(record["time"]), cls(**values))
-    except TypeError as error:
-        raise ValueError(f"event {record['type']} lacks a field: {error}") from None
+    return values
 
 
 @dataclass(slots=True)

@@ -1,9 +1,9 @@
-"""Findings: what a check observed, what it expected, and what follows."""
+"""Rules and findings: what is looked at, what was observed, and what follows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
@@ -21,36 +21,115 @@ class Verdict(StrEnum):
 
 
 class Severity(StrEnum):
-    """How much a finding matters to the node or run that it is about."""
+    """What a finding asks to be done with the node that it is about."""
 
     NONE = "none"
-    HIGH = "high"
+    MONITOR = "monitor"
+    """Look at it again; it may go on working."""
+    RESET = "reset"
+    """Reset the device."""
+    REBOOT = "reboot"
+    ISOLATE = "isolate"
+    """Let no job onto it until it is repaired."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """What one check says about one thing."""
+    """What one rule says about one thing. Made by `Rule.finding`."""
 
     check: str
     """Stable id of the rule, for example ``run.loss-fell``."""
     verdict: Verdict
-    """PASS, WARN, FAIL, UNKNOWN or SKIP."""
     observed: str
     """What was seen."""
     expected: str = ""
     """What would have been right."""
     severity: Severity = Severity.NONE
-    """How much it matters to what it is about."""
     evidence: str = ""
     """Where it was seen: a file of the run, an event, a rank."""
-    action: str = ""
+    remedy: str = ""
     """What to do about it."""
+    source: str = ""
+    """Who says what is right: a document, or where it was measured."""
     scope: dict[str, Any] = field(default_factory=dict)
     """What it is about: step, rank, node."""
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Finding:
+        """The finding of what dataclasses.asdict and JSON made of one; fields of later versions are passed over.
+
+        Raises ValueError, TypeError or KeyError for what is none.
+        """
+        values = {name: record[name] for name in _FIELDS if name in record}
+        if "action" in record:  # its name before 0.1.0, when the only severity was "high"
+            values["remedy"] = record["action"]
+        severity = record.get("severity", Severity.NONE)
+        values["severity"] = Severity.MONITOR if severity == "high" else Severity(severity)
+        values["verdict"] = Verdict(record["verdict"])
+        return cls(**values)
+
+
+_FIELDS = tuple(f.name for f in fields(Finding))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """One thing that is looked at, wherever: in a file, an environment, a run, a cluster, on a node."""
+
+    id: str
+    """Topic, dot, name: ``run.loss-fell``. Stable: people select and excuse rules by it."""
+    verdicts: tuple[Verdict, ...] = (Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN)
+    """Those that it can give."""
+    reads: str
+    """What it looks at: ``events.jsonl``, ``sinfo``, an environment."""
+    expected: str
+    """What is right."""
+    why: str
+    """What goes wrong otherwise."""
+    remedy: str
+    """What to do about it."""
+    source: str
+    """Who says so: a document, or where it was measured."""
+    severity: Severity = Severity.NONE
+    """What a verdict other than PASS asks to be done with the node."""
+    good: str
+    """An example of what it reads in which nothing is wrong."""
+    bad: str
+    """The same with the fault."""
+
+    def finding(
+        self,
+        verdict: Verdict,
+        observed: str,
+        *,
+        expected: str = "",
+        remedy: str = "",
+        evidence: str = "",
+        scope: Mapping[str, Any] | None = None,
+    ) -> Finding:
+        """What was found; `expected` and `remedy` where the case at hand allows more to be said than the rule does."""
+        assert verdict in self.verdicts, f"{self.id} gives no {verdict}"
+        fine = verdict in (Verdict.PASS, Verdict.SKIP)
+        return Finding(
+            check=self.id,
+            verdict=verdict,
+            observed=observed,
+            expected=expected or self.expected,
+            severity=Severity.NONE if fine else self.severity,
+            evidence=evidence,
+            remedy="" if fine else remedy or self.remedy,
+            source=self.source,
+            scope=dict(scope or {}),
+        )
 
 
 # From best to worst. UNKNOWN is worse than WARN, since nobody looked, and better than FAIL, which is certain.
 _ORDER = (Verdict.SKIP, Verdict.PASS, Verdict.WARN, Verdict.UNKNOWN, Verdict.FAIL)
+
+
+def judged(good: bool) -> Verdict:
+    """PASS or FAIL."""
+    return Verdict.PASS if good else Verdict.FAIL
 
 
 def overall(findings: Iterable[Finding]) -> Verdict:

@@ -16,7 +16,7 @@ from typing import Any
 
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.events import EventLog, Heartbeat, RunEnd, RunStart, Step, Timed, read_events
-from seatrial.findings import Finding, Severity, Verdict
+from seatrial.findings import Finding
 from seatrial.spec import Job
 
 
@@ -224,11 +224,7 @@ class Run:
         path = self.path / "findings.jsonl"
         if not path.exists():
             return []
-        records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return [
-            Finding(**{**record, "verdict": Verdict(record["verdict"]), "severity": Severity(record["severity"])})
-            for record in records
-        ]
+        return [Finding.of(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 @dataclass(frozen=True)

@@ -30,13 +30,13 @@ from seatrial.cases.datasets import CASE, DECIDES, Args, check, preflight
 from seatrial.cases.datasets.documents import documents, fetch, json_lines
 from seatrial.cases.datasets.formats import Written, subset, write, write_text
 from seatrial.cases.datasets.tokens import BATCH, _result, tokenized
-from seatrial.checks.run import judge
 from seatrial.data.prepare import MANIFEST, manifest
 from seatrial.errors import UserError
 from seatrial.events import EventLog, Heartbeat, RunEnd, RunStart, read_events
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.runs import History
 from seatrial.spec import Cluster, ExitCode, Layout, Recipe, bind
+from seatrial.verdict import judge
 
 TINY = CASE.recipe("tiny")
 ONE = Layout(nodes=1, processes_per_node=1, device="cpu")
@@ -451,7 +451,7 @@ class TestRun:
         assert code == 0, "it did what it was to do; the finding judges"
         (finding, _) = log.of(Finding)
         assert (finding.verdict, finding.observed) == (Verdict.FAIL, "default/train-00001.jsonl.gz has changed")
-        assert finding.action == "remove the folder, and prepare it again"
+        assert finding.remedy == "remove the folder, and prepare it again"
         run = History(tmp_path / "runs").find("run-1")
         assert overall(judge(run)) is Verdict.FAIL
         assert overall(judge(History(tmp_path / "runs").find("run-0"))) is Verdict.PASS

@@ -327,7 +327,7 @@ def test_its_death_ends_the_others_and_its_ranks(tmp_path, launch):
     [found] = run.events().of(Finding)
     assert run.events().end().reason.endswith("ended with exit code 3")
     assert found.evidence in [f"logs/{place}.log" for place in PLACES[launch]]
-    assert found.observed.split()[0] == name.split()[0] and found.action == "seatrial logs run"
+    assert found.observed.split()[0] == name.split()[0] and found.remedy == "seatrial logs run"
 
 
 def test_signs_of_life_are_those_of_its_ranks(tmp_path):

@@ -139,7 +139,7 @@ def test_one_variable(env, where, expected):
     assert [(f.check, f.verdict) for f in found] == ([(f"network.{expected[0]}", expected[1])] if expected else [])
     for finding in found:
         assert finding.scope["variable"] in env and finding.observed.startswith(finding.scope["variable"])
-        assert finding.expected and finding.action
+        assert finding.expected and finding.remedy
 
 
 CLASHES = [
@@ -180,14 +180,14 @@ def test_every_rule_says_why_and_where_that_stands():
     ids = [rule.id for rule in (*RULES, *CONFLICTS)]
     assert len(ids) == len(set(ids))
     for rule in (*RULES, *CONFLICTS):
-        assert rule.expected and rule.action and rule.source.startswith("https://"), rule.id
+        assert rule.expected and rule.remedy and rule.source.startswith("https://"), rule.id
     assert all(gone.source.startswith("https://") and gone.why for gone in GONE.values())
 
 
 def test_a_rule_about_something_unknown_says_what_decides():
     (finding,) = lint_environment({"FI_PROVIDER": "efa"})
     assert finding.verdict is Verdict.UNKNOWN
-    assert finding.action == (
+    assert finding.remedy == (
         "find out the accelerator and the version of aws-ofi-nccl: that decides; if the rule holds, leave it out"
     )
 

@@ -67,9 +67,9 @@ FINDINGS = [
         verdict=Verdict.WARN,
         observed="rank 1 is 7 % slower than the median",
         expected="at most 5 %",
-        severity=Severity.HIGH,
+        severity=Severity.MONITOR,
         evidence="ranks.busy",
-        action="Look for other work on its host: a <noisy> neighbour | a throttled core.",
+        remedy="Look for other work on its host: a <noisy> neighbour | a throttled core.",
     ),
     Finding(check="run.mfu", verdict=Verdict.SKIP, observed="a CPU run is not judged by its speed"),
 ]

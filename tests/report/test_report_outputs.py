@@ -133,7 +133,7 @@ def test_many_ranks_steps_and_checkpoints(make_run, story):
 
 
 def test_hostile_texts_stay_texts(make_run, story):
-    told = {name: NASTY + "\ud800" for name in ("check", "observed", "expected", "evidence", "action")}
+    told = {name: NASTY + "\ud800" for name in ("check", "observed", "expected", "evidence", "remedy")}
     finding = Finding(verdict=Verdict.FAIL, **told)
     events = story.steps_only([0.1] * 5, device=NASTY, hosts=[NASTY, NASTY], versions={NASTY: NASTY}, peak_source=NASTY)
     run = make_run(events, name="we<ird> 'name'\n|\udcff", title=NASTY, framework=NASTY, args={NASTY: {NASTY: [NASTY]}})

@@ -309,7 +309,7 @@ def test_a_damaged_checkpoint_is_skipped_with_a_finding(start: Start, damage: st
     assert loaded.step == 2
     assert_same(second.state(), state)
     (finding,) = second.events(Finding)
-    assert (finding.check, finding.verdict, finding.severity) == ("checkpoint.damaged", Verdict.WARN, Severity.HIGH)
+    assert (finding.check, finding.verdict, finding.severity) == ("checkpoint.damaged", Verdict.WARN, Severity.MONITOR)
     assert finding.observed.startswith("step-00000004: ")
     assert len(finding.observed) > len("step-00000004: ")
 

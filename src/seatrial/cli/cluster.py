@@ -119,8 +119,8 @@ def _print_findings(name: str, findings: Iterable[Finding]) -> None:
     for finding in findings:
         mark = click.style(finding.verdict.ljust(7), fg=VERDICT_COLORS.get(finding.verdict))
         click.echo(f"  {mark} {finding.check.ljust(24)} {finding.observed}")
-        if finding.action and finding.verdict not in (Verdict.PASS, Verdict.SKIP):
-            click.echo(f"          {finding.action}")
+        if finding.remedy and finding.verdict not in (Verdict.PASS, Verdict.SKIP):
+            click.echo(f"          {finding.remedy}")
 
 
 def _accelerators(cluster: Cluster) -> str | None:

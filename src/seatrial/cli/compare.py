@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from seatrial.checks.run import judge
 from seatrial.cli.options import as_json, complete_run, runs_dir
 from seatrial.report import compare
 from seatrial.report.summary import summarise
 from seatrial.runs import History
+from seatrial.verdict import judge
 
 
 @click.command()

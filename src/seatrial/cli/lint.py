@@ -32,11 +32,12 @@ def command(
     list_: bool,
 ) -> None:
     """Find what is wrong in launch files: sbatch and shell scripts, Kubernetes manifests, Dockerfiles."""
-    from seatrial.lint.judge import lint, listing
+    from seatrial.lint.judge import headers, lint
     from seatrial.lint.output import FORMATS, summary
 
     if list_:
-        print_table(("RULE", "VERDICT", "EXPECTED"), listing())
+        rows = [(rule.id, str(rule.verdicts[0]), rule.expected) for rule in headers()]
+        print_table(("RULE", "VERDICT", "EXPECTED"), rows)
         return
     if not paths:
         raise UserError(Problem("nothing to lint", "PATH", "give files or folders; --list shows the rules"))

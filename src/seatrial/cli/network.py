@@ -85,7 +85,7 @@ def lint(ctx: click.Context, /, files: tuple[Path, ...], instance: str | None, a
     else:
         for path, line, finding in found:
             click.echo(f"{path}:{line}: {finding.verdict} {finding.check}: {finding.observed}")
-            click.echo(f"    {finding.expected}\n    {finding.action}")
+            click.echo(f"    {finding.expected}\n    {finding.remedy}")
     if any(finding.verdict in (Verdict.FAIL, Verdict.WARN) for _, _, finding in found):
         ctx.exit(ExitCode.FAILED)
 

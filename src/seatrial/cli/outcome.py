@@ -21,7 +21,7 @@ LAST_WORDS = 15
 def judge_and_report(run: Run) -> list[Finding]:
     """Judge a run that is over and write its findings and its page."""
     from seatrial import report
-    from seatrial.checks.run import judge
+    from seatrial.verdict import judge
 
     # A second Ctrl-C, meant for the ranks, must not leave half a report.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from seatrial import report
-from seatrial.checks.run import judge
 from seatrial.cli.options import find_run, run_argument, runs_dir
 from seatrial.runs import History
+from seatrial.verdict import judge
 
 
 @click.command()

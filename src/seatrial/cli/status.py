@@ -6,12 +6,12 @@ import time
 
 import click
 
-from seatrial.checks.run import judge
 from seatrial.cli.options import as_json, find_run, print_json, run_argument, runs_dir
 from seatrial.events import CheckpointSaved, Heartbeat, RunStart
 from seatrial.findings import overall
 from seatrial.report.format import duration
 from seatrial.runs import History, State
+from seatrial.verdict import judge
 
 
 @click.command()

@@ -10,12 +10,24 @@ from typing import Any
 
 from seatrial import launchers
 from seatrial.errors import Problem, UserError, unknown
-from seatrial.findings import Finding, Verdict
+from seatrial.findings import Finding, Rule, Verdict
 from seatrial.spec import Cluster
 
 __all__ = ["FILE", "check", "cluster", "clusters", "find_file", "schema", "with_options"]
 
 FILE = "seatrial.toml"
+
+CHECK = Rule(
+    id="cluster.check",
+    verdicts=(Verdict.UNKNOWN,),
+    reads="what the engine answers",
+    expected="it can be looked at",
+    why="what nobody could see is not known to be right",
+    remedy="try the engine's own command",
+    source="docs/clusters.md",
+    good="sinfo answers",
+    bad="could not be looked at: the connection was lost",
+)
 
 
 def find_file() -> Path | None:
@@ -71,12 +83,11 @@ def check(cluster: Cluster) -> list[Finding]:
         return launchers.find(cluster.launcher).check(cluster)
     except UserError as error:
         return [
-            Finding(
-                check="cluster.check",
-                verdict=Verdict.UNKNOWN,
-                observed=f"could not be looked at: {problem.what}",
+            CHECK.finding(
+                Verdict.UNKNOWN,
+                f"could not be looked at: {problem.what}",
                 evidence=problem.where,
-                action=problem.remedy,
+                remedy=problem.remedy,
             )
             for problem in error.problems
         ]

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from seatrial.findings import Finding, Verdict
+from seatrial.launchers._rules import finding
 from seatrial.spec import Cluster, LauncherOptions
 
 OVERSUBSCRIBE = 4
@@ -32,10 +33,10 @@ def check(cluster: Cluster) -> list[Finding]:
     cpus = f"{cluster.cpus_per_node} CPUs, {cluster.processes_per_node} processes at most"
     gpus = cluster.accelerators_per_node
     return [
-        Finding(check="cluster.cpus", verdict=Verdict.PASS, observed=cpus),
-        Finding(
-            check="cluster.accelerators",
-            verdict=Verdict.PASS if gpus else Verdict.SKIP,
-            observed=f"{gpus} NVIDIA GPUs" if gpus else "no NVIDIA GPU in /dev: jobs train on CPUs here",
+        finding("cpus", Verdict.PASS, cpus),
+        finding(
+            "accelerators",
+            Verdict.PASS if gpus else Verdict.SKIP,
+            f"{gpus} NVIDIA GPUs" if gpus else "no NVIDIA GPU in /dev: jobs train on CPUs here",
         ),
     ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from seatrial import environments
 from seatrial.errors import Problem
 from seatrial.events import EventWriter, Restart, RunEnd, Step
-from seatrial.findings import Finding, Severity, Verdict
+from seatrial.findings import Rule, Severity, Verdict
 from seatrial.launchers import _ranks
 from seatrial.launchers._launcher import Launcher, Supervisor
 from seatrial.launchers._machine import check, this_machine
@@ -169,19 +169,41 @@ def _programs(plan: Plan, run: Run, attempt: int) -> list[Program]:
     ]
 
 
+RANK_DIED = Rule(
+    id="run.rank-died",
+    verdicts=(Verdict.WARN, Verdict.FAIL),
+    reads="how the ranks' processes end",
+    expected="every rank runs to the end",
+    why="the others wait for it in their next collective, so they are stopped, and what was done since the last "
+    "checkpoint is done again",
+    remedy="seatrial logs: what the rank printed last",
+    source="docs/local.md",
+    severity=Severity.MONITOR,
+    good="rank 1 ended with exit code 0",
+    bad="rank 1 was killed by SIGKILL",
+)
+HANG = Rule(
+    id="run.hang",
+    verdicts=(Verdict.WARN, Verdict.FAIL),
+    reads="the ranks' heartbeats",
+    expected="every rank runs to the end",
+    why="ranks that wait for each other without end cost as much as ranks that train",
+    remedy="read the stacks: the rank that stands elsewhere than the others is the cause",
+    source="docs/local.md",
+    severity=Severity.MONITOR,
+    good="every rank gave a sign of life within the last 30 s",
+    bad="rank 1 gave no sign of life for 300 s",
+)
+
+
 def _record(events: EventWriter, run: Run, failure: Failure) -> None:
     only = "" if failure.rank is None else f" --rank {failure.rank}"
     events.write(
-        Finding(
-            check="run.rank-died" if not failure.hang else "run.hang",
-            verdict=Verdict.WARN if failure.worth_a_restart else Verdict.FAIL,
-            severity=Severity.HIGH,
-            observed=failure.reason,
-            expected="every rank runs to the end",
+        (HANG if failure.hang else RANK_DIED).finding(
+            Verdict.WARN if failure.worth_a_restart else Verdict.FAIL,
+            failure.reason,
             evidence="stacks/" if failure.hang else failure.log,
-            action="read the stacks: the rank that stands elsewhere than the others is the cause"
-            if failure.hang
-            else f"seatrial logs {run.id}{only}",
+            remedy="" if failure.hang else f"seatrial logs {run.id}{only}",
         )
     )
 

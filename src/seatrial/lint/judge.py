@@ -9,18 +9,37 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from seatrial.errors import Problem, UserError, unknown
-from seatrial.findings import Finding, Verdict, overall
+from seatrial.findings import Finding, Rule, Verdict, overall
 from seatrial.hardware import Instance
 from seatrial.lint import documents
 from seatrial.lint.documents import Document
 from seatrial.lint.manifest import TEMPLATE
-from seatrial.lint.rules import Tree, all_rules
+from seatrial.lint.rules import Tree, all_rules, at
 from seatrial.lint.stack import VARIABLES, stated
 from seatrial.network import lint as network_rules
-from seatrial.network.conflicts import CONFLICTS
 
-UNREADABLE, READABLE = "lint.unreadable", "a file that can be parsed"
-UNJUSTIFIED, JUSTIFIED = "lint.ignored-without-reason", "a reason after the bracket"
+UNREADABLE = Rule(
+    id="lint.unreadable",
+    verdicts=(Verdict.UNKNOWN,),
+    reads="every launch file",
+    expected="a file that can be parsed",
+    why="what was not found in it may be there all the same",
+    remedy="repair what cannot be parsed; render a template first",
+    source="docs/lint.md",
+    good="#!/bin/bash\necho ready\n",
+    bad="#!/bin/bash\nif true; then\n",
+)
+UNJUSTIFIED = Rule(
+    id="lint.ignored-without-reason",
+    verdicts=(Verdict.WARN,),
+    reads="comments in launch files",
+    expected="a reason after the bracket",
+    why="whoever reads it next cannot tell whether it still holds",
+    remedy="say why, or take the comment away",
+    source="docs/lint.md",
+    good="#!/bin/bash\n# seatrial: ignore[pins.unpinned-clone] the branch is what is being tested\ntrue\n",
+    bad="#!/bin/bash\n# seatrial: ignore[pins.unpinned-clone]\ntrue\n",
+)
 _IGNORE = re.compile(r"#\s*seatrial:\s*ignore\[([^\]]*)\][ \t]*(.*)")
 
 
@@ -66,7 +85,7 @@ def lint(
         raise UserError(problems)
     tree = Tree(tuple(found), tuple(path for path in paths if path.is_dir()), instance)
     findings = judge(tree)
-    wanted = [f for f in findings if f.check == UNREADABLE or _chosen(f.check, select, ignore)]
+    wanted = [f for f in findings if f.check == UNREADABLE.id or _chosen(f.check, select, ignore)]
     return Report(paths=tuple(files), findings=tuple(wanted))
 
 
@@ -84,18 +103,13 @@ def judge(tree: Tree) -> list[Finding]:
 
 def _about(document: Document, tree: Tree) -> Iterable[Finding]:
     if document.problem:
-        yield _finding(document, document.problem_line, UNREADABLE, Verdict.UNKNOWN, document.problem, READABLE)
+        yield at(UNREADABLE, Verdict.UNKNOWN, document, document.problem_line, document.problem)
     if document.problem == TEMPLATE:  # what it says now is not what will run
         return
     for rule in all_rules():
         yield from rule.findings(document, tree)
     yield from _network(document, tree)
     yield from _unjustified(document)
-
-
-def _finding(document: Document, line: int, check: str, verdict: Verdict, observed: str, expected: str) -> Finding:
-    scope = {"path": document.path.as_posix(), "line": line}
-    return Finding(check=check, verdict=verdict, observed=observed, expected=expected, scope=scope)
 
 
 def _network(document: Document, tree: Tree) -> Iterable[Finding]:
@@ -117,7 +131,8 @@ def _network(document: Document, tree: Tree) -> Iterable[Finding]:
     ):
         name = finding.scope.get("variable", "")
         place = {"path": document.path.as_posix(), "line": lines.get(name, min(lines.values()))}
-        yield replace(finding, scope={**finding.scope, **place})
+        evidence = f"{place['path']}:{place['line']}"
+        yield replace(finding, scope={**finding.scope, **place}, evidence=evidence)
 
 
 def _excused(document: Document) -> dict[int, set[str]]:
@@ -136,8 +151,8 @@ def _excused(document: Document) -> dict[int, set[str]]:
             last += 1
             while last < len(lines) and lines[last].rstrip().endswith("\\"):
                 last += 1
-        for at in range(index, last + 1):
-            excused.setdefault(document.line + at, set()).update(re.split(r"[,\s]+", comment[1].strip()))
+        for offset in range(index, last + 1):
+            excused.setdefault(document.line + offset, set()).update(re.split(r"[,\s]+", comment[1].strip()))
     return excused
 
 
@@ -147,19 +162,12 @@ def _unjustified(document: Document) -> Iterable[Finding]:
         if comment and not comment[2].strip():
             observed = f"ignore[{comment[1]}] gives no reason, so it excuses nothing"
             line = document.line + index
-            yield _finding(document, line, UNJUSTIFIED, Verdict.WARN, observed, JUSTIFIED)
+            yield at(UNJUSTIFIED, Verdict.WARN, document, line, observed)
 
 
-def listing() -> list[tuple[str, str, str]]:
-    """Id, verdict and expectation of every rule: of this package, of seatrial.network, about files themselves."""
-    found = {rule.id: (rule.verdict, rule.expected) for rule in all_rules()}
-    found |= {rule.id: (rule.verdict, rule.expected) for rule in (*network_rules.RULES, *CONFLICTS)}
-    found[network_rules.MISSPELT] = (Verdict.WARN, "names that a library reads")
-    found[network_rules.OBSOLETE] = (Verdict.WARN, "variables that a library still reads")
-    found[network_rules.UNREADABLE] = (Verdict.UNKNOWN, "values that can be read where they are set")
-    found[UNREADABLE] = (Verdict.UNKNOWN, READABLE)
-    found[UNJUSTIFIED] = (Verdict.WARN, JUSTIFIED)
-    return sorted((name, str(verdict), expected) for name, (verdict, expected) in found.items())
+def headers() -> tuple[Rule, ...]:
+    """Every rule that can tell something, by id: of this package, of seatrial.network, about files themselves."""
+    return tuple(sorted((*all_rules(), *network_rules.HEADERS, UNREADABLE, UNJUSTIFIED), key=lambda rule: rule.id))
 
 
 def _chosen(check: str, select: Sequence[str], ignore: Sequence[str]) -> bool:
@@ -168,7 +176,7 @@ def _chosen(check: str, select: Sequence[str], ignore: Sequence[str]) -> bool:
 
 
 def _check_patterns(patterns: Sequence[str]) -> None:
-    names = [name for name, _, _ in listing()]
+    names = [rule.id for rule in headers()]
     unmatched = [p for p in patterns if not any(fnmatchcase(name, p) for name in names)]
     if unmatched:
         raise UserError(unknown("rule", pattern, names, "--select, --ignore") for pattern in unmatched)

@@ -9,9 +9,10 @@ from dataclasses import asdict
 from typing import Any
 
 from seatrial import __version__
-from seatrial.findings import Finding, Verdict
-from seatrial.lint.judge import Report
-from seatrial.lint.rules import ALL, Rule, all_rules
+from seatrial.findings import Finding, Rule, Verdict
+from seatrial.lint import rules as launch_files
+from seatrial.lint.judge import Report, headers
+from seatrial.lint.rules import ALL, all_rules
 
 _SARIF_LEVELS = {Verdict.FAIL: "error", Verdict.WARN: "warning", Verdict.UNKNOWN: "note"}
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -24,7 +25,7 @@ def text(report: Report) -> str:
         for finding in findings:
             place = f"{finding.scope['path']}:{finding.scope['line']}"
             lines.append(f"{place}  {finding.verdict}  {finding.check}  {finding.observed}")
-            lines += [f"    {finding.action}"] if finding.action else []
+            lines += [f"    {finding.remedy}"] if finding.remedy else []
         lines.append("")
     return "\n".join([*lines, summary(report)]) + "\n"
 
@@ -51,9 +52,7 @@ def as_json(report: Report) -> str:
 
 def sarif(report: Report) -> str:
     """For code scanning: SARIF 2.1.0."""
-    rules = {rule.id: _sarif_rule(rule) for rule in all_rules()}
-    for finding in report.findings:  # those of seatrial.network, and about the files themselves
-        rules.setdefault(finding.check, {"id": finding.check, "shortDescription": {"text": finding.check}})
+    rules = {rule.id: _sarif_rule(rule) for rule in headers()}
     order = {id: index for index, id in enumerate(rules)}
     driver = {"name": "seatrial", "version": __version__, "rules": list(rules.values())}
     results = [_sarif_result(finding, order[finding.check]) for finding in report.findings]
@@ -67,7 +66,7 @@ def _sarif_rule(rule: Rule) -> dict[str, Any]:
         "shortDescription": {"text": rule.expected},
         "fullDescription": {"text": rule.why},
         "help": {"text": f"{rule.why}\n\nInstead: {rule.remedy}.\n\nSource: {rule.source}"},
-        "defaultConfiguration": {"level": _SARIF_LEVELS[rule.verdict]},
+        "defaultConfiguration": {"level": _SARIF_LEVELS[rule.verdicts[0]]},
     }
 
 
@@ -76,12 +75,12 @@ def _sarif_result(finding: Finding, rule: int) -> dict[str, Any]:
         "artifactLocation": {"uri": finding.scope["path"]},
         "region": {"startLine": finding.scope["line"]},
     }
-    action = f"\n{finding.action}" if finding.action else ""
+    remedy = f"\n{finding.remedy}" if finding.remedy else ""
     return {
         "ruleId": finding.check,
         "ruleIndex": rule,
         "level": _SARIF_LEVELS[finding.verdict],
-        "message": {"text": f"{finding.observed}; expected: {finding.expected}{action}"},
+        "message": {"text": f"{finding.observed}; expected: {finding.expected}{remedy}"},
         "locations": [{"physicalLocation": place}],
     }
 
@@ -107,7 +106,7 @@ def page() -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _kinds(rule: Rule) -> str:
+def _kinds(rule: launch_files.Rule) -> str:
     return "all" if set(rule.kinds) == set(ALL) else ", ".join(rule.kinds)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from seatrial import findings
 from seatrial.findings import Finding, Verdict
 from seatrial.hardware import Instance
 from seatrial.lint.documents import Document, Kind
@@ -43,38 +44,33 @@ class Tree:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rule:
-    """One thing that is wrong in launch files, how it is found, and an example of it."""
+class Rule(findings.Rule):
+    """One thing that is wrong in launch files, how it is found, and an example of it: no rule finds anything in `good`.
 
-    id: str
-    verdict: Verdict
-    """FAIL: it does not do what it says. WARN: it works today, or in some places."""
+    FAIL: it does not do what it says. WARN: it works today, or in some places.
+    """
+
     kinds: tuple[Kind, ...]
-    expected: str
-    """What would be right."""
-    why: str
-    remedy: str
-    source: str
-    """Where it is documented, or was seen."""
-    bad: str
     at: int
     """Line of `bad` on which it is found."""
-    good: str
-    """The same, done right: no rule finds anything in it."""
     check: Callable[[Document, Tree], Iterable[Hit]]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The one that it gives."""
+        [verdict] = self.verdicts
+        return verdict
 
     def findings(self, document: Document, tree: Tree) -> Iterable[Finding]:
         """What the rule finds in a document of one of its kinds."""
         for line, observed in self.check(document, tree) if document.kind in self.kinds else ():
-            yield Finding(
-                check=self.id,
-                verdict=self.verdict,
-                observed=SECRET_VALUE.sub("***", observed),
-                expected=self.expected,
-                action=self.remedy,
-                evidence=self.source,
-                scope={"path": document.path.as_posix(), "line": line},
-            )
+            yield at(self, self.verdict, document, line, SECRET_VALUE.sub("***", observed))
+
+
+def at(rule: findings.Rule, verdict: Verdict, document: Document, line: int, observed: str) -> Finding:
+    """A finding about a line of a document."""
+    path = document.path.as_posix()
+    return rule.finding(verdict, observed, evidence=f"{path}:{line}", scope={"path": path, "line": line})
 
 
 SECRET_VALUE = re.compile(
@@ -105,7 +101,8 @@ def rule(
         assert id not in _RULES, id
         _RULES[id] = Rule(
             id=id,
-            verdict=verdict,
+            verdicts=(verdict,),
+            reads=", ".join(kinds),
             kinds=kinds,
             expected=expected,
             why=why,

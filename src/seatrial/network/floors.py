@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Unpack
 
-from seatrial.findings import Finding, Severity, Verdict
+from seatrial.findings import Finding, Rule, Verdict
 from seatrial.hardware import Instance
 from seatrial.network.site import Version, Versions, VersionTexts, parse_versions
 from seatrial.network.sources import EFA_CHEATSHEET, PLUGIN_CHEATSHEET
@@ -38,6 +38,19 @@ FLOORS = (
 """Nothing is published for p5e, p5en and p6."""
 
 
+TOO_OLD = Rule(
+    id="network.too-old",
+    verdicts=(Verdict.WARN, Verdict.FAIL),
+    reads="the versions on a node, or in an image",
+    expected="software that is new enough for the instance type",
+    why="older software does not use all of its network, or none of it",
+    remedy="install a newer one",
+    source=EFA_CHEATSHEET,
+    good="nccl 2.31.2 on p5.48xlarge",
+    bad="nccl 2.17.1 on p5.48xlarge",
+)
+
+
 def lint_stack(instance: Instance, **versions: Unpack[VersionTexts]) -> list[Finding]:
     """Versions that are too old for the instance type: FAIL below what it needs, WARN below what is recommended.
 
@@ -52,14 +65,11 @@ def _too_old(instance: Instance, versions: Versions) -> Iterable[Finding]:
         if floor.instance != instance.name or found is None or found >= floor.recommended:
             continue
         verdict = Verdict.FAIL if found < floor.least else Verdict.WARN
-        yield Finding(
-            check="network.too-old",
-            verdict=verdict,
-            severity=Severity.HIGH if verdict is Verdict.FAIL else Severity.NONE,
-            observed=f"{floor.component} {dotted(found)} on {instance.name}",
+        yield replace(TOO_OLD, source=floor.source).finding(
+            verdict,
+            f"{floor.component} {dotted(found)} on {instance.name}",
             expected=f"{dotted(floor.least)} or newer, better {dotted(floor.recommended)} or newer",
-            action=f"install a newer {floor.component}",
-            evidence=floor.source,
+            remedy=f"install a newer {floor.component}",
             scope={"component": floor.component},
         )
 

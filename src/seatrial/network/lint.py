@@ -4,25 +4,66 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Unpack
 
-from seatrial.findings import Finding, Severity, Verdict
+from seatrial import findings
+from seatrial.findings import Finding, Verdict
 from seatrial.hardware import Instance
 from seatrial.network.conflicts import CONFLICTS
+from seatrial.network.floors import TOO_OLD
 from seatrial.network.gone import GONE
 from seatrial.network.harmful import RULES as HARMFUL
 from seatrial.network.names import KNOWN, SOURCES
 from seatrial.network.needless import RULES as NEEDLESS
 from seatrial.network.presets import settings
-from seatrial.network.rule import Conflict, Rule
+from seatrial.network.rule import LEFT_OUT, READS, Conflict, Rule
 from seatrial.network.site import Site, VersionTexts, parse_versions
+from seatrial.network.sources import NCCL_ENVIRONMENT
 from seatrial.network.values import anything
 
 RULES = (*NEEDLESS, *HARMFUL)
-MISSPELT = "network.misspelt"
-OBSOLETE = "network.obsolete"
-UNREADABLE = "network.unknown-value"
+MISSPELT = findings.Rule(
+    id="network.misspelt",
+    verdicts=(Verdict.WARN,),
+    reads=READS,
+    expected="names that a library reads",
+    why="no library reads this name, so it does not do what it was set for",
+    remedy="write the name that was meant, if it is needed at all",
+    source=NCCL_ENVIRONMENT,
+    good="FI_EFA_USE_DEVICE_RDMA=1",
+    bad="FI_EFA_DEVICE_RDMA=1",
+)
+OBSOLETE = findings.Rule(
+    id="network.obsolete",
+    verdicts=(Verdict.WARN, Verdict.FAIL),
+    reads=READS,
+    expected="variables that a library still reads",
+    why="it was removed, renamed or deprecated: it does nothing, or stops the job",
+    remedy="leave it out, or use the new name",
+    source=NCCL_ENVIRONMENT,
+    good=LEFT_OUT,
+    bad="NCCL_TREE_THRESHOLD=0",
+)
+UNREADABLE = findings.Rule(
+    id="network.unknown-value",
+    verdicts=(Verdict.UNKNOWN,),
+    reads=READS,
+    expected="values that can be read where they are set",
+    why="whether it is right depends on its value",
+    remedy="look at what it is in a job",
+    source="docs/efa.md",
+    good="NCCL_PROTO=^LL,LL128",
+    bad="NCCL_PROTO",
+)
+HEADERS = tuple(
+    sorted(
+        (*(rule.header for rule in (*RULES, *CONFLICTS)), MISSPELT, OBSOLETE, UNREADABLE, TOO_OLD),
+        key=lambda rule: rule.id,
+    )
+)
+"""What every rule has, of all rules, by id."""
 
 # Finds FI_EFA_USE_DEVICE_RDMA for FI_EFA_DEVICE_RDMA, and no NCCL_IB_TIMEOUT for a framework's NCCL_TIMEOUT.
 _SIMILAR = 0.85
@@ -57,22 +98,23 @@ def lint_environment(
 def _judge(name: str, value: str | None, site: Site) -> Iterable[Finding]:
     if name in GONE:
         gone = GONE[name]
-        action = f"use {gone.instead}" if gone.instead else "leave it out"
-        yield _finding(OBSOLETE, gone.verdict, name, value, f"not set: {gone.why}", action, gone.source)
+        remedy = f"use {gone.instead}" if gone.instead else "leave it out"
+        rule = replace(OBSOLETE, source=gone.source)
+        yield _finding(rule, gone.verdict, name, value, expected=f"not set: {gone.why}", remedy=remedy)
         return
     meant = meant_name(name)
     if meant:
         expected = f"{meant}: no library reads this name"
-        action = f"write {meant}, if it is needed at all"
-        yield _finding(MISSPELT, Verdict.WARN, name, value, expected, action, SOURCES[_prefix(name)])
+        remedy = f"write {meant}, if it is needed at all"
+        rule = replace(MISSPELT, source=SOURCES[_prefix(name)])
+        yield _finding(rule, Verdict.WARN, name, value, expected=expected, remedy=remedy)
         return
     rules = [rule for rule in RULES if _concerns(rule, name)]
     if value is None and any(rule.value is not anything for rule in rules):
-        expected = "a value that can be read where it is set"
-        yield _finding(UNREADABLE, Verdict.UNKNOWN, name, None, expected, "look at what it is in a job", "")
+        yield _finding(UNREADABLE, Verdict.UNKNOWN, name, None, expected="a value that can be read where it is set")
         return
     broken = [finding for rule in rules for finding in _break(rule, name, value, site)]
-    # What is certain, and then what is worst, makes the rest needless to say: the action is the same.
+    # What is certain, and then what is worst, makes the rest needless to say: the remedy is the same.
     telling = next((v for v in _TELLING if any(finding.verdict is v for finding in broken)), None)
     yield from (finding for finding in broken if finding.verdict is telling)
 
@@ -86,10 +128,10 @@ def _break(rule: Rule, name: str, value: str | None, site: Site) -> Iterable[Fin
         return
     broken = rule.broken(site)
     if broken:
-        yield _finding(rule.id, rule.verdict, name, value, rule.expected, rule.action, rule.source)
+        yield _finding(rule.header, rule.verdict, name, value)
     elif broken is None and rule.depends:
-        action = f"find out {rule.depends}: that decides; if the rule holds, {rule.action}"
-        yield _finding(rule.id, Verdict.UNKNOWN, name, value, rule.expected, action, rule.source)
+        remedy = f"find out {rule.depends}: that decides; if the rule holds, {rule.remedy}"
+        yield _finding(rule.header, Verdict.UNKNOWN, name, value, remedy=remedy)
 
 
 def _clash(conflict: Conflict, env: Environment) -> Iterable[Finding]:
@@ -100,24 +142,19 @@ def _clash(conflict: Conflict, env: Environment) -> Iterable[Finding]:
         if value is None or not fnmatchcase(name, conflict.second) or name in conflict.but or name in GONE:
             continue
         if conflict.second_value(value):
-            finding = _finding(
-                conflict.id, conflict.verdict, name, value, conflict.expected, conflict.action, conflict.source
-            )
+            finding = _finding(conflict.header, conflict.verdict, name, value)
             finding.scope["with"] = conflict.first
             yield finding
 
 
 def _finding(
-    check: str, verdict: Verdict, name: str, value: str | None, expected: str, action: str, source: str
+    rule: findings.Rule, verdict: Verdict, name: str, value: str | None, *, expected: str = "", remedy: str = ""
 ) -> Finding:
-    return Finding(
-        check=check,
-        verdict=verdict,
-        severity=Severity.HIGH if verdict is Verdict.FAIL else Severity.NONE,
-        observed=f"{name} is set" if value is None else f"{name}={value}",
-        expected=expected,
-        action=action,
-        evidence=source,
+    return rule.finding(
+        verdict,
+        f"{name} is set" if value is None else f"{name}={value}",
+        expected=expected or f"{rule.expected}: {rule.why}",
+        remedy=remedy,
         scope={"variable": name},
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from seatrial.findings import Rule
 from seatrial.hardware import INSTANCES
 from seatrial.network.conflicts import CONFLICTS
 from seatrial.network.floors import FLOORS, dotted
@@ -108,23 +109,29 @@ def _rules() -> Iterable[str]:
     yield "## What to leave out\n"
     yield "Every rule with its id. Where it depends on something that is not known, the verdict is UNKNOWN.\n"
     yield _table(
-        ("rule", "variable", "verdict", "what is right, and why"),
-        ((_linked(r.id, r.source), _code(r.variables), r.verdict, _condition(r.expected, r.depends)) for r in RULES),
+        ("rule", "variable", "verdict", "what is right, and why", "what to do"),
+        (
+            (_linked(r.id, r.source), _code(r.variables), r.verdict, _condition(_right(r.header), r.depends), r.remedy)
+            for r in RULES
+        ),
     )
     yield "## What does not go together\n"
     yield _table(
-        ("rule", "variables", "verdict", "what is right, and why"),
-        ((_linked(c.id, c.source), _code((c.first, c.second)), c.verdict, c.expected) for c in CONFLICTS),
+        ("rule", "variables", "verdict", "what is right, and why", "what to do"),
+        (
+            (_linked(c.id, c.source), _code((c.first, c.second)), c.verdict, _right(c.header), c.remedy)
+            for c in CONFLICTS
+        ),
     )
     yield "## What was removed, renamed or deprecated\n"
-    yield f"`{OBSOLETE}`:\n"
+    yield f"`{OBSOLETE.id}`:\n"
     yield _table(
         ("variable", "verdict", "why", "instead"),
         ((_linked(n, g.source), g.verdict, g.why, f"`{g.instead}`" if g.instead else "") for n, g in GONE.items()),
     )
-    yield f"`{MISSPELT}` tells of a name that nothing reads and that is nearly one that is read, for example"
+    yield f"`{MISSPELT.id}` tells of a name that nothing reads and that is nearly one that is read, for example"
     yield "`FI_EFA_DEVICE_RDMA` and `FI_USE_HUGE_PAGE`; names like no other are not judged, since these libraries read"
-    yield f"more than they document. `{UNREADABLE}` tells of a value that cannot be known without running the file."
+    yield f"more than they document. `{UNREADABLE.id}` tells of a value that cannot be known without running the file."
     yield ""
 
 
@@ -132,6 +139,10 @@ def _spelt(component: str) -> str:
     return {"efa_installer": "EFA installer", "nccl": "NCCL", "cuda": "CUDA"}.get(
         component, component.replace("_", "-")
     )
+
+
+def _right(rule: Rule) -> str:
+    return f"{rule.expected}: {rule.why}"
 
 
 def _condition(expected: str, depends: str) -> str:

@@ -6,11 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from seatrial import findings
 from seatrial.findings import Verdict
 from seatrial.network.site import Fact, Site
 from seatrial.network.values import Test, anything
 
 Kind = Literal["needless", "harmful"]
+
+READS = "the variables of a job"
+LEFT_OUT = ""
+"""An environment in which nothing is set: most often the right one."""
 
 
 def always(_: Site) -> Fact:
@@ -35,13 +40,32 @@ class Rule:
     """For people: what must be known to tell."""
     verdict: Verdict = Verdict.WARN
     expected: str
-    """What is right, and why."""
-    action: str = "leave it out"
+    why: str
+    remedy: str = "leave it out"
     source: str
+    good: str = LEFT_OUT
+    bad: str
+    on: str = "p5.48xlarge"
+    """Instance type of the examples, with the software of versions.STACK."""
 
     @property
     def id(self) -> str:
         return f"network.{self.kind}.{self.name}"
+
+    @property
+    def header(self) -> findings.Rule:
+        """What every rule has."""
+        return findings.Rule(
+            id=self.id,
+            verdicts=(self.verdict, Verdict.UNKNOWN),
+            reads=READS,
+            expected=self.expected,
+            why=self.why,
+            remedy=self.remedy,
+            source=self.source,
+            good=self.good,
+            bad=self.bad,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,12 +82,30 @@ class Conflict:
     second_value: Test
     verdict: Verdict = Verdict.FAIL
     expected: str
-    action: str
+    why: str
+    remedy: str
     source: str
+    good: str
+    bad: str
 
     @property
     def id(self) -> str:
         return f"network.contradictory.{self.name}"
+
+    @property
+    def header(self) -> findings.Rule:
+        """What every rule has."""
+        return findings.Rule(
+            id=self.id,
+            verdicts=(self.verdict,),
+            reads=READS,
+            expected=self.expected,
+            why=self.why,
+            remedy=self.remedy,
+            source=self.source,
+            good=self.good,
+            bad=self.bad,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from seatrial.events import Event
-from seatrial.findings import Finding, Verdict
+from seatrial.findings import Rule, Verdict
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _PREFIX = re.compile(  # every part may be missing, so it always matches
@@ -61,6 +61,19 @@ class Reader(Protocol):
         return ()
 
 
+LOG_READABLE = Rule(
+    id="run.log-readable",
+    verdicts=(Verdict.UNKNOWN,),
+    reads="the framework's log",
+    expected="every metric line of the framework can be read",
+    why="what stands in a line that cannot be read may be what fails the run",
+    remedy="look whether the framework's version is the pinned one",
+    source="docs/environments.md",
+    good="step: 10  loss: 5.25",
+    bad="step: 10  loss: 5.",
+)
+
+
 class Reading:
     """A log while it is read: the events of its lines, and what could not be read of it."""
 
@@ -79,14 +92,8 @@ class Reading:
         """What was still waited for, and a finding about what could not be read: a run must not pass without it."""
         yield from self._guarded(self._reader.end, "the end of the log")
         if self._unreadable:
-            yield Finding(
-                check="run.log-readable",
-                verdict=Verdict.UNKNOWN,
-                observed=f"{self._unreadable} metric lines could not be read, first {self.first}",
-                expected="every metric line of the framework can be read",
-                evidence=f"logs/rank-{rank}.log",
-                action="look whether the framework's version is the pinned one",
-            )
+            observed = f"{self._unreadable} metric lines could not be read, first {self.first}"
+            yield LOG_READABLE.finding(Verdict.UNKNOWN, observed, evidence=f"logs/rank-{rank}.log")
 
     def _guarded(self, read: Callable[[], Iterable[Event]], what: str) -> Iterator[Event]:
         try:

@@ -87,8 +87,8 @@ def facts_table(summary: Summary) -> Table:
 
 def findings_table(findings: Sequence[Finding]) -> Table:
     """The verdict's reasons."""
-    rows = tuple((str(f.verdict), f.check, _observed(f), f.expected, f.action) for f in findings)
-    return Table(headers=("verdict", "check", "observed", "expected", "action"), rows=rows)
+    rows = tuple((str(f.verdict), f.check, _observed(f), f.expected, f.remedy) for f in findings)
+    return Table(headers=("verdict", "check", "observed", "expected", "remedy"), rows=rows)
 
 
 def steps_table(summary: Summary) -> Table:

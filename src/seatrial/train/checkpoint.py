@@ -26,7 +26,7 @@ from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_di
 
 from seatrial.errors import Problem, UserError
 from seatrial.events import CheckpointLoaded, CheckpointSaved
-from seatrial.findings import Finding, Severity, Verdict
+from seatrial.findings import Rule, Severity, Verdict
 from seatrial.train.worker import Worker
 
 FORMAT = 1
@@ -57,12 +57,40 @@ class _Save:
     published: Future[str | None] | None = None
 
 
-_NONE_KEPT = Finding(
-    check="checkpoint.none",
-    verdict=Verdict.SKIP,
-    observed="no checkpoints are kept",
+NONE_KEPT = Rule(
+    id="checkpoint.none",
+    verdicts=(Verdict.SKIP,),
+    reads="the cluster",
     expected="a folder that all nodes share",
-    action="give the cluster a shared file system: the key shared in seatrial.toml",
+    why="a checkpoint in a folder of one node is lost with it",
+    remedy="give the cluster a shared file system: the key shared in seatrial.toml",
+    source="docs/clusters.md",
+    good='shared = "/fsx/seatrial"',
+    bad="no checkpoints are kept",
+)
+DAMAGED = Rule(
+    id="checkpoint.damaged",
+    verdicts=(Verdict.WARN,),
+    reads="the checkpoint's manifest and the checksums of its files",
+    expected="every file is as it was written",
+    why="training that goes on from damaged weights is wrong without saying so",
+    remedy="the one before it is used",
+    source="docs/local.md",
+    severity=Severity.MONITOR,
+    good="step-00000100: as it was written",
+    bad="step-00000100: checksum of model.safetensors differs",
+)
+NOT_SAVED = Rule(
+    id="checkpoint.save",
+    verdicts=(Verdict.WARN,),
+    reads="what the file system answers to a save",
+    expected="a checkpoint that is complete",
+    why="what was trained since the last one is lost if the job ends now",
+    remedy="training goes on; the checkpoints before it are untouched",
+    source="docs/local.md",
+    severity=Severity.MONITOR,
+    good="step 100: saved",
+    bad="step 100: OSError: No space left on device",
 )
 
 
@@ -90,7 +118,7 @@ class Checkpointer:
         if worker.rank == 0:
             self.folder.mkdir(exist_ok=True)
             if not worker.keeps_checkpoints:
-                worker.emit(_NONE_KEPT)
+                worker.emit(NONE_KEPT.finding(Verdict.SKIP, "no checkpoints are kept"))
             for torn in self.folder.glob(".*"):  # of an attempt that was killed while saving
                 shutil.rmtree(torn, ignore_errors=True)
 
@@ -148,7 +176,7 @@ class Checkpointer:
             begin = time.perf_counter()
             manifest, damage = self._verify(path)
             if damage:
-                self._found("checkpoint.damaged", f"{path.name}: {damage}", "the one before it is used")
+                self.worker.emit(DAMAGED.finding(Verdict.WARN, f"{path.name}: {damage}"))
                 continue
             if manifest["digest"] != self.worker.digest:
                 what = (
@@ -231,8 +259,7 @@ class Checkpointer:
         error = save.published.result()
         self._pending = None
         if error is not None:
-            action = "training goes on; the checkpoints before it are untouched"
-            self._found("checkpoint.save", f"step {save.step}: {error}", action)
+            self.worker.emit(NOT_SAVED.finding(Verdict.WARN, f"step {save.step}: {error}"))
             return False
         self._last_saved = save.step
         path = self.folder / f"step-{save.step:08d}"
@@ -272,11 +299,6 @@ class Checkpointer:
         everyone: list[Any] = [None] * self.worker.world_size
         dist.all_gather_object(everyone, damage, group=self._group)
         return manifest, next(filter(None, everyone), None)
-
-    def _found(self, check: str, observed: str, action: str) -> None:
-        self.worker.emit(
-            Finding(check=check, verdict=Verdict.WARN, observed=observed, severity=Severity.HIGH, action=action)
-        )
 
 
 def _attempt(work: Any) -> str | None:

@@ -210,7 +210,7 @@ class Worker:
                         verdict=Verdict.WARN,
                         observed=f"{package} {found or 'is not installed as a package'}",
                         expected=f"{package} {pin}, which this case was made with",
-                        action="install that version, or read the result with care",
+                        remedy="install that version, or read the result with care",
                     )
                 )
 

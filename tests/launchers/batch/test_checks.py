@@ -41,8 +41,8 @@ def test_without_credentials_nothing_else_is_asked(account: Account, monkeypatch
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     (finding,) = batch.check(cluster())
-    assert (finding.check, finding.verdict, finding.severity) == ("cluster.credentials", Verdict.FAIL, Severity.HIGH)
-    assert "aws sts get-caller-identity" in finding.action
+    assert (finding.check, finding.verdict, finding.severity) == ("cluster.credentials", Verdict.FAIL, Severity.MONITOR)
+    assert "aws sts get-caller-identity" in finding.remedy
 
 
 def test_out_of_reach_is_a_finding(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +59,7 @@ def test_what_may_not_be_looked_at_is_unknown(account: Account, monkeypatch: pyt
 
 def test_a_queue_that_does_not_exist(account: Account) -> None:
     finding = found("cluster.queue", options={"queue": "trainig"})
-    assert (finding.verdict, finding.action) == (Verdict.FAIL, "did you mean training?")
+    assert (finding.verdict, finding.remedy) == (Verdict.FAIL, "did you mean training?")
     assert found("cluster.capacity", options={"queue": "trainig"}).verdict is Verdict.UNKNOWN
 
 
@@ -119,7 +119,7 @@ class TestEfa:
     def test_no_launch_template(self, account: Account) -> None:
         finding = found("cluster.efa")
         assert finding.verdict is Verdict.FAIL
-        assert finding.action == "attach 32 in the launch template, or set options.efa_interfaces = 0"
+        assert finding.remedy == "attach 32 in the launch template, or set options.efa_interfaces = 0"
 
     @pytest.mark.parametrize(("attached", "verdict"), [(31, Verdict.FAIL), (32, Verdict.PASS)])
     def test_a_launch_template(self, account: Account, attached: int, verdict: Verdict) -> None:
@@ -147,7 +147,7 @@ def test_placement_groups(account: Account) -> None:
 def test_log_groups(account: Account) -> None:
     assert found("cluster.log-group").verdict is Verdict.PASS  # Batch makes its own
     missing = found("cluster.log-group", options={"log_group": "/ours"})
-    assert (missing.verdict, missing.action) == (
+    assert (missing.verdict, missing.remedy) == (
         Verdict.FAIL,
         "aws logs create-log-group --log-group-name /ours",
     )

@@ -374,7 +374,7 @@ def test_server_out_of_reach(api, tmp_path):
         with pytest.raises(UserError, match="out of reach"):
             kubernetes.lookup(NAME, samples.cluster())
         [finding] = kubernetes.check(samples.cluster())
-    assert (finding.check, finding.verdict) == ("cluster.reachable", "FAIL") and finding.action
+    assert (finding.check, finding.verdict) == ("cluster.reached", "FAIL") and finding.remedy
 
 
 # --- check
@@ -384,7 +384,7 @@ def verdicts(cluster):
     found = {}
     for finding in kubernetes.check(cluster):
         found.setdefault(finding.check, []).append((str(finding.verdict), finding.observed))
-        assert finding.action or finding.verdict == "PASS"
+        assert finding.remedy or finding.verdict == "PASS"
     return found
 
 
@@ -409,7 +409,7 @@ def test_healthy_cluster(api):
     bad = {check: said for check, said in found.items() if any(verdict != "PASS" for verdict, _ in said)}
     # The stand-in forbids to delete.
     assert list(bad) == ["cluster.permission"] and bad["cluster.permission"][1][0] == "FAIL"
-    assert {"cluster.reachable", "cluster.version", "cluster.operator", "cluster.nodes", "cluster.claims"} <= set(found)
+    assert {"cluster.reached", "cluster.version", "cluster.operator", "cluster.nodes", "cluster.claims"} <= set(found)
 
 
 def test_sick_cluster(api):

@@ -15,7 +15,7 @@ from seatrial.cases.datasets.documents import documents
 from seatrial.cases.datasets.formats import Written, write
 from seatrial.data.prepare import manifest, prepared, verify
 from seatrial.errors import Problem, UserError
-from seatrial.findings import Finding, Severity, Verdict
+from seatrial.findings import Finding, Rule, Verdict
 
 if TYPE_CHECKING:
     from seatrial.train.worker import Worker
@@ -119,22 +119,36 @@ def check_that_it_is_the_same(folder: Path, args: Args) -> Written:
     return holds
 
 
+CHECKSUMS = Rule(
+    id="data.checksums",
+    verdicts=(Verdict.PASS, Verdict.FAIL),
+    reads="the data set's files and its manifest",
+    expected="every file is as it was written, and no other is there",
+    why="a data set that was cut short or mixed with another still trains, on something else",
+    remedy="remove the folder, and prepare it again",
+    source="src/seatrial/cases/datasets/README.md",
+    good="12 files match their checksums",
+    bad="shard.00003.mds: another checksum",
+)
+SIZE = Rule(
+    id="data.size",
+    verdicts=(Verdict.PASS, Verdict.WARN),
+    reads="what was written",
+    expected="all documents of the source",
+    why="a training that needs more sees the same documents again",
+    remedy="the source has no more: train for fewer steps, or take a larger one",
+    source="src/seatrial/cases/datasets/README.md",
+    good="1,000 documents",
+    bad="700 documents",
+)
+
+
 def checksums(folder: Path, problems: list[str]) -> Finding:
     """Whether every file is as it was written."""
-    expected = "every file is as it was written, and no other is there"
     if problems:
         more = f", and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-        return Finding(
-            check="data.checksums",
-            verdict=Verdict.FAIL,
-            observed="; ".join(problems[:SHOWN]) + more,
-            expected=expected,
-            severity=Severity.HIGH,
-            evidence=str(folder),
-            action="remove the folder, and prepare it again",
-        )
-    observed = f"{len(manifest(folder))} files match their checksums"
-    return Finding(check="data.checksums", verdict=Verdict.PASS, observed=observed, expected=expected)
+        return CHECKSUMS.finding(Verdict.FAIL, "; ".join(problems[:SHOWN]) + more, evidence=str(folder))
+    return CHECKSUMS.finding(Verdict.PASS, f"{len(manifest(folder))} files match their checksums")
 
 
 def size(folder: Path, holds: Written, wanted: int) -> Finding:
@@ -144,12 +158,10 @@ def size(folder: Path, holds: Written, wanted: int) -> Finding:
     except ValueError:
         stored = "unknown bytes"
     short = bool(wanted) and holds.documents < wanted
-    return Finding(
-        check="data.size",
-        verdict=Verdict.WARN if short else Verdict.PASS,
-        observed=f"{how_much(holds)}, {stored} in {folder}",
-        expected=f"{wanted:,} documents" if wanted else "all documents of the source",
-        action="the source has no more: train for fewer steps, or take a larger one" if short else "",
+    return SIZE.finding(
+        Verdict.WARN if short else Verdict.PASS,
+        f"{how_much(holds)}, {stored} in {folder}",
+        expected=f"{wanted:,} documents" if wanted else "",
     )
 
 

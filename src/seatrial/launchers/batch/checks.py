@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial import hardware
 from seatrial.errors import UserError, unknown
-from seatrial.findings import Finding, Severity, Verdict
+from seatrial.findings import Finding, Verdict, judged
+from seatrial.launchers._rules import finding
 from seatrial.launchers.batch import api
 from seatrial.launchers.batch.requests import DEFAULT_LOG_GROUP, efa_interfaces
 from seatrial.spec import Cluster
@@ -62,19 +63,19 @@ def unusable(environment: dict[str, Any]) -> Iterator[str]:
 
 def check(cluster: Cluster) -> list[Finding]:
     """Credentials, job queue, compute environments, instance type, capacity, network, logs."""
-    identity = _looked("cluster.credentials", lambda: _identity(cluster), cluster, Verdict.FAIL)
+    identity = _looked("credentials", lambda: _identity(cluster), cluster, Verdict.FAIL)
     if identity[0].verdict is Verdict.FAIL:
         return identity
     site = _Site(cluster)
     looks: dict[str, Callable[[], Iterable[Finding]]] = {
-        "cluster.compute-environment": site.judge_environments,
-        "cluster.instance-type": site.judge_instance_type,
-        "cluster.capacity": site.judge_capacity,
-        "cluster.efa": site.judge_efa,
-        "cluster.placement-group": site.judge_placement,
-        "cluster.log-group": site.judge_log_group,
+        "compute-environment": site.judge_environments,
+        "instance-type": site.judge_instance_type,
+        "capacity": site.judge_capacity,
+        "efa": site.judge_efa,
+        "placement-group": site.judge_placement,
+        "log-group": site.judge_log_group,
     }
-    first = identity + _looked("cluster.queue", site.judge_queue, cluster, Verdict.FAIL)
+    first = identity + _looked("queue", site.judge_queue, cluster, Verdict.FAIL)
     return first + [finding for name, look in looks.items() for finding in _looked(name, look, cluster)]
 
 
@@ -90,21 +91,12 @@ def _looked(
             return list(look())
     except UserError as error:
         problem = error.problems[0]
-        severity = Severity.HIGH if otherwise is Verdict.FAIL else Severity.NONE
-        return [Finding(check=name, verdict=otherwise, severity=severity, observed=problem.what, action=problem.remedy)]
+        return [finding(name, otherwise, problem.what, remedy=problem.remedy)]
 
 
 def _identity(cluster: Cluster) -> Iterator[Finding]:
     arn = api.client(cluster, "sts").get_caller_identity()["Arn"]
-    yield Finding(check="cluster.credentials", verdict=Verdict.PASS, observed=arn)
-
-
-def _judged(name: str, fine: bool, observed: str, expected: str = "", action: str = "") -> Finding:
-    if fine:
-        return Finding(check=name, verdict=Verdict.PASS, observed=observed, expected=expected)
-    return Finding(
-        check=name, verdict=Verdict.FAIL, severity=Severity.HIGH, observed=observed, expected=expected, action=action
-    )
+    yield finding("credentials", Verdict.PASS, arn)
 
 
 def _ailing(kind: str, described: dict[str, Any]) -> Iterator[str]:
@@ -147,28 +139,26 @@ class _Site:
     def judge_queue(self) -> Iterator[Finding]:
         wrong = list(_ailing("job queue", self.queue))
         observed = "; ".join(wrong) or f"{self.queue['jobQueueName']} is enabled and valid"
-        action = f"aws batch describe-job-queues --job-queues {self.queue['jobQueueName']}"
-        yield _judged("cluster.queue", not wrong, observed, "enabled and valid", action)
+        remedy = f"aws batch describe-job-queues --job-queues {self.queue['jobQueueName']}"
+        yield finding("queue", judged(not wrong), observed, "enabled and valid", remedy)
 
     def judge_environments(self) -> Iterator[Finding]:
         for each in self.environments:
             wrong, name = list(unusable(each)), each["computeEnvironmentName"]
-            action = f"aws batch describe-compute-environments --compute-environments {name}"
+            remedy = f"aws batch describe-compute-environments --compute-environments {name}"
             observed = "; ".join(wrong) or f"{name} takes multi-node jobs"
-            yield _judged("cluster.compute-environment", not wrong, observed, "managed, on-demand EC2, ECS", action)
+            yield finding("compute-environment", judged(not wrong), observed, remedy=remedy)
 
     def judge_instance_type(self) -> Iterator[Finding]:
         offered = sorted({kind for each in self.environments for kind in _resources(each).get("instanceTypes", [])})
         fine = bool({self.instance.name, self.instance.name.partition(".")[0]} & set(offered))
-        action = "add it to the compute environment, or change instance_type in seatrial.toml"
-        yield _judged("cluster.instance-type", fine, ", ".join(offered), self.instance.name, action)
+        yield finding("instance-type", judged(fine), ", ".join(offered), self.instance.name)
 
     def judge_capacity(self) -> Iterator[Finding]:
         needed = self.cluster.nodes * self.instance.vcpus
         most = max((int(_resources(each).get("maxvCpus", 0)) for each in self.environments), default=0)
         expected = f"{needed}: {self.cluster.nodes} x {self.instance.name}"
-        action = "raise the compute environment's maxvCpus, or lower nodes in seatrial.toml"
-        yield _judged("cluster.capacity", most >= needed, f"{most} vCPUs at most", expected, action)
+        yield finding("capacity", judged(most >= needed), f"{most} vCPUs at most", expected)
 
     def judge_efa(self) -> Iterator[Finding]:
         expected = efa_interfaces(self.cluster.options, self.instance)
@@ -179,8 +169,8 @@ class _Site:
             found, name = sum(card in ("efa", "efa-only") for card in cards), each["computeEnvironmentName"]
             observed = f"the launch template of {name} attaches {found} EFA interfaces"
             # A device that is missing keeps the container from starting; one too many is only not used.
-            action = f"attach {expected} in the launch template, or set options.efa_interfaces = {found}"
-            yield _judged("cluster.efa", found >= expected, observed, f"{expected}", action)
+            remedy = f"attach {expected} in the launch template, or set options.efa_interfaces = {found}"
+            yield finding("efa", judged(found >= expected), observed, f"{expected}", remedy)
 
     def judge_placement(self) -> Iterator[Finding]:
         if self.cluster.nodes == 1:
@@ -188,13 +178,8 @@ class _Site:
         for each, template in zip(self.environments, self.templates, strict=True):
             group = _resources(each).get("placementGroup") or template.get("Placement", {}).get("GroupName")
             name = each["computeEnvironmentName"]
-            yield Finding(
-                check="cluster.placement-group",
-                verdict=Verdict.PASS if group else Verdict.WARN,
-                observed=f"{name} starts instances in {group or 'no placement group'}",
-                expected="a cluster placement group, so that nodes are near each other",
-                action="" if group else "create one with the strategy cluster, and name it in the compute environment",
-            )
+            observed = f"{name} starts instances in {group or 'no placement group'}"
+            yield finding("placement-group", Verdict.PASS if group else Verdict.WARN, observed)
 
     def judge_log_group(self) -> Iterator[Finding]:
         name = self.cluster.options.log_group
@@ -202,10 +187,11 @@ class _Site:
         there = any(group["logGroupName"] == name for group in answer["logGroups"])
         if not there and name == DEFAULT_LOG_GROUP:
             observed = f"{name} is not there yet: Batch makes it with the first job"
-            yield Finding(check="cluster.log-group", verdict=Verdict.PASS, observed=observed)
+            yield finding("log-group", Verdict.PASS, observed)
         else:
-            action = f"aws logs create-log-group --log-group-name {name}"
-            yield _judged("cluster.log-group", there, f"{name} is {'there' if there else 'missing'}", name, action)
+            remedy = f"aws logs create-log-group --log-group-name {name}"
+            observed = f"{name} is {'there' if there else 'missing'}"
+            yield finding("log-group", judged(there), observed, name, remedy)
 
 
 def _resources(environment: dict[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from seatrial import hardware
 from seatrial.errors import UserError
 from seatrial.findings import Finding, Verdict
-from seatrial.launchers._findings import finding
+from seatrial.launchers._rules import finding
 from seatrial.launchers.kubernetes.client import Api
 from seatrial.launchers.kubernetes.engine import installed
 from seatrial.launchers.kubernetes.kinds import KINDS
@@ -30,21 +30,21 @@ def check(cluster: Cluster) -> list[Finding]:
         version = api.get("/version")
     except UserError as error:
         problem = error.problems[0]
-        return [finding("reachable", Verdict.FAIL, problem.what, "the API server answers", problem.remedy)]
+        return [finding("reached", Verdict.FAIL, problem.what, "the API server answers", problem.remedy)]
     host = f"Kubernetes {version['gitVersion']}"
-    findings = [finding("reachable", Verdict.PASS, host, "the API server answers"), _version(version)]
+    findings = [finding("reached", Verdict.PASS, host, "the API server answers"), _version(version)]
     for name, rule in RULES.items():
         try:
             findings += [finding(name, *said) for said in rule(api, cluster)]
         except UserError as error:
             problem = error.problems[0]
-            action = problem.remedy or "try kubectl with the same context"
-            findings.append(finding(name, Verdict.UNKNOWN, problem.what, "it can be read", action))
+            remedy = problem.remedy or "try kubectl with the same context"
+            findings.append(finding(name, Verdict.UNKNOWN, problem.what, "it can be read", remedy))
     return findings
 
 
 Said = tuple[Verdict, str, str, str]
-"""Verdict, observed, expected, action."""
+"""Verdict, observed, expected, remedy."""
 
 
 def _version(version: Thing) -> Finding:
@@ -61,8 +61,8 @@ def _version(version: Thing) -> Finding:
 def _operator(api: Api, cluster: Cluster) -> Iterable[Said]:
     kinds, wanted = installed(api), cluster.options.kind
     there = wanted in kinds
-    action = f"install {KINDS[wanted].operator}, or take another kind"
-    yield Verdict.PASS if there else Verdict.FAIL, f"kinds: {', '.join(kinds)}", f"{wanted} among them", action
+    remedy = f"install {KINDS[wanted].operator}, or take another kind"
+    yield Verdict.PASS if there else Verdict.FAIL, f"kinds: {', '.join(kinds)}", f"{wanted} among them", remedy
 
 
 def _permission(api: Api, cluster: Cluster) -> Iterable[Said]:
@@ -88,15 +88,15 @@ def _nodes(api: Api, cluster: Cluster) -> Iterable[Said]:
     expected = f"{cluster.nodes} nodes that are ready{f', with {selector}' if selector else ''}"
     enough = len(ready) >= cluster.nodes
     # Fewer is no mistake where nodes come when they are needed.
-    action = "wait for nodes, or for what adds them; compare kubectl get nodes --show-labels"
-    yield Verdict.PASS if enough else Verdict.WARN, f"{len(ready)} of {len(nodes)} ready", expected, action
+    remedy = "wait for nodes, or for what adds them; compare kubectl get nodes --show-labels"
+    yield Verdict.PASS if enough else Verdict.WARN, f"{len(ready)} of {len(nodes)} ready", expected, remedy
     for name, wanted in _wanted(cluster).items():
         found = [quantity(node["status"]["allocatable"].get(name, "0")) for node in ready]
         if found:
             short = sum(value < wanted for value in found)
             observed = f"{name}: {_plain(min(found))} at least" + (f", too little on {short} nodes" if short else "")
-            action = "is its device plugin installed? does something else take the node?"
-            yield Verdict.FAIL if short else Verdict.PASS, observed, f"{_plain(wanted)} on each node", action
+            remedy = "is its device plugin installed? does something else take the node?"
+            yield Verdict.FAIL if short else Verdict.PASS, observed, f"{_plain(wanted)} on each node", remedy
 
 
 def _wanted(cluster: Cluster) -> dict[str, Fraction]:
@@ -111,10 +111,10 @@ def _claims(api: Api, cluster: Cluster) -> Iterable[Said]:
     for name in dict.fromkeys(mount.source for mount in cluster.mounts if not mount.source.startswith("/")):
         path = f"/api/v1/namespaces/{api.namespace}/persistentvolumeclaims/{name}"
         phase = api.get(path)["status"]["phase"] if api.exists(path) else "missing"
-        action = f"kubectl describe persistentvolumeclaim {name} --namespace {api.namespace}"
+        remedy = f"kubectl describe persistentvolumeclaim {name} --namespace {api.namespace}"
         # Pending is right for a storage class that waits for the first pod.
         verdict = {"Bound": Verdict.PASS, "Pending": Verdict.WARN}.get(phase, Verdict.FAIL)
-        yield verdict, f"claim {name}: {phase}", "Bound", action
+        yield verdict, f"claim {name}: {phase}", "Bound", remedy
 
 
 def _secret(api: Api, cluster: Cluster) -> Iterable[Said]:
@@ -150,14 +150,14 @@ def _quota(api: Api, cluster: Cluster) -> Iterable[Said]:
                 nodes = int(left / wanted)
                 enough = nodes >= cluster.nodes
                 observed = f"quota {quota['metadata']['name']} leaves {_plain(left)} of {name}: {nodes} nodes"
-                action = "wait until others have ended, or ask for more"
-                yield Verdict.PASS if enough else Verdict.WARN, observed, f"{cluster.nodes} nodes", action
+                remedy = "wait until others have ended, or ask for more"
+                yield Verdict.PASS if enough else Verdict.WARN, observed, f"{cluster.nodes} nodes", remedy
 
 
-def _exists(api: Api, path: str, what: str, action: str) -> Said:
+def _exists(api: Api, path: str, what: str, remedy: str) -> Said:
     if api.exists(path):
         return Verdict.PASS, f"{what} exists", "it exists", ""
-    return Verdict.FAIL, f"{what} does not exist", "it exists", action
+    return Verdict.FAIL, f"{what} does not exist", "it exists", remedy
 
 
 RULES: dict[str, Callable[[Api, Cluster], Iterable[Said]]] = {

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from seatrial import __version__
 from seatrial.errors import UserError
 from seatrial.findings import Finding, Verdict
-from seatrial.launchers._findings import finding
+from seatrial.launchers._rules import finding
 from seatrial.launchers.slurm.commands import quote, run
 from seatrial.spec import Cluster
 

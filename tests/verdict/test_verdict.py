@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.checks.run import judge
 from seatrial.events import EventWriter, RunEnd, RunStart, Step, Validation
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.runs import History
 from seatrial.spec import Expectations, Published, bind
+from seatrial.verdict import judge
 from tests.test_spec import CASE, LOCAL, TINY
 
 JOB = replace(bind(CASE, TINY, LOCAL), expectations=Expectations(loss_decrease=1.0, at_least={"accuracy": 0.9}))

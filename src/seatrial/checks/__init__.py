@@ -1,1 +1,0 @@
-"""Checks: one function a rule, each yields Findings."""
