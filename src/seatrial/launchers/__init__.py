@@ -17,7 +17,7 @@ from seatrial.errors import UserError, unknown
 from seatrial.findings import Finding
 from seatrial.plan import Plan
 from seatrial.runs import Run, Standing, Submission
-from seatrial.spec import Cluster, Mount
+from seatrial.spec import Cluster, Mount, Software
 
 
 class Engine(Protocol):
@@ -74,4 +74,6 @@ def restore(record: Mapping[str, Any]) -> Cluster:
     given = {name: tuple(v) if isinstance(v, list) else v for name, v in record["options"].items()}
     options = find(record["launcher"]).Options(**given)
     mounts = tuple(Mount(**mount) for mount in record["mounts"])
-    return Cluster(**{**record, "options": options, "mounts": mounts})
+    # Older records have none.
+    software = {name: Software(**found) for name, found in record.get("software", {}).items()}
+    return Cluster(**{**record, "options": options, "mounts": mounts, "software": software})
