@@ -30,6 +30,7 @@ DIRECT: Mapping[str, str] = {
     "pydantic": "2.14.3",
     "pyyaml": "6.0.3",
     "rich": "15.0.0",
+    "tomlkit": "0.15.2",
     "tree-sitter": "0.26.1",
     "tree-sitter-bash": "0.25.1",
     # extra `kubernetes`
