@@ -1,7 +1,8 @@
-"""Makes the locks of environments anew: python scripts/lock.py NAME... [--upgrade]
+"""Makes locks anew: python scripts/lock.py NAME... [--upgrade]
 
-What is asked for stands in src/seatrial/versions.py. Versions that a lock has already stay as long as they fit;
---upgrade takes the newest. Run it with the Python of a development environment (make test makes one).
+`run` and `develop` are what scripts/setup.sh installs, the other names are environments. What is asked for stands in
+pyproject.toml and src/seatrial/versions.py. Versions that a lock has already stay as long as they fit; --upgrade takes
+the newest. Run it with the Python of a development environment (make test makes one).
 """
 
 from __future__ import annotations
@@ -10,14 +11,27 @@ import argparse
 import shutil
 import sys
 import tempfile
+import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from seatrial import environments, versions
 from seatrial.environments import _lock, _uv
 from seatrial.errors import UserError
 
+HERE = Path(__file__).parent
+
+SETUPS: Mapping[str, tuple[str, ...]] = {
+    "develop": ("train", "hub", "kubernetes", "aws", "dev", "benchmark"),
+    "run": ("train",),
+}
+"""Argument of scripts/setup.sh -> extras and dependency groups of pyproject.toml that it installs. The first holds all
+that the others do, and decides their versions."""
+
 HEADER = """\
-# Environment {name}, for Linux and macOS with Python {python} or newer: files by their hashes, without torch.
+# {kind} {name}, for Linux and macOS with Python {python} or newer: files by their hashes, without torch.
 # Made by: python scripts/lock.py {name}
 # Inputs: sha256:{digest}
 """
@@ -27,44 +41,72 @@ PARTIAL = ("UV_FIND_LINKS", "UV_INDEX", "UV_EXTRA_INDEX_URL")
 
 
 def main() -> int:
+    names = [*SETUPS, *environments.names()]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("names", nargs="+", metavar="NAME", choices=environments.names())
+    parser.add_argument("names", nargs="+", metavar="NAME", choices=names)
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions, not those of the old lock")
     arguments = parser.parse_args()
-    for name in arguments.names:
+    for name in sorted(arguments.names, key=names.index):
         try:
-            text = resolve(name, _lock.path(name), upgrade=arguments.upgrade)
+            text = resolve(name, upgrade=arguments.upgrade)
         except _uv.Failed as failed:
-            print(f"error: environment {name} cannot be resolved\n{failed.said}", file=sys.stderr)
+            print(f"error: {name} cannot be resolved\n{failed.said}", file=sys.stderr)
             print(f"our pins in it: {', '.join(taking_part(name, failed.said)) or 'none'}", file=sys.stderr)
             return 1
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
-        _lock.path(name).write_text(text, encoding="utf-8")
-        print(f"{_lock.path(name)}: {len(_lock.packages(text))} packages")
+        path(name).parent.mkdir(exist_ok=True)
+        path(name).write_text(text, encoding="utf-8")
+        print(f"{path(name)}: {len(_lock.packages(text))} packages")
     return 0
 
 
-def resolve(name: str, old: Path, *, upgrade: bool) -> str:
+def path(name: str) -> Path:
+    """Where a lock stands. Only those of environments are part of the package."""
+    return HERE / "locks" / f"{name}.txt" if name in SETUPS else _lock.path(name)
+
+
+def requested(name: str) -> list[str]:
+    """The requirements that a lock is made from."""
+    return _set_up(SETUPS[name]) if name in SETUPS else _lock.requested(name)
+
+
+def _set_up(parts: Sequence[str]) -> list[str]:
+    """What pyproject.toml states, each with its pin, and what torch needs, which is installed beside the lock."""
+    pyproject = tomllib.loads((HERE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    optional = pyproject["project"]["optional-dependencies"] | pyproject["dependency-groups"]
+    stated = [*pyproject["build-system"]["requires"], *pyproject["project"]["dependencies"]]
+    stated += [text for part in parts for text in optional[part]]
+    names = {text: Requirement(text).name for text in stated}
+    kept = [text for text in stated if names[text] not in versions.LEFT_OUT]
+    return [*kept, *(f"{names[text]}=={versions.DIRECT[names[text]]}" for text in kept), *versions.TORCH_NEEDS]
+
+
+def resolve(name: str, *, upgrade: bool) -> str:
     """A lock's text. Raises _uv.Failed if the requirements do not fit together."""
+    whole, *others = SETUPS
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        (folder / "requested.in").write_text("\n".join(_lock.requested(name)) + "\n", encoding="utf-8")
+        (folder / "requested.in").write_text("\n".join(requested(name)) + "\n", encoding="utf-8")
         (folder / "left-out.txt").write_text("\n".join(versions.LEFT_OUT) + "\n", encoding="utf-8")
-        if old.exists() and not upgrade:
-            shutil.copy(old, folder / "lock.txt")
+        if path(name).exists() and not upgrade:
+            shutil.copy(path(name), folder / "lock.txt")
         options = ["--universal", "--python-version", versions.PYTHON, "--generate-hashes", "--no-header"]
         options += ["--excludes", "left-out.txt", "--output-file", "lock.txt", *_uv.pip_options()]
+        if name in others:
+            shutil.copy(path(whole), folder / "whole.txt")
+            options += ["--constraints", "whole.txt"]
         _uv.run(["pip", "compile", "--quiet", *options, "requested.in"], folder=folder, without=PARTIAL)
-        header = HEADER.format(name=name, python=versions.PYTHON, digest=_lock.digest(name))
+        kind = "Set-up" if name in SETUPS else "Environment"
+        header = HEADER.format(kind=kind, name=name, python=versions.PYTHON, digest=_lock.digest(requested(name)))
         return header + (folder / "lock.txt").read_text(encoding="utf-8")
 
 
 def taking_part(name: str, said: str) -> list[str]:
     """Those of our requirements whose package uv names."""
     words = set(said.replace("=", " ").replace("<", " ").replace(">", " ").replace("`", " ").split())
-    return [pin for pin in _lock.requested(name) if next(iter(_lock.packages(pin)), pin.partition(">=")[0]) in words]
+    return [text for text in requested(name) if Requirement(text).name in words]
 
 
 if __name__ == "__main__":

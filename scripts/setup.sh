@@ -2,22 +2,23 @@
 # Makes the environment that the Makefile's targets run in: scripts/setup.sh run|develop
 #
 #   .make/uv      uv at its pin, and nothing else
-#   .make/venv    seatrial, editable, with every package at its pin (src/seatrial/versions.py)
+#   .make/venv    seatrial, editable, with torch at its pin (src/seatrial/versions.py), and every other package by the
+#                 hash of its file (scripts/locks/, which scripts/lock.py makes)
 #
-# No other environment is read or written. A second run ends at once, unless the pins, pyproject.toml, the Python or
-# the place of this folder have changed: then .make/venv is made anew. PYTHON=... chooses the Python.
+# No other environment is read or written. A second run ends at once, unless the pins, the locks, pyproject.toml, the
+# Python or the place of this folder have changed: then .make/venv is made anew. PYTHON=... chooses the Python.
 set -eu
 cd "$(dirname "$0")/.."
 
 case "${1-}" in
-    run) packages='.[train]' groups='' ;;
-    develop) packages='.[train,hub,kubernetes,aws]' groups='--group dev' ;;
+    run | develop) lock=scripts/locks/$1.txt ;;
     *) echo "usage: scripts/setup.sh run|develop" >&2; exit 2 ;;
 esac
 
 # The caller's own choices about other environments do not count here; where packages come from does.
 unset VIRTUAL_ENV CONDA_PREFIX PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV
 unset UV_PYTHON UV_SYSTEM_PYTHON UV_MANAGED_PYTHON UV_PROJECT_ENVIRONMENT UV_TARGET UV_PREFIX UV_CONSTRAINT UV_OVERRIDE
+unset UV_REQUIRE_HASHES UV_NO_VERIFY_HASHES UV_TORCH_BACKEND
 export PYTHONNOUSERSITE=1 PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 UV_PYTHON_DOWNLOADS=never
 
 fail() {
@@ -82,21 +83,19 @@ install_uv() {
     .make/uv/bin/python -m pip install --quiet "uv==$version"
 }
 
+install() { # never a dependency: the lock names them all, and torch's own would be those of its CUDA build
+    .make/uv/bin/uv pip install --python .make/venv/bin/python --no-deps "$@"
+}
+
 install_packages() {
-    echo "setup: $packages${groups:+ and ${groups#--}} into .make/venv, with $("$python" --version)"
-    "$python" src/seatrial/versions.py >.make/constraints.txt
+    echo "setup: $lock and torch into .make/venv, with $("$python" --version)"
+    install --require-hashes --requirements "$lock"
     # Never the CUDA build: the one marked +cpu if a configured source has it, else from PyTorch's own CPU index.
-    torch="torch==$(pin TORCH)+cpu"
-    backend=''
-    if ! .make/uv/bin/uv pip install --quiet --dry-run --no-deps --python .make/venv/bin/python "$torch" 2>/dev/null; then
-        torch=${torch%+cpu}
-        backend='--torch-backend cpu'
-    fi
-    # shellcheck disable=SC2086 # options, split on purpose
-    .make/uv/bin/uv pip install --python .make/venv/bin/python --constraints .make/constraints.txt \
-        --build-constraints .make/constraints.txt $backend $groups "$torch" --editable "$packages" ||
-        fail "not everything could be installed: see above" \
-            "where PyTorch's index is out of reach, name a folder with the wheel of $torch: PIP_FIND_LINKS=..."
+    torch=torch==$(pin TORCH)
+    install --quiet "$torch+cpu" 2>/dev/null || install --torch-backend cpu "$torch" ||
+        fail "$torch could not be installed: see above" \
+            "where PyTorch's index is out of reach, name a folder with its wheel: PIP_FIND_LINKS=..."
+    install --quiet --no-build-isolation --editable . # what it is built with is in the lock, too
 }
 
 mkdir -p .make
@@ -104,7 +103,7 @@ choose_python
 key=$(
     pwd
     "$python" -c 'import sys; print(sys.version)'
-    cat pyproject.toml src/seatrial/versions.py scripts/setup.sh
+    cat pyproject.toml src/seatrial/versions.py scripts/setup.sh scripts/locks/*.txt
 )
 key=$(printf %s "$key" | cksum)
 stamp=$(cat .make/venv/seatrial-stamp 2>/dev/null || true)

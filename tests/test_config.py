@@ -24,10 +24,10 @@ from seatrial.config.describe import keys, reference, schema_text
 from seatrial.config.example import example
 from seatrial.config.file import parse
 from seatrial.config.init import SCHEMA_FILE, init
-from seatrial.config.tables import ClusterTable, FileTable, StackTable
+from seatrial.config.tables import ClusterTable, FileTable, SoftwareTable, StackTable
 from seatrial.errors import UserError
 from seatrial.findings import Verdict
-from seatrial.spec import Cluster, Mount, bind
+from seatrial.spec import Cluster, Mount, Software, bind
 from tests.conftest import UPDATE_GOLDEN
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -127,6 +127,7 @@ def test_a_full_table_becomes_a_cluster(fake_launcher):
         registry="registry.example/",
         image="seatrial:1",
         python="/venv/bin/python",
+        software={"pytorch": {"image": "torch:1"}},
         environment={"NCCL_DEBUG": "WARN", "HF_TOKEN_PATH": "/x"},
         stack={"nccl": "2.28.3"},
         options={"queue": "p5", "words": ["a", "b"], "labels": {"team": "x"}},
@@ -145,6 +146,7 @@ def test_a_full_table_becomes_a_cluster(fake_launcher):
         container="pyxis",
         image="registry.example/seatrial:1",
         python="/venv/bin/python",
+        software={"pytorch": Software(image="registry.example/torch:1", python="/venv/bin/python")},
         environment={"NCCL_DEBUG": "WARN", "HF_TOKEN_PATH": "/x"},
         stack={"nccl": "2.28.3"},
         options=launchers.find("fake").Options(queue="p5", words=("a", "b"), labels={"team": "x"}),
@@ -189,7 +191,7 @@ def test_every_launchers_example_is_a_cluster(launcher):
 
 @pytest.mark.parametrize("launcher", launcher_names())
 def test_what_is_commented_out_in_an_example_is_right_too(launcher):
-    text = re.sub(r"^# (\w+ = )", r"\1", example(launcher), flags=re.M)
+    text = re.sub(r"^# ([\w.]+ = )", r"\1", example(launcher), flags=re.M)
     assert text != example(launcher)
     assert parse(text, "f")
 
@@ -215,6 +217,9 @@ HF_TOKEN = "hidden"
 "A B" = "x"
 [clusters.a.stack]
 ncl = "2"
+[clusters.a.software]
+"a b".image = "x"
+pytorch.image = 1
 [clusters.b]
 launcher = "fale"
 nodes = 2
@@ -243,12 +248,14 @@ local.nodes = 1
         ("f:13: clusters.a.environment.HF_TOKEN", "looks like a secret"),
         ('f:14: clusters.a.environment."A B"', "'A B' cannot be a name here"),
         ("f:16: clusters.a.stack.ncl", "no key is called 'ncl'"),
-        ("f:18: clusters.b.launcher", "no launcher is called 'fale'"),
-        ("f:24: clusters.c.nodes", "must be a valid integer, not {'date or time': '2024-01-01'}"),
-        ("f:26: clusters.c.options.tries", "must be a valid integer, not '1'"),
-        ("f:26: clusters.c.options.quewe", "no key is called 'quewe'"),
-        ("f:26: clusters.c.options.queue", "is closed"),
-        ("f:28: clusters.local", "is built in: this machine"),
+        ('f:18: clusters.a.software."a b"', "no environment is called 'a b'"),
+        ("f:19: clusters.a.software.pytorch.image", "must be a valid string, not 1"),
+        ("f:21: clusters.b.launcher", "no launcher is called 'fale'"),
+        ("f:27: clusters.c.nodes", "must be a valid integer, not {'date or time': '2024-01-01'}"),
+        ("f:29: clusters.c.options.tries", "must be a valid integer, not '1'"),
+        ("f:29: clusters.c.options.quewe", "no key is called 'quewe'"),
+        ("f:29: clusters.c.options.queue", "is closed"),
+        ("f:31: clusters.local", "is built in: this machine"),
     ]
     assert all(remedy for _, _, remedy in found)
     assert "hidden" not in str(found)
@@ -256,7 +263,7 @@ local.nodes = 1
     assert "launcher" in remedies["f:3: clusters.a.luncher"]
     assert "p5.48xlarge" in remedies["f:5: clusters.a.instance_type"]
     assert remedies["f:16: clusters.a.stack.ncl"] == "did you mean nccl?"
-    assert remedies["f:26: clusters.c.options.tries"] == "Times to try."
+    assert remedies["f:29: clusters.c.options.tries"] == "Times to try."
 
 
 @pytest.mark.parametrize(
@@ -272,6 +279,10 @@ local.nodes = 1
         ),
         ({"image": "x"}, "f:5: clusters.c.image", "nothing runs it"),
         ({"container": "pyxis"}, "f:1: clusters.c", "needs an image"),
+        ({"software": {"pytorch": {"image": "x"}}}, "f:5: clusters.c.software.pytorch.image", "nothing runs it"),
+        ({"software": {"pytorsh": {"python": "x"}}}, "f:5: clusters.c.software.pytorsh", "no environment is called"),
+        ({"software": {"pytorch": {}}}, "f:5: clusters.c.software.pytorch", "neither image nor python"),
+        ({"software": {"pytorch": {"python": "a b"}}}, "f:5: clusters.c.software.pytorch.python", "cannot be 'a b'"),
         ({"registry": "x"}, "f:5: clusters.c.registry", "no image"),
         ({"launcher": "slurm", "mounts": ["claim:/fsx"]}, "f:5: clusters.c.mounts[0]", "'claim' is not an absolute"),
         ({"environment": {"api_key": "x"}}, "f:5: clusters.c.environment.api_key", "looks like a secret"),
@@ -394,6 +405,7 @@ def valid_tables(draw: st.DrawFn) -> dict[str, Any]:
         "mounts": draw(st.lists(mounts, max_size=3)),
         "container": container,
         "image": None if container == "none" else "seatrial:1",
+        "software": draw(st.sampled_from([{}, {"pytorch": {"python": "/venv/bin/python"}}])),
         "environment": draw(st.dictionaries(st.from_regex(r"X[A-Z]{0,3}[0-9]", fullmatch=True), FOLDERS, max_size=2)),
         "stack": draw(st.dictionaries(st.sampled_from([k.name for k in keys(StackTable)]), st.just("1.2"))),
         "options": {"queue": "q"} if launcher == "batch" else {},
@@ -412,6 +424,8 @@ def test_a_valid_cluster_is_read_as_it_stands_and_survives_storing(table):
         table["environment"],
     )
     assert found.stack == table["stack"]
+    own = {"pytorch": Software(image=found.image, python="/venv/bin/python")}
+    assert found.software == (own if table["software"] else {})
     written = [f"{m.source}:{m.target}" + ":ro" * m.read_only for m in found.mounts]
     assert written == table["mounts"]
     assert found.processes_per_node >= max(1, found.accelerators_per_node)
@@ -559,7 +573,13 @@ def test_the_schema_is_valid_and_in_the_documents():
 
 
 def test_every_key_is_documented():
-    tables = [FileTable, ClusterTable, StackTable, *(launchers.find(name).Options for name in launcher_names())]
+    tables = [
+        FileTable,
+        ClusterTable,
+        SoftwareTable,
+        StackTable,
+        *(launchers.find(name).Options for name in launcher_names()),
+    ]
     assert [(cls, key.name) for cls in tables for key in keys(cls) if not key.meaning] == []
 
 
@@ -619,6 +639,8 @@ def test_the_first_file_needs_a_known_launcher_and_a_folder(tmp_path):
         {"environment": {"A B": "x"}},
         {"stack": {"ncl": "1"}},
         {"options": {"partiton": "x"}},
+        {"software": {"pytorsh": {"python": "x"}}},
+        {"software": {"pytorch": {}}},
         {"stak": {}},
     ],
     ids=str,

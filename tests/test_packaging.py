@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import re
 import subprocess
@@ -13,7 +12,6 @@ from pathlib import Path
 import click
 import pytest
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from seatrial import __version__, versions
@@ -45,37 +43,6 @@ def test_pin_is_in_the_range(requirement):
 
 def test_no_direct_pin_is_unused():
     assert set(versions.DIRECT) == {requirement.name for requirement in requirements()}
-    assert not set(versions.DIRECT) & set(versions.TRANSITIVE)
-
-
-def test_what_the_pinned_packages_need_is_pinned():
-    """As far as they are installed here, and at their pins: what another version needs says nothing."""
-    queue, seen = [(name, "") for name in versions.DIRECT], set()
-    while queue:
-        name, extra = queue.pop()
-        if (name, extra) in seen or not _installed_at_pin(name):
-            continue
-        seen.add((name, extra))
-        for text in importlib.metadata.requires(name) or []:
-            requirement = Requirement(text)
-            needed = canonicalize_name(requirement.name)
-            if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
-                continue
-            # Only a CUDA build of torch needs these; torch pins them itself.
-            if name == "torch" and needed.startswith(("nvidia-", "cuda-", "triton")):
-                continue
-            assert needed in versions.PACKAGES, f"{name} needs {needed}, which has no pin"
-            assert requirement.specifier.contains(versions.PACKAGES[needed], prereleases=True), (
-                f"{name} needs {requirement}"
-            )
-            queue += [(needed, extra) for extra in ("", *requirement.extras)]
-
-
-def _installed_at_pin(name: str) -> bool:
-    try:
-        return Version(importlib.metadata.version(name)).public == versions.PACKAGES[name]
-    except importlib.metadata.PackageNotFoundError:
-        return False
 
 
 def test_oldest_versions_agree_with_pyproject():
@@ -83,19 +50,6 @@ def test_oldest_versions_agree_with_pyproject():
     [torch] = [requirement for requirement in requirements() if requirement.name == "torch"]
     assert torch.specifier.contains(versions.TORCH_OLDEST)
     assert Version(versions.TORCH_OLDEST) <= Version(versions.TORCH)
-
-
-def test_constraints_are_printed_by_a_bare_python():
-    """The set-up runs the file before anything is installed: -I -S hides every installed package."""
-    script = [sys.executable, "-I", "-S", ROOT / "src/seatrial/versions.py"]
-    printed = subprocess.run(script, capture_output=True, text=True, check=True).stdout
-    assert printed == versions.constraints()
-    lines = [Requirement(line) for line in printed.splitlines()]
-    assert {line.name: str(line.specifier) for line in lines} == {n: f"=={v}" for n, v in versions.PACKAGES.items()}
-
-
-def test_names_are_spelled_as_the_index_does():
-    assert [name for name in versions.PACKAGES if canonicalize_name(name) != name] == []
 
 
 def test_changelog_knows_the_versions():

@@ -179,6 +179,16 @@ class Mount:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Software:
+    """What a job's processes find installed."""
+
+    image: str | None
+    """Container image, whole reference; None: no container."""
+    python: str
+    """Python on the node, or in the image, that has seatrial and the case's framework."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Cluster:
     """Where jobs run."""
 
@@ -202,12 +212,18 @@ class Cluster:
     """Container image, whole reference; None: no container."""
     python: str = "python3"
     """Python on the node, or in the image, that has seatrial and the case's framework."""
+    software: Mapping[str, Software] = field(default_factory=dict)
+    """Environment that a case asks for -> image and Python of its jobs, in place of the two above."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables that every rank gets on top of those that the job needs."""
     stack: Mapping[str, str] = field(default_factory=dict)
     """Versions on its nodes: efa_installer, libfabric, aws_ofi_nccl, nccl, kernel. What is missing is unknown."""
     options: Any = None
     """An instance of the launcher's Options."""
+
+    def software_for(self, environment: str | None) -> Software:
+        """Image and Python of the jobs whose case asks for that environment."""
+        return self.software.get(environment or "") or Software(image=self.image, python=self.python)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,15 +1,14 @@
-"""Every version pin of the project, once. The Makefile, the tests and the images read these tables.
+"""Every version that is chosen by hand, once. The set-up, the locks, the tests and the images read these tables.
 
-Standard library only, and free of imports from Seatrial, because the set-up runs this file before anything is
-installed: ``python src/seatrial/versions.py`` prints a constraints file for pip or uv. A pin without a comment was
-the newest release on 2026-11-21.
+What the packages need in turn stands in locks, which scripts/lock.py makes of these tables. A pin without a comment
+was the newest release on 2026-11-21.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-# scripts/setup.sh reads the next three with sed, before it knows which Python can run this file.
+# scripts/setup.sh reads the next three with sed, before it knows which Python there is.
 PYTHON = "3.11"
 """Oldest Python. `requires-python` in pyproject.toml says the same; tests/test_packaging.py compares them."""
 
@@ -31,6 +30,7 @@ DIRECT: Mapping[str, str] = {
     "pydantic": "2.14.3",
     "pyyaml": "6.0.3",
     "rich": "15.0.0",
+    "tomlkit": "0.15.2",
     "tree-sitter": "0.26.1",
     "tree-sitter-bash": "0.25.1",
     # extra `kubernetes`
@@ -65,122 +65,10 @@ DIRECT: Mapping[str, str] = {
     # dependency group `benchmark`: transformers' own Trainer refuses to start without it
     "accelerate": "1.15.0",
     # build system
+    "editables": "0.6",  # hatchling needs it for an installation in development mode, and does not declare it
     "hatchling": "1.33.0",
 }
-"""What pyproject.toml names."""
-
-TRANSITIVE: Mapping[str, str] = {
-    "annotated-doc": "0.0.7",
-    "annotated-types": "0.8.0",
-    "antlr4-python3-runtime": "4.13.2",
-    "anyio": "4.16.0",
-    "ast-serialize": "0.13.1",
-    "attrs": "26.1.0",
-    "aws-xray-sdk": "2.15.0",
-    "blinker": "1.9.0",
-    "botocore": "1.44.5",
-    "certifi": "2026.10.18",
-    "cffi": "2.1.1",
-    "cfgv": "3.5.0",
-    "cfn-lint": "1.58.0",
-    "charset-normalizer": "3.5.2",
-    "cloudpickle": "3.1.2",
-    "cryptography": "50.0.2",
-    "dill": "0.4.1",
-    "distlib": "0.4.4",
-    "docker": "7.2.0",
-    "durationpy": "0.11",
-    "editables": "0.6",
-    "filelock": "4.2.11",
-    "flask": "3.1.3",
-    "flask-cors": "6.0.5",
-    "fsspec": "2026.9.0",
-    "graphql-core": "3.3.2",
-    "grimp": "3.19",
-    "h11": "0.16.0",
-    "hf-xet": "1.8.0",
-    "httpcore2": "2.16.2",
-    "httpx2": "2.16.2",
-    "huggingface-hub": "2.4.0",
-    "identify": "2.6.20",
-    "idna": "3.20",
-    "importlib-resources": "7.1.0",
-    "iniconfig": "2.3.1",
-    "itsdangerous": "2.2.0",
-    "jmespath": "1.1.0",
-    "joblib": "1.6.0",
-    "joserfc": "1.8.0",
-    "jsonpatch": "1.47",
-    "jsonpath-ng": "1.16.0",
-    "jsonpointer": "3.12",
-    "jsonschema-path": "0.5.0",
-    "jsonschema-specifications": "2025.9.1",
-    "lazy-object-proxy": "1.13.0",
-    "librt": "0.16.0",
-    "markdown-it-py": "4.3.0",
-    "markupsafe": "3.0.4",
-    "mdurl": "0.1.2",
-    "mpmath": "1.3.0",  # sympy 1.14 refuses 1.4
-    "multiprocess": "0.70.19",
-    "mypy-extensions": "1.2.0",
-    "narwhals": "2.29.0",
-    "networkx": "3.6.1",  # newest for Python 3.11: 3.7 needs 3.12
-    "nodeenv": "1.12.0",
-    "oauthlib": "4.0.1",
-    "openapi-schema-validator": "0.9.0",
-    "openapi-spec-validator": "0.9.0",
-    "pandas": "3.1.1",
-    "pathable": "0.6.0",
-    "pathspec": "1.1.1",
-    "platformdirs": "4.14.7",
-    "pluggy": "1.7.0",
-    "psutil": "7.2.2",
-    "py-partiql-parser": "0.6.3",
-    "pyarrow": "26.0.1",
-    "pycparser": "3.12",
-    "pydantic-core": "2.50.4",  # pydantic demands exactly this one
-    "pydantic-settings": "2.16.3",
-    "pygments": "2.21.0",
-    "pyparsing": "3.3.3",
-    "python-dateutil": "2.9.0.post0",
-    "python-discovery": "1.9.5",
-    "python-dotenv": "1.2.4",
-    "referencing": "0.37.0",
-    "regex": "2026.11.15",
-    "requests": "2.34.2",
-    "requests-oauthlib": "2.0.0",
-    "responses": "0.26.3",
-    "retrying": "1.4.2",
-    "rfc3339-validator": "0.1.4",
-    "rpds-py": "2026.9.1",
-    "s3transfer": "0.19.3",
-    "safetensors": "0.8.0",
-    "scipy": "1.17.1",  # newest for Python 3.11: 1.18 needs 3.12
-    "setuptools": "84.2.1",
-    "shellingham": "1.5.4",
-    "six": "1.17.0",
-    "sortedcontainers": "2.4.0",
-    "sympy": "1.14.0",
-    "threadpoolctl": "3.8.0",
-    "tomlkit": "0.15.2",
-    "tqdm": "4.70.1",
-    "trove-classifiers": "2026.9.21.13",
-    "truststore": "0.10.5",
-    "typer": "0.29.2",
-    "typing-extensions": "4.16.0",
-    "typing-inspection": "0.4.5",
-    "urllib3": "2.8.0",
-    "virtualenv": "21.15.8",
-    "websocket-client": "1.9.2",
-    "werkzeug": "3.1.9",
-    "wrapt": "2.5.2",
-    "xmltodict": "1.0.4",
-    "xxhash": "4.1.0",
-}
-"""What those need in turn, on Linux and macOS. What only a CUDA build of torch needs is left to torch's own pins."""
-
-PACKAGES: Mapping[str, str] = {**DIRECT, **TRANSITIVE}
-"""Name, as the index spells it -> exact version."""
+"""What pyproject.toml names: name, as the index spells it -> exact version. The rest is in scripts/locks/."""
 
 FRAMEWORKS: Mapping[str, str] = {
     "torchtitan": "0.2.2",  # newest that fits torch 2.11 to 2.13: 0.3.0 wants a newer torch (set_timeout, spmd_types)
@@ -237,12 +125,3 @@ https://github.com/aws/aws-ofi-nccl/releases/tag/v1.21.1"""
 def pins(*packages: str) -> dict[str, str]:
     """Package -> pinned version, of FRAMEWORKS."""
     return {name: FRAMEWORKS[name] for name in packages}
-
-
-def constraints() -> str:
-    """A constraints file for pip and uv: a line ``name==version`` for each package."""
-    return "".join(f"{name}=={version}\n" for name, version in sorted(PACKAGES.items()))
-
-
-if __name__ == "__main__":
-    print(constraints(), end="")

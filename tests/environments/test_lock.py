@@ -15,14 +15,19 @@ from packaging.utils import canonicalize_name
 from seatrial import environments, versions
 from seatrial.environments import _lock, _uv
 
-SCRIPT = Path(__file__).parents[2] / "scripts/lock.py"
+SCRIPT = runpy.run_path(str(Path(__file__).parents[2] / "scripts/lock.py"))
 
-every_environment = pytest.mark.parametrize("name", environments.names())
+every_lock = pytest.mark.parametrize("name", [*SCRIPT["SETUPS"], *environments.names()])
+
+
+def locked_text(name: str) -> str:
+    path: Path = SCRIPT["path"](name)
+    return path.read_text(encoding="utf-8")
 
 
 def entries(name: str) -> list[tuple[Requirement, list[str]]]:
     """Each requirement of a lock with its hashes."""
-    text = re.sub(r"^\s*#.*\n", "", environments.lock(name).read_text(), flags=re.MULTILINE)
+    text = re.sub(r"^\s*#.*\n", "", locked_text(name), flags=re.MULTILINE)
     found = []
     for entry in text.replace("\\\n", "").splitlines():
         requirement, *hashes = entry.split("--hash=")
@@ -30,15 +35,17 @@ def entries(name: str) -> list[tuple[Requirement, list[str]]]:
     return found
 
 
-@every_environment
+@every_lock
 def test_a_changed_table_needs_a_new_lock(name: str) -> None:
-    made_from = re.search(r"^# Inputs: sha256:(\w+)$", environments.lock(name).read_text(), re.MULTILINE)
-    assert made_from and made_from[1] == _lock.digest(name), f"python scripts/lock.py {name}"
+    made_from = re.search(r"^# Inputs: sha256:(\w+)$", locked_text(name), re.MULTILINE)
+    assert made_from and made_from[1] == _lock.digest(SCRIPT["requested"](name)), f"python scripts/lock.py {name}"
 
 
-def test_the_digest_depends_on_every_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = _lock.digest("pytorch")
+@pytest.mark.parametrize("name", ["pytorch", "develop"])
+def test_the_digest_depends_on_every_input(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _lock.digest(SCRIPT["requested"](name))
     changes: list[tuple[str, Any]] = [
+        ("DIRECT", {**versions.DIRECT, "click": "0"}),
         ("ENVIRONMENTS", {"pytorch": (*versions.ENVIRONMENTS["pytorch"], "more")}),
         ("TORCH_NEEDS", versions.TORCH_NEEDS[1:]),
         ("LEFT_OUT", {"torch": ""}),
@@ -47,21 +54,27 @@ def test_the_digest_depends_on_every_input(monkeypatch: pytest.MonkeyPatch) -> N
     for table, value in changes:
         with monkeypatch.context() as patch:
             patch.setattr(versions, table, value)
-            assert _lock.digest("pytorch") != before, table
+            depends = {"DIRECT": name == "develop", "ENVIRONMENTS": name == "pytorch"}.get(table, True)
+            assert (_lock.digest(SCRIPT["requested"](name)) != before) is depends, table
 
 
-@every_environment
+@every_lock
 def test_what_is_asked_for_is_in_the_lock_and_what_is_left_out_is_not(name: str) -> None:
     locked = {requirement.name: requirement.specifier for requirement, _ in entries(name)}
-    assert set(locked) == set(_lock.packages(environments.lock(name).read_text()))
-    for wanted in map(Requirement, _lock.requested(name)):
+    assert set(locked) == set(_lock.packages(locked_text(name)))
+    for wanted in map(Requirement, SCRIPT["requested"](name)):
         (pin,) = locked[wanted.name]
         assert wanted.specifier.contains(pin.version), wanted
     assert not set(locked) & set(versions.LEFT_OUT)
     assert [n for n in locked if canonicalize_name(n) != n or n.startswith(("nvidia-", "cuda-"))] == []
 
 
-@every_environment
+def test_what_make_demo_runs_is_what_the_tests_ran() -> None:
+    tested = _lock.packages(locked_text("develop"))
+    assert {name: tested[name] for name in _lock.packages(locked_text("run"))} == _lock.packages(locked_text("run"))
+
+
+@every_lock
 def test_every_entry_is_exact_and_hashed(name: str) -> None:
     for requirement, hashes in entries(name):
         assert [specifier.operator for specifier in requirement.specifier] == ["=="], requirement
@@ -69,7 +82,7 @@ def test_every_entry_is_exact_and_hashed(name: str) -> None:
         assert hashes and all(re.fullmatch("sha256:[0-9a-f]{64}", value) for value in hashes), requirement
 
 
-@every_environment
+@every_lock
 def test_it_is_for_every_platform_and_python(name: str) -> None:
     """One version of each package on each; the files of all, which a mirror of one platform would not have given."""
     found = entries(name)
@@ -78,12 +91,17 @@ def test_it_is_for_every_platform_and_python(name: str) -> None:
             place = {"sys_platform": system, "platform_machine": machine, "python_version": python}
             place |= {"python_full_version": f"{python}.0"}
             names = [r.name for r, _ in found if r.marker is None or r.marker.evaluate(place)]
-            assert len(names) == len(set(names)) and {"numpy", "scipy", "hf-xet", "networkx"} <= set(names), place
+            assert len(names) == len(set(names)) and {"numpy", "scipy", "networkx"} <= set(names), place
     (numpy,) = [hashes for requirement, hashes in found if requirement.name == "numpy"]
     assert len(numpy) > 20  # numpy 2.1.3 has 55 files
 
 
-@every_environment
+@every_lock
+def test_it_names_no_place(name: str) -> None:
+    assert [line for line in locked_text(name).splitlines() if "://" in line or "--index" in line or " /" in line] == []
+
+
+@every_lock
 def test_it_has_what_torch_requires(name: str) -> None:
     locked = {requirement.name: requirement for requirement, _ in entries(name)}
     for requirement in map(Requirement, importlib.metadata.requires("torch") or []):
@@ -98,7 +116,7 @@ def test_it_has_what_torch_requires(name: str) -> None:
 
 def test_a_broken_resolution_names_our_pins() -> None:
     """In uv 0.13.9's words."""
-    taking_part = runpy.run_path(str(SCRIPT))["taking_part"]
+    taking_part = SCRIPT["taking_part"]
     said = (
         "No solution found when resolving dependencies\n  cause: Because diffusers==0.39.0 depends on "
         "huggingface-hub>=2 and you require mosaicml-streaming==0.13.0, we can conclude that yours are unsatisfiable."
@@ -109,7 +127,7 @@ def test_a_broken_resolution_names_our_pins() -> None:
 def test_the_script_writes_no_lock_that_cannot_be_resolved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    main = runpy.run_path(str(SCRIPT))["main"]
+    main = SCRIPT["main"]
     monkeypatch.setattr("sys.argv", ["lock.py", "pytorch"])
     monkeypatch.setattr(_lock, "FOLDER", tmp_path)
     monkeypatch.setattr(versions, "ENVIRONMENTS", {"pytorch": ("nowhere-to-be-had==1.0",)})
@@ -118,6 +136,6 @@ def test_the_script_writes_no_lock_that_cannot_be_resolved(
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "cache"))
     assert main() == 1
     told = capsys.readouterr().err
-    assert "environment pytorch cannot be resolved" in told
+    assert "pytorch cannot be resolved" in told
     assert "nowhere-to-be-had was not found" in told and "our pins in it: nowhere-to-be-had==1.0" in told
     assert not (tmp_path / "pytorch.txt").exists()

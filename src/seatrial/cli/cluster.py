@@ -13,7 +13,7 @@ import click
 from seatrial import config, hardware
 from seatrial.cli.options import VERDICT_COLORS, as_json, complete_cluster, print_json, print_table
 from seatrial.findings import Finding, Verdict, overall
-from seatrial.spec import Cluster, ExitCode, Mount
+from seatrial.spec import Cluster, ExitCode, Mount, Software
 
 # the worst first
 EXIT_CODES = {Verdict.FAIL: ExitCode.FAILED, Verdict.UNKNOWN: ExitCode.UNKNOWN}
@@ -149,6 +149,8 @@ def _text(value: Any) -> str:
         return ", ".join(f"{key}={_text(inner)}" for key, inner in value.items())
     if isinstance(value, tuple | list):
         return ", ".join(map(_text, value))
+    if isinstance(value, Software):
+        return " ".join(filter(None, (value.image, value.python)))
     if isinstance(value, Mount):
         return f"{value.source}:{value.target}{':ro' if value.read_only else ''}"
     return str(value).lower() if isinstance(value, bool) else str(value)

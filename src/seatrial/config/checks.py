@@ -8,12 +8,12 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from seatrial import hardware, launchers
+from seatrial import hardware, launchers, versions
 from seatrial.config.tables import ClusterTable
 from seatrial.config.validate import Path, dotted, json_schema, meaning_at, validate
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.launchers import Launcher
-from seatrial.spec import Cluster, Mount
+from seatrial.spec import Cluster, Mount, Software
 
 SECRETS = ("*_TOKEN", "*_SECRET*", "*PASSWORD*", "*_KEY")
 """Names of variables that look like a secret's."""
@@ -93,6 +93,7 @@ def _rules(table: ClusterTable, wrong: Collection[str | int]) -> Iterable[Proble
         if not {"container", "registry", "image"} & set(wrong):
             yield from _image(table, launcher)
         yield from _mounts(table, launcher)
+    yield from _software(table)
     yield from _environment(table)
 
 
@@ -132,10 +133,12 @@ def _image(table: ClusterTable, launcher: Launcher) -> Iterable[Problem]:
     if container not in choices:
         what = f"{table.launcher} cannot start {container!r}"
         yield Problem(what, ".container", f"choose from: {', '.join(choices)}")
-    elif container == "none" and table.image is not None:
+    elif container == "none":
         remedy = f'add container = "{choices[1]}"' if choices[1:] else "leave it out"
-        yield Problem("there is an image, but nothing runs it", ".image", remedy)
-    elif container != "none" and table.image is None:
+        own = {f".{dotted(('software', name))}.image": software.image for name, software in table.software.items()}
+        images = {".image": table.image} | own
+        yield from (Problem("there is an image, but nothing runs it", key, remedy) for key in images if images[key])
+    elif table.image is None:
         yield Problem(f"{table.launcher} with container {container!r} needs an image", "", 'add image = "..."')
     if table.registry is not None and table.image is None:
         yield Problem("there is a registry, but no image", ".registry", 'add image = "...", or leave it out')
@@ -146,6 +149,15 @@ def _mounts(table: ClusterTable, launcher: Launcher) -> Iterable[Problem]:
         if not launcher.mounts_claims and not text.startswith("/"):
             remedy = "give a folder of the node, such as /fsx:/fsx; only Kubernetes mounts claims"
             yield Problem(f"{mount(text).source!r} is not an absolute path", f".mounts[{number}]", remedy)
+
+
+def _software(table: ClusterTable) -> Iterable[Problem]:
+    for name, software in table.software.items():
+        where = f".{dotted(('software', name))}"
+        if name not in versions.ENVIRONMENTS:
+            yield unknown("environment", name, versions.ENVIRONMENTS, where)
+        if software.image is None and software.python is None:
+            yield Problem("names neither image nor python", where, "add one of them, or leave the table out")
 
 
 def _environment(table: ClusterTable) -> Iterable[Problem]:
@@ -180,9 +192,19 @@ def _cluster(name: str, table: ClusterTable, launcher: Launcher, options: Any) -
         shared=table.shared,
         mounts=tuple(mount(text) for text in table.mounts),
         container=table.container or launcher.containers[0],
-        image=f"{table.registry.rstrip('/')}/{table.image}" if table.registry else table.image,
+        image=_whole(table.image, table.registry),
         python=table.python,
+        software={
+            environment: Software(
+                image=_whole(own.image or table.image, table.registry), python=own.python or table.python
+            )
+            for environment, own in table.software.items()
+        },
         environment=dict(table.environment),
         stack={key: version for key, version in versions.items() if version is not None},
         options=options,
     )
+
+
+def _whole(image: str | None, registry: str | None) -> str | None:
+    return f"{registry.rstrip('/')}/{image}" if registry and image else image

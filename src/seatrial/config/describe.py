@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seatrial import hardware, launchers
+from seatrial import hardware, launchers, versions
 from seatrial.config.checks import launcher_names
 from seatrial.config.example import example
-from seatrial.config.tables import ClusterTable, FileTable, StackTable
+from seatrial.config.tables import ClusterTable, FileTable, SoftwareTable, StackTable
 from seatrial.config.validate import adapter
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -24,6 +24,8 @@ def file_schema() -> dict[str, Any]:
     types = [item.name for item in hardware.INSTANCES]
     table["properties"]["launcher"]["enum"] = launcher_names()
     table["properties"]["instance_type"]["enum"] = [*types, *(f"ml.{name}" for name in types)]
+    table["properties"]["software"]["propertyNames"] = {"enum": sorted(versions.ENVIRONMENTS)}
+    definitions["SoftwareTable"]["minProperties"] = 1
     table["oneOf"] = [{"required": ["instance_type"]}, {"required": ["cpus_per_node"]}]
     table["allOf"] = []
     for launcher in launcher_names():
@@ -70,6 +72,7 @@ def keys(cls: Any) -> list[Key]:
 def reference() -> str:
     """The part of docs/clusters.md that is made from the code: all keys, and an example for each launcher."""
     parts = ["## Keys of `[clusters.NAME]`", _markdown(keys(ClusterTable))]
+    parts += ["## Keys of `[clusters.NAME.software.ENVIRONMENT]`", _markdown(keys(SoftwareTable))]
     parts += ["## Keys of `[clusters.NAME.stack]`", _markdown(keys(StackTable))]
     for launcher in launcher_names():
         options = keys(launchers.find(launcher).Options)

@@ -26,12 +26,7 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
 
     Raises UserError with everything that is wrong with it.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UserError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
-    except UnicodeDecodeError as error:
-        raise UserError(Problem(f"is not UTF-8 at byte {error.start}", str(path), REPAIR)) from None
+    text = text_of(path)
 
     def check() -> dict[str, dict[str, Any]]:
         return {name: asdict(cluster) for name, cluster in parse(text, str(path)).items()}
@@ -39,6 +34,16 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = cached(f"clusters-{zlib.crc32(text.encode()):08x}", text, check)
     theirs = {record["launcher"] for record in found.values()} - {*launchers.built_in()}
     return check() if theirs else found  # another package may have been changed since
+
+
+def text_of(path: Path) -> str:
+    """A file's text, its line ends as they are. Raises UserError if it has none that can be read."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise UserError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
+    except UnicodeDecodeError as error:
+        raise UserError(Problem(f"is not UTF-8 at byte {error.start}", str(path), REPAIR)) from None
 
 
 def parse(text: str, where: str) -> dict[str, Cluster]:
@@ -102,21 +107,32 @@ def _nearest(where: str, lines: Mapping[str, int]) -> str:
 
 
 def _lines(text: str) -> dict[str, int]:
-    """Dotted key -> line that it begins on. tomllib tells no places, so statement by statement is read anew."""
+    """Dotted key -> line that it begins on."""
     found: dict[str, int] = {}
-    header, statement, start = "", "", 1
-    for number, line in enumerate(text.split("\n"), 1):
+    start = 1
+    for statement, data in statements(text):
+        for key in _keys(data):
+            found.setdefault(key, start)
+        start += statement.count("\n")
+    return found
+
+
+def statements(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The statements of a text that is TOML: header, value, comment or blank line; each with what it says, in place.
+
+    tomllib tells no places, so statement by statement is read anew. Together they are the text and a line break.
+    """
+    header = statement = ""
+    for line in text.split("\n"):
         statement += line + "\n"
         is_header = statement.lstrip().startswith("[")
         try:
             data = tomllib.loads(statement if is_header else header + statement)
         except tomllib.TOMLDecodeError:
             continue  # it goes on in the next line
-        for key in _keys(data):
-            found.setdefault(key, start)
+        yield statement, data
         header = statement if is_header else header
-        statement, start = "", number + 1
-    return found
+        statement = ""
 
 
 def _keys(table: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[str]:

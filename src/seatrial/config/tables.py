@@ -57,6 +57,16 @@ class StackTable(Table):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SoftwareTable(Table):
+    """Image and Python for jobs whose case asks for one environment. What is left out is the cluster's own."""
+
+    image: Word | None = None
+    """Container image with a tag or a digest. The cluster's registry is put before it, too."""
+    python: Word | None = None
+    """Python on the node, or in the image, that has seatrial and the environment's packages."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ClusterTable(Table):
     """A cluster: where it is, what its nodes are, what a job gets there."""
 
@@ -86,6 +96,9 @@ class ClusterTable(Table):
     """Container image with a tag or a digest, such as "seatrial@sha256:...". Kubernetes and Batch need one."""
     python: Word = "python3"
     """Python on the node, or in the image, that has seatrial and the framework."""
+    software: Mapping[str, SoftwareTable] = field(default_factory=dict)
+    """Another image or Python for the jobs of an environment that a case asks for, as a table for each: the names are
+    those of seatrial env list."""
     environment: Mapping[VariableName, VariableValue] = field(default_factory=dict)
     """Variables that every rank gets on top of those that Seatrial sets. No secrets."""
     stack: StackTable = field(default_factory=StackTable)

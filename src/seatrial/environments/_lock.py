@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from seatrial import versions
@@ -34,7 +35,7 @@ def requested(name: str) -> list[str]:
     return [*versions.ENVIRONMENTS[name], *versions.TORCH_NEEDS]
 
 
-def digest(name: str) -> str:
+def digest(requested: Sequence[str]) -> str:
     """Hash of all that decides a lock. It stands in the lock, so that a change without a new lock is seen."""
-    inputs = [versions.PYTHON, *requested(name), *(f"without {package}" for package in versions.LEFT_OUT)]
+    inputs = [versions.PYTHON, *requested, *(f"without {package}" for package in versions.LEFT_OUT)]
     return hashlib.sha256("\n".join(inputs).encode()).hexdigest()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.launchers._launcher import Element, Engine, Launcher, Supervisor
-from seatrial.spec import Cluster, Mount
+from seatrial.spec import Cluster, Mount, Software
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -54,7 +54,9 @@ def restore(record: Mapping[str, Any]) -> Cluster:
     given = {name: tuple(v) if isinstance(v, list) else v for name, v in record["options"].items()}
     options = find(record["launcher"]).Options(**given)
     mounts = tuple(Mount(**mount) for mount in record["mounts"])
-    return Cluster(**{**record, "options": options, "mounts": mounts})
+    # Older records have none.
+    software = {name: Software(**found) for name, found in record.get("software", {}).items()}
+    return Cluster(**{**record, "options": options, "mounts": mounts, "software": software})
 
 
 def built_in() -> list[str]:

@@ -49,7 +49,13 @@ def torchrun(job: Job, cluster: Cluster) -> list[str]:
     A static rendezvous: c10d's would compare host names, which costs a reverse look-up and fails where names differ.
     """
     scale = [f"--nnodes={job.nodes}", f"--nproc-per-node={job.processes_per_node}"]
-    return [cluster.python, "-m", "torch.distributed.run", *scale, "--max-restarts=0"]
+    return [cluster.software_for(job.environment).python, "-m", "torch.distributed.run", *scale, "--max-restarts=0"]
+
+
+def image_key(job: Job, cluster: Cluster) -> str:
+    """Where seatrial.toml names, or should name, the image of a job."""
+    own = cluster.software_for(job.environment).image != cluster.image
+    return f"clusters.{cluster.name}.{f'software.{job.environment}.' if own else ''}image"
 
 
 def check_mounts(cluster: Cluster) -> Iterable[Problem]:

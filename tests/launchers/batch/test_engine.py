@@ -248,6 +248,10 @@ class TestTrouble:
         ("code", "expected"),
         [
             ("ExpiredTokenException", "AWS does not accept the credentials: no -> aws sso login --profile 'a team',"),
+            (
+                "ThrottlingException",
+                "AWS takes no more requests for the moment: DescribeJobQueues: no -> wait a minute;",
+            ),
             ("AccessDeniedException", "DescribeJobQueues: no -> ask for an IAM policy that allows DescribeJobQueues"),
             ("ClientException", "DescribeJobQueues: no -> try: aws batch describe-job-queues --job-queues training"),
         ],

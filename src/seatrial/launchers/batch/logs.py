@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seatrial.aws import error_code
 from seatrial.launchers._printed_events import events_in
 from seatrial.launchers.batch import api
 from seatrial.launchers.batch.engine import DESCRIBED_AT_ONCE, lookup
@@ -74,7 +75,7 @@ def _messages(cloudwatch: Any, group: str, stream: str, read: dict[str, Any]) ->
         try:
             page = cloudwatch.get_log_events(**where, **token)
         except ClientError as error:
-            code = api.error_code(error)
+            code = error_code(error)
             if code == "InvalidParameterException" and token:  # a token lives for 24 hours: from the beginning again
                 read["token"], skip, read["messages"] = None, read["messages"], 0
                 continue

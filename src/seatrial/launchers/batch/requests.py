@@ -85,7 +85,8 @@ def submission(job: Job, cluster: Cluster, name: str, definition: str) -> dict[s
 
 def node_command(job: Job, cluster: Cluster) -> list[str]:
     """What every node runs. `exec` leaves no shell behind that would keep SIGTERM from torchrun."""
-    own = shlex.join([cluster.python, "-c", OWN_ADDRESS])
+    python = cluster.software_for(job.environment).python
+    own = shlex.join([python, "-c", OWN_ADDRESS])
     lines = ["set -eu", f"MASTER_ADDR=${{AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS:-$({own})}}"]
     if job.launch == "rank":
         place = '--node-rank="$AWS_BATCH_JOB_NODE_INDEX" --master-addr="$MASTER_ADDR"'
@@ -96,7 +97,7 @@ def node_command(job: Job, cluster: Cluster) -> list[str]:
             f"NNODES={job.nodes} NPROC_PER_NODE={job.processes_per_node} MASTER_PORT={_ranks.PORT}",
             "export MASTER_ADDR MASTER_PORT NODE_RANK NNODES NPROC_PER_NODE",
         ]
-        start = shlex.quote(cluster.python)
+        start = shlex.quote(python)
     lines.append(f"exec {start} {shlex.join(_ranks.program(job))}")
     return ["sh", "-c", "\n".join(lines)]
 
@@ -112,7 +113,7 @@ def _container(job: Job, cluster: Cluster, instance: hardware.Instance) -> dict[
     # https://docs.aws.amazon.com/batch/latest/userguide/ecs-reserved-memory.html
     memory_mib = instance.memory_mib * 95 // 100
     container: dict[str, Any] = {
-        "image": cluster.image,
+        "image": cluster.software_for(job.environment).image,
         "command": node_command(job, cluster),
         "instanceType": instance.name,
         "resourceRequirements": _resources(job, instance, memory_mib),

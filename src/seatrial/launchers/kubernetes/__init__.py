@@ -46,16 +46,16 @@ def check_job(job: Job, cluster: Cluster) -> Iterable[Problem]:
         yield Problem(f"{', '.join(job.secrets)} must come from a Secret", f"{where}.options.secret_name", remedy)
     if options.kind == "trainjob" and options.ttl_seconds_after_finished is not None:
         yield Problem("a TrainJob cannot delete itself", f"{where}.options.ttl_seconds_after_finished", "leave it out")
-    yield from _check_image(cluster)
+    yield from _check_image(job, cluster)
     yield from _ranks.check_mounts(cluster)
 
 
-def _check_image(cluster: Cluster) -> Iterable[Problem]:
-    where = f"clusters.{cluster.name}.image"
-    if cluster.image is None:
+def _check_image(job: Job, cluster: Cluster) -> Iterable[Problem]:
+    where, image = _ranks.image_key(job, cluster), cluster.software_for(job.environment).image
+    if image is None:
         yield Problem("a pod needs an image", where, 'image = "registry/name:tag", better with its digest')
-    elif not _PINNED.fullmatch(cluster.image):
-        what = f"{cluster.image} can be another image tomorrow"
+    elif not _PINNED.fullmatch(image):
+        what = f"{image} can be another image tomorrow"
         yield Problem(what, where, "add its digest, @sha256:..., or a tag that is not latest")
 
 

@@ -115,7 +115,7 @@ def container(
     mounts = [mount for _, mount in volumes(work)] if node else []
     found = {
         "name": name,
-        "image": work.cluster.image,
+        "image": work.cluster.software_for(work.job.environment).image,
         "imagePullPolicy": "IfNotPresent",
         "command": command,
         "env": environment,
@@ -210,7 +210,8 @@ def torchrun(work: Work, node: str, master: str, port: str) -> list[str]:
 
 
 def program(work: Work) -> list[str]:
-    return [literal(part) for part in (work.cluster.python, *_ranks.program(work.job))]
+    python = work.cluster.software_for(work.job.environment).python
+    return [literal(part) for part in (python, *_ranks.program(work.job))]
 
 
 def scale(work: Work) -> list[Any]:

@@ -39,7 +39,7 @@ def check_job(job: Job, cluster: Cluster) -> Iterable[Problem]:
     elif not re.fullmatch(r"/[^\s%\\]*", cluster.shared):
         yield Problem(f"{cluster.shared!r} must be absolute, without blanks, % or backslash", where)
     if cluster.container != "none":
-        if cluster.image is None:
+        if cluster.software_for(job.environment).image is None:
             yield Problem(f"container = {cluster.container!r} but no image is named", where, 'add image = "..."')
         yield from _ranks.check_mounts(cluster)
     if cluster.container == "docker" and job.launch == "rank" and options.start == "tasks":
@@ -131,8 +131,9 @@ def _srun(job: Job, cluster: Cluster, tasks: bool) -> list[str]:
     if cluster.options.auto_resume and job.resumable:
         words.append("--auto-resume=1")
     if cluster.container == "pyxis":
+        image = cluster.software_for(job.environment).image
         mounts = [":".join([m.source, m.target, *(["ro"] if m.read_only else [])]) for m in cluster.mounts]
-        words += [f"--container-image={shlex.quote(cluster.image or '')}", "--no-container-mount-home"]
+        words += [f"--container-image={shlex.quote(image or '')}", "--no-container-mount-home"]
         words += [f"--container-mounts={shlex.quote(','.join(mounts))}", '--container-workdir="$PWD"']
     return words
 
@@ -143,7 +144,7 @@ def _start(job: Job, cluster: Cluster, tasks: bool) -> str:
     variables = _ranks.variables(job, cluster)
     if style == "torchrun":
         variables |= _ranks.SHUTDOWN
-    program = _ranks.program(job)
+    program, python = _ranks.program(job), cluster.software_for(job.environment).python
     return (
         _templates()
         .get_template("start.sh.j2")
@@ -152,7 +153,7 @@ def _start(job: Job, cluster: Cluster, tasks: bool) -> str:
             style=style,
             what=what[style],
             variables=variables,
-            program=shlex.join([cluster.python, *program]),
+            program=shlex.join([python, *program]),
             arguments=shlex.join(program),
             torchrun=shlex.join(_ranks.torchrun(job, cluster)),
             prefix=_docker(job, cluster, variables) if cluster.container == "docker" else "",
@@ -171,7 +172,8 @@ def _docker(job: Job, cluster: Cluster, variables: Iterable[str]) -> str:
     words += [f"--volume={m.source}:{m.target}{':ro' if m.read_only else ''}" for m in cluster.mounts]
     names = [*variables, *job.secrets, "SEATRIAL_RUN", "MASTER_ADDR", "MASTER_PORT", "NNODES", "NPROC_PER_NODE"]
     words += [f"--env={name}" for name in [*names, "NODE_RANK", "SLURM_NODEID"]]
-    return f'{shlex.join(words)} --workdir="$PWD" {shlex.quote(cluster.image or "")} '
+    image = cluster.software_for(job.environment).image
+    return f'{shlex.join(words)} --workdir="$PWD" {shlex.quote(image or "")} '
 
 
 @cache

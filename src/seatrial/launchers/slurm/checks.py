@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from seatrial import __version__
 from seatrial.errors import UserError
@@ -20,7 +20,10 @@ def check(cluster: Cluster) -> list[Finding]:
     script = f"""sinfo --version
 echo '#nodes'; sinfo --noheader --Node {partition} --format='%N|%t|%c|%G' | sort -u
 echo '#folder'; mkdir -p {quote(cluster.shared or "/")} && test -w {quote(cluster.shared or "/")} && echo writable
-echo '#python'; env {environment} {quote(cluster.python)} -c 'import seatrial; print(seatrial.__version__)'"""
+echo '#python'
+"""
+    version_of = "-c 'import seatrial; print(seatrial.__version__)' || echo"
+    script += "\n".join(f"env {environment} {quote(python)} {version_of}" for python in _pythons(cluster))
     try:
         done = run(cluster, script)
     except UserError as error:
@@ -37,7 +40,7 @@ echo '#python'; env {environment} {quote(cluster.python)} -c 'import seatrial; p
         finding("reached", Verdict.PASS, version.strip(), "its commands answer"),
         *_check_nodes(nodes, cluster),
         _check_folder(folder, cluster),
-        _check_python(python.strip(), cluster),
+        *_check_pythons(python.splitlines(), cluster),
     ]
 
 
@@ -62,9 +65,17 @@ def _check_folder(text: str, cluster: Cluster) -> Finding:
     return finding("shared", verdict, observed, "a folder that all nodes share", "is the file system mounted?")
 
 
-def _check_python(found: str, cluster: Cluster) -> Finding:
+def _pythons(cluster: Cluster) -> list[str]:
+    """Every Python that a job may be started with."""
+    return list(dict.fromkeys([cluster.python, *(software.python for software in cluster.software.values())]))
+
+
+def _check_pythons(found: Sequence[str], cluster: Cluster) -> Iterable[Finding]:
     if cluster.container != "none":
-        return finding("python", Verdict.SKIP, "it is in the image", f"seatrial {__version__}")
-    expected = f"{cluster.python} imports seatrial {__version__}"
-    verdict = Verdict.PASS if found == __version__ else Verdict.FAIL
-    return finding("python", verdict, found or "not installed", expected, f"pip install seatrial=={__version__}")
+        yield finding("python", Verdict.SKIP, "it is in the image", f"seatrial {__version__}")
+        return
+    pythons = _pythons(cluster)
+    for python, version in zip(pythons, [*found, *[""] * len(pythons)], strict=False):
+        expected = f"{python} imports seatrial {__version__}"
+        verdict = Verdict.PASS if version == __version__ else Verdict.FAIL
+        yield finding("python", verdict, version or "not installed", expected, f"pip install seatrial=={__version__}")

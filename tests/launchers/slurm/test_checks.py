@@ -1,0 +1,41 @@
+"""What is said of a Slurm cluster, with commands that stand in for Slurm's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from seatrial import __version__
+from seatrial.findings import Verdict
+from seatrial.launchers import slurm
+from seatrial.spec import Cluster, Software
+
+
+def program(path: Path, text: str) -> str:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_every_python_that_a_job_may_get_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path / "sinfo", "[ $1 = --version ] && echo slurm 22.05.8 || echo 'n1|idle|8|(null)'")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    old, absent = program(tmp_path / "old", "echo 0.0.1"), str(tmp_path / "absent")
+    cluster = Cluster(
+        name="c",
+        launcher="slurm",
+        nodes=1,
+        cpus_per_node=8,
+        shared=str(tmp_path / "shared"),
+        python=program(tmp_path / "good", f"echo {__version__}"),
+        software={"b": Software(image=None, python=absent), "c": Software(image=None, python=old)},
+        options=slurm.Options(),
+    )
+    *others, good, missing, outdated = slurm.check(cluster)
+    assert {finding.verdict for finding in others} == {Verdict.PASS}
+    assert (good.verdict, good.observed) == (Verdict.PASS, __version__)
+    assert (missing.verdict, missing.observed) == (Verdict.FAIL, "not installed")
+    assert missing.expected.startswith(absent)
+    assert (outdated.verdict, outdated.observed) == (Verdict.FAIL, "0.0.1")
