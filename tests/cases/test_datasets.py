@@ -32,11 +32,11 @@ from seatrial.cases.datasets.formats import Written, subset, write, write_text
 from seatrial.cases.datasets.tokens import BATCH, _result, tokenized
 from seatrial.checks.run import judge
 from seatrial.data.prepare import MANIFEST, manifest
-from seatrial.errors import UserError
+from seatrial.errors import ExitCode, UserError
 from seatrial.events import EventLog, Heartbeat, RunEnd, RunStart, read_events
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.runs import History
-from seatrial.spec import Cluster, ExitCode, Layout, Recipe, bind
+from seatrial.spec import Cluster, Layout, Recipe, bind
 
 TINY = CASE.recipe("tiny")
 ONE = Layout(nodes=1, processes_per_node=1, device="cpu")

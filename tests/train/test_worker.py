@@ -17,12 +17,11 @@ from typing import Literal
 import pytest
 import torch
 
-from seatrial.errors import Problem, UserError
+from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.events import PRINTED, EventWriter, Heartbeat, RunEnd, RunStart, Step, read_events
 from seatrial.findings import Finding, Verdict
-from seatrial.spec import ExitCode
 from seatrial.train import worker as module
-from seatrial.train.worker import USER_ERROR_EXIT, Worker, start, versions
+from seatrial.train.worker import Worker, start, versions
 
 pytestmark = pytest.mark.torch
 
@@ -74,7 +73,7 @@ def ends(run: Path) -> list[RunEnd]:
 def test_outside_of_a_run_it_says_how_it_is_started(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught, start():
         pytest.fail("it went on")
-    assert caught.value.code == USER_ERROR_EXIT == ExitCode.USAGE
+    assert caught.value.code == ExitCode.USAGE
     assert capsys.readouterr().err == "error: SEATRIAL_RUN is not set; this program is started by: seatrial run\n"
 
 
@@ -133,7 +132,7 @@ def test_a_user_error_is_one_line_and_exit_code_2(
 ) -> None:
     with pytest.raises(SystemExit) as caught, started():
         raise UserError(Problem("matches no file", "text:x", "check its folder"))
-    assert caught.value.code == USER_ERROR_EXIT
+    assert caught.value.code == ExitCode.USAGE
     assert capsys.readouterr().err == "error: text:x: matches no file\n    check its folder\n"
     (end,) = ends(run)
     assert (end.outcome, end.reason) == ("failed", "text:x: matches no file\n    check its folder")
@@ -368,7 +367,7 @@ def test_ctrl_c_is_the_launchers(started: Callable[..., contextlib.AbstractConte
 
 PROGRAM = """
 import sys, threading
-from seatrial.spec import ExitCode
+from seatrial.errors import ExitCode
 from seatrial.train.worker import start
 
 def wait_in_a_function_with_a_name(worker):

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from seatrial import environments
-from seatrial.errors import Problem, UserError
+from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.events import EventWriter, Restart, RunEnd, Step
 from seatrial.findings import Finding, Severity, Verdict
 from seatrial.launchers import _ranks
 from seatrial.launchers._processes import Failure, Group, Interrupts
 from seatrial.plan import Command, Plan
 from seatrial.runs import Run
-from seatrial.spec import Cluster, ExitCode, Job, LauncherOptions
+from seatrial.spec import Cluster, Job, LauncherOptions
 
 RUN_FOLDER = "{run}"
 """Stands in a plan for the run's folder, which gets its name when the plan is executed."""

@@ -36,16 +36,13 @@ import torch
 import torch.distributed as dist
 
 from seatrial import __version__
-from seatrial.errors import UserError
+from seatrial.errors import ExitCode, UserError
 from seatrial.events import PRINTED, Event, EventWriter, Heartbeat, RunEnd, Step, encode, read_events
 from seatrial.findings import Finding, Verdict
 from seatrial.rank import interfaces
 
 COLLECTIVE_TIMEOUT = datetime.timedelta(minutes=30)
 """After this a collective that not all ranks joined raises. The local launcher's hang limit is shorter."""
-USER_ERROR_EXIT = 2
-STOPPED_EXIT = 75
-INVALID_EXIT = 65
 FOLDERS = ("checkpoints", "heartbeats", "logs", "stacks")
 """What ranks write into, in the folder of a run."""
 
@@ -131,9 +128,9 @@ class Worker:
         if request == "give up":
             # It stays what it is, and a restart would only come here again.
             self.end("failed", step, reason=f"the loss of step {step} is not a finite number", final=True)
-            sys.exit(INVALID_EXIT)
+            sys.exit(ExitCode.INVALID)
         self.end("stopped" if saved else "failed", step, reason=self.stop_signal or "another rank was asked to")
-        sys.exit(STOPPED_EXIT if saved else 1)
+        sys.exit(ExitCode.STOPPED if saved else ExitCode.FAILED)
 
     def sum(self, values: list[float]) -> list[float]:
         """Each value summed over all ranks, in double precision. A collective: every rank must call it."""
@@ -231,7 +228,7 @@ def start(*, join: bool = True) -> Iterator[Worker]:
     folder = os.environ.get("SEATRIAL_RUN")
     if folder is None:
         print("error: SEATRIAL_RUN is not set; this program is started by: seatrial run", file=sys.stderr)
-        sys.exit(USER_ERROR_EXIT)
+        sys.exit(ExitCode.USAGE)
     run = Path(folder)
     worker = Worker(run, _job(run))
     worker._dump_stacks_on_request()
@@ -247,7 +244,7 @@ def start(*, join: bool = True) -> Iterator[Worker]:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         worker.end("failed", worker._step, reason=str(error), final=True)
-        code = USER_ERROR_EXIT
+        code = ExitCode.USAGE
     except SystemExit as request:
         code = request.code or 0
     except BaseException as error:
@@ -274,7 +271,7 @@ def _leave(worker: Worker, code: int) -> NoReturn:
     dropping a Python tensor waits for that lock: about one exit in four hung (torch 2.13). After a failure, leaving in
     order would also wait for collectives that the other ranks never join.
     """
-    if code in (0, STOPPED_EXIT) and dist.is_initialized():
+    if code in (0, ExitCode.STOPPED) and dist.is_initialized():
         # Rank 0 keeps the store that others may still read, and engines kill everybody as soon as one rank has left
         # with a code that is not 0.
         dist.barrier()

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from seatrial.cases.cpu_ddp import TRAINING_IMAGES, Args
+from seatrial.errors import ExitCode
 from seatrial.events import RunStart, Step, Validation
-from seatrial.spec import ExitCode
 from seatrial.train.agreement import ranks_agree
 from seatrial.train.checkpoint import Checkpointer
 from seatrial.train.timing import StepTimer

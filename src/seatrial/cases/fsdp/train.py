@@ -17,9 +17,8 @@ from seatrial.cases.fsdp import Args
 from seatrial.data.batches import Loader
 from seatrial.data.sources import open_source
 from seatrial.data.tokenizers import Bytes, open_tokenizer
-from seatrial.errors import Problem, UserError
+from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.events import RunStart, Step, Validation
-from seatrial.spec import ExitCode
 from seatrial.train.agreement import ranks_agree
 from seatrial.train.checkpoint import Checkpointer
 from seatrial.train.model import Llama, initialise, rotary_table

@@ -18,10 +18,10 @@ from seatrial.cases.megatron_lm.flags import flags
 from seatrial.cases.megatron_lm.log import Reader
 from seatrial.cases.megatron_lm.options import parse
 from seatrial.cases.megatron_lm.sizes import SIZES
+from seatrial.errors import ExitCode
 from seatrial.events import Event, EventWriter, read_events
 from seatrial.rank import lines
 from seatrial.rank.lines import Line
-from seatrial.spec import ExitCode
 from seatrial.train import announce
 from seatrial.train.agreement import replicas_agree
 from seatrial.train.console import console

@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from seatrial import __version__, hardware
-from seatrial.errors import Problem, UserError
+from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.launchers import _ranks
 from seatrial.launchers.slurm.checks import check
 from seatrial.launchers.slurm.commands import array_names, engine_name
@@ -21,7 +21,7 @@ from seatrial.launchers.slurm.engine import cancel, lookup, standings, submit
 from seatrial.launchers.slurm.logs import collect
 from seatrial.launchers.slurm.options import Options, check_options
 from seatrial.plan import Command, Plan
-from seatrial.spec import Cluster, ExitCode, Job
+from seatrial.spec import Cluster, Job
 
 if TYPE_CHECKING:
     from jinja2 import Environment
