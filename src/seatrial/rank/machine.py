@@ -1,0 +1,54 @@
+"""What a process runs on and with: its processor, its memory, its packages."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import platform
+import resource
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+
+from seatrial import __version__
+from seatrial.findings import Finding, Verdict
+
+
+def processor() -> str:
+    """The processor for people: ``AMD EPYC 7R13``."""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def peak_resident() -> int:
+    """Peak resident set of this process in bytes."""
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2): bytes on macOS, KiB on Linux
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def versions(packages: Iterable[str] = ()) -> dict[str, str]:
+    """Versions of what decides a result, and of those `packages` that are installed, as found in this process."""
+    found = {"seatrial": __version__, "python": platform.python_version(), "system": platform.platform()}
+    return found | {name: version for name in packages if (version := _version(name))}
+
+
+def other_versions(pins: Mapping[str, str]) -> Iterator[Finding]:
+    """A warning for each package whose version is not that of `pins`."""
+    for package, pin in pins.items():
+        found = _version(package)
+        if found is None or found.partition("+")[0] != pin:  # 2.13.0+cpu is 2.13.0, built for CPUs
+            yield Finding(
+                check="run.versions",
+                verdict=Verdict.WARN,
+                observed=f"{package} {found or 'is not installed as a package'}",
+                expected=f"{package} {pin}, which this case was made with",
+                action="install that version, or read the result with care",
+            )
+
+
+def _version(package: str) -> str | None:
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(package)
+    return None
