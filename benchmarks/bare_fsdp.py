@@ -63,7 +63,7 @@ def main() -> None:
         print(json.dumps({"time": time.time(), "loss": total}), flush=True)
     dist.barrier()
     sys.stdout.flush()
-    os._exit(0)  # gloo's destructor can hang: see seatrial.train.worker
+    os._exit(0)  # gloo's destructor can hang: see seatrial.rank.start
 
 
 if __name__ == "__main__":

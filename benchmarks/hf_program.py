@@ -133,7 +133,7 @@ def main() -> None:
     trainer.train()
     torch.distributed.barrier()
     sys.stdout.flush()
-    os._exit(0)  # gloo's destructor can hang: see seatrial.train.worker
+    os._exit(0)  # gloo's destructor can hang: see seatrial.rank.start
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from seatrial import flow, launchers, tracking
-from seatrial.errors import CutOff, Problem, UserError
+from seatrial.errors import CutOff, ExitCode, Problem, UserError
 from seatrial.events import EventWriter, RunEnd, RunStart, Step
 from seatrial.plan import Plan
 from seatrial.runs import History, Phase, Run, Standing, State
-from seatrial.spec import Cluster, ExitCode, bind
+from seatrial.spec import Cluster, bind
 from seatrial.verdict import judge
 from tests.launchers import fake
 from tests.test_spec import CASE, LOCAL, TINY

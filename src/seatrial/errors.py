@@ -1,4 +1,4 @@
-"""The one error type for users: what is wrong, where, and what to do about it.
+"""The one error type for users: what is wrong, where, and what to do about it. And how processes say how they ended.
 
 Anything else that escapes is a bug of Seatrial and shows its traceback.
 """
@@ -8,6 +8,21 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+
+class ExitCode:
+    """Exit codes of the command, and of the programs that it starts."""
+
+    PASSED = 0
+    FAILED = 1
+    USAGE = 2
+    """The user can repair it: bad input, something not installed. Nothing was started."""
+    UNKNOWN = 3
+    """The run is over but could not be judged."""
+    INVALID = 65
+    """A rank met what a restart would only meet again, such as a loss that is not a number (EX_DATAERR)."""
+    STOPPED = 75
+    """Asked to stop; a checkpoint was written and the run can be resumed (EX_TEMPFAIL)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,21 +28,6 @@ Device = Literal["cpu", "cuda", "neuron"]
 """What a rank computes on."""
 
 
-class ExitCode:
-    """Exit codes of the command, and of the programs that it starts."""
-
-    PASSED = 0
-    FAILED = 1
-    USAGE = 2
-    """The user can repair it: bad input, something not installed. Nothing was started."""
-    UNKNOWN = 3
-    """The run is over but could not be judged."""
-    INVALID = 65
-    """A rank met what a restart would only meet again, such as a loss that is not a number (EX_DATAERR)."""
-    STOPPED = 75
-    """Asked to stop; a checkpoint was written and the run can be resumed (EX_TEMPFAIL)."""
-
-
 class CaseArgs:
     """Base of a case's Args: a frozen dataclass whose fields are each documented by a string under the field."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import bz2
 import contextlib
-import faulthandler
 import gzip
 import inspect
 import itertools
@@ -31,12 +30,13 @@ from seatrial.cases.datasets.documents import documents, fetch, json_lines
 from seatrial.cases.datasets.formats import Written, subset, write, write_text
 from seatrial.cases.datasets.tokens import BATCH, _result, tokenized
 from seatrial.data.prepare import MANIFEST, manifest
-from seatrial.errors import UserError
-from seatrial.events import EventLog, Heartbeat, RunEnd, RunStart, read_events
+from seatrial.errors import ExitCode, UserError
+from seatrial.events import EventLog, Heartbeat, RunEnd, read_events
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.runs import History
-from seatrial.spec import Cluster, ExitCode, Layout, Recipe, bind
+from seatrial.spec import Cluster, Layout, Recipe, bind
 from seatrial.verdict import judge
+from tests.ranks import Left, leaving_is_an_exception
 
 TINY = CASE.recipe("tiny")
 ONE = Layout(nodes=1, processes_per_node=1, device="cpu")
@@ -362,40 +362,18 @@ Prepare = Callable[..., tuple[int, EventLog]]
 
 @pytest.fixture
 def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Prepare]:
-    """Runs the program in this process: without a process group, and leaving is an exception."""
+    """Runs the program in this process: leaving is an exception."""
     from seatrial.cases.datasets import prepare as program
-    from seatrial.train import announce
-    from seatrial.train import worker as module
-    from seatrial.train.worker import Worker
 
-    class Left(SystemExit):
-        pass
-
-    def leave(worker: Worker, code: int) -> None:
-        worker._stacks.close()
-        assert worker._events is not None
-        worker._events.close()
-        raise Left(code)
-
-    def begin(worker: Worker, *, steps: int, **_: Any) -> None:
-        about = {"attempt": worker.attempt, "start_step": 0, "world_size": 1, "device": "cpu", "backend": "gloo"}
-        worker.emit(RunStart(steps=steps, **about))
-
-    monkeypatch.setattr(Worker, "_join", nothing_of)
-    monkeypatch.setattr(Worker, "_choose_interface", nothing_of)
-    monkeypatch.setattr(Worker, "_warn_of_other_versions", nothing_of)
-    monkeypatch.setattr(module, "_leave", leave)
-    monkeypatch.setattr(announce, "run_start", begin)
     monkeypatch.setattr(program, "PROGRESS_SECONDS", 0.0)
     for name in ("RANK", "LOCAL_RANK"):
         monkeypatch.setenv(name, "0")
     monkeypatch.setenv("WORLD_SIZE", "1")
-    signals = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)}
     runs = itertools.count()
     history = History(tmp_path / "runs")
 
     def start(args: Args) -> tuple[int, EventLog]:
-        job = replace(bind(CASE, TINY, LOCAL), args=asdict(args))
+        job = replace(bind(CASE, TINY, LOCAL), args=asdict(args), pins={})
         run = history.create(job, f"run-{next(runs)}")
         monkeypatch.setenv("SEATRIAL_RUN", str(run.path))
         with pytest.raises(Left) as caught:
@@ -403,14 +381,8 @@ def prepare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Prepare
         assert isinstance(caught.value.code, int)
         return caught.value.code, read_events(run.path / "events.jsonl")
 
-    yield start
-    for number, handler in signals.items():
-        signal.signal(number, handler)
-    faulthandler.unregister(signal.SIGUSR2)
-
-
-def nothing_of(_: object) -> None:
-    pass
+    with leaving_is_an_exception(monkeypatch):
+        yield start
 
 
 def verdicts(log: EventLog) -> dict[str, Verdict]:

@@ -11,9 +11,9 @@ import pytest
 
 from seatrial.cases.composer_mpt import C4, CASE
 from seatrial.cases.composer_mpt.models import MODELS
+from seatrial.errors import ExitCode
 from seatrial.events import CheckpointLoaded, CheckpointSaved, EventLog, RunStart
 from seatrial.findings import Finding
-from seatrial.spec import ExitCode
 from tests.frameworks.driver import Driver, losses, norms
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow, pytest.mark.frameworks]

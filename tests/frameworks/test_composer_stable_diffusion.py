@@ -10,9 +10,9 @@ import pytest
 
 from seatrial.cases.composer_stable_diffusion import CASE
 from seatrial.cases.composer_stable_diffusion.models import MODELS
+from seatrial.errors import ExitCode
 from seatrial.events import CheckpointLoaded, EventLog, RunStart, Validation
 from seatrial.findings import Finding
-from seatrial.spec import ExitCode
 from tests.frameworks.driver import Driver, losses, norms
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow, pytest.mark.frameworks]

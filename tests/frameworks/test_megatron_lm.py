@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from seatrial.cases.megatron_lm import CASE, RECIPES
+from seatrial.errors import ExitCode
 from seatrial.events import CheckpointLoaded, EventLog, RunStart, Step, Validation
 from seatrial.findings import Finding
 from seatrial.runs import Run
-from seatrial.spec import ExitCode
 from tests.frameworks.driver import Driver, losses
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow, pytest.mark.frameworks]

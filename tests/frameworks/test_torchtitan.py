@@ -12,10 +12,10 @@ import pytest
 
 from seatrial.cases.torchtitan import CASE
 from seatrial.cases.torchtitan.flavors import FLAVORS
+from seatrial.errors import ExitCode
 from seatrial.events import CheckpointLoaded, CheckpointSaved, EventLog, RunStart
 from seatrial.findings import Finding
 from seatrial.metrics import flops_per_token
-from seatrial.spec import ExitCode
 from tests.frameworks.driver import Driver, losses, norms
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow, pytest.mark.frameworks]

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.errors import UserError
+from seatrial.errors import ExitCode, UserError
 from seatrial.events import EventWriter, RunEnd, RunStart, Step
 from seatrial.findings import Finding
 from seatrial.launchers import local
 from seatrial.runs import History, Run, State, process_started
-from seatrial.spec import Case, CaseArgs, Cluster, ExitCode, Job, Launch, Recipe, bind
+from seatrial.spec import Case, CaseArgs, Cluster, Job, Launch, Recipe, bind
 
 PRELUDE = """
 import faulthandler, os, signal, socket, sys, threading, time

@@ -112,7 +112,8 @@ def test_cancel_writes_a_checkpoint_and_resume_goes_on(project):
     project.wait_for_step(run, 20)
     assert project("cancel", "run") == "run: stopped\n"
     stopped = run.events().end()
-    assert stopped == RunEnd(outcome="stopped", step=stopped.step, reason="asked to")
+    assert stopped.outcome == "stopped"
+    assert stopped.reason in ("SIGUSR1", "another rank was asked to"), "whichever rank heard of it first"
     project("run", "cpu-ddp", "--resume", "run", "--detach")
     project.wait_for_step(run, stopped.step + 10)
     project("cancel", "run")

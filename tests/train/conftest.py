@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.ranks import making
+
 
 @pytest.fixture(scope="module")
 def group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -30,18 +32,5 @@ def make_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
     """Makes the Worker of a rank, as `start` does, but without signals and process group."""
     from seatrial.train.worker import Worker
 
-    made = []
-    run = tmp_path / "run"
-    run.mkdir()
-
-    def make(*, digest: str = "0123456789abcdef", rank: int = 0, world_size: int = 1, attempt: int = 0) -> Worker:
-        for name, value in {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": world_size}.items():
-            monkeypatch.setenv(name, str(value))
-        monkeypatch.setenv("SEATRIAL_ATTEMPT", str(attempt))
-        made.append(Worker(run, {"args": {}, "digest": digest, "device": "cpu", "processes_per_node": 2, "pins": {}}))
-        return made[-1]
-
-    yield make
-    for worker in made:
-        if worker._events is not None:
-            worker._events.close()
+    with making(Worker, tmp_path / "run", monkeypatch) as make:
+        yield make

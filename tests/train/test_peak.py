@@ -6,22 +6,21 @@ import pytest
 import torch
 
 from seatrial.train import peak
-from seatrial.train.parallel import DTYPES
-from seatrial.train.peak import peak_flops
+from seatrial.train.peak import DTYPES, peak_flops
 
 pytestmark = pytest.mark.torch
 
 
 def of_gpu(monkeypatch: pytest.MonkeyPatch, name: str, dtype: str = "bf16") -> tuple[float | None, str]:
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: name)
-    return peak_flops(torch.device("cuda", 0), DTYPES.get(dtype, torch.float32), dtype)
+    return peak_flops(torch.device("cuda", 0), dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_cpus_peak_is_measured_and_says_so(monkeypatch: pytest.MonkeyPatch, dtype: str) -> None:
     monkeypatch.setattr(peak, "SIZE", 128)
     monkeypatch.setattr(peak, "SECONDS", 0.01)
-    flops, source = peak_flops(torch.device("cpu"), DTYPES[dtype], dtype)
+    flops, source = peak_flops(torch.device("cpu"), dtype)
     assert flops is not None
     assert 1e6 < flops < 1e15
     assert source == f"measured: best 128x128 {dtype} matrix product on {torch.get_num_threads()} CPU thread(s)"

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from seatrial.aws.access import Access
 from seatrial.errors import CutOff, Problem, UserError, unknown
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
-
-    from seatrial.aws.access import Access
 
 CREDENTIALS = (
     "ExpiredToken", "ExpiredTokenException", "IncompleteSignature", "InvalidClientTokenId",

@@ -9,8 +9,7 @@ import sys
 import click
 
 from seatrial import __version__
-from seatrial.errors import UserError
-from seatrial.spec import ExitCode
+from seatrial.errors import ExitCode, UserError
 
 COMMANDS = {
     "list": "What there is: cases with their recipes.",

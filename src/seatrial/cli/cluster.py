@@ -12,8 +12,9 @@ import click
 
 from seatrial import config, hardware
 from seatrial.cli.options import VERDICT_COLORS, as_json, complete_cluster, print_json, print_table
+from seatrial.errors import ExitCode
 from seatrial.findings import Finding, Verdict, overall
-from seatrial.spec import Cluster, ExitCode, Mount, Software
+from seatrial.spec import Cluster, Mount, Software
 
 # the worst first
 EXIT_CODES = {Verdict.FAIL: ExitCode.FAILED, Verdict.UNKNOWN: ExitCode.UNKNOWN}

@@ -8,8 +8,7 @@ import click
 
 from seatrial import hardware
 from seatrial.cli.options import print_table
-from seatrial.errors import Problem, UserError
-from seatrial.spec import ExitCode
+from seatrial.errors import ExitCode, Problem, UserError
 
 
 @click.command()

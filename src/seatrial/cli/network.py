@@ -12,13 +12,12 @@ import click
 
 from seatrial import hardware, network
 from seatrial.cli.options import F, as_json, print_json
-from seatrial.errors import Problem, UserError
+from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.findings import Finding, Verdict
 from seatrial.lint import documents
 from seatrial.lint.documents import Document
 from seatrial.network.floors import lint_stack
 from seatrial.network.lint import lint_environment
-from seatrial.spec import ExitCode
 
 VERSIONS = {
     "efa_installer": "EFA installer",

@@ -8,11 +8,10 @@ import signal
 import click
 
 from seatrial.cli.options import VERDICT_COLORS, print_json
-from seatrial.errors import Problem, UserError
+from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.events import RunStart
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.runs import Run, State
-from seatrial.spec import ExitCode
 
 LAST_WORDS = 15
 """Lines of a dead rank's log that are shown."""

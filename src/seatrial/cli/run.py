@@ -20,11 +20,11 @@ from seatrial.cli.options import (
     warn_unseen,
 )
 from seatrial.cli.outcome import exit_code, judge_and_report, say
-from seatrial.errors import Problem, UserError
+from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.launchers import Launcher
 from seatrial.plan import Plan
 from seatrial.runs import History, Run, State
-from seatrial.spec import Case, Cluster, ExitCode, Job, Recipe, bind
+from seatrial.spec import Case, Cluster, Job, Recipe, bind
 
 
 @click.command()

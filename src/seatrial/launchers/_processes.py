@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
 
+from seatrial.errors import ExitCode
 from seatrial.runs import Run
-from seatrial.spec import ExitCode
 
 TICK = 0.2
 """Seconds between two looks at heartbeats and events. The end of a process is noticed at once."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from seatrial import environments
-from seatrial.errors import Problem
+from seatrial.errors import ExitCode, Problem
 from seatrial.events import EventWriter, Restart, RunEnd, Step
 from seatrial.findings import Rule, Severity, Verdict
 from seatrial.launchers import _ranks
@@ -19,7 +19,7 @@ from seatrial.launchers._machine import check, this_machine
 from seatrial.launchers._processes import Failure, Group, Interrupts, Program
 from seatrial.plan import Command, Plan
 from seatrial.runs import Run
-from seatrial.spec import Cluster, ExitCode, Job, LauncherOptions
+from seatrial.spec import Cluster, Job, LauncherOptions
 
 RUN_FOLDER = "{run}"
 """Stands in a plan for the run's folder, which gets its name when the plan is executed."""

@@ -1,1 +1,1 @@
-"""What a rank of any framework needs, and the command that reads its log: standard library only."""
+"""A rank of any framework, and how its log is read, by itself or by the command: standard library only."""

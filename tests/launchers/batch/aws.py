@@ -23,7 +23,7 @@ from moto.batch.models import batch_backends
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.server import ThreadedMotoServer
 
-from seatrial.aws import access
+from seatrial.aws import clients
 from seatrial.cases import cpu_ddp
 from seatrial.launchers import batch
 from seatrial.spec import Cluster, Expectations, Job, Mount, bind
@@ -123,7 +123,7 @@ def run_folder(request: dict[str, Any]) -> str:
 
 def isolate(patch: pytest.MonkeyPatch, folder: Path, endpoint: str) -> None:
     """Nothing of the caller's own AWS settings is seen, and every service is at `endpoint`."""
-    access._client.cache_clear()
+    clients._client.cache_clear()
     patch.setattr("botocore.loaders.create_loader", LOADER)
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         patch.delenv(name)

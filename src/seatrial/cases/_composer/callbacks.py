@@ -15,7 +15,7 @@ from composer.callbacks import CheckpointSaver, LRMonitor
 from composer.loggers import LoggerDestination
 from torch.distributed.tensor import DTensor
 
-from seatrial.train import announce
+from seatrial.rank import announce
 from seatrial.train.worker import Worker
 
 COMPLETE = "complete-ba{batch}-rank{rank}"

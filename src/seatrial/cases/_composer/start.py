@@ -13,7 +13,7 @@ from seatrial.train.worker import COLLECTIVE_TIMEOUT, Worker
 
 def ready(worker: Worker) -> None:
     """Import Composer and make its process group; `worker` comes from ``start(join=False)``."""
-    worker.phase("import")
+    worker.stage("import")
     _place_in_node(worker)
     os.environ["FSDP_VERSION"] = "2"  # Composer 0.32 takes FSDP1 otherwise, which cannot run on a CPU
     no_torchvision()
@@ -26,7 +26,7 @@ def ready(worker: Worker) -> None:
 
     from composer.utils import dist
 
-    worker.phase("join")
+    worker.stage("join")
     dist.initialize_dist(composer_device(worker), COLLECTIVE_TIMEOUT.total_seconds())
 
 

@@ -15,10 +15,10 @@ from torch.optim import Optimizer
 
 from seatrial.cases._composer import callbacks
 from seatrial.cases._composer.start import composer_device
+from seatrial.rank import announce
+from seatrial.rank.console import console
 from seatrial.rank.lines import Reader
-from seatrial.train import announce
 from seatrial.train.agreement import ranks_agree
-from seatrial.train.console import console
 from seatrial.train.worker import Worker
 
 
@@ -97,7 +97,7 @@ def make_trainer(
     algorithms: Sequence[Algorithm] = (),
 ) -> Trainer:
     """The trainer, at the newest complete checkpoint if there is one. A collective."""
-    worker.phase("build trainer")
+    worker.stage("build trainer")
     every = (worker, settings.steps, settings.log_every)
     newest = _newest(worker)
     found = None if newest is None else callbacks.link(worker, newest)

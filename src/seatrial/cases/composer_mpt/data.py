@@ -62,7 +62,7 @@ def sequences(documents: Iterable[str], tokenizer: Tokenizer, length: int) -> It
 
 def prepared_mds(worker: Worker, args: Args) -> Path:
     """The folder of the run's data: made by its first rank, or there already (``mds:NAME``)."""
-    worker.phase("prepare data")
+    worker.stage("prepare data")
     kind, _, name = args.dataset.partition(":")
     if kind == "mds":
         folder = worker.data / name

@@ -32,7 +32,7 @@ def train(args: Args, worker: Worker) -> None:
 
     folder = data.prepared_mds(worker, args)
     config = MODELS[args.model]
-    worker.phase("build model")
+    worker.stage("build model")
     model = ComposerMPT(config, seed=args.seed, meta=args.parallel == "fsdp2")
     optimizer = DecoupledAdamW(
         model.parameters(), lr=args.learning_rate, betas=(args.beta1, args.beta2), weight_decay=args.weight_decay

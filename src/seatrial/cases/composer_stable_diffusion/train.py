@@ -30,7 +30,7 @@ def train(args: Args, worker: Worker) -> None:
     from seatrial.cases.composer_stable_diffusion.model import build, trained
     from seatrial.cases.composer_stable_diffusion.validation import LABEL, Tell
 
-    worker.phase("build model")
+    worker.stage("build model")
     model = build(MODELS[args.model], encoders=args.dataset == "synthetic-images", seed=args.seed)
     weights = [p for p in model.parameters() if p.requires_grad]
     settings = trainer.Settings(

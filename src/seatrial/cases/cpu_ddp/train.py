@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 
 import torch
@@ -13,12 +12,12 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from seatrial.cases.cpu_ddp import TRAINING_IMAGES, Args
-from seatrial.events import RunStart, Step, Validation
-from seatrial.spec import ExitCode
+from seatrial.events import Step, Validation
+from seatrial.rank import announce
 from seatrial.train.agreement import ranks_agree
 from seatrial.train.checkpoint import Checkpointer
 from seatrial.train.timing import StepTimer
-from seatrial.train.worker import Worker, start, versions
+from seatrial.train.worker import Worker, start
 
 
 def main() -> None:
@@ -37,23 +36,16 @@ def main() -> None:
         checkpointer = Checkpointer(worker, model, optimizer, keep=2, asynchronous=False)
         loaded = checkpointer.load()
         first_step = loaded.step if loaded else 0
-        worker.emit(
-            RunStart(
-                attempt=worker.attempt,
-                start_step=first_step,
-                steps=args.steps,
-                world_size=worker.world_size,
-                device=worker.device_name(),
-                backend=worker.backend,
-                unit="samples",
-                parameters=sum(p.numel() for p in model.parameters()),
-                hosts=worker.hosts(),
-                versions=versions(),
-            )
+        announce.run_start(
+            worker,
+            steps=args.steps,
+            first_step=first_step,
+            parameters=sum(p.numel() for p in model.parameters()),
+            unit="samples",
         )
 
         timer = StepTimer(worker.device)
-        mean_loss, stop = math.nan, False
+        mean_loss = math.nan
         for step in range(first_step, args.steps):
             with timer.phase("data_wait"):
                 mine = batch_indices(args, step)[worker.rank :: worker.world_size]
@@ -69,16 +61,19 @@ def main() -> None:
 
             done = step + 1
             last = done == args.steps
+            request = None
             if done % args.log_every == 0 or last or step == first_step:
-                mean_loss, stop = log_step(args, worker, timer, done, loss)
+                mean_loss = log_step(args, worker, timer, done, loss)
+                request = worker.request()
             if done % args.validation_every == 0 or last:
                 measure_accuracy(worker, model, *held_out, done)
-            if done % args.checkpoint_every == 0 or last or stop:
+            if request == "give up":
+                worker.leave(request, done, saved=False)
+            if done % args.checkpoint_every == 0 or last or request == "stop":
                 with timer.phase("checkpoint"):
                     saved = checkpointer.save(done, None)
-            if stop and not last:
-                worker.end("stopped" if saved else "failed", done, reason="asked to")
-                sys.exit(ExitCode.STOPPED if saved else ExitCode.FAILED)
+                if request == "stop" and not last:
+                    worker.leave(request, done, saved=saved)
 
         checkpointer.close()
         worker.end("completed", args.steps, ranks_agree=ranks_agree(model, args.steps, mean_loss))
@@ -99,10 +94,10 @@ def batch_indices(args: Args, step: int) -> Tensor:
     return order[place * args.global_batch_size : (place + 1) * args.global_batch_size]
 
 
-def log_step(args: Args, worker: Worker, timer: StepTimer, done: int, loss: Tensor) -> tuple[float, bool]:
-    """Write the step's event. Returns the mean loss, and whether any rank was asked to stop. A collective."""
+def log_step(args: Args, worker: Worker, timer: StepTimer, done: int, loss: Tensor) -> float:
+    """Write the step's event. Returns the mean loss. A collective."""
     mine = timer.so_far()
-    ranks = worker.gather([loss.item(), float(worker.stop_signal is not None), *mine.values()])
+    ranks = worker.gather([loss.item(), *mine.values()])
     mean_loss = sum(rank[0] for rank in ranks) / worker.world_size
     seconds, phases = timer.collect()
     worker.emit(
@@ -113,11 +108,11 @@ def log_step(args: Args, worker: Worker, timer: StepTimer, done: int, loss: Tens
             count=args.global_batch_size,
             seconds=seconds,
             phases=phases,
-            ranks={name: [rank[i] for rank in ranks] for i, name in enumerate(mine, start=2)},
+            ranks={name: [rank[i] for rank in ranks] for i, name in enumerate(mine, start=1)},
             memory_bytes=worker.peak_memory(),
         )
     )
-    return mean_loss, any(rank[1] for rank in ranks)
+    return mean_loss
 
 
 @torch.no_grad()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seatrial.cases.datasets import DECIDES, Args
 from seatrial.cases.datasets.documents import documents
@@ -16,9 +16,9 @@ from seatrial.cases.datasets.formats import Written, write
 from seatrial.data.prepare import manifest, prepared, verify
 from seatrial.errors import Problem, UserError
 from seatrial.findings import Finding, Rule, Verdict
-
-if TYPE_CHECKING:
-    from seatrial.train.worker import Worker
+from seatrial.rank import announce
+from seatrial.rank.core import Rank
+from seatrial.rank.start import start
 
 DESCRIPTION = "dataset.json"
 """File of a prepared data set: what it was made of, and how much it holds."""
@@ -30,42 +30,38 @@ SHOWN = 5
 
 def main() -> None:
     """Prepare, verify, and exit with a code of ExitCode."""
-    # Not above: each process that tokenizes imports this module, and needs no torch.
-    from seatrial.train import announce
-    from seatrial.train.worker import start
-
-    with start() as worker:
+    with start(Rank) as worker:
         args = Args(**worker.args)
         check_that_it_lasts(worker)
         announce.run_start(worker, steps=1, unit="samples", packages=("datasets", "tokenizers", "transformers"))
         alive = alive_or_stopped(worker)
 
         def make(folder: Path) -> None:
-            worker.phase(f"open {args.source}")
+            worker.stage(f"open {args.source}")
             texts = documents(args, worker.data, alive)
             written = write(args, texts, folder, progress(worker, alive), alive)
             if not written.documents:
                 raise UserError(Problem("holds no documents", args.source, "take another source"))
             description = {"made of": made_of(args), "holds": asdict(written)}
             (folder / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
-            worker.phase("take checksums")
+            worker.stage("take checksums")
 
         folder = prepared(worker.data / args.name, make, waiting=alive)
         holds = check_that_it_is_the_same(folder, args)
-        worker.phase("verify checksums")
+        worker.stage("verify checksums")
         worker.emit(checksums(folder, verify(folder, waiting=alive)))
         worker.emit(size(folder, holds, args.documents))
         worker.end("completed", 1)
 
 
-def check_that_it_lasts(worker: Worker) -> None:
+def check_that_it_lasts(worker: Rank) -> None:
     """Raises UserError where the data would be gone with the node."""
     if not worker.keeps_checkpoints and not os.environ.get("SEATRIAL_DATA"):
         remedy = "give the cluster a folder that all nodes share, or SEATRIAL_DATA in its environment"
         raise UserError(Problem("is lost with the node, and the data with it", str(worker.data), remedy))
 
 
-def alive_or_stopped(worker: Worker) -> Callable[[], None]:
+def alive_or_stopped(worker: Rank) -> Callable[[], None]:
     """A sign of life, at which a request to stop is noticed: what is half done goes, and the next start begins anew."""
 
     def alive() -> None:
@@ -76,7 +72,7 @@ def alive_or_stopped(worker: Worker) -> Callable[[], None]:
     return alive
 
 
-def progress(worker: Worker, alive: Callable[[], None]) -> Callable[[Written], None]:
+def progress(worker: Rank, alive: Callable[[], None]) -> Callable[[Written], None]:
     """Says from time to time how much has been written."""
     last = time.monotonic()
 
@@ -85,7 +81,7 @@ def progress(worker: Worker, alive: Callable[[], None]) -> Callable[[Written], N
         alive()
         if time.monotonic() - last >= PROGRESS_SECONDS:
             last = time.monotonic()
-            worker.phase(how_much(written))
+            worker.stage(how_much(written))
 
     return say
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import math
-import sys
 import time
 from typing import Any
 
@@ -18,17 +17,16 @@ from seatrial.data.batches import Loader
 from seatrial.data.sources import open_source
 from seatrial.data.tokenizers import Bytes, open_tokenizer
 from seatrial.errors import Problem, UserError
-from seatrial.events import RunStart, Step, Validation
-from seatrial.spec import ExitCode
+from seatrial.events import Step, Validation
+from seatrial.rank import announce
 from seatrial.train.agreement import ranks_agree
 from seatrial.train.checkpoint import Checkpointer
 from seatrial.train.model import Llama, initialise, rotary_table
 from seatrial.train.models import MODELS
 from seatrial.train.optimizer import adamw, learning_rate_at, set_learning_rate
-from seatrial.train.parallel import DTYPES, make_mesh, shard, synchronise_gradients
-from seatrial.train.peak import peak_flops
+from seatrial.train.parallel import make_mesh, shard, synchronise_gradients
 from seatrial.train.timing import StepTimer
-from seatrial.train.worker import Worker, start, versions
+from seatrial.train.worker import Worker, start
 
 
 def main() -> None:
@@ -37,7 +35,7 @@ def main() -> None:
         args = Args(**worker.args)
         torch.manual_seed(args.seed)
 
-        worker.phase("build model")
+        worker.stage("build model")
         model = build_model(args, worker)
         rotary = rotary_table(model.config, args.sequence_length, worker.device)
         optimizer = adamw(
@@ -47,19 +45,27 @@ def main() -> None:
             weight_decay=args.weight_decay,
         )
 
-        worker.phase("load checkpoint")
+        worker.stage("load checkpoint")
         checkpointer = Checkpointer(
             worker, model, optimizer, keep=args.checkpoint_keep, asynchronous=args.checkpoint_async
         )
         loaded = checkpointer.load()
         first_step = loaded.step if loaded else 0
 
-        worker.phase("open data")
+        worker.stage("open data")
         # One state for each sequence of the global batch, from all ranks of the attempt that saved them.
         states = [state for rank in loaded.ranks for state in rank["lanes"]] if loaded else None
         loader = open_loader(args, worker, states=states)
 
-        worker.emit(run_start(args, worker, first_step))
+        config = MODELS[args.model]
+        announce.run_start(
+            worker,
+            steps=args.steps,
+            first_step=first_step,
+            parameters=config.parameters(),
+            flops_per_token=config.flops_per_token(args.sequence_length),
+            dtype=args.precision,
+        )
         timer = StepTimer(worker.device)
         accumulation = args.global_batch_size // (args.micro_batch_size * worker.world_size)
         mean_loss, stop, saved = math.nan, False, True
@@ -100,7 +106,7 @@ def main() -> None:
             if done % args.log_every == 0 or done == args.steps or step == first_step:
                 mean_loss, stop = log_step(args, worker, timer, done, loss, norm, rate)
                 if not math.isfinite(mean_loss):
-                    give_up(worker, done, mean_loss)
+                    worker.leave("give up", done, saved=False)
             if args.validation_every and (done % args.validation_every == 0 or done == args.steps):
                 with timer.phase("other"):
                     validate(args, worker, model, rotary, done)
@@ -112,10 +118,7 @@ def main() -> None:
             if stop and done < args.steps:
                 loader.close()
                 checkpointer.close()
-                worker.end(
-                    "stopped" if saved else "failed", done, reason=worker.stop_signal or "another rank was asked to"
-                )
-                sys.exit(ExitCode.STOPPED if saved else ExitCode.FAILED)
+                worker.leave("stop", done, saved=saved)
 
         loader.close()
         checkpointer.close()
@@ -169,26 +172,6 @@ def to_device(batch: NDArray[Any], device: torch.device) -> Tensor:
     return tokens.to(device, torch.int64, non_blocking=True)
 
 
-def run_start(args: Args, worker: Worker, first_step: int) -> RunStart:
-    """What the run's readers need to know once. A collective."""
-    config = MODELS[args.model]
-    peak, source = peak_flops(worker.device, DTYPES[args.precision], args.precision)
-    return RunStart(
-        attempt=worker.attempt,
-        start_step=first_step,
-        steps=args.steps,
-        world_size=worker.world_size,
-        device=worker.device_name(),
-        backend=worker.backend,
-        parameters=config.parameters(),
-        flops_per_token=config.flops_per_token(args.sequence_length),
-        peak_flops=peak,
-        peak_source=source,
-        hosts=worker.hosts(),
-        versions=versions(),
-    )
-
-
 def log_step(
     args: Args, worker: Worker, timer: StepTimer, done: int, loss: Tensor, norm: Tensor, rate: float
 ) -> tuple[float, bool]:
@@ -215,16 +198,10 @@ def log_step(
     return mean_loss, any(rank[1] for rank in ranks)
 
 
-def give_up(worker: Worker, done: int, loss: float) -> None:
-    """A loss that is not a number stays one, and a restart would only come here again."""
-    worker.end("failed", done, reason=f"the loss of step {done} is {loss}", final=True)
-    sys.exit(ExitCode.INVALID)
-
-
 @torch.no_grad()
 def validate(args: Args, worker: Worker, model: Llama, rotary: tuple[Tensor, Tensor], done: int) -> None:
     """Mean loss and perplexity over the same held-out batches every time. A collective."""
-    worker.phase("validate")
+    worker.stage("validate")
     begin = time.perf_counter()
     loader = open_loader(args, worker, validation=True)
     total = torch.zeros((), device=worker.device)

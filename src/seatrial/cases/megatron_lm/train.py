@@ -18,13 +18,12 @@ from seatrial.cases.megatron_lm.flags import flags
 from seatrial.cases.megatron_lm.log import Reader
 from seatrial.cases.megatron_lm.options import parse
 from seatrial.cases.megatron_lm.sizes import SIZES
+from seatrial.errors import ExitCode
 from seatrial.events import Event, EventWriter, read_events
-from seatrial.rank import lines
+from seatrial.rank import announce, lines
+from seatrial.rank.console import console
 from seatrial.rank.lines import Line
-from seatrial.spec import ExitCode
-from seatrial.train import announce
 from seatrial.train.agreement import replicas_agree
-from seatrial.train.console import console
 from seatrial.train.shims.cuda import cuda_on_cpu
 from seatrial.train.worker import Worker, start
 
@@ -42,7 +41,7 @@ def main() -> None:
         cuda_on_cpu()
         if worker.device.type == "cpu":  # a dozen times: no Apex, no Transformer Engine
             warnings.filterwarnings("ignore", category=UserWarning, module=r"megatron\.")
-        worker.phase("prepare data")
+        worker.stage("prepare data")
         command_line = megatron_flags(args, worker)
         if args.source is None:
             with console(worker, Reader(args, worker.world_size)):
@@ -65,22 +64,22 @@ def megatron_flags(args: Args, worker: Worker) -> list[str]:
 
 def drive(args: Args, worker: Worker, command_line: list[str]) -> None:
     """Train with megatron-core under our driver."""
-    worker.phase("import megatron")
+    worker.stage("import megatron")
     from megatron.core import parallel_state
 
     from seatrial.cases.megatron_lm import checkpoint
     from seatrial.cases.megatron_lm.driver import Training
 
-    worker.phase("build model")
+    worker.stage("build model")
     root = worker.run / "checkpoints"
     training = Training(parse(command_line), worker.device, flops_per_token=flops_per_token(args)["causal"])
     found = checkpoint.latest(root)
     if found is not None:
-        worker.phase("load checkpoint")
+        worker.stage("load checkpoint")
         folder = checkpoint.folder_of(root, found)
         with announce.loading(worker, folder, found):
             training.load(folder)
-    worker.phase("open data")
+    worker.stage("open data")
     training.open_data()
     run_start(args, worker, training.iteration)
 
@@ -90,7 +89,7 @@ def drive(args: Args, worker: Worker, command_line: list[str]) -> None:
         done = training.iteration
         last = done == args.steps
         if args.validation_every and (done % args.validation_every == 0 or last):
-            worker.phase("validate")
+            worker.stage("validate")
             training.evaluate()
         request = worker.request() if done % args.log_every == 0 or last else None
         due = args.checkpoint_every and (done % args.checkpoint_every == 0 or last)

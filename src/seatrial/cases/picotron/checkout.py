@@ -27,13 +27,12 @@ from seatrial.cases.picotron.log import Reader
 from seatrial.cases.picotron.models import MODELS
 from seatrial.data.prepare import prepared
 from seatrial.events import Event
-from seatrial.rank import lines
+from seatrial.rank import announce, lines
+from seatrial.rank.console import console
 from seatrial.rank.lines import Line
 from seatrial.rank.lines import Reader as LineReader
 from seatrial.spec import Layout, digest
-from seatrial.train import announce
 from seatrial.train.agreement import replicas_agree
-from seatrial.train.console import console
 from seatrial.train.shims.cuda import cuda_on_cpu
 from seatrial.train.shims.stubs import stub
 from seatrial.train.worker import Worker

@@ -18,12 +18,10 @@ from seatrial.data.batches import Loader
 from seatrial.data.sources import open_source
 from seatrial.data.tokenizers import Bytes, open_tokenizer
 from seatrial.errors import Problem, UserError
+from seatrial.rank import announce
+from seatrial.rank.console import console
 from seatrial.spec import Layout
-from seatrial.train import announce
 from seatrial.train.checkpoint import Loaded
-from seatrial.train.console import console
-from seatrial.train.parallel import DTYPES
-from seatrial.train.peak import peak_flops
 from seatrial.train.worker import Worker, start
 
 
@@ -49,7 +47,7 @@ def train(args: Args, worker: Worker) -> None:
     torch.manual_seed(args.seed)
     config = MODELS[args.model].config
 
-    worker.phase("build model")
+    worker.stage("build model")
     mesh = make_mesh(
         pipeline=args.pipeline_parallel,
         context=args.context_parallel,
@@ -67,12 +65,12 @@ def train(args: Args, worker: Worker) -> None:
     )
     optimizer = torch.optim.AdamW(engine.stage.parameters(), lr=args.learning_rate, fused=True)
 
-    worker.phase("load checkpoint")
+    worker.stage("load checkpoint")
     checkpointer = EngineCheckpointer(worker, engine, optimizer, keep=args.checkpoint_keep)
     loaded = checkpointer.load()
     first_step = loaded.step if loaded else 0
 
-    worker.phase("open data")
+    worker.stage("open data")
     loader = open_loader(args, mesh.data, loaded)
     keeps_place = mesh.tensor.is_first and mesh.context.is_first and mesh.pipeline.is_first
 
@@ -84,9 +82,7 @@ def train(args: Args, worker: Worker) -> None:
         flops_per_token=config.flops_per_token(args.sequence_length),
         dtype=args.precision,
     )
-    peak = (
-        peak_flops(worker.device, DTYPES[args.precision], args.precision)[0] if worker.device.type == "cuda" else None
-    )
+    peak = worker.peak_flops(args.precision)[0] if worker.device.type == "cuda" else None
     tokens = args.global_batch_size * args.sequence_length
     loss, begin, logged = math.nan, time.perf_counter(), first_step
     for step in range(first_step, args.steps):

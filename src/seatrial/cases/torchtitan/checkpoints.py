@@ -11,7 +11,7 @@ from typing import Any
 
 from seatrial.errors import Problem, UserError
 from seatrial.events import CheckpointSaved
-from seatrial.train import announce
+from seatrial.rank import announce
 from seatrial.train.worker import Worker
 
 _STEP = re.compile(r"step-(\d+)")

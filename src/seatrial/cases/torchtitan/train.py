@@ -15,9 +15,9 @@ from seatrial.cases.torchtitan.checkpoints import Checkpoints, remove_unfinished
 from seatrial.cases.torchtitan.flavors import FLAVORS
 from seatrial.cases.torchtitan.log import Reader
 from seatrial.errors import Problem, UserError
-from seatrial.train import announce
+from seatrial.rank import announce
+from seatrial.rank.console import console
 from seatrial.train.agreement import ranks_agree
-from seatrial.train.console import console
 from seatrial.train.shims.device import answer_for_cpu
 from seatrial.train.shims.stubs import stub
 from seatrial.train.worker import Worker, start
@@ -30,22 +30,22 @@ def main() -> None:
         if args.float8 != "none" and importlib.util.find_spec("torchao") is None:
             raise UserError(Problem("the package torchao is not installed", "float8", "pip install torchao"))
 
-        worker.phase("import")
+        worker.stage("import")
         answer_for_cpu(worker.device)
         stub("triton")  # torchtitan imports the kernels of its expert-parallel models
         from torchtitan.tools.logging import init_logger
 
         with console(worker, Reader(args, worker.world_size)):
             init_logger()
-            worker.phase("prepare data")
+            worker.stage("prepare data")
             job_config = configure(args, worker)
 
-            worker.phase("build model")
+            worker.stage("build model")
             if worker.rank == 0:
                 remove_unfinished(worker.run / "checkpoints")  # others wait for rank 0 in the process group
             trainer = make_trainer(args, worker, job_config)
 
-            worker.phase("load checkpoint")
+            worker.stage("load checkpoint")
             trainer.train()
             trainer.close()
         agree = ranks_agree(nn.ModuleList(trainer.model_parts), trainer.step, trainer.loss)

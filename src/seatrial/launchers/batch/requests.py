@@ -9,9 +9,10 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from seatrial import hardware
+from seatrial.errors import ExitCode
 from seatrial.launchers import _ranks
 from seatrial.launchers._names import engine_name
-from seatrial.spec import Cluster, ExitCode, Job
+from seatrial.spec import Cluster, Job
 
 if TYPE_CHECKING:
     from seatrial.launchers.batch import Options

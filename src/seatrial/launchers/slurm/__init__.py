@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatrial import __version__, hardware
-from seatrial.errors import Problem, UserError
+from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.launchers import _ranks
 from seatrial.launchers._launcher import Element, Engine, Launcher
 from seatrial.launchers.slurm.checks import check
@@ -24,7 +24,7 @@ from seatrial.launchers.slurm.engine import cancel, lookup, standings, submit
 from seatrial.launchers.slurm.logs import collect
 from seatrial.launchers.slurm.options import Options, check_options
 from seatrial.plan import Command, Plan
-from seatrial.spec import Cluster, ExitCode, Job
+from seatrial.spec import Cluster, Job
 
 if TYPE_CHECKING:
     from jinja2 import Environment

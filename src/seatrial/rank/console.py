@@ -10,18 +10,18 @@ from collections.abc import Iterable, Iterator
 from typing import Any, TextIO, cast
 
 from seatrial.events import Event
+from seatrial.rank.core import Rank
 from seatrial.rank.lines import Reader, Reading
-from seatrial.train.worker import Worker
 
 LONGEST = 65_536
 """Characters of one line that are kept: a progress bar may never end its line."""
 
 
 @contextlib.contextmanager
-def console(worker: Worker, reader: Reader) -> Iterator[None]:
+def console(worker: Rank, reader: Reader) -> Iterator[None]:
     """Read everything that this process prints inside. Enter before the framework sets up its logging.
 
-    Only rank 0's events are kept, as with `Worker.emit`. Everything still goes to where it went, and at once. A metric
+    Only rank 0's events are kept, as with `Rank.emit`. Everything still goes to where it went, and at once. A metric
     line that cannot be read becomes an UNKNOWN finding, so that the run does not pass without it. Read is what goes
     through sys.stdout and sys.stderr: not what C code, child processes or ``sys.stdout.buffer`` write.
     """
@@ -41,7 +41,7 @@ def console(worker: Worker, reader: Reader) -> Iterator[None]:
 class _Log:
     """What both streams have in common."""
 
-    def __init__(self, worker: Worker, reader: Reader) -> None:
+    def __init__(self, worker: Rank, reader: Reader) -> None:
         self.worker = worker
         self.log = Reading(reader, survives=Exception)
         self.lock = threading.RLock()  # the thread that holds it may print: an event, a warning

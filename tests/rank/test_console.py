@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import subprocess
@@ -17,11 +18,10 @@ import pytest
 from seatrial.events import PRINTED, Event, Heartbeat, Step, read_events
 from seatrial.findings import Finding, Verdict
 from seatrial.rank import lines
+from seatrial.rank.console import LONGEST, console
+from seatrial.rank.core import Rank
 from seatrial.rank.lines import Line, number
-from seatrial.train.console import LONGEST, console
-from seatrial.train.worker import Worker
-
-pytestmark = pytest.mark.torch
+from tests.ranks import JOB
 
 
 class Steps(lines.Reader):
@@ -66,19 +66,19 @@ def terminal(capsys: pytest.CaptureFixture[str]) -> Terminal:
     return Terminal(capsys)
 
 
-def steps(worker: Worker) -> list[int]:
+def steps(worker: Rank) -> list[int]:
     return [step.step for step in read_events(worker.run / "events.jsonl").of(Step)]
 
 
-def findings(worker: Worker) -> list[Finding]:
+def findings(worker: Rank) -> list[Finding]:
     return read_events(worker.run / "events.jsonl").of(Finding)
 
 
 # --- what is written goes on, and is read ---
 
 
-def test_print_and_its_pieces_are_read(terminal: Terminal, make_worker: Callable[..., Worker]) -> None:
-    worker = make_worker()
+def test_print_and_its_pieces_are_read(terminal: Terminal, make_rank: Callable[..., Rank]) -> None:
+    worker = make_rank()
     with console(worker, Steps()):
         print("step", 1, "loss", 2.5, ";")
         assert terminal.out == "step 1 loss 2.5 ;\n", "at once"
@@ -99,9 +99,9 @@ def test_print_and_its_pieces_are_read(terminal: Terminal, make_worker: Callable
 
 
 def test_logging_set_up_inside_is_read_and_still_works_afterwards(
-    terminal: Terminal, make_worker: Callable[..., Worker]
+    terminal: Terminal, make_rank: Callable[..., Rank]
 ) -> None:
-    worker = make_worker()
+    worker = make_rank()
     logger = logging.Logger("a framework")
     with console(worker, Steps()):
         logger.addHandler(logging.StreamHandler())
@@ -112,11 +112,11 @@ def test_logging_set_up_inside_is_read_and_still_works_afterwards(
 
 
 def test_a_progress_bar_is_passed_on_and_a_metric_line_behind_it_is_read(
-    terminal: Terminal, make_worker: Callable[..., Worker]
+    terminal: Terminal, make_rank: Callable[..., Rank]
 ) -> None:
     from tqdm import tqdm
 
-    worker, reader = make_worker(), Steps()
+    worker, reader = make_rank(), Steps()
     with console(worker, reader):
         for i in tqdm(range(3), mininterval=0, ncols=40):
             print(f"step {i + 1} loss 2.5 ;", file=sys.stderr)
@@ -126,17 +126,17 @@ def test_a_progress_bar_is_passed_on_and_a_metric_line_behind_it_is_read(
 
 
 def test_colours_stay_on_the_terminal_and_a_label_is_no_engines(
-    terminal: Terminal, make_worker: Callable[..., Worker]
+    terminal: Terminal, make_rank: Callable[..., Rank]
 ) -> None:
     reader = Steps()
-    with console(make_worker(), reader):
+    with console(make_rank(), reader):
         print("\x1b[32m12: 3\x1b[0m")
     assert terminal.out == "\x1b[32m12: 3\x1b[0m\n"
     assert reader.seen == [Line("12: 3")], "no engine has touched it yet"
 
 
-def test_a_line_without_end_does_not_fill_the_memory(terminal: Terminal, make_worker: Callable[..., Worker]) -> None:
-    worker, reader = make_worker(), Steps()
+def test_a_line_without_end_does_not_fill_the_memory(terminal: Terminal, make_rank: Callable[..., Rank]) -> None:
+    worker, reader = make_rank(), Steps()
     with console(worker, reader):
         for _ in range(4):
             sys.stdout.write("." * LONGEST)
@@ -145,9 +145,9 @@ def test_a_line_without_end_does_not_fill_the_memory(terminal: Terminal, make_wo
     assert len(terminal.out) > 4 * LONGEST
 
 
-def test_it_stands_for_the_stream_in_all_else(make_worker: Callable[..., Worker], tmp_path: Path) -> None:
+def test_it_stands_for_the_stream_in_all_else(make_rank: Callable[..., Rank], tmp_path: Path) -> None:
     with (tmp_path / "out").open("w", encoding="utf-8") as file, contextlib.redirect_stdout(file):
-        with console(make_worker(), Steps()):
+        with console(make_rank(), Steps()):
             assert sys.stdout.fileno() == file.fileno()
             assert (sys.stdout.encoding, sys.stdout.isatty(), sys.stdout.name) == ("utf-8", False, file.name)
             sys.stdout.flush()
@@ -160,8 +160,8 @@ def test_it_stands_for_the_stream_in_all_else(make_worker: Callable[..., Worker]
 # --- what cannot be read ---
 
 
-def test_lines_that_cannot_be_read_become_one_finding(terminal: Terminal, make_worker: Callable[..., Worker]) -> None:
-    worker = make_worker()
+def test_lines_that_cannot_be_read_become_one_finding(terminal: Terminal, make_rank: Callable[..., Rank]) -> None:
+    worker = make_rank()
     with console(worker, Steps()):
         print("step 1 loss 2.5 ;")
         print("step 2 loss 2.5 ;;")
@@ -175,8 +175,8 @@ def test_lines_that_cannot_be_read_become_one_finding(terminal: Terminal, make_w
     assert terminal.out.count("\n") == 4
 
 
-def test_a_torn_last_line_is_read(terminal: Terminal, make_worker: Callable[..., Worker]) -> None:
-    worker = make_worker()
+def test_a_torn_last_line_is_read(terminal: Terminal, make_rank: Callable[..., Rank]) -> None:
+    worker = make_rank()
     with console(worker, Steps()):
         sys.stdout.write("step 1 loss 2.5 ;")
         sys.stderr.write("step 2 lo")
@@ -185,14 +185,12 @@ def test_a_torn_last_line_is_read(terminal: Terminal, make_worker: Callable[...,
     assert "1 metric lines could not be read, first 'step 2 lo': not enough values" in finding.observed
 
 
-def test_a_mistake_of_the_reader_does_not_end_the_training(
-    terminal: Terminal, make_worker: Callable[..., Worker]
-) -> None:
+def test_a_mistake_of_the_reader_does_not_end_the_training(terminal: Terminal, make_rank: Callable[..., Rank]) -> None:
     class Broken(lines.Reader):
         def read(self, line: Line) -> Iterable[Event]:
             raise KeyError(line.text)
 
-    worker = make_worker()
+    worker = make_rank()
     with console(worker, Broken()):
         print("a line")
     (finding,) = findings(worker)
@@ -200,20 +198,20 @@ def test_a_mistake_of_the_reader_does_not_end_the_training(
 
 
 def test_events_that_cannot_be_written_are_not_the_logs_fault(
-    terminal: Terminal, make_worker: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+    terminal: Terminal, make_rank: Callable[..., Rank], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def emit(_: Event) -> None:
         raise OSError("no space left on device")
 
-    worker, before = make_worker(), sys.stdout
+    worker, before = make_rank(), sys.stdout
     monkeypatch.setattr(worker, "emit", emit)
     with pytest.raises(OSError, match="no space"), console(worker, Steps()):
         print("step 1 loss 2.5 ;")
     assert sys.stdout is before
 
 
-def test_an_exception_inside_restores_the_streams(terminal: Terminal, make_worker: Callable[..., Worker]) -> None:
-    worker, before = make_worker(), (sys.stdout, sys.stderr)
+def test_an_exception_inside_restores_the_streams(terminal: Terminal, make_rank: Callable[..., Rank]) -> None:
+    worker, before = make_rank(), (sys.stdout, sys.stderr)
     with pytest.raises(ZeroDivisionError), console(worker, Steps()):
         sys.stdout.write("step 1 loss 2.5 ;")
         raise ZeroDivisionError
@@ -221,9 +219,9 @@ def test_an_exception_inside_restores_the_streams(terminal: Terminal, make_worke
     assert steps(worker) == [1]
 
 
-def test_one_inside_another(terminal: Terminal, make_worker: Callable[..., Worker]) -> None:
+def test_one_inside_another(terminal: Terminal, make_rank: Callable[..., Rank]) -> None:
     outer, inner = Steps(), Steps()
-    worker, before = make_worker(), sys.stdout
+    worker, before = make_rank(), sys.stdout
     with console(worker, outer):
         print("one")
         with console(worker, inner):
@@ -239,10 +237,10 @@ def test_one_inside_another(terminal: Terminal, make_worker: Callable[..., Worke
 
 
 def test_printed_events_stand_on_lines_of_their_own_and_are_not_read(
-    terminal: Terminal, make_worker: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+    terminal: Terminal, make_rank: Callable[..., Rank], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEATRIAL_PRINT_EVENTS", "1")
-    worker, reader = make_worker(), Steps()
+    worker, reader = make_rank(), Steps()
     with console(worker, reader):
         sys.stdout.write("step 1 loss 2.5 ;\nstep 2 loss")
         sys.stdout.write(" 2.5 ;\n")
@@ -262,9 +260,7 @@ def test_printed_events_stand_on_lines_of_their_own_and_are_not_read(
     assert sum(line.text.startswith(PRINTED) for line in reader.seen) == 1, "the one that no line caused"
 
 
-def test_what_the_reader_still_waits_for_comes_at_the_end(
-    terminal: Terminal, make_worker: Callable[..., Worker]
-) -> None:
+def test_what_the_reader_still_waits_for_comes_at_the_end(terminal: Terminal, make_rank: Callable[..., Rank]) -> None:
     class Block(lines.Reader):
         def read(self, line: Line) -> Iterable[Event]:
             return ()
@@ -273,21 +269,21 @@ def test_what_the_reader_still_waits_for_comes_at_the_end(
             yield Step(step=1, loss=2.0, count=1, seconds=1.0)
             raise ValueError("torn")
 
-    worker = make_worker()
+    worker = make_rank()
     with console(worker, Block()):
         print("[batch=1/1]:")
     log = read_events(worker.run / "events.jsonl")
     assert [step.step for step in log.steps()] == [1] and [f.check for f in log.of(Finding)] == ["run.log-readable"]
 
 
-def test_a_reader_may_print(terminal: Terminal, make_worker: Callable[..., Worker]) -> None:
+def test_a_reader_may_print(terminal: Terminal, make_rank: Callable[..., Rank]) -> None:
     class Loud(Steps):
         def read(self, line: Line) -> Iterator[Event]:
             print("read:", line.text)
             logging.StreamHandler().emit(logging.LogRecord("x", 30, "", 0, "warned", None, None))
             yield from super().read(line)
 
-    worker = make_worker()
+    worker = make_rank()
     with console(worker, Loud()):
         print("step 1 loss 2.5 ;")
     assert steps(worker) == [1]
@@ -297,10 +293,10 @@ def test_a_reader_may_print(terminal: Terminal, make_worker: Callable[..., Worke
 
 @pytest.mark.timeout(60)
 def test_threads_never_mix_their_lines(
-    terminal: Terminal, make_worker: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+    terminal: Terminal, make_rank: Callable[..., Rank], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SEATRIAL_PRINT_EVENTS", "1")
-    worker, each, threads = make_worker(), 200, 4
+    worker, each, threads = make_rank(), 200, 4
     gate = threading.Barrier(threads)
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -327,11 +323,11 @@ def test_threads_never_mix_their_lines(
 
 
 FORKED = """
-import os, sys, threading
+import json, os, sys, threading
 from pathlib import Path
 from seatrial.rank import lines
-from seatrial.train.console import console
-from seatrial.train.worker import Worker
+from seatrial.rank.console import console
+from seatrial.rank.core import Rank
 
 class Reader(lines.Reader):
     def read(self, line):
@@ -342,7 +338,7 @@ class Reader(lines.Reader):
         return ()
 
 held, release, read = threading.Event(), threading.Event(), []
-worker = Worker(Path(sys.argv[1]), {"args": {}, "digest": "", "device": "cpu", "processes_per_node": 2, "pins": {}})
+worker = Rank(Path(sys.argv[1]), json.loads(sys.argv[2]))
 with console(worker, Reader()):
     thread = threading.Thread(target=print, args=("hold",))
     thread.start()
@@ -362,17 +358,22 @@ assert status == 0 and read == ["hold", "from the parent"], (status, read)
 def test_a_forked_child_prints_and_is_not_read(tmp_path: Path) -> None:
     """Data loaders fork: a lock that another thread held at that moment is never given back in the child."""
     environment = os.environ | {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
-    command = [sys.executable, "-u", "-c", FORKED, str(tmp_path)]  # else a fork copies what is not written yet
+    command = [
+        sys.executable,
+        "-u",
+        "-c",
+        FORKED,
+        str(tmp_path),
+        json.dumps(JOB),
+    ]  # else a fork copies what is not written yet
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.split("\n")) == ["", "from the child", "from the parent", "hold"]
 
 
-def test_it_costs_less_than_a_thousandth_of_a_second_a_line(
-    terminal: Terminal, make_worker: Callable[..., Worker]
-) -> None:
+def test_it_costs_less_than_a_thousandth_of_a_second_a_line(terminal: Terminal, make_rank: Callable[..., Rank]) -> None:
     """2 % of a quick step of 50 ms. Measured: 2 µs a line that says nothing, 40 µs with its event."""
-    with console(make_worker(), Steps()):
+    with console(make_rank(), Steps()):
         begin = time.process_time()
         for i in range(500):
             print(f"step {i} loss 2.5 ;")

@@ -7,16 +7,12 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import torch
-
 from seatrial.events import CheckpointLoaded, CheckpointSaved, RunStart
-from seatrial.train.parallel import DTYPES
-from seatrial.train.peak import peak_flops
-from seatrial.train.worker import Worker, versions
+from seatrial.rank.core import Rank
 
 
 def run_start(
-    worker: Worker,
+    worker: Rank,
     *,
     steps: int,
     first_step: int = 0,
@@ -26,12 +22,11 @@ def run_start(
     unit: str = "tokens",
     packages: Iterable[str] = (),
 ) -> None:
-    """Emit RunStart, when the process group is there and the first step is about to be taken. A collective.
+    """Emit RunStart, when the ranks have met and the first step is about to be taken. A collective where there are any.
 
     `dtype` is what the peak is of: ``bf16`` or ``fp32``. `packages` are named with their versions besides the pins.
     """
-    with torch.random.fork_rng(devices=[]):  # what was restored from a checkpoint stays as it was
-        peak, source = peak_flops(worker.device, DTYPES[dtype], dtype)
+    peak, source = worker.peak_flops(dtype)
     worker.emit(
         RunStart(
             attempt=worker.attempt,
@@ -46,13 +41,13 @@ def run_start(
             peak_flops=peak,
             peak_source=source,
             hosts=worker.hosts(),
-            versions=versions([*worker.pins, *packages]),
+            versions=worker.versions(packages),
         )
     )
 
 
 @contextlib.contextmanager
-def saving(worker: Worker, path: Path, step: int, *, asynchronous: bool = False) -> Iterator[None]:
+def saving(worker: Rank, path: Path, step: int, *, asynchronous: bool = False) -> Iterator[None]:
     """Emit CheckpointSaved if what is inside succeeds; `path` is the checkpoint's file or folder in the run.
 
     `asynchronous`: it may still be being written, so that its bytes are those that are there by now. Raises
@@ -79,7 +74,7 @@ def saving(worker: Worker, path: Path, step: int, *, asynchronous: bool = False)
 
 
 @contextlib.contextmanager
-def loading(worker: Worker, path: Path, step: int, *, world_size: int | None = None) -> Iterator[None]:
+def loading(worker: Rank, path: Path, step: int, *, world_size: int | None = None) -> Iterator[None]:
     """Emit CheckpointLoaded if what is inside succeeds. `world_size`: of the attempt that wrote it; None: the same."""
     begin = time.perf_counter()
     yield

@@ -1,0 +1,155 @@
+"""One rank of a run, whatever its framework: its place in the world, its arguments, its events, its end.
+
+A launcher sets, beside what `seatrial.rank.place` reads,
+
+- SEATRIAL_RUN: the folder of the run. Its job.json is the job, or else
+- SEATRIAL_JOB: the text of job.json, where nobody could put it into the folder;
+- SEATRIAL_ATTEMPT: the number of this start, where the launcher counts them;
+- SEATRIAL_HEARTBEATS=1: give a sign of life after each step;
+- SEATRIAL_PRINT_EVENTS=1: rank 0 also prints its events, for launchers that can only read logs;
+- SEATRIAL_CHECKPOINTS=0: keep none, because the folder is lost with the node.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal, NoReturn
+
+from seatrial.errors import ExitCode
+from seatrial.events import PRINTED, Event, EventWriter, Heartbeat, RunEnd, Step, encode, read_events
+from seatrial.rank import machine
+from seatrial.rank.place import place
+
+
+class Rank:
+    """Set up by `seatrial.rank.start`; use it as the only door to the run's folder.
+
+    It has no collectives: what it says of other ranks is what it knows of itself. A framework's own class, such as
+    `seatrial.train.worker.Worker`, replaces the methods that say so.
+    """
+
+    def __init__(self, run: Path, job: dict[str, Any]) -> None:
+        self.run = run
+        self.args: dict[str, Any] = job["args"]
+        self.digest: str = job["digest"]
+        self.pins: dict[str, str] = job["pins"]
+        self.device_kind: str = job["device"]
+        """What the job computes on: ``cpu``, ``cuda`` or ``neuron``."""
+        self.rank, self.local_rank, self.world_size = place(job)
+        self.processes_per_node: int = job["processes_per_node"]
+        self.attempt = self._attempt()
+        self.stop_signal: str | None = None
+        """Name of the signal that asked this rank to write a checkpoint and stop."""
+        self.last_step = 0
+        """The newest that was emitted."""
+        self.keeps_checkpoints = os.environ.get("SEATRIAL_CHECKPOINTS") != "0"
+        self._events = EventWriter(run / "events.jsonl") if self.rank == 0 else None
+        self._print_events = os.environ.get("SEATRIAL_PRINT_EVENTS") == "1"
+        self._heartbeat = self._open_heartbeat()
+        self._finite = True
+        self._ended = False
+
+    def emit(self, event: Event) -> None:
+        """Append an event to the run; only rank 0's are kept."""
+        if isinstance(event, Step):
+            self.last_step = event.step
+            self._finite = self._finite and math.isfinite(event.loss)
+        if self._events is not None:
+            line = encode(event, time.time())
+            self._events.append(line)
+            if self._print_events:
+                print(f"{PRINTED}{line.decode()}", end="", flush=True)
+
+    def end(
+        self, outcome: str, step: int, *, reason: str = "", ranks_agree: bool | None = None, final: bool = False
+    ) -> None:
+        """Say how this attempt ended; the first word counts. `final`: a restart would only come here again."""
+        if not self._ended:
+            self.emit(RunEnd(outcome=outcome, step=step, reason=reason, ranks_agree=ranks_agree, final=final))
+        self._ended = True
+
+    def stage(self, name: str) -> None:
+        """Enter a stage that has no steps; also a sign of life."""
+        self.emit(Heartbeat(phase=name, rank=self.rank))
+        self.alive()
+
+    def alive(self) -> None:
+        """Give a sign of life."""
+        if self._heartbeat is not None:
+            os.utime(self._heartbeat)
+
+    @property
+    def data(self) -> Path:
+        """Folder of prepared data sets, beside the runs: SEATRIAL_DATA if it is set."""
+        return Path(os.environ.get("SEATRIAL_DATA") or self.run.absolute().parent / "datasets")
+
+    def request(self) -> Literal["stop", "give up"] | None:
+        """What all ranks shall do now: write a checkpoint and stop, give up because a loss is not a number, or go on.
+
+        A collective where there are any. Follow it with `leave`.
+        """
+        stop, broken = self.on_any_rank(self.stop_signal is not None, not self._finite)
+        return "give up" if broken else "stop" if stop else None
+
+    def leave(self, request: Literal["stop", "give up"], step: int, *, saved: bool) -> NoReturn:
+        """End the process as `request` asked for; `saved` says whether a checkpoint of `step` was written."""
+        if request == "give up":
+            # It stays what it is, and a restart would only come here again.
+            self.end("failed", step, reason=f"the loss of step {step} is not a finite number", final=True)
+            sys.exit(ExitCode.INVALID)
+        self.end("stopped" if saved else "failed", step, reason=self.stop_signal or "another rank was asked to")
+        sys.exit(ExitCode.STOPPED if saved else ExitCode.FAILED)
+
+    # --- what a framework's own class knows better ---
+
+    def join(self) -> None:
+        """Meet the other ranks. Raises UserError where that cannot be."""
+
+    def part(self) -> None:
+        """Take leave of the other ranks, before this process ends well or is stopped."""
+
+    def on_any_rank(self, *flags: bool) -> list[bool]:
+        """Each flag: whether it is set on any rank."""
+        return list(flags)
+
+    @property
+    def backend(self) -> str:
+        """Collective backend."""
+        return "none"
+
+    def hosts(self) -> list[str]:
+        """Host name of every rank."""
+        return [socket.gethostname()]
+
+    def device_name(self) -> str:
+        """The device for people."""
+        return f"cpu ({machine.processor()})" if self.device_kind == "cpu" else self.device_kind
+
+    def peak_memory(self) -> int:
+        """Peak memory of this rank in bytes: device memory where there is one, else resident set."""
+        return machine.peak_resident()
+
+    def peak_flops(self, dtype: str) -> tuple[float | None, str]:
+        """Dense peak FLOP/s of one rank at ``bf16`` or ``fp32``, and where the figure comes from; None if unknown."""
+        return None, "unknown"
+
+    def versions(self, packages: Iterable[str] = ()) -> dict[str, str]:
+        """Versions of what decides a result, and of `packages`, as found in this process."""
+        return machine.versions(["numpy", *self.pins, *packages])
+
+    def _attempt(self) -> int:
+        if "SEATRIAL_ATTEMPT" in os.environ:
+            return int(os.environ["SEATRIAL_ATTEMPT"])
+        # An engine that starts a job anew does not count; what rank 0 wrote before does.
+        return read_events(self.run / "events.jsonl").attempts() if self.rank == 0 else 0
+
+    def _open_heartbeat(self) -> int | None:
+        if os.environ.get("SEATRIAL_HEARTBEATS") != "1":
+            return None
+        return os.open(self.run / "heartbeats" / f"rank-{self.rank}", os.O_WRONLY | os.O_CREAT, 0o644)
