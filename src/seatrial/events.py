@@ -199,7 +199,7 @@ class EventWriter:
 
 def encode(event: Event, moment: float) -> bytes:
     """One line of events.jsonl."""
-    record = {"v": SCHEMA_VERSION, "time": round(moment, 6), "type": _NAMES[type(event)], **_plain(asdict(event))}
+    record = {"v": SCHEMA_VERSION, "time": round(moment, 6), "type": _NAMES[type(event)], **plain(asdict(event))}
     return (json.dumps(record, allow_nan=False) + "\n").encode()
 
 
@@ -299,14 +299,20 @@ def read_events(path: Path) -> EventLog:
     return reader.log
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Nested dicts, lists and floats as strict JSON can hold them."""
     if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        return not_finite(value)
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
+
+
+def not_finite(value: float) -> str:
+    """The word for a float that JSON cannot hold, in events, records and reports."""
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def _floats(value: Any) -> Any:

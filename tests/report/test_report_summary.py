@@ -33,9 +33,17 @@ def test_figures_of_a_whole_run(make_run, story):
     assert summary.notes == ()
 
 
-def test_throughput_is_the_median_without_warm_up_and_with_the_wait_for_data(make_run, story):
-    summary = summarise(make_run(story.steps_only([9.0, 5.0, 0.1, 0.2, 0.4])), [])
-    assert summary.throughput == 4096 / 0.2 and summary.step_seconds == 0.2
+def test_throughput_is_by_time_without_warm_up_and_with_the_wait_for_data(make_run, story):
+    summary = summarise(make_run(story.steps_only([9.0, 5.0, 0.1, 0.2, 0.6])), [])
+    assert summary.throughput == pytest.approx(3 * 4096 / 0.9) and summary.step_seconds == pytest.approx(0.3)
+
+
+def test_a_line_weighs_as_much_as_the_steps_that_it_stands_for(make_run, story):
+    """Phases add up to the step, also where not every step is logged."""
+    events = [(0.0, story.start()), *((float(n), story.step(n, seconds=0.01 * n)) for n in (1, 2, 3, 10))]
+    summary = summarise(make_run(events), [])
+    assert summary.steady_steps == 8 and summary.step_seconds == pytest.approx((0.03 + 7 * 0.1) / 8)
+    assert sum(summary.phases.values()) == pytest.approx(summary.step_seconds)
 
 
 def test_a_run_without_events(make_run):

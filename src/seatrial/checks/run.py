@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from statistics import fmean, median
+from statistics import fmean
 
+from seatrial.attempts import Attempts
 from seatrial.events import EventLog, RunStart, Validation
 from seatrial.findings import Finding, Severity, Verdict
 from seatrial.runs import Run
@@ -101,13 +102,12 @@ def _metrics(job: Job, log: EventLog) -> list[Finding]:
 
 
 def _published(job: Job, log: EventLog) -> list[Finding]:
-    """The second half of the steps against what others measured on the same hardware."""
-    steps = log.steps()
-    rates = [step.count / step.seconds for step in steps[len(steps) // 2 :] if step.seconds > 0]
+    """The steady throughput against what others measured on the same hardware."""
+    rate = Attempts(log.events).steady().throughput
     found = []
     for figure in job.published:
         share = job.world_size if figure.metric.endswith("per accelerator") else 1
-        measured = median(rates) / share if rates else None
+        measured = rate / share if rate is not None else None
         good = measured is not None and measured >= PUBLISHED_SHARE * figure.value
         found.append(
             _finding(

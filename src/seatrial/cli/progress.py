@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from seatrial.attempts import Attempts
 from seatrial.events import (
     CheckpointLoaded,
     CheckpointSaved,
@@ -23,7 +24,6 @@ from seatrial.events import (
     Validation,
 )
 from seatrial.findings import Finding
-from seatrial.metrics import Work, mfu
 from seatrial.report.format import duration, percent, quantity
 from seatrial.runs import Run
 
@@ -36,12 +36,11 @@ class Progress:
 
     def __init__(self, run: Run, *, quiet: bool = False) -> None:
         self._reader = EventReader(run.events_path)
-        self._reader.read()  # of attempts before this one
+        self._attempts = Attempts(self._reader.read())  # those before are not shown, but count for the steady figures
         self._run = run
         self._quiet = quiet
         self._console = Console(stderr=True, highlight=False)
         self._start: RunStart | None = None
-        self._recent: list[Step] = []
         self._last_line = 0.0
         self._bar: Bar | None = None
         self._live: Live | None = None
@@ -72,6 +71,7 @@ class Progress:
     def update(self) -> None:
         """Show what has happened since the last call."""
         for timed in self._reader.read():
+            self._attempts.take(timed)
             self._show(timed.event)
         if self._live is not None:
             self._live.refresh()
@@ -79,7 +79,7 @@ class Progress:
     def _show(self, event: Any) -> None:
         match event:
             case RunStart():
-                self._start, self._recent = event, []
+                self._start = event
                 self._describe(self._run.job.purpose, total=event.steps, completed=event.start_step)
                 self._say(f"{event.device}, {event.backend}, {quantity(event.parameters, '')} parameters")
             case Step():
@@ -102,7 +102,6 @@ class Progress:
                 self._say(f"{event.verdict} {event.check}: {event.observed}")
 
     def _step(self, step: Step) -> None:
-        self._recent = [*self._recent[-9:], step]
         text = self._figures(step)
         if self._bar is not None:
             self._bar.update(self._task, completed=step.step, text=text)
@@ -119,18 +118,16 @@ class Progress:
             self._say(phase)
 
     def _figures(self, step: Step) -> str:
-        """Loss, speed, MFU and the time that is left, from the last ten logged steps."""
-        start = self._start
-        seconds = sum(s.seconds for s in self._recent) / len(self._recent)
-        rate = step.count / seconds
-        parts = [f"loss {step.loss:.4f}", quantity(rate, f"{start.unit if start else 'tokens'}/s")]
+        """Loss, and as soon as there is a steady step: speed, MFU and the time that is left."""
+        start, steady = self._start, self._attempts.steady()
+        if steady.step_seconds is None:
+            return f"loss {step.loss:.4f}"
+        unit = start.unit if start else "tokens"
+        parts = [f"loss {step.loss:.4f}", quantity(steady.throughput, f"{unit}/s")]
         if start is not None:
-            work = Work(
-                flops_per_token=start.flops_per_token, peak_flops=start.peak_flops, peak_source=start.peak_source
-            )
-            shares = mfu(rate, work, start.world_size)
+            shares = self._attempts.mfu()
             parts += [f"MFU {percent(shares['causal'])} (causal)"] if shares else []
-            parts.append(f"ETA {duration((start.steps - step.step) * seconds)}")
+            parts.append(f"ETA {duration((start.steps - step.step) * steady.step_seconds)}")
         return "  ".join(parts)
 
     def _describe(self, text: str, **fields: Any) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from seatrial.attempts import Attempt, Point
 from seatrial.events import EventLog, RunStart
-from seatrial.report.attempts import WARM_UP, Attempt, Point
 from seatrial.runs import State
+from seatrial.steady import WARM_UP
 
 
 def caveats(
@@ -35,8 +36,8 @@ def _about_steps(log: EventLog, attempts: list[Attempt], points: list[Point], st
         yield "No step was logged."
     if points and not steady:
         yield (
-            f"Every logged step ({len(points)} in all) counts as warm-up, as the first {WARM_UP} of an attempt do: "
-            "there is no steady figure."
+            f"Every logged step ({len(points)} in all) counts as warm-up, as the first {WARM_UP} steps of an attempt "
+            "do: there is no steady figure."
         )
     if bad := [point.event.step for point in points if not math.isfinite(point.event.loss)]:
         yield f"The loss is not a finite number at {len(bad)} of {len(points)} logged steps, first at step {bad[0]}."
@@ -53,5 +54,5 @@ def _about_mfu(info: RunStart | None, steady: list[Point]) -> Iterator[str]:
         yield "MFU is not stated: the peak FLOP/s of the device is unknown."
     elif not info.flops_per_token:
         yield "MFU is not stated: the case does not say what one token costs."
-    if any(share > 1 for point in steady for share in (point.mfu or {}).values()):
+    if any(share > 1 for point in steady for share in point.mfu.values()):
         yield "MFU is over 100 % at some steps, so the peak or the FLOPs per token are wrong."

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from seatrial.report.axes import Scale, bounds, clock_ticks, drawable, every, round_ticks, thin, tick_texts
 from seatrial.report.format import duration, percent, quantity
-from seatrial.report.samples import median
 from seatrial.report.svg import GLYPH_WIDTH, coordinate, drawing, element, label, line, rectangle, shorten
+from seatrial.samples import median
 
 THIRD, HALF, FULL = 340, 520, 1040
 """Widths of a chart, px."""

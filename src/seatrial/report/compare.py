@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from enum import StrEnum
-from functools import partial
 
 from seatrial.findings import Verdict
-from seatrial.metrics import PHASES
 from seatrial.report import document, record
-from seatrial.report.attempts import Point
 from seatrial.report.document import Section, Table
 from seatrial.report.format import UNKNOWN, bytes_, duration, number, percent, quantity
-from seatrial.report.samples import MIN_SAMPLES, finite, median, standard_error
+from seatrial.report.measures import SIGMAS, Measure, measures, same_peak
 from seatrial.report.sections import flatten, quantity_of_loss
 from seatrial.report.summary import Summary
-
-SIGMAS = 3.0
-"""A difference counts as larger than noise beyond this many standard errors."""
-
-
-class Judgement(StrEnum):
-    """Whether two values differ."""
-
-    LARGER = "larger than noise"
-    WITHIN = "within noise"
-    NOISE_UNKNOWN = "noise unknown"
-    """Too few samples to say; never read as a difference."""
-    MISSING = "unknown"
-    """At least one value is unknown."""
+from seatrial.samples import MIN_SAMPLES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,22 +25,6 @@ class Difference:
     name: str
     a: str | None
     b: str | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Measure:
-    """One figure of both runs."""
-
-    name: str
-    unit: str
-    a: float | None
-    b: float | None
-    ratio: float | None
-    """b / a."""
-    noise: float | None
-    """Difference that chance alone explains, in the unit of the measure."""
-    samples: tuple[int, int]
-    judgement: Judgement
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,21 +60,18 @@ class Comparison:
 def compare(a: Summary, b: Summary) -> Comparison:
     """Compare run b with run a.
 
-    A measure that is taken at every step is compared by its median over the steady steps. Its noise is
-
-        3 * sqrt(SE(a)^2 + SE(b)^2),   SE = 1.2533 * 1.4826 * MAD / sqrt(n * (1 - r) / (1 + r))
-
-    with MAD the median absolute deviation and r the lag-1 autocorrelation of the steps (seatrial.report.samples). A
-    larger difference of medians is "larger than noise". Fewer than 8 samples on either side, as for all that is
-    measured once a run, is "noise unknown". The noise is that *within* a run: two runs of one and the same job on other
-    machines, or on another day, may differ by more. It is arithmetic only; nothing random is drawn.
+    What is measured at every step is compared by its mean over the steady steps, throughput as seatrial.steady has it.
+    The noise is 3 * sqrt(SE(a)^2 + SE(b)^2), with the standard errors of seatrial.samples; a larger difference is
+    "larger than noise". Fewer than 8 samples on either side, as for all that is measured once a run, is "noise
+    unknown". The noise is that *within* a run: two runs of one and the same job on other machines, or on another day,
+    may differ by more. It is arithmetic only; nothing random is drawn.
     """
     return Comparison(
         a=a.run,
         b=b.run,
         cautions=tuple(_cautions(a, b)),
         differences=tuple(_differences(a, b)),
-        measures=tuple(_measures(a, b)),
+        measures=tuple(measures(a, b)),
         loss=_losses(a, b),
     )
 
@@ -139,7 +103,7 @@ def _cautions(a: Summary, b: Summary) -> Iterator[str]:
     ):
         if left != right:
             yield f"Not the same {name}: {left} and {right}."
-    if not _same_peak(a, b):
+    if not same_peak(a, b):
         peaks = " and ".join(quantity(run.peak_flops, "FLOP/s") for run in (a, b))
         yield f"The peaks that MFU is a share of differ: {peaks}. Compare throughput instead."
     for name, run in (("A", a), ("B", b)):
@@ -156,70 +120,6 @@ def _differences(a: Summary, b: Summary) -> Iterator[Difference]:
         for name in sorted(left.keys() | right.keys()):
             if left.get(name) != right.get(name):
                 yield Difference(kind=kind, name=name, a=left.get(name), b=right.get(name))
-
-
-def _measures(a: Summary, b: Summary) -> Iterator[Measure]:
-    def over_steps(name: str, unit: str, value: Callable[[Point], float | None]) -> Measure:
-        return _measure(name, unit, [value(point) for point in a.steady], [value(point) for point in b.steady])
-
-    yield over_steps("throughput", f"{a.unit}/s" if a.unit == b.unit else "per second", lambda p: p.throughput)
-    yield over_steps("step time", "s", lambda p: p.event.seconds)
-    for name in a.flop_formulas:
-        if name in a.mfu or name in b.mfu:
-            if _same_peak(a, b):
-                yield over_steps(f"MFU {name}", "fraction", partial(_mfu, name))
-            else:  # the steps' spread says nothing about the peaks'
-                yield _measure(f"MFU {name}", "fraction", [a.mfu.get(name)], [b.mfu.get(name)])
-    yield over_steps("data wait, slowest rank", "s", _longest_wait)
-    # Most steps spend nothing on checkpoints, so the median of that phase says nothing; the stall below does.
-    for name in (phase for phase in PHASES if phase != "checkpoint"):
-        if name in a.phases or name in b.phases:
-            yield over_steps(f"{name}, rank 0", "s", partial(_phase, name))
-    yield _measure("stall per checkpoint", "s", *([t.event.stall_seconds for t in run.saved] for run in (a, b)))
-    yield _measure("peak memory, rank 0", "B", [a.peak_memory], [b.peak_memory])
-    last = [run.validations[-1].event.metrics if run.validations else {} for run in (a, b)]
-    for name in last[0] | last[1]:
-        yield _measure(f"validation {name}, last", "", [last[0].get(name)], [last[1].get(name)])
-
-
-def _same_peak(a: Summary, b: Summary) -> bool:
-    """Whether MFU has the same denominator in both: a measured peak moves with the load of the machine."""
-    return a.peak_flops is None or b.peak_flops is None or math.isclose(a.peak_flops, b.peak_flops, rel_tol=0.01)
-
-
-def _mfu(convention: str, point: Point) -> float | None:
-    return (point.mfu or {}).get(convention)
-
-
-def _phase(name: str, point: Point) -> float | None:
-    return point.event.phases.get(name, 0.0) if point.event.phases else None
-
-
-def _longest_wait(point: Point) -> float | None:
-    return max(finite(point.event.ranks.get("data_wait", ())), default=None)
-
-
-def _measure(name: str, unit: str, a: Sequence[float | None], b: Sequence[float | None]) -> Measure:
-    left, right = finite(a), finite(b)
-    x, y = median(left), median(right)
-    errors = standard_error(left), standard_error(right)
-    noise = SIGMAS * math.hypot(errors[0], errors[1]) if errors[0] is not None and errors[1] is not None else None
-    if x is None or y is None:
-        judgement = Judgement.MISSING
-    elif noise is None:
-        judgement = Judgement.NOISE_UNKNOWN
-    else:
-        judgement = Judgement.LARGER if abs(y - x) > noise else Judgement.WITHIN
-    return Measure(
-        name=name,
-        unit=unit,
-        a=x,
-        b=y,
-        ratio=y / x if x and y is not None else None,
-        noise=noise,
-        samples=(len(left), len(right)),
-        judgement=judgement,
-    )
 
 
 def _losses(a: Summary, b: Summary) -> LossCurves:
@@ -254,7 +154,7 @@ def _sections(comparison: Comparison) -> Iterator[Section]:
     headers = ("measure", "A", "B", "B/A", "noise", "difference is")
     rows = tuple(_row(measure) for measure in comparison.measures)
     rule = (
-        f"Medians over steady steps. Noise is {SIGMAS:.0f} standard errors of the difference, from each run's steps; "
+        f"Means over steady steps. Noise is {SIGMAS:.0f} standard errors of the difference, from each run's steps; "
         f"fewer than {MIN_SAMPLES} samples leave it unknown. It does not cover what changes from run to run."
     )
     yield Section(

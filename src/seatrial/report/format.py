@@ -9,6 +9,8 @@ import math
 import re
 from datetime import UTC, datetime
 
+from seatrial.events import not_finite
+
 UNKNOWN = "unknown"
 
 _COUNT_PREFIXES = ("", "K", "M", "B", "T")
@@ -29,7 +31,7 @@ def quantity(value: float | None, unit: str = "") -> str:
     if value is None:
         return UNKNOWN
     if not math.isfinite(value):
-        return _with_unit(_not_finite(value), unit)
+        return _with_unit(not_finite(value), unit)
     prefixes = _SI_PREFIXES if unit in _SI_UNITS else _COUNT_PREFIXES
     scaled, prefix = _scale(value, 1000.0, prefixes)
     return (
@@ -41,7 +43,7 @@ def number(value: float | None, digits: int = 5) -> str:
     """A plain number with `digits` significant digits, for values that are compared closely: losses, rates."""
     if value is None:
         return UNKNOWN
-    return f"{value:.{digits}g}" if math.isfinite(value) else _not_finite(value)
+    return f"{value:.{digits}g}" if math.isfinite(value) else not_finite(value)
 
 
 def duration(seconds: float | None) -> str:
@@ -49,7 +51,7 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return UNKNOWN
     if not math.isfinite(seconds):
-        return _not_finite(seconds)
+        return not_finite(seconds)
     if seconds < 0:
         return "-" + duration(-seconds)
     for unit, factor in (("µs", 1e6), ("ms", 1e3)):
@@ -69,7 +71,7 @@ def bytes_(count: float | None) -> str:
     if count is None:
         return UNKNOWN
     if not math.isfinite(count):
-        return _with_unit(_not_finite(count), "B")
+        return _with_unit(not_finite(count), "B")
     scaled, unit = _scale(count, 1024.0, _BINARY_UNITS)
     return f"{scaled:.4g} {unit}" if abs(scaled) >= 1000 else f"{scaled:.3g} {unit}"
 
@@ -79,7 +81,7 @@ def percent(fraction: float | None) -> str:
     if fraction is None:
         return UNKNOWN
     if not math.isfinite(fraction):
-        return _not_finite(fraction)
+        return not_finite(fraction)
     share = 100 * fraction
     return f"{share:.3g} %" if abs(share) < 1000 else f"{share:.0f} %"
 
@@ -106,10 +108,6 @@ def _scale(value: float, base: float, names: tuple[str, ...]) -> tuple[float, st
         value /= base
         index += 1
     return value, names[index]
-
-
-def _not_finite(value: float) -> str:
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def _two(seconds: float, large: str, small: str, size: int, per: int) -> str:

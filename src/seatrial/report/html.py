@@ -85,9 +85,9 @@ def _curves(summary: Summary) -> list[tuple[str, str]]:
     speed = Series(rate, [(step, _or_nan(p.throughput)) for step, p in zip(steps, points, strict=True)])
     steady = Reference(summary.throughput, "steady") if summary.throughput is not None else None
     mfu = [
-        Series(name, [(step, _or_nan((p.mfu or {}).get(name))) for step, p in zip(steps, points, strict=True)])
+        Series(name, [(step, _or_nan(p.mfu.get(name))) for step, p in zip(steps, points, strict=True)])
         for name in summary.flop_formulas
-        if any(p.mfu and name in p.mfu for p in points)
+        if any(name in p.mfu for p in points)
     ]
     norm = Series("gradient norm", [(step, _or_nan(p.event.grad_norm)) for step, p in zip(steps, points, strict=True)])
     normed = any(p.event.grad_norm is not None for p in points)

@@ -8,13 +8,12 @@ events.jsonl. All times are seconds or Unix seconds, all sizes bytes. Keys are o
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from seatrial.events import Timed
-from seatrial.report.attempts import Attempt, Point
+from seatrial.attempts import Attempt, Point
+from seatrial.events import Timed, plain
 from seatrial.report.summary import Summary
 
 VERSION = 1
@@ -26,14 +25,13 @@ def to_json(summary: Summary) -> str:
     for field in fields(summary):
         if field.name not in ("series", "steady"):
             record[field.name] = getattr(summary, field.name)
-    record["steady_steps"] = len(summary.steady)
     record["series"] = _columns(summary)
     return dumps(record)
 
 
 def dumps(record: Mapping[str, Any]) -> str:
     """Strict JSON of dataclasses, mappings, sequences and plain values."""
-    return json.dumps(_plain(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(plain(_tree(record)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _columns(summary: Summary) -> dict[str, list[Any]]:
@@ -51,26 +49,25 @@ def _columns(summary: Summary) -> dict[str, list[Any]]:
         "throughput": [p.throughput for p in points],
     }
     for name in summary.flop_formulas:
-        columns[f"mfu_{name}"] = [(p.mfu or {}).get(name) for p in points]
+        columns[f"mfu_{name}"] = [p.mfu.get(name) for p in points]
     return columns
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+def _tree(value: Any) -> Any:
+    """Dataclasses as mappings, all the way down."""
     if isinstance(value, Timed):
-        return {"time": value.time, **_plain(value.event)}
+        return {"time": value.time, **_tree(value.event)}
     if isinstance(value, Attempt):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value) if f.name not in ("points", "info")} | {
+        return {f.name: _tree(getattr(value, f.name)) for f in fields(value) if f.name != "info"} | {
             "world_size": value.world_size,
             "start_step": value.info.start_step if value.info else None,
         }
     if isinstance(value, Point):
         raise TypeError("points are written as columns")
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+        return {f.name: _tree(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {key: _tree(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [_tree(item) for item in value]
     return value

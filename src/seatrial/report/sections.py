@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from seatrial.attempts import Point
 from seatrial.findings import Finding, Verdict
-from seatrial.report.attempts import WARM_UP, Point
 from seatrial.report.document import Table
 from seatrial.report.format import UNKNOWN, bytes_, duration, moment, number, percent, quantity
 from seatrial.report.summary import Summary
+from seatrial.steady import WARM_UP
 
 MAX_RANKS = 16
 """Ranks that the table of ranks lists."""
@@ -41,7 +42,7 @@ def verdict_line(summary: Summary) -> str:
 
 def key_figures(summary: Summary) -> list[Figure]:
     """Throughput, MFU, loss and cost of the run."""
-    steady = f"median of {len(summary.steady)} steady steps" if summary.steady else ""
+    steady = f"over {summary.steady_steps} steady steps" if summary.steady_steps else ""
     figures = [
         Figure("Throughput", quantity(summary.throughput, f"{summary.unit}/s"), steady),
         Figure("Step time", duration(summary.step_seconds), steady),
@@ -175,8 +176,8 @@ def versions_table(summary: Summary) -> Table:
 def method() -> tuple[str, ...]:
     """How the figures were made, in words."""
     return (
-        f"Steady figures leave out the first {WARM_UP} logged steps of each attempt. Throughput is count / seconds of "
-        "a step, where the seconds include the wait for data and for checkpoints; the steady figure is its median.",
+        f"Steady figures leave out the first {WARM_UP} steps of each attempt. Throughput is the count of all steady "
+        "steps / their seconds, which include the wait for data and for checkpoints.",
         "Ranks are compared by the median over the steady steps. Times are UTC.",
     )
 
@@ -220,7 +221,7 @@ def _observed(finding: Finding) -> str:
 
 
 def _step_row(point: Point, names: Sequence[str]) -> tuple[str, ...]:
-    step, utilisation = point.event, point.mfu or {}
+    step, utilisation = point.event, point.mfu
     return (
         str(step.step),
         number(step.loss),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from seatrial.attempts import Attempt, Attempts, Point
 from seatrial.events import (
     CheckpointLoaded,
     CheckpointSaved,
@@ -20,10 +21,9 @@ from seatrial.events import (
 )
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.metrics import FLOP_FORMULAS, PHASES
-from seatrial.report.attempts import Attempt, Point, logged, steady, walk
 from seatrial.report.caveats import caveats
-from seatrial.report.samples import mean, median, spread
 from seatrial.runs import Run, State
+from seatrial.samples import mean, median, spread
 from seatrial.spec import Job
 
 _WORST_FIRST = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.WARN, Verdict.PASS, Verdict.SKIP)
@@ -93,11 +93,11 @@ class Summary:
     final_loss: float | None
     """Nats."""
     throughput: float | None
-    """`unit` per second of the whole job: median of count / seconds over the steady steps."""
+    """`unit` per second of the whole job over the steady steps; see seatrial.steady."""
     step_seconds: float | None
-    """Median over the steady steps."""
+    """Mean over the steady steps."""
     mfu: dict[str, float]
-    """Convention -> median over the steady steps; empty if unknown."""
+    """Convention -> MFU at the steady throughput; empty if unknown."""
     phases: dict[str, float]
     """Phase -> mean seconds per steady step on rank 0. Means, because only means add up to the step."""
     ranks: tuple[RankMeasure, ...]
@@ -119,14 +119,15 @@ class Summary:
     """The case's arguments."""
     layout: dict[str, Any]
     """The rest of the job: where and how it was started."""
+    steady_steps: int
+    """Steps that steady figures are made of; a point stands for several if not every step is logged."""
 
 
 def summarise(run: Run, findings: list[Finding]) -> Summary:
     """Read a run's job and events. Raises UserError if the job cannot be read; events may be missing."""
     job, log, state = run.job, run.events(), run.state()
-    attempts = walk(log)
-    points = logged(attempts)
-    even = steady(attempts, points)
+    attempts = Attempts(log.events)
+    points, steady_points, steady = attempts.points(), attempts.steady_points(), attempts.steady()
     info = log.last(RunStart)
     times = [timed.time for timed in log.events]
     saved = _timed(log, CheckpointSaved)
@@ -143,13 +144,13 @@ def summarise(run: Run, findings: list[Finding]) -> Summary:
         state=state,
         verdict=overall(findings),
         findings=tuple(sorted(findings, key=lambda finding: _WORST_FIRST.index(finding.verdict))),
-        notes=tuple(caveats(log, state, attempts, points, even)),
+        notes=tuple(caveats(log, state, attempts.all, points, steady_points)),
         start=min(times, default=None),
         end=max(times, default=None),
         duration=max(times) - min(times) if times else None,
-        steps_done=_steps_done(attempts),
+        steps_done=_steps_done(attempts.all),
         steps_planned=info.steps if info else None,
-        attempts=tuple(attempts),
+        attempts=tuple(attempts.all),
         world_size=info.world_size if info else job.world_size,
         device=info.device if info else None,
         backend=info.backend if info else None,
@@ -157,14 +158,14 @@ def summarise(run: Run, findings: list[Finding]) -> Summary:
         parameters=info.parameters if info and info.parameters is not None else job.parameters,
         unit=info.unit if info else "tokens",
         series=tuple(points),
-        steady=tuple(even),
+        steady=tuple(steady_points),
         first_loss=points[0].event.loss if points else None,
         final_loss=points[-1].event.loss if points else None,
-        throughput=median(p.throughput for p in even),
-        step_seconds=median(p.event.seconds for p in even),
-        mfu=_median_mfu(even),
-        phases=_mean_phases(even),
-        ranks=tuple(_rank_measures(even)),
+        throughput=steady.throughput,
+        step_seconds=steady.step_seconds,
+        mfu=attempts.mfu(),
+        phases=_mean_phases(steady_points),
+        ranks=tuple(_rank_measures(steady_points)),
         saved=saved,
         loaded=_timed(log, CheckpointLoaded),
         stall_seconds=sum(timed.event.stall_seconds for timed in saved) if saved else None,
@@ -178,6 +179,7 @@ def summarise(run: Run, findings: list[Finding]) -> Summary:
         versions=dict(sorted(info.versions.items())) if info else {},
         settings=dict(job.args),
         layout=_layout(job),
+        steady_steps=steady.steps,
     )
 
 
@@ -204,17 +206,14 @@ def _layout(job: Job) -> dict[str, Any]:
     return {name: value for name, value in asdict(job).items() if name not in shown_elsewhere}
 
 
-def _median_mfu(points: list[Point]) -> dict[str, float]:
-    names = [name for name in (points[-1].mfu or {})] if points else []
-    medians = {name: median((p.mfu or {}).get(name) for p in points) for name in names}
-    return {name: value for name, value in medians.items() if value is not None}
-
-
 def _mean_phases(points: list[Point]) -> dict[str, float]:
-    seen = {name for p in points for name in p.event.phases}
+    told = [p for p in points if p.event.phases]
+    seen = {name for p in told for name in p.event.phases}
     order = [*(name for name in PHASES if name in seen), *sorted(seen - set(PHASES))]
     # A step that does not name a phase spent nothing in it.
-    means = {name: mean(p.event.phases.get(name, 0.0) for p in points if p.event.phases) for name in order}
+    means = {
+        name: mean((p.event.phases.get(name, 0.0) for p in told), (p.steady.steps for p in told)) for name in order
+    }
     return {name: value for name, value in means.items() if value is not None}
 
 

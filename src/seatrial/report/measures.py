@@ -1,0 +1,150 @@
+"""The figures of two runs side by side, and whether they differ by more than chance explains."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+from seatrial.attempts import Point
+from seatrial.metrics import PHASES
+from seatrial.report.summary import Summary
+from seatrial.samples import finite, mean, standard_error
+from seatrial.steady import total
+
+T = TypeVar("T")
+
+SIGMAS = 3.0
+"""A difference counts as larger than noise beyond this many standard errors."""
+
+
+class Judgement(StrEnum):
+    """Whether two values differ."""
+
+    LARGER = "larger than noise"
+    WITHIN = "within noise"
+    NOISE_UNKNOWN = "noise unknown"
+    """Too few samples to say; never read as a difference."""
+    MISSING = "unknown"
+    """At least one value is unknown."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measure:
+    """One figure of both runs."""
+
+    name: str
+    unit: str
+    a: float | None
+    b: float | None
+    ratio: float | None
+    """b / a."""
+    noise: float | None
+    """Difference that chance alone explains, in the unit of the measure."""
+    samples: tuple[int, int]
+    judgement: Judgement
+
+
+Figure = Callable[[Summary, Sequence[Point]], float | None]
+"""What some of the steady points of a run come to."""
+
+
+def measures(a: Summary, b: Summary) -> Iterator[Measure]:
+    """All figures that can be compared, throughput first."""
+
+    def over_steps(name: str, unit: str, figure: Figure) -> Measure:
+        return _measure(name, unit, *(_over_steps(run, figure) for run in (a, b)))
+
+    def once(name: str, unit: str, *sides: Sequence[float | None]) -> Measure:
+        return _measure(name, unit, *(_estimate(finite(values), _mean) for values in sides))
+
+    yield over_steps("throughput", f"{a.unit}/s" if a.unit == b.unit else "per second", _throughput)
+    yield over_steps("step time", "s", lambda _, points: total(p.steady for p in points).step_seconds)
+    for name in a.flop_formulas:
+        if name in a.mfu or name in b.mfu:
+            if same_peak(a, b):
+                yield over_steps(f"MFU {name}", "fraction", partial(_mfu, name))
+            else:  # the steps' spread says nothing about the peaks'
+                yield once(f"MFU {name}", "fraction", [a.mfu.get(name)], [b.mfu.get(name)])
+    yield over_steps("data wait, slowest rank", "s", partial(_mean_of, _longest_wait))
+    # Most steps spend nothing on checkpoints, so that phase says little; the stall below does.
+    for name in (phase for phase in PHASES if phase != "checkpoint"):
+        if name in a.phases or name in b.phases:
+            yield over_steps(f"{name}, rank 0", "s", partial(_mean_of, partial(_phase, name)))
+    yield once("stall per checkpoint", "s", *([t.event.stall_seconds for t in run.saved] for run in (a, b)))
+    yield once("peak memory, rank 0", "B", [a.peak_memory], [b.peak_memory])
+    last = [run.validations[-1].event.metrics if run.validations else {} for run in (a, b)]
+    for name in last[0] | last[1]:
+        yield once(f"validation {name}, last", "", [last[0].get(name)], [last[1].get(name)])
+
+
+def same_peak(a: Summary, b: Summary) -> bool:
+    """Whether MFU has the same denominator in both: a measured peak moves with the load of the machine."""
+    return a.peak_flops is None or b.peak_flops is None or math.isclose(a.peak_flops, b.peak_flops, rel_tol=0.01)
+
+
+def _throughput(_: Summary, points: Sequence[Point]) -> float | None:
+    return total(p.steady for p in points).throughput
+
+
+def _mfu(convention: str, run: Summary, points: Sequence[Point]) -> float | None:
+    rate, share = _throughput(run, points), run.mfu.get(convention)
+    return rate * share / run.throughput if rate and share and run.throughput else None
+
+
+def _mean_of(value: Callable[[Point], float | None], _: Summary, points: Sequence[Point]) -> float | None:
+    return mean((value(p) for p in points), (p.steady.steps for p in points))
+
+
+def _phase(name: str, point: Point) -> float | None:
+    return point.event.phases.get(name, 0.0) if point.event.phases else None
+
+
+def _longest_wait(point: Point) -> float | None:
+    return max(finite(point.event.ranks.get("data_wait", ())), default=None)
+
+
+class _Estimate(NamedTuple):
+    """A figure of one run, and how far chance can move it."""
+
+    value: float | None
+    error: float | None
+    """Standard error; None if unknown."""
+    samples: int
+
+
+def _over_steps(run: Summary, figure: Figure) -> _Estimate:
+    known = [point for point in run.steady if figure(run, [point]) is not None]
+    return _estimate(known, partial(figure, run))
+
+
+def _estimate(samples: Sequence[T], figure: Callable[[Sequence[T]], float | None]) -> _Estimate:
+    return _Estimate(figure(samples), standard_error(samples, figure), len(samples))
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return statistics.mean(values) if values else None
+
+
+def _measure(name: str, unit: str, a: _Estimate, b: _Estimate) -> Measure:
+    noise = SIGMAS * math.hypot(a.error, b.error) if a.error is not None and b.error is not None else None
+    if a.value is None or b.value is None:
+        judgement = Judgement.MISSING
+    elif noise is None:
+        judgement = Judgement.NOISE_UNKNOWN
+    else:
+        judgement = Judgement.LARGER if abs(b.value - a.value) > noise else Judgement.WITHIN
+    return Measure(
+        name=name,
+        unit=unit,
+        a=a.value,
+        b=b.value,
+        ratio=b.value / a.value if a.value and b.value is not None else None,
+        noise=noise,
+        samples=(a.samples, b.samples),
+        judgement=judgement,
+    )
