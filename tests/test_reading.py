@@ -55,6 +55,14 @@ def test_steps_lie_before_the_end_as_long_as_they_took():
     assert end == RunEnd(outcome="completed", step=5)
 
 
+@pytest.mark.parametrize(("logged", "before"), [([2, 4], 0), ([1, 3, 5], 0), ([4, 5], 3), ([3], 2)])
+def test_a_line_stands_for_the_steps_since_the_one_before(logged, before):
+    timed = reading.events(READ, JOB, [f"step {n} loss 1.5" for n in logged], end=100.0)
+    (begin, start), *steps = [(moment, event) for moment, event in timed if not isinstance(event, RunEnd)]
+    assert start.start_step == before and begin == 100.0 - 2.0 * (logged[-1] - before)
+    assert [moment for moment, _ in steps] == [100.0 - 2.0 * (logged[-1] - n) for n in logged]
+
+
 def test_a_log_that_stops_early_does_not_say_how_the_run_ended():
     events = [event for _, event in reading.events(READ, JOB, LOG[:-2], end=0.0)]
     assert not any(isinstance(event, RunEnd) for event in events)

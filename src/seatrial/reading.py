@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from seatrial import hardware
 from seatrial.errors import Problem, UserError
 from seatrial.events import Event, RunEnd, RunStart, Step
-from seatrial.rank.lines import Reader, clean
-from seatrial.rank.lines import unreadable as unreadable_lines
+from seatrial.rank.lines import Reader, Reading
 from seatrial.spec import Case, Cluster, Device, Job, Recipe
 
 BACKENDS: dict[Device, str] = {"cpu": "gloo", "cuda": "nccl", "neuron": "xla"}
@@ -45,37 +44,34 @@ def events(case: Case, job: Job, lines: Iterable[str], end: float) -> list[tuple
 
     Raises UserError if it holds no metric line. How the run ended is known only if its last step is in the log.
     """
-    found, unreadable = _read(reader(case, job), lines)
+    log = Reading(reader(case, job))
+    found = [event for raw in lines for event in log.line(raw)] + [*log.end()]
     steps = [event for event in found if isinstance(event, Step)]
     if not steps:
-        what = f"no metric line of {case.name} among its lines" if not unreadable else unreadable[0]
+        what = log.first or f"no metric line of {case.name} among its lines"
         raise UserError(Problem(what, "the log", f"is it a log of {case.framework}?"))
-    if unreadable:
-        found.append(unreadable_lines(len(unreadable), unreadable[0]))
     planned = int(job.args.get("steps", steps[-1].step))
     if steps[-1].step >= planned:
         found.append(RunEnd(outcome="completed", step=planned))
-    moment = end - sum(step.seconds for step in steps)
-    timed: list[tuple[float, Event]] = [(moment, _start(case, job, planned, steps[0].step - 1))]
+    return _timed(_start(case, job, planned, _steps_before(steps)), found, end)
+
+
+def _timed(start: RunStart, found: list[Event], end: float) -> list[tuple[float, Event]]:
+    """The events with their times. A line stands for the steps since the one before it."""
+    moment, done = 0.0, start.start_step
+    timed: list[tuple[float, Event]] = [(moment, start)]
     for event in found:
-        moment += event.seconds if isinstance(event, Step) else 0.0
+        if isinstance(event, Step):
+            moment += (event.step - done) * event.seconds
+            done = event.step
         timed.append((moment, event))
-    return timed
+    return [(end - moment + after, event) for after, event in timed]
 
 
-def _read(reader: Reader, lines: Iterable[str]) -> tuple[list[Event], list[str]]:
-    found: list[Event] = []
-    unreadable: list[str] = []
-    for raw in lines:
-        try:
-            found += reader.read(clean(raw))
-        except ValueError as error:
-            unreadable.append(f"{raw.strip()[:200]!r}: {error}")
-    try:
-        found += reader.end()
-    except ValueError as error:
-        unreadable.append(f"the end of the log: {error}")
-    return found, unreadable
+def _steps_before(steps: list[Step]) -> int:
+    """Steps that were done before the log began, if it is a line every so many steps from there on."""
+    every = steps[1].step - steps[0].step if len(steps) > 1 else 1
+    return max(steps[0].step - every, 0)
 
 
 def _start(case: Case, job: Job, steps: int, first_step: int) -> RunStart:

@@ -6,7 +6,7 @@ Standard library only: the command reads logs with it as well as the ranks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,16 +61,40 @@ class Reader(Protocol):
         return ()
 
 
-def unreadable(count: int, first: str, rank: int = 0) -> Finding:
-    """What is said of metric lines that a reader could not read: a run must not pass without them."""
-    return Finding(
-        check="run.log-readable",
-        verdict=Verdict.UNKNOWN,
-        observed=f"{count} metric lines could not be read, first {first}",
-        expected="every metric line of the framework can be read",
-        evidence=f"logs/rank-{rank}.log",
-        action="look whether the framework's version is the pinned one",
-    )
+class Reading:
+    """A log while it is read: the events of its lines, and what could not be read of it."""
+
+    def __init__(self, reader: Reader, *, survives: type[Exception] = ValueError) -> None:
+        """`survives`: what a reader may raise. Who only watches a training must not end it for a reader's mistake."""
+        self._reader, self._survives = reader, survives
+        self._unreadable = 0
+        self.first = ""
+        """The first line that could not be read, and why; empty if all could."""
+
+    def line(self, raw: str, *, prefixed: bool = True) -> Iterator[Event]:
+        """The events of one more line; `prefixed` as in `clean`."""
+        return self._guarded(lambda: self._reader.read(clean(raw, prefixed=prefixed)), repr(raw.strip()[:200]))
+
+    def end(self, rank: int = 0) -> Iterator[Event]:
+        """What was still waited for, and a finding about what could not be read: a run must not pass without it."""
+        yield from self._guarded(self._reader.end, "the end of the log")
+        if self._unreadable:
+            yield Finding(
+                check="run.log-readable",
+                verdict=Verdict.UNKNOWN,
+                observed=f"{self._unreadable} metric lines could not be read, first {self.first}",
+                expected="every metric line of the framework can be read",
+                evidence=f"logs/rank-{rank}.log",
+                action="look whether the framework's version is the pinned one",
+            )
+
+    def _guarded(self, read: Callable[[], Iterable[Event]], what: str) -> Iterator[Event]:
+        try:
+            yield from read()
+        except self._survives as error:
+            self._unreadable += 1
+            kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+            self.first = self.first or f"{what}: {kind}{error}"
 
 
 def clean(raw: str, *, prefixed: bool = True) -> Line:

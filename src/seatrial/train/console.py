@@ -6,11 +6,11 @@ import contextlib
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TextIO, cast
 
 from seatrial.events import Event
-from seatrial.rank.lines import Reader, clean, unreadable
+from seatrial.rank.lines import Reader, Reading
 from seatrial.train.worker import Worker
 
 LONGEST = 65_536
@@ -42,12 +42,12 @@ class _Log:
     """What both streams have in common."""
 
     def __init__(self, worker: Worker, reader: Reader) -> None:
-        self.worker, self.reader = worker, reader
+        self.worker = worker
+        self.log = Reading(reader, survives=Exception)
         self.lock = threading.RLock()  # the thread that holds it may print: an event, a warning
         self.reading = False
         self.closed = False
         self.process = os.getpid()
-        self.unreadable, self.first = 0, ""
 
     def listens(self) -> bool:
         """Not in a forked process, which may have inherited the lock from a thread that it does not have."""
@@ -56,28 +56,18 @@ class _Log:
     def line(self, raw: str) -> None:
         self.reading = True
         try:
-            self._emit(lambda: self.reader.read(clean(raw, prefixed=False)), repr(raw.strip()[:200]))
+            self._emit(self.log.line(raw, prefixed=False))
         finally:
             self.reading = False
-
-    def _emit(self, read: Callable[[], Iterable[Event]], what: str) -> None:
-        for event in self._guarded(read, what):
-            self.worker.emit(event)
-
-    def _guarded(self, read: Callable[[], Iterable[Event]], what: str) -> Iterator[Event]:
-        try:
-            yield from read()
-        except Exception as error:  # also a mistake of the reader: it only watches, and must not end the training
-            self.unreadable += 1
-            kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-            self.first = self.first or f"{what}: {kind}{error}"
 
     def close(self) -> None:
         with self.lock:
             self.closed = True
-            self._emit(self.reader.end, "the end of the log")
-            if self.unreadable:
-                self.worker.emit(unreadable(self.unreadable, self.first, self.worker.rank))
+            self._emit(self.log.end(self.worker.rank))
+
+    def _emit(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.worker.emit(event)
 
 
 class _Stream:
