@@ -34,6 +34,7 @@ class RunStart:
     steps: int
     """Steps that the whole job takes."""
     world_size: int
+    """Ranks of this attempt."""
     device: str
     """Device of rank 0, for people: ``cpu (AMD EPYC)``, ``NVIDIA H200``."""
     backend: str
@@ -41,14 +42,17 @@ class RunStart:
     unit: str = "tokens"
     """What `Step.count` counts: ``tokens`` or ``samples``."""
     parameters: int | None = None
+    """Parameters of the model; None if the case does not tell."""
     flops_per_token: dict[str, float] = field(default_factory=dict)
     """Convention -> model FLOPs per token; see seatrial.metrics."""
     peak_flops: float | None = None
     """Dense peak FLOP/s per rank, None if unknown."""
     peak_source: str = "unknown"
+    """Where `peak_flops` comes from; see seatrial.metrics."""
     hosts: list[str] = field(default_factory=list)
     """Host of each rank."""
     versions: dict[str, str] = field(default_factory=dict)
+    """Software that takes part -> its version."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,9 +84,11 @@ class Validation:
     """A pass over held-out data."""
 
     step: int
+    """Steps that were done."""
     metrics: dict[str, float]
     """``loss`` and ``perplexity``, or ``accuracy``: whatever the case judges itself by."""
     seconds: float
+    """Wall time of the pass; NaN or 0 if the framework does not tell it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,14 +96,17 @@ class CheckpointSaved:
     """A checkpoint is complete, verified and visible under its final name."""
 
     step: int
+    """Steps that it holds."""
     path: str
     """Relative to the run."""
     bytes: int
+    """Size of all its files."""
     seconds: float
     """From the call until it was visible."""
     stall_seconds: float
     """How long training stood still for it."""
     asynchronous: bool = False
+    """Whether it was written while training went on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -105,8 +114,11 @@ class CheckpointLoaded:
     """Training goes on from a checkpoint."""
 
     step: int
+    """Steps that it holds."""
     path: str
+    """Relative to the run."""
     seconds: float
+    """Wall time of loading."""
     world_size: int
     """World size of the attempt that wrote it."""
 
@@ -116,7 +128,9 @@ class Restart:
     """The launcher starts all ranks again."""
 
     attempt: int
+    """Number of the attempt that is started."""
     reason: str
+    """Why the one before ended."""
     rank: int | None = None
     """The rank that was the cause, if one was."""
 
@@ -126,7 +140,9 @@ class Heartbeat:
     """Rank 0 enters a phase without steps: ``import``, ``build``, ``load``, ``validate``, ``save``."""
 
     phase: str
+    """What it enters."""
     rank: int = 0
+    """The rank that says so."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,7 +152,9 @@ class RunEnd:
     outcome: str
     """``completed``: all steps done; ``stopped``: asked to, checkpoint written; ``failed``."""
     step: int
+    """Steps that were done."""
     reason: str = ""
+    """Why it did not complete; empty if it did."""
     ranks_agree: bool | None = None
     """Whether step, loss and replicated weights were the same on all ranks; None if it was not compared."""
     final: bool = False
