@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from seatrial import catalog, config, hardware, launchers
 from seatrial.config.checks import CONTAINERS, launcher_names, mount
 from seatrial.config.describe import keys, reference, schema_text
-from seatrial.config.example import SCHEMA_FILE, example, init
+from seatrial.config.example import example
 from seatrial.config.file import parse
+from seatrial.config.init import SCHEMA_FILE, init
 from seatrial.config.tables import ClusterTable, FileTable, StackTable
 from seatrial.errors import UserError
 from seatrial.findings import Verdict

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from seatrial.cli import cli
 from seatrial.cli.cluster import complete_cluster
-from seatrial.config.example import SCHEMA_FILE
+from seatrial.config.init import SCHEMA_FILE
 from seatrial.errors import UserError
 from tests.test_config import fake_launcher, table
 

@@ -105,7 +105,7 @@ def check(names: Sequence[str], as_json: bool) -> None:
 @as_json
 def init(launchers: Sequence[str], output: Path, as_json: bool) -> None:
     """Write a first seatrial.toml, and the schema by which editors complete it. Overwrites nothing."""
-    from seatrial.config.example import init
+    from seatrial.config.init import init
 
     written = init(output, launchers)
     if as_json:
