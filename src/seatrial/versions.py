@@ -31,6 +31,7 @@ DIRECT: Mapping[str, str] = {
     "pydantic": "2.14.3",
     "pyyaml": "6.0.3",
     "rich": "15.0.0",
+    "tomlkit": "0.15.2",
     "tree-sitter": "0.26.1",
     "tree-sitter-bash": "0.25.1",
     # extra `kubernetes`
@@ -162,7 +163,6 @@ TRANSITIVE: Mapping[str, str] = {
     "sortedcontainers": "2.4.0",
     "sympy": "1.14.0",
     "threadpoolctl": "3.8.0",
-    "tomlkit": "0.15.2",
     "tqdm": "4.70.1",
     "trove-classifiers": "2026.9.21.13",
     "truststore": "0.10.5",
@@ -199,6 +199,7 @@ ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
         "transformers",
         "scikit-learn",
         "psutil",  # megatron-core's checkpoints hang without it; it does not declare it
+        "tomlkit",  # writes the configuration that torchtitan reads
     ),
 }
 """Environment -> what is asked for in it. The whole, with hashes, stands in environments/locks/, made of this by
