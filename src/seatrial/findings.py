@@ -40,11 +40,13 @@ class Finding:
     check: str
     """Stable id of the rule, for example ``run.loss-fell``."""
     verdict: Verdict
+    """PASS, WARN, FAIL, UNKNOWN or SKIP."""
     observed: str
     """What was seen."""
     expected: str = ""
     """What would have been right."""
     severity: Severity = Severity.NONE
+    """How much it matters to what it is about."""
     evidence: str = ""
     """Where it was seen: a file of the run, an event, a rank."""
     remedy: str = ""

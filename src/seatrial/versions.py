@@ -87,6 +87,7 @@ ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
         "transformers",
         "scikit-learn",
         "psutil",  # megatron-core's checkpoints hang without it; it does not declare it
+        "tomlkit",  # writes the configuration that torchtitan reads
     ),
 }
 """Environment -> what is asked for in it. The whole, with hashes, stands in environments/locks/, made of this by

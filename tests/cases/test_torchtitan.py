@@ -212,6 +212,11 @@ def test_tiny_s_file_says_all_that_decides() -> None:
     assert written(CASE.recipe("tiny-async").args)["checkpoint"]["async_mode"] == "async"
 
 
+@pytest.mark.parametrize("name", ["größe-漢", "a sail ⛵ and a ship 🚢", 'quoted "so" \\ and so \x7f'])
+def test_a_run_may_be_called_anything(name: str) -> None:
+    assert written(TINY.args, run=Path("/r") / name)["job"]["dump_folder"] == f"/r/{name}"
+
+
 def test_float8_has_its_present_names() -> None:
     config = written(CASE.recipe("llama3-8b-float8").args, data=None)
     assert config["model"]["converters"] == ["float8"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -92,22 +91,15 @@ def _float8(args: Args) -> dict[str, Any]:
     return settings
 
 
+HEADER = """\
+# Written by seatrial. Where seatrial can be imported, torchtitan itself takes it too:
+#   torchrun ... -m torchtitan.train --job.config_file torchtitan.toml
+
+"""
+
+
 def toml(config: dict[str, Any]) -> str:
-    """The configuration as the file that torchtitan reads."""
-    lines = [
-        "# Written by seatrial. Where seatrial can be imported, torchtitan itself takes it too:",
-        "#   torchrun ... -m torchtitan.train --job.config_file torchtitan.toml",
-    ]
-    for name, settings in config.items():
-        lines += _table(name, settings)
-    return "\n".join(lines) + "\n"
+    """The configuration as the file that torchtitan reads, which is UTF-8."""
+    import tomlkit
 
-
-def _table(name: str, settings: dict[str, Any]) -> list[str]:
-    plain = {key: value for key, value in settings.items() if not isinstance(value, dict)}
-    lines = ["", f"[{name}]"] if plain else []
-    lines += [f"{key} = {json.dumps(value)}" for key, value in plain.items()]  # texts, numbers, lists: TOML is as JSON
-    for key, value in settings.items():
-        if isinstance(value, dict):
-            lines += _table(f"{name}.{key}", value)
-    return lines
+    return HEADER + tomlkit.dumps(config)

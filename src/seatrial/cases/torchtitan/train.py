@@ -69,7 +69,7 @@ def configure(args: Args, worker: Worker) -> Any:
     )
     path = worker.run / "torchtitan.toml"
     mine = path.with_name(f".torchtitan.toml.{worker.rank}")  # every rank writes the same: the folder may not be shared
-    mine.write_text(config.toml(settings))
+    mine.write_text(config.toml(settings), encoding="utf-8")
     mine.replace(path)
     return ConfigManager().parse_args(["--job.config_file", str(path)])
 

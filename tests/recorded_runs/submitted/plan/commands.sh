@@ -1,0 +1,3 @@
+#!/bin/sh
+# submit, from this folder
+sbatch job.sbatch
