@@ -36,23 +36,17 @@ def find_file() -> Path | None:
 
 def clusters() -> dict[str, Cluster]:
     """All clusters by name, this machine first. Raises UserError with everything that is wrong with the file."""
-    path = find_file()
-    found = {launchers.HERE: _this_machine()}
-    if path is not None:
-        from seatrial.config.file import read
-
-        found |= {name: launchers.restore(record) for name, record in read(path).items()}
-    return found
+    return {launchers.HERE: _this_machine(), **_of_file(find_file())}
 
 
 def cluster(name: str) -> Cluster:
     """The cluster of that name. Raises UserError with the nearest names and the file they stand in."""
     if name == launchers.HERE:
         return _this_machine()
-    known = clusters()
+    path = find_file()
+    known = _of_file(path)
     if name not in known:
-        path = find_file()
-        problem = unknown("cluster", name, known, str(path or ""))
+        problem = unknown("cluster", name, [launchers.HERE, *known], str(path or ""))
         more = "" if path else f"; there is no {FILE}: seatrial cluster init writes one"
         raise UserError(Problem(problem.what, problem.where, problem.remedy + more))
     return known[name]
@@ -110,6 +104,14 @@ def _changed(cluster: Cluster, texts: dict[str, str]) -> tuple[Any, Iterable[Pro
     options, flaws = validate(cls, values | given, strict=False)
     problems = [*flaws.values()] or check_options(launchers.find(cluster.launcher), options)
     return options, [replace(problem, where=f"--option {problem.where}") for problem in problems]
+
+
+def _of_file(path: Path | None) -> dict[str, Cluster]:
+    if path is None:
+        return {}
+    from seatrial.config.file import read
+
+    return {name: launchers.restore(record) for name, record in read(path).items()}
 
 
 def _this_machine() -> Cluster:
