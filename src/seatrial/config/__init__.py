@@ -13,7 +13,7 @@ from seatrial.errors import Problem, UserError, unknown
 from seatrial.findings import Finding, Verdict
 from seatrial.spec import Cluster
 
-__all__ = ["FILE", "check", "cluster", "clusters", "find_file", "schema", "with_options"]
+__all__ = ["FILE", "check", "cluster", "clusters", "find_file", "names", "schema", "with_options"]
 
 FILE = "seatrial.toml"
 
@@ -36,7 +36,13 @@ def find_file() -> Path | None:
 
 def clusters() -> dict[str, Cluster]:
     """All clusters by name, this machine first. Raises UserError with everything that is wrong with the file."""
-    return {launchers.HERE: _this_machine(), **_of_file(find_file())}
+    found = {name: launchers.restore(record) for name, record in _records(find_file()).items()}
+    return {launchers.HERE: _this_machine(), **found}
+
+
+def names() -> list[str]:
+    """Names of all clusters, this machine first. Raises UserError as `clusters` does."""
+    return [launchers.HERE, *_records(find_file())]
 
 
 def cluster(name: str) -> Cluster:
@@ -44,12 +50,12 @@ def cluster(name: str) -> Cluster:
     if name == launchers.HERE:
         return _this_machine()
     path = find_file()
-    known = _of_file(path)
+    known = _records(path)
     if name not in known:
         problem = unknown("cluster", name, [launchers.HERE, *known], str(path or ""))
         more = "" if path else f"; there is no {FILE}: seatrial cluster init writes one"
         raise UserError(Problem(problem.what, problem.where, problem.remedy + more))
-    return known[name]
+    return launchers.restore(known[name])
 
 
 def schema() -> dict[str, Any]:
@@ -106,12 +112,12 @@ def _changed(cluster: Cluster, texts: dict[str, str]) -> tuple[Any, Iterable[Pro
     return options, [replace(problem, where=f"--option {problem.where}") for problem in problems]
 
 
-def _of_file(path: Path | None) -> dict[str, Cluster]:
+def _records(path: Path | None) -> dict[str, dict[str, Any]]:
     if path is None:
         return {}
     from seatrial.config.file import read
 
-    return {name: launchers.restore(record) for name, record in read(path).items()}
+    return read(path)
 
 
 def _this_machine() -> Cluster:
