@@ -167,7 +167,7 @@ def many_jobs(folder: Path, log: Path) -> list[Row]:
         runs += flow.start(launcher.render(job, where, name), job, where, history, name)
     submitted = time.perf_counter() - begin
     looks = 0
-    while any(run.state() in (State.QUEUED, State.STARTING, State.RUNNING) for run in runs):
+    while any(run.state().live for run in runs):
         time.sleep(tracking.POLL_SECONDS)
         assert not tracking.refresh(runs)
         looks += 1

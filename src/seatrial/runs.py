@@ -35,6 +35,11 @@ class State(StrEnum):
     LOST = "lost"
     """Its processes are gone and it never said how it ended."""
 
+    @property
+    def live(self) -> bool:
+        """Whether it may still change without anybody's doing."""
+        return self in (State.QUEUED, State.STARTING, State.RUNNING)
+
 
 class Phase(StrEnum):
     """What an engine says of a job."""

@@ -67,8 +67,7 @@ class Slurm:
         log = self.folder / "log/munged.out"
         self.processes["munged"] = start(("munged", "--foreground", "--force", *options), log, self.env)
         self._ready("munged", (self.folder / "munge.sock").exists)
-        self.processes["head"] = self.machine("head", "slurmctld", "-D", "-c")
-        self._ready("head", lambda: self.run("scontrol", "ping", check=False).returncode == 0)
+        self.start_controller("-c")
         for name in self.names:
             self.start_node(name)
         self._wait_until_idle()
@@ -131,6 +130,16 @@ class Slurm:
         """Node -> state, as `scontrol show node` says it: IDLE, MIXED, DOWN+NOT_RESPONDING, IDLE+DRAIN ..."""
         lines = self.run("scontrol", "--oneliner", "show", "nodes").stdout.splitlines()
         return {node["NodeName"]: node["State"] for node in map(_fields, lines)}
+
+    def start_controller(self, *options: str) -> None:
+        """slurmctld, with the jobs that it knew unless the option is -c."""
+        self.processes["head"] = self.machine("head", "slurmctld", "-D", *options)
+        self._ready("head", lambda: self.run("scontrol", "ping", check=False).returncode == 0)
+
+    def stop_controller(self) -> None:
+        """slurmctld writes down what it knows and ends."""
+        self.run("scontrol", "shutdown", "slurmctld")
+        self.processes.pop("head").wait(30)
 
     def start_node(self, name: str) -> None:
         """Switches a node on; it takes a moment until the controller knows."""

@@ -160,6 +160,19 @@ def test_following_can_be_left_and_taken_up_again(project):
     assert "0: " not in project("logs", "run", "--rank", "0")
 
 
+def test_following_outlives_a_restart_of_the_controller(project, slurm: Slurm):
+    process = project.start("run", *LONG, "--on", "sea", "--name", "run")
+    said = iter(process.stderr.readline, "")
+    assert next(line for line in said if "2 ranks on sea" in line)
+    slurm.stop_controller()
+    assert next(line for line in said if "no answer for now, asked again for 10 min" in line)
+    slurm.start_controller()
+    assert next(line for line in said if "it answers again" in line)
+    project("cancel", "run")
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 75 and "cpu-ddp/tiny stopped" in out, err
+
+
 def test_a_full_partition_keeps_a_job_waiting_until_it_is_cancelled(project):
     one = ("cpu-ddp", "--processes", "1", "--option", "partition=small")
     first = project.detach(*one, "--set", "steps=100000", "--name", "first")

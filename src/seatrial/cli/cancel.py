@@ -7,7 +7,7 @@ import click
 from seatrial import flow
 from seatrial.cli.options import as_json, find_run, print_json, run_argument, runs_dir, warn_unseen
 from seatrial.errors import Problem, UserError
-from seatrial.runs import History, State
+from seatrial.runs import History
 
 
 @click.command()
@@ -17,7 +17,7 @@ from seatrial.runs import History, State
 def command(name: str, history: History, as_json: bool) -> None:
     """Ask a run to write a checkpoint and stop, and wait until it has."""
     run = find_run(history, name)
-    if run.state() not in (State.QUEUED, State.STARTING, State.RUNNING):
+    if not run.state().live:
         raise UserError(Problem(f"{run.id} is not running: it is {run.state()}"))
     flow.cancel(run, warn_unseen)
     if as_json:

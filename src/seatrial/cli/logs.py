@@ -10,9 +10,8 @@ import click
 from seatrial import tracking
 from seatrial.cli.options import as_json, find_run, print_json, run_argument, runs_dir, warn_unseen
 from seatrial.errors import Problem, UserError, unknown
-from seatrial.runs import History, Run, State
+from seatrial.runs import History, Run
 
-LIVE = (State.QUEUED, State.STARTING, State.RUNNING)
 FOLLOW_SECONDS = 0.2
 """Between two looks at growing files."""
 
@@ -27,8 +26,9 @@ def command(name: str, history: History, rank: int | None, follow: bool, as_json
     """What a run's ranks printed."""
     run = find_run(history, name, logs=True)
     offsets: dict[Path, int] = {}
+    unseen: list[Problem] = []
     while True:
-        running = run.state() in LIVE  # asked before reading, so that the last lines are not missed
+        running = run.state().live  # asked before reading, so that the last lines are not missed
         for path in _paths(run, rank):
             offset = offsets.get(path, 0)
             offsets[path] = _print_from(path, offset, growing=running, prefix=rank is None, as_json=as_json)
@@ -38,7 +38,9 @@ def command(name: str, history: History, rank: int | None, follow: bool, as_json
             time.sleep(FOLLOW_SECONDS)
         else:
             time.sleep(tracking.POLL_SECONDS)
-            warn_unseen(tracking.refresh([run], logs=True))
+            before, unseen = unseen, tracking.refresh([run], logs=True)
+            if unseen != before:  # said once, not at each look
+                warn_unseen(unseen)
 
 
 def _paths(run: Run, rank: int | None) -> list[Path]:
@@ -48,7 +50,7 @@ def _paths(run: Run, rank: int | None) -> list[Path]:
     ranks = [str(r) for r in range(run.job.world_size)]
     if str(rank) not in ranks:
         raise UserError(unknown("rank", str(rank), ranks, "--rank"))
-    shared = [path for path in run.path.glob("logs/*.log") if path.stem.startswith(("node-", "driver"))]
+    shared = [*run.path.glob("logs/node-*.log"), *run.path.glob("logs/driver.log")]
     if not run.log_path(rank).exists() and shared:
         raise UserError(Problem("this run's ranks share a log for each node", "--rank", "leave it out"))
     return [run.log_path(rank)]

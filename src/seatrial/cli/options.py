@@ -148,7 +148,7 @@ def complete_cluster(_: click.Context, __: click.Parameter, incomplete: str) -> 
     from seatrial import config
 
     with contextlib.suppress(UserError):
-        return [name for name in config.clusters() if name.startswith(incomplete)]
+        return [name for name in config.names() if name.startswith(incomplete)]
     return []
 
 

@@ -154,7 +154,7 @@ def _run_to_resume(history: History, case: Case, recipe: Recipe, name: str) -> R
         )
     if state is State.COMPLETED:
         raise UserError(Problem(f"{run.id} is completed", "--resume", "leave it out to start a new run"))
-    if state in (State.QUEUED, State.RUNNING, State.STARTING):
+    if state.live:
         raise UserError(Problem(f"{run.id} is {state}", "--resume", f"seatrial logs -f {run.id}"))
     if not case.resumable:
         raise UserError(Problem(f"{case.name} cannot go on from a checkpoint", "--resume", "start a new run"))

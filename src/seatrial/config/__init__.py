@@ -13,7 +13,7 @@ from seatrial.errors import Problem, UserError, unknown
 from seatrial.findings import Finding, Rule, Verdict
 from seatrial.spec import Cluster
 
-__all__ = ["FILE", "check", "cluster", "clusters", "find_file", "schema", "with_options"]
+__all__ = ["FILE", "check", "cluster", "clusters", "find_file", "names", "schema", "with_options"]
 
 FILE = "seatrial.toml"
 
@@ -48,26 +48,26 @@ def find_file() -> Path | None:
 
 def clusters() -> dict[str, Cluster]:
     """All clusters by name, this machine first. Raises UserError with everything that is wrong with the file."""
-    path = find_file()
-    found = {launchers.HERE: _this_machine()}
-    if path is not None:
-        from seatrial.config.file import read
+    found = {name: launchers.restore(record) for name, record in _records(find_file()).items()}
+    return {launchers.HERE: _this_machine(), **found}
 
-        found |= {name: launchers.restore(record) for name, record in read(path).items()}
-    return found
+
+def names() -> list[str]:
+    """Names of all clusters, this machine first. Raises UserError as `clusters` does."""
+    return [launchers.HERE, *_records(find_file())]
 
 
 def cluster(name: str) -> Cluster:
     """The cluster of that name. Raises UserError with the nearest names and the file they stand in."""
     if name == launchers.HERE:
         return _this_machine()
-    known = clusters()
+    path = find_file()
+    known = _records(path)
     if name not in known:
-        path = find_file()
-        problem = unknown("cluster", name, known, str(path or ""))
+        problem = unknown("cluster", name, [launchers.HERE, *known], str(path or ""))
         more = "" if path else f"; there is no {FILE}: seatrial cluster init writes one"
         raise UserError(Problem(problem.what, problem.where, problem.remedy + more))
-    return known[name]
+    return launchers.restore(known[name])
 
 
 def schema() -> dict[str, Any]:
@@ -121,6 +121,14 @@ def _changed(cluster: Cluster, texts: dict[str, str]) -> tuple[Any, Iterable[Pro
     options, flaws = validate(cls, values | given, strict=False)
     problems = [*flaws.values()] or check_options(launchers.find(cluster.launcher), options)
     return options, [replace(problem, where=f"--option {problem.where}") for problem in problems]
+
+
+def _records(path: Path | None) -> dict[str, dict[str, Any]]:
+    if path is None:
+        return {}
+    from seatrial.config.file import read
+
+    return read(path)
 
 
 def _this_machine() -> Cluster:

@@ -27,10 +27,16 @@ def launcher_names() -> list[str]:
     return [name for name in launchers.names() if launchers.find(name).hands_over]
 
 
-def _launcher_of(table: ClusterTable) -> Launcher | None:
-    """The launcher of a table; None if it may not be named there."""
-    found = launchers.find(table.launcher) if table.launcher in launchers.names() else None
-    return found if found and found.hands_over else None
+def _launcher(name: str) -> tuple[Launcher | None, list[Problem]]:
+    """The launcher of a table, or why it may not be named there."""
+    try:
+        found = launchers.find(name)
+    except UserError:
+        return None, [unknown("launcher", name, launcher_names(), ".launcher")]
+    if found.hands_over:
+        return found, []
+    remedy = f"leave the table out: --on {name}"
+    return None, [Problem("this machine is built in and needs no table", ".launcher", remedy)]
 
 
 def read_cluster(name: str, table: ClusterTable, wrong: set[Path]) -> tuple[Cluster | None, list[Problem]]:
@@ -39,8 +45,9 @@ def read_cluster(name: str, table: ClusterTable, wrong: set[Path]) -> tuple[Clus
     A rule is left out where a key that it looks at is among them: it could only repeat the complaint.
     """
     at = ("clusters", name)
-    problems = [replace(p, where=dotted(at) + p.where) for p in _rules(table, {path[0] for path in wrong})]
-    launcher = _launcher_of(table)
+    keys = {path[0] for path in wrong}
+    launcher, found = (None, []) if "launcher" in keys else _launcher(table.launcher)
+    problems = [replace(p, where=dotted(at) + p.where) for p in (*found, *_rules(table, launcher, keys))]
     if launcher is None:
         return None, problems
     options, more = _options(launcher, dict(table.options))
@@ -82,27 +89,16 @@ def what_fits(raw: Mapping[str, Any], wrong: set[Path]) -> ClusterTable:
     return table
 
 
-def _rules(table: ClusterTable, wrong: Collection[str | int]) -> Iterable[Problem]:
+def _rules(table: ClusterTable, launcher: Launcher | None, wrong: Collection[str | int]) -> Iterable[Problem]:
     """What all rules say; their places are relative to the cluster's table."""
-    if "launcher" not in wrong:
-        yield from _launcher(table)
     if not {"instance_type", "cpus_per_node", "processes_per_node"} & set(wrong):
         yield from _size(table)
-    launcher = _launcher_of(table)
     if launcher is not None:
         if not {"container", "registry", "image"} & set(wrong):
             yield from _image(table, launcher)
         yield from _mounts(table, launcher)
     yield from _software(table)
     yield from _environment(table)
-
-
-def _launcher(table: ClusterTable) -> Iterable[Problem]:
-    if table.launcher not in launchers.names():
-        yield unknown("launcher", table.launcher, launcher_names(), ".launcher")
-    elif _launcher_of(table) is None:
-        remedy = f"leave the table out: --on {table.launcher}"
-        yield Problem("this machine is built in and needs no table", ".launcher", remedy)
 
 
 def _size(table: ClusterTable) -> Iterable[Problem]:

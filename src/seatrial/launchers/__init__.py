@@ -45,7 +45,7 @@ def find(name: str) -> Launcher:
         return _launcher_of(importlib.import_module(f"{__name__}.{name}"), name)
     points = _entry_points()
     if name not in points:
-        raise UserError(unknown("launcher", name, names()))
+        raise UserError(unknown("launcher", name, [*built_in(), *points]))
     return _launcher_of(points[name].load(), points[name].value)
 
 

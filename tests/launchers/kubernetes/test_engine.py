@@ -7,10 +7,11 @@ import socket
 
 import pytest
 
+from seatrial import flow, tracking
 from seatrial.errors import UserError
 from seatrial.events import PRINTED, RunEnd, Step, encode
 from seatrial.launchers import kubernetes
-from seatrial.runs import History, Phase, Submission
+from seatrial.runs import History, Phase, State, Submission
 from tests.launchers.kubernetes import samples
 from tests.launchers.kubernetes.fake_api import HALF, FakeApi
 
@@ -115,6 +116,20 @@ def test_what_is_refused_leaves_nothing(api):
     with pytest.raises(UserError, match="exceeded quota"):
         submit(samples.cluster(options={"kind": "job"}))
     assert api.objects == {}  # not even the Service that was there first
+
+
+def test_run_that_its_user_cancelled_while_it_ran_has_stopped(api, tmp_path):
+    """Its pods are gone with it: without the user's word nothing would tell it from a run that was lost."""
+    where = samples.cluster()
+    job = samples.job(where)
+    [run] = flow.start(kubernetes.render(job, where, NAME), job, where, History(tmp_path / "runs"), NAME)
+    pod = add_pod(api, 0)["metadata"]["name"]
+    api.objects[f"{JOBSETS}/{ENGINE}"]["status"] = {}
+    api.logs[pod] = [(stamp(1), f"{PRINTED}{step(1)}")]
+    assert tracking.refresh([run]) == [] and run.submission().standing.phase is Phase.RUNNING
+    flow.cancel(run, lambda _: None)
+    assert run.submission().standing.phase is Phase.GONE and lines(run) == [step(1)]
+    assert run.state() is State.STOPPED and run.events().end().step == 1
 
 
 def test_cancel_deletes_and_may_come_twice(api):
@@ -361,6 +376,13 @@ def test_useless_kubeconfig(tmp_path, monkeypatch, content):
         path.write_text(content)
     monkeypatch.setenv("KUBECONFIG", str(path))
     with pytest.raises(UserError, match="kubeconfig"):
+        kubernetes.lookup(NAME, samples.cluster())
+
+
+def test_server_without_tls_is_out_of_reach(api, tmp_path):
+    path = tmp_path / "kubeconfig"
+    path.write_text(path.read_text().replace("http:", "https:"))
+    with pytest.raises(UserError, match=r"out of reach: SSLError"):
         kubernetes.lookup(NAME, samples.cluster())
 
 

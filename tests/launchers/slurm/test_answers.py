@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seatrial.errors import UserError
 from seatrial.launchers import slurm
 from seatrial.launchers.slurm import answers, engine
 from seatrial.runs import Phase, Standing, Submission
@@ -160,6 +161,27 @@ def test_what_squeue_has_forgotten_sacct_knows(monkeypatch):
     assert (RECORDED / "forgotten/squeue.txt").read_text() == ""
     found = standings(monkeypatch, "forgotten", "2", "3", "99")
     assert found == {"2": TRUTHS["well"], "3": TRUTHS["badly"], "99": (Phase.GONE, False)}
+
+
+@pytest.mark.parametrize(
+    ("said", "silent"),
+    [
+        ("sacct: error: Problem talking to the database: Connection refused", True),
+        ("Slurm accounting storage is disabled", False),
+    ],
+)
+def test_a_silent_database_proves_no_end(monkeypatch, said, silent):
+    """Slurm 22.05.8 says this, with exit code 1, while slurmdbd is restarted, and where there is none."""
+    done = subprocess.CompletedProcess([], 1, b"", said.encode())
+    monkeypatch.setattr(engine, "run", lambda *_: done)
+    monkeypatch.setattr(engine, "answer", lambda *_: "")
+    cluster = Cluster(name="p5", launcher="slurm", nodes=7, cpus_per_node=192)
+    asked = [Submission(name="a", cluster={}, job_id="7")]
+    if silent:
+        with pytest.raises(UserError, match="talking to the database"):
+            engine.standings(asked, cluster)
+    else:
+        assert engine.standings(asked, cluster)["a"].phase is Phase.GONE
 
 
 @pytest.mark.parametrize(

@@ -84,27 +84,33 @@ class Api:
         seconds: float = READ_SECONDS,
     ) -> bytes:
         import urllib3
+        from kubernetes.client import ApiException
 
         headers = {"Accept": accept, "Content-Type": kind}
         # The client package knows kubeconfigs, logins and certificates; its own decoding would break on a log.
         self._client.update_params_for_auth(headers, [], ["BearerToken"])
         url = f"{self._host}{path}" + (f"?{urlencode(query)}" if query else "")
         try:
-            answer = self._client.rest_client.pool_manager.request(
+            answer = self._client.rest_client.request(
                 method,
                 url,
                 headers=headers,
-                body=None if body is None else json.dumps(body).encode(),
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=seconds),
-                retries=False,
+                body=body,
+                _preload_content=False,
+                _request_timeout=(CONNECT_SECONDS, seconds),
             )
+            data: bytes = answer.data
+        except ApiException as error:
+            if error.status:
+                raise _refusal(error.status, error.body, path) from None
+            raise self._out_of_reach(error.reason) from None  # its certificate, or it speaks no TLS
         except urllib3.exceptions.HTTPError as error:
-            remedy = "check the address, the network or VPN, and kubectl cluster-info"
-            raise UserError(Problem(f"the API server is out of reach: {error}", self._host, remedy)) from None
-        data: bytes = answer.data
-        if not 200 <= answer.status <= 299:
-            raise _refusal(answer.status, data, path)
+            raise self._out_of_reach(error) from None
         return data
+
+    def _out_of_reach(self, why: object) -> UserError:
+        remedy = "check the address, the network or VPN, and kubectl cluster-info"
+        return UserError(Problem(f"the API server is out of reach: {why}", self._host, remedy))
 
 
 def _refusal(status: int, data: bytes, path: str) -> Refused:
@@ -137,7 +143,9 @@ def _connect(context: str | None) -> Any:
         contexts = [entry["name"] for entry in config.list_kube_config_contexts(file)[0]]
         if context is not None and context not in contexts:
             raise UserError(unknown("context", context, contexts, file))
-        return config.new_client_from_config(file, context=context, client_configuration=client.Configuration())
+        settings = client.Configuration()
+        settings.retries = False  # whoever asks decides whether to ask again
+        return config.new_client_from_config(file, context=context, client_configuration=settings)
     except (config.ConfigException, yaml.YAMLError, OSError) as error:
         remedy = "set KUBECONFIG, or make one: aws eks update-kubeconfig --name CLUSTER"
         raise UserError(Problem(f"there is no usable kubeconfig: {error}", file, remedy)) from None

@@ -9,6 +9,9 @@ from seatrial.runs import Phase, Standing
 SQUEUE = "squeue --all --me --noheader --array --states=all --format='%i|%T|%r|%N'"
 SACCT = "sacct --noheader --parsable2 --allocations --format=JobID,State,ExitCode"
 
+NO_DATABASE = b"talking to the database"
+"""sacct's error where slurmdbd does not answer for now; where there is none, that accounting storage is disabled."""
+
 PHASES = {
     Phase.QUEUED: (
         "PENDING", "CONFIGURING", "EXPEDITING", "POWER_UP_NODE", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD",

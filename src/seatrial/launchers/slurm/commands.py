@@ -39,6 +39,11 @@ def answer(cluster: Cluster, script: str) -> str:
     done = run(cluster, script)
     if done.returncode == 0:
         return done.stdout.decode(errors="replace")
+    raise refused(cluster, done)
+
+
+def refused(cluster: Cluster, done: subprocess.CompletedProcess[bytes]) -> UserError:
+    """A script that failed, in Slurm's own words."""
     lines = [line.removeprefix("sbatch: ") for line in done.stderr.decode(errors="replace").strip().splitlines()]
     what = "; ".join(line.removeprefix("error: ") for line in lines) or "Slurm's command failed without a word"
-    raise UserError(Problem(what, f"Slurm of cluster {cluster.name}", f"seatrial cluster check {cluster.name}"))
+    return UserError(Problem(what, f"Slurm of cluster {cluster.name}", f"seatrial cluster check {cluster.name}"))

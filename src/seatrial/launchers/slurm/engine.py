@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from seatrial.launchers.slurm import answers
-from seatrial.launchers.slurm.commands import answer, array_names, engine_name, folder, quote, run
+from seatrial.launchers.slurm.commands import answer, array_names, engine_name, folder, quote, refused, run
 from seatrial.plan import Plan
 from seatrial.runs import Phase, Standing, Submission
 from seatrial.spec import Cluster, Job
@@ -72,8 +72,10 @@ def standings(submissions: Sequence[Submission], cluster: Cluster) -> dict[str, 
     found = answers.parse_squeue(answer(cluster, answers.SQUEUE))
     missing = {job_id.partition("_")[0] for job_id in ids if answers.of(job_id, found) is None}
     if missing:  # where there is no accounting, sacct fails, and nothing is known of them
-        script = f"{answers.SACCT} --jobs={','.join(sorted(missing))}"
-        found = answers.parse_sacct(run(cluster, script).stdout.decode(errors="replace")) | found
+        done = run(cluster, f"{answers.SACCT} --jobs={','.join(sorted(missing))}")
+        if answers.NO_DATABASE in done.stderr:
+            raise refused(cluster, done)
+        found = answers.parse_sacct(done.stdout.decode(errors="replace")) | found
     return {name: answers.of(job_id, found) or _GONE for job_id, name in ids.items()}
 
 

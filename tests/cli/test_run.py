@@ -1,0 +1,67 @@
+"""seatrial run, where the engine is one in memory."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from seatrial.cli import cli
+from seatrial.errors import UserError
+from seatrial.runs import Phase, Run, Standing
+from seatrial.spec import ExitCode
+from tests.launchers import fake
+
+
+@pytest.fixture
+def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> fake.Memory:
+    found = fake.Memory()
+    fake.offer(monkeypatch, fake.launcher(found))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    Path("seatrial.toml").write_text('[clusters.far]\nlauncher = "memory"\nnodes = 1\ncpus_per_node = 4\n')
+    return found
+
+
+def run(*args: str, expect: int = 0) -> Result:
+    result = CliRunner().invoke(cli, ["run", "cpu-ddp", "--name", "one", *args])
+    if isinstance(result.exception, UserError):
+        raise result.exception
+    assert result.exit_code == expect, result.output
+    return result
+
+
+def test_an_engine_that_is_silent_for_a_moment_is_told_of_once(memory):
+    looks = []
+
+    def silent_at_first() -> None:
+        looks.append(1)
+        if len(looks) in (2, 3):  # the first is the submission
+            fake.silent()
+        memory.jobs["one"] = Standing(phase=Phase.ENDED)
+
+    memory.before_answer = silent_at_first
+    said = run("--on", "far", expect=ExitCode.UNKNOWN).stderr
+    assert said.count("no answer for now, asked again for 10 min") == 1 and said.count("it answers again") == 1
+    assert "does not answer" in said
+
+
+def test_a_detached_run_is_told_how_to_be_looked_at_and_takes_its_restarts_along(memory):
+    [said] = json.loads(run("--on", "far", "--detach", "--max-restarts", "3", "--json").output)
+    assert said == {"run": "one", "state": "queued", "job_id": "id-one"}
+    assert Run(Path("runs/one")).submission().cluster["options"]["max_restarts"] == 3
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--detach",), "a run of this machine ends with its command"),
+        (("--on", "far", "--hang-timeout", "9"), "ranks are watched on this machine only"),
+    ],
+)
+def test_what_means_nothing_there_is_said_and_nothing_is_started(memory, args, message):
+    with pytest.raises(UserError, match=message):
+        run(*args)
+    assert memory.submitted == [] and not Path("runs").exists()
