@@ -219,8 +219,9 @@ def test_a_recorded_log_is_read_whole() -> None:
     assert [step.step for step in steps] == list(range(1, 9))
     assert [step.loss for step in steps] == printed("loss/train/total")
     assert [step.grad_norm for step in steps] == printed("l2_norm/grad/global")
-    assert all(step.count == 32 and step.learning_rate == 0.002 and 0 < step.seconds < 60 for step in steps)
-    assert all(10**8 < (step.memory_bytes or 0) < 10**10 for step in steps)
+    assert all(step.count == 32 and step.learning_rate == 0.002 for step in steps)
+    assert [step.seconds for step in steps] == printed("time/seconds_per_batch")
+    assert [step.memory_bytes for step in steps] == [round(v * 1e9) for v in printed("memory/peak_resident_mem")]
 
 
 def test_the_same_log_of_two_labelled_ranks_is_read_once() -> None:

@@ -12,7 +12,8 @@ from seatrial import catalog
 from seatrial.errors import UserError
 from seatrial.launchers import slurm as launcher
 from seatrial.plan import Plan
-from seatrial.spec import Cluster, Mount, bind
+from seatrial.spec import Mount, bind
+from tests import clusters
 from tests.launchers.texts import distinct
 from tests.slurm.harness import Slurm
 from tests.slurm.processes import poll
@@ -20,14 +21,9 @@ from tests.slurm.project import Project
 
 pytestmark = pytest.mark.slurm
 
-P5 = Cluster(
-    name="p5",
-    launcher="slurm",
+P5 = replace(
+    clusters.P5,
     nodes=4,
-    cpus_per_node=192,
-    accelerators_per_node=8,
-    processes_per_node=8,
-    instance_type="p5.48xlarge",
     shared="/fsx/seatrial",
     mounts=(Mount(source="/fsx", target="/fsx"),),
     image="/fsx/images/seatrial.sqsh",
