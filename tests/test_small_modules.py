@@ -88,10 +88,6 @@ def test_the_local_cluster_takes_more_processes_than_cores_but_not_any_number():
 
 def test_the_catalogue_finds_what_is_there():
     assert {"fsdp", "cpu-ddp"} <= set(catalog.case_names())
-    for case in catalog.cases():
-        assert any(recipe.name == "tiny" for recipe in case.recipes), case.name
-        assert all(text for text in catalog.describe(case).values()), case.name
-        assert set(catalog.describe(case)) == set(vars(case.recipes[0].args)), case.name
     assert catalog.recipe("cpu-ddp/two-node")[1].nodes == 2
     assert catalog.recipe("fsdp")[1].name == "tiny"
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import math
-from dataclasses import fields, replace
-from itertools import pairwise
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from seatrial import hardware
 from seatrial.cases import composer_stable_diffusion
 from seatrial.cases.composer_stable_diffusion import CASE, RECIPES, Args, check
 from seatrial.cases.composer_stable_diffusion.log import Reader
@@ -22,54 +19,17 @@ from seatrial.errors import UserError
 from seatrial.events import Event, Step, Validation
 from seatrial.rank.lines import clean
 from seatrial.spec import Cluster, Layout, Recipe, bind
+from tests.clusters import LOCAL, P5
 
 TINY = CASE.recipe("tiny")
 SD2 = CASE.recipe("sd2-base-mb20-ema")
 TWO_RANKS = Layout(nodes=1, processes_per_node=2, device="cpu")
-LOCAL = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=2, processes_per_node=8)
-P5 = Cluster(
-    name="p5",
-    launcher="slurm",
-    nodes=64,
-    cpus_per_node=192,
-    accelerators_per_node=8,
-    processes_per_node=8,
-    instance_type="p5.48xlarge",
-)
 P4DE = replace(P5, name="p4de", cpus_per_node=96, instance_type="p4de.24xlarge")
 FOLDER = Path(inspect.getfile(composer_stable_diffusion)).parent
 
 
 def problems(layout: Layout = TWO_RANKS, args: Args = TINY.args, **changes: Any) -> list[str]:
     return [str(problem) for problem in check(replace(args, **changes), layout)]
-
-
-# --- settings ---
-
-
-def attributes_of_args(source: Path) -> set[str]:
-    """What a program reads from anything that is called `args`."""
-    tree = ast.parse(source.read_text(encoding="utf-8"))
-    return {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "args"
-    }
-
-
-def test_every_setting_has_a_reader_in_the_program() -> None:
-    read = attributes_of_args(FOLDER / "train.py") | attributes_of_args(FOLDER / "data.py")
-    assert read == {field.name for field in fields(Args)}
-
-
-def test_every_setting_is_documented() -> None:
-    (body,) = (node.body for node in ast.walk(ast.parse(inspect.getsource(Args))) if isinstance(node, ast.ClassDef))
-    documented = {
-        str(node.target.id)
-        for node, after in pairwise(body)
-        if isinstance(node, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-    }
-    assert documented == {field.name for field in fields(Args)}
 
 
 # --- rules ---
@@ -156,12 +116,8 @@ def test_all_problems_come_at_once() -> None:
 class TestEachRecipe:
     """What holds for all of them."""
 
-    def test_binds_to_its_cluster(self, recipe: Recipe) -> None:
-        job = bind(CASE, recipe, P5 if recipe.instance_type else LOCAL)
-        ranks = hardware.instance(recipe.instance_type).ranks if recipe.instance_type else 2
-        assert job.world_size == recipe.nodes * ranks
-        assert job.parameters == MODELS[recipe.args.model].trained
-        assert job.device == ("cuda" if recipe.instance_type else "cpu")
+    def test_states_the_size_of_its_model(self, recipe: Recipe) -> None:
+        assert recipe.parameters == MODELS[recipe.args.model].trained
 
     def test_says_in_its_name_what_it_is(self, recipe: Recipe) -> None:
         words = recipe.name.split("-")
@@ -173,10 +129,6 @@ class TestEachRecipe:
     def test_a_checkpoint_is_due_before_the_end_or_never(self, recipe: Recipe) -> None:
         assert recipe.args.checkpoint_every < recipe.args.steps
         assert recipe.args.validation_every < recipe.args.steps
-
-
-def test_recipes_have_names_of_their_own() -> None:
-    assert len({recipe.name for recipe in RECIPES}) == len(RECIPES) == 22
 
 
 def test_the_published_runs_are_kept_to() -> None:
@@ -267,8 +219,9 @@ def test_a_recorded_log_is_read_whole() -> None:
     assert [step.step for step in steps] == list(range(1, 9))
     assert [step.loss for step in steps] == printed("loss/train/total")
     assert [step.grad_norm for step in steps] == printed("l2_norm/grad/global")
-    assert all(step.count == 32 and step.learning_rate == 0.002 and 0 < step.seconds < 60 for step in steps)
-    assert all(10**8 < (step.memory_bytes or 0) < 10**10 for step in steps)
+    assert all(step.count == 32 and step.learning_rate == 0.002 for step in steps)
+    assert [step.seconds for step in steps] == printed("time/seconds_per_batch")
+    assert [step.memory_bytes for step in steps] == [round(v * 1e9) for v in printed("memory/peak_resident_mem")]
 
 
 def test_the_same_log_of_two_labelled_ranks_is_read_once() -> None:

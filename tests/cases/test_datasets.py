@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import bz2
 import contextlib
 import gzip
-import inspect
 import itertools
 import json
 import lzma
@@ -18,14 +16,14 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from seatrial.cases import composer_mpt, datasets
-from seatrial.cases.datasets import CASE, DECIDES, Args, check, preflight
+from seatrial.cases import composer_mpt
+from seatrial.cases.datasets import CASE, Args, check, preflight
 from seatrial.cases.datasets.documents import documents, fetch, json_lines
 from seatrial.cases.datasets.formats import Written, subset, write, write_text
 from seatrial.cases.datasets.tokens import BATCH, _result, tokenized
@@ -34,22 +32,13 @@ from seatrial.errors import ExitCode, UserError
 from seatrial.events import EventLog, Heartbeat, RunEnd, read_events
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.runs import History
-from seatrial.spec import Cluster, Layout, Recipe, bind
+from seatrial.spec import Layout, Recipe, bind
 from seatrial.verdict import judge
+from tests.clusters import LOCAL, P5
 from tests.ranks import Left, leaving_is_an_exception
 
 TINY = CASE.recipe("tiny")
 ONE = Layout(nodes=1, processes_per_node=1, device="cpu")
-LOCAL = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=2, processes_per_node=8)
-P5 = Cluster(
-    name="p5",
-    launcher="slurm",
-    nodes=2,
-    cpus_per_node=192,
-    accelerators_per_node=8,
-    processes_per_node=8,
-    instance_type="p5.48xlarge",
-)
 
 
 def problems(layout: Layout = ONE, **changes: Any) -> list[str]:
@@ -61,18 +50,6 @@ def nothing() -> None:
 
 
 # --- rules and recipes ---
-
-
-def test_every_setting_has_a_reader_in_the_program() -> None:
-    folder = Path(inspect.getfile(datasets)).parent
-    read = {name for names in DECIDES.values() for name in names}
-    for path in folder.glob("[!_]*.py"):
-        read |= {
-            node.attr
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "args"
-        }
-    assert read == {field.name for field in fields(Args)}
 
 
 @pytest.mark.parametrize(

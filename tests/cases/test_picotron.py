@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ast
-import inspect
 import json
 import math
-from dataclasses import fields, replace
-from itertools import pairwise
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial import hardware
-from seatrial.cases import picotron
 from seatrial.cases.picotron import CASE, RECIPES, Args
 from seatrial.cases.picotron.configuration import as_text, configuration
 from seatrial.cases.picotron.log import Reader, metric_line, readable
@@ -33,27 +29,6 @@ EIGHT_GPUS = Layout(nodes=1, processes_per_node=8, device="cuda")
 
 def problems(layout: Layout = TWO_RANKS, **changes: Any) -> list[str]:
     return [str(problem) for problem in check(replace(TINY, **changes), layout)]
-
-
-# --- settings
-
-
-def test_every_setting_is_read_and_documented() -> None:
-    folder = Path(inspect.getfile(picotron)).parent
-    read = {
-        node.attr
-        for name in ("train.py", "checkout.py", "configuration.py", "home.py")
-        for node in ast.walk(ast.parse((folder / name).read_text(encoding="utf-8")))
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "args"
-    }
-    assert read == {field.name for field in fields(Args)}
-    (body,) = (node.body for node in ast.walk(ast.parse(inspect.getsource(Args))) if isinstance(node, ast.ClassDef))
-    documented = {
-        str(node.target.id)
-        for node, after in pairwise(body)
-        if isinstance(node, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-    }
-    assert documented == {field.name for field in fields(Args)}
 
 
 @pytest.mark.parametrize(

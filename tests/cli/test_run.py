@@ -9,9 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from seatrial.cli import cli
-from seatrial.errors import UserError
+from seatrial.errors import ExitCode, UserError
 from seatrial.runs import Phase, Run, Standing
-from seatrial.spec import ExitCode
 from tests.launchers import fake
 
 

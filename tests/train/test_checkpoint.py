@@ -244,10 +244,13 @@ def test_leftovers_of_a_save_that_was_killed_are_removed(start: Start) -> None:
 
 
 def test_closing_ends_the_thread(start: Start) -> None:
+    def running() -> list[threading.Thread]:
+        return [thread for thread in threading.enumerate() if thread.name.startswith("checkpoint")]
+
     training = saved_at(start, 1, asynchronous=True)
+    assert running()
     assert training.checkpointer.close()
-    training.checkpointer._thread.shutdown(wait=True)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("checkpoint")]
+    assert running() == []
 
 
 # --- damage ---

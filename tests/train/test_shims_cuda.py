@@ -27,6 +27,7 @@ def python(program: str) -> str:
 
 def test_code_for_a_gpu_runs_on_the_cpu() -> None:
     python("""
+        import time
         import torch
         from seatrial.train.shims.cuda import cuda_on_cpu
 
@@ -75,6 +76,7 @@ def test_code_for_a_gpu_runs_on_the_cpu() -> None:
         # Streams, events, devices.
         stream = torch.cuda.Stream(device="cuda", priority=-1)
         begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        before = time.perf_counter()
         begin.record(torch.cuda.current_stream())
         with torch.cuda.stream(stream), torch.cuda.device(0), torch.cuda.nvtx.range("work"):
             torch.cuda.nvtx.range_push("sum")
@@ -84,7 +86,8 @@ def test_code_for_a_gpu_runs_on_the_cpu() -> None:
         stream.wait_event(stream.record_event())
         end.record()
         end.synchronize()
-        assert end.query() and stream.query() and 0 < begin.elapsed_time(end) < 60_000
+        most = 1000 * (time.perf_counter() - before)
+        assert end.query() and stream.query() and 0 < begin.elapsed_time(end) <= most  # milliseconds
         torch.cuda.set_device(0)
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()

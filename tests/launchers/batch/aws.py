@@ -26,7 +26,8 @@ from moto.server import ThreadedMotoServer
 from seatrial.aws import clients
 from seatrial.cases import cpu_ddp
 from seatrial.launchers import batch
-from seatrial.spec import Cluster, Expectations, Job, Mount, bind
+from seatrial.spec import Cluster, Job, Mount, bind
+from tests.launchers import shapes
 
 REGION = "us-east-1"
 LOADER = functools.cache(botocore.loaders.create_loader)
@@ -66,37 +67,11 @@ def cpu_job(where: Cluster, **changes: Any) -> Job:
 
 def gpu_job(**changes: Any) -> Job:
     """Two nodes with eight GPUs each, and a secret."""
-    job = Job(
-        case="pretend",
-        recipe="small",
-        title="two nodes",
-        framework="none",
-        fidelity="real",
-        fidelity_note="",
-        cluster="p5",
-        launcher="batch",
-        program="seatrial.cases.pretend.train",
-        requires=(),
-        launch="rank",
-        resumable=True,
-        device="cuda",
-        nodes=2,
-        processes_per_node=8,
-        threads_per_process=24,
-        args={"steps": 3},
-        parameters=None,
-        expectations=Expectations(),
-        secrets=("HF_TOKEN",),
-        digest="0123456789abcdef",
-    )
+    job = replace(shapes.JOB, cluster="p5", launcher="batch", threads_per_process=24)
     return replace(job, **changes)
 
 
-SECRETS = {
-    "execution_role_arn": "arn:aws:iam::123456789012:role/batch-execution",
-    "secret_arns": {"HF_TOKEN": "arn:aws:secretsmanager:us-east-1:123456789012:secret:hf-token-AbCdEf"},
-}
-"""Options by which a job with the secret HF_TOKEN can run."""
+SECRETS = shapes.SECRETS
 
 
 def rendered(job: Job, where: Cluster, name: str = "run-1") -> tuple[dict[str, Any], dict[str, Any]]:

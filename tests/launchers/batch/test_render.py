@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -11,7 +10,6 @@ from botocore.session import Session
 from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter
 
 from seatrial import hardware
 from seatrial.errors import UserError
@@ -39,9 +37,6 @@ def problems(job: Job, where: Cluster) -> list[str]:
 
 
 class TestRequests:
-    def test_the_plan_is_the_recorded_one(self, golden: Callable[[str, str], None]) -> None:
-        golden("batch_gpu.txt", batch.render(gpu_job(), GPU_CLUSTER, "run-1").text())
-
     @pytest.mark.parametrize("job", [gpu_job(), gpu_job(launch="node", nodes=1)], ids=["rank", "node"])
     def test_awss_own_schema_takes_both(self, job: Job) -> None:
         options = {"time_limit_seconds": 3600, "share_identifier": "a", "scheduling_priority": 7, "tags": {"a": "b"}}
@@ -225,8 +220,3 @@ class TestRefusals:
     def test_a_definition_that_batch_would_find_too_long(self) -> None:
         (problem,) = problems(gpu_job(), replace(GPU_CLUSTER, environment={"LONG": "x" * 24 * 1024}))
         assert re.search(r"has \d+ bytes, Batch takes 24576", problem)
-
-    def test_options_are_validated_and_documented(self) -> None:
-        schema = TypeAdapter(batch.Options).json_schema()
-        assert all(described["description"] for described in schema["properties"].values())
-        assert schema["additionalProperties"] is False

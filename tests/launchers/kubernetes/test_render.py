@@ -43,17 +43,6 @@ def problems(job, cluster):
     return [str(problem) for problem in kubernetes.check_job(job, cluster)]
 
 
-# --- goldens
-
-
-@pytest.mark.parametrize("target", samples.TARGETS)
-@pytest.mark.parametrize("kind", samples.KINDS)
-def test_manifest_is_as_it_was(golden, kind, target):
-    where = samples.for_kind(kind, gpu=target.startswith("fsdp"))
-    text = kubernetes.render(samples.job(where), where, "trial").text()
-    golden(f"kubernetes/{kind}_{target.partition('/')[0]}.txt", text)
-
-
 # --- what starts
 
 
@@ -403,10 +392,3 @@ def test_good_options_are_taken():
 def test_bad_option_is_told_by_its_name(key, value):
     [problem] = kubernetes.check_options(kubernetes.Options(**{key: value}))
     assert problem.where == key
-
-
-def test_options_are_documented():
-    from pydantic import TypeAdapter
-
-    properties = TypeAdapter(kubernetes.Options).json_schema()["properties"]
-    assert [name for name, schema in properties.items() if not schema.get("description")] == []

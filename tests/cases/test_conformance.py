@@ -1,0 +1,137 @@
+"""What holds for every case and every recipe, and a record of what each recipe is."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, asdict, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seatrial import catalog, hardware
+from seatrial.spec import Case, Job, Recipe, bind
+from tests.clusters import P5
+from tests.conftest import GOLDEN
+
+CASES = catalog.cases()
+RECIPES = [pytest.param(case, recipe, id=f"{case.name}-{recipe.name}") for case in CASES for recipe in case.recipes]
+
+each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+each_recipe = pytest.mark.parametrize(("case", "recipe"), RECIPES)
+
+
+# --- recipes
+
+OF_THE_CASE = {"case", "framework", "program", "requires", "environment", "pins", "purpose", "launch", "resumable"}
+OF_THE_CLUSTER = {"cluster", "launcher", "threads_per_process"}
+LAYOUT = {"nodes", "processes_per_node", "device"}
+
+
+def record(case: Case) -> str:
+    """job.json of every recipe, each fact once: the case's, the defaults of Args, and what is each recipe's own.
+
+    What is empty is left out, as are arguments that have their default.
+    """
+    jobs = [bind(case, recipe, P5, secrets=None) for recipe in case.recipes]
+    [head] = {lines(asdict(job), OF_THE_CASE) for job in jobs}
+    blocks = [head, "[Args]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in defaults(case).items())]
+    blocks += [f"[{job.recipe}]\n" + own(job, defaults(case)) for job in jobs]
+    return "\n".join(blocks)
+
+
+def defaults(case: Case) -> dict[str, Any]:
+    return {field.name: field.default for field in fields(case.Args) if field.default is not MISSING}
+
+
+def own(job: Job, usual: dict[str, Any]) -> str:
+    plain = asdict(job)
+    layout = f'layout = "{job.nodes} x {job.processes_per_node} {job.device}"\n'
+    mine = layout + lines(plain, set(plain) - OF_THE_CASE - OF_THE_CLUSTER - LAYOUT - {"recipe", "args"})
+    chosen = {f"args.{name}": v for name, v in job.args.items() if name not in usual or v != usual[name]}
+    return mine + "".join(f"{name} = {json.dumps(value)}\n" for name, value in chosen.items())
+
+
+def lines(plain: dict[str, Any], names: set[str]) -> str:
+    return "".join(
+        f"{name} = {json.dumps(value)}\n"
+        for name, value in plain.items()
+        if name in names and value not in (None, "", (), {})
+    )
+
+
+@each_case
+def test_recipes_are_what_they_were(case: Case, golden: Callable[[str, str], None]) -> None:
+    golden(f"recipes/{case.name}.txt", record(case))
+
+
+def test_every_record_is_of_a_case() -> None:
+    assert sorted(path.stem for path in (GOLDEN / "recipes").iterdir()) == catalog.case_names()
+
+
+@each_recipe
+def test_a_recipe_binds_where_it_was_made_for(case: Case, recipe: Recipe) -> None:
+    """Which asks the case's rules about its arguments at its own scale."""
+    job = bind(case, recipe, P5, secrets=None)
+    ranks = hardware.instance(recipe.instance_type).ranks if recipe.instance_type else 1
+    assert (job.nodes, job.processes_per_node) == (recipe.nodes, recipe.processes_per_node or ranks)
+    assert job.device == ("cuda" if recipe.instance_type else "cpu")
+
+
+@each_case
+def test_names_are_used_once_and_one_is_tiny(case: Case) -> None:
+    names = [recipe.name for recipe in case.recipes]
+    assert len(set(names)) == len(names) and "tiny" in names
+
+
+# --- arguments
+
+
+@each_case
+def test_every_argument_is_documented(case: Case) -> None:
+    texts = catalog.describe(case)
+    assert [name for name, text in texts.items() if not text] == []
+    assert set(texts) == {field.name for field in fields(case.Args)}
+
+
+@each_case
+def test_every_argument_has_a_reader_in_the_program(case: Case) -> None:
+    """There is no dead setting: the program, not only a rule about it, reads each."""
+    read = {name for module in program(case) for name in reads(module, case.Args)}
+    assert sorted({field.name for field in fields(case.Args)} - read) == []
+
+
+def program(case: Case) -> Iterator[ast.Module]:
+    """The modules of a case's folder, without the one that defines it and its rules."""
+    spec = importlib.util.find_spec(case.program)
+    assert spec is not None and spec.origin is not None
+    for path in Path(spec.origin).parent.rglob("*.py"):
+        if path.name not in ("__init__.py", "rules.py"):
+            yield ast.parse(path.read_text(encoding="utf-8"))
+
+
+def reads(module: ast.Module, args: type[Any]) -> Iterator[str]:
+    """Attributes of what is annotated as, or made of, the class of arguments or a base of it."""
+    classes = {cls.__name__ for cls in args.__mro__ if cls is not object}
+    nodes = list(ast.walk(module))
+    names = {
+        n.arg
+        for n in nodes
+        if isinstance(n, ast.arg) and isinstance(n.annotation, ast.Name) and n.annotation.id in classes
+    }
+    names |= {
+        target.id
+        for n in nodes
+        if isinstance(n, ast.Assign)
+        and isinstance(n.value, ast.Call)
+        and isinstance(n.value.func, ast.Name)
+        and n.value.func.id in classes
+        for target in n.targets
+        if isinstance(target, ast.Name)
+    }
+    for n in nodes:
+        if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name) and n.value.id in names:
+            yield n.attr

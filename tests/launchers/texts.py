@@ -1,0 +1,52 @@
+"""What of a rendered text is the launcher's own, and every recipe of the catalogue by that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from seatrial import __version__, catalog, launchers
+from seatrial.plan import Plan
+from seatrial.spec import Cluster, Job, bind
+
+NOT_ITS_OWN = {
+    r"""(value"?: )(["'])\{.*"?digest.*\}\2""": r"\1{job.json}",  # inside a manifest or a request
+    r'("jobDefinition(?:Name)?": )"seatrial-[^"]*"': r'\1"{name}"',  # of a request with job.json inside
+    rf"(Written by seatrial) {re.escape(__version__)}": r"\1 {version}",
+}
+"""Pattern -> what stands for it."""
+
+
+def own_text(plan: Plan) -> str:
+    """A plan for reading, without job.json: a new argument, or a new version, is no change of a launcher's."""
+    files = {path: content for path, content in plan.files.items() if path != "job.json"}
+    found = Plan(files=files, commands=plan.commands).text()
+    for pattern, stand_in in NOT_ITS_OWN.items():
+        found = re.sub(pattern, stand_in, found)
+    return found
+
+
+def catalogue(cluster: Cluster) -> list[tuple[Job, Plan]]:
+    """Every recipe on a cluster, under one name; of a cluster without accelerators, every recipe for one CPU node."""
+    launcher = launchers.find(cluster.launcher)
+    jobs = [
+        bind(case, recipe, cluster, secrets=None)
+        for case in catalog.cases()
+        for recipe in case.recipes
+        if cluster.accelerators_per_node or (recipe.nodes == 1 and recipe.instance_type is None)
+    ]
+    return [(job, launcher.render(job, cluster, "run-1")) for job in jobs]
+
+
+def distinct(cluster: Cluster, part: Callable[[Plan], str] = own_text) -> list[tuple[Job, Plan]]:
+    """Of the recipes that become the same text, but for the names of recipe and program, the first.
+
+    What reads the text cannot tell them apart, so that one of them stands for all.
+    """
+    found: dict[str, tuple[Job, Plan]] = {}
+    everything = catalogue(cluster)
+    for job, plan in everything:
+        same = part(plan).replace(job.label, "{recipe}").replace(job.program, "{program}")
+        found.setdefault(same, (job, plan))
+    assert 1 < len(found) < len(everything)
+    return list(found.values())
