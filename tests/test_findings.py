@@ -51,7 +51,9 @@ def test_a_rule_says_what_why_and_what_to_do():
 def test_severity_follows_from_the_rule_and_the_verdict():
     rule = replace(rules.COMPLETED, severity=Severity.REBOOT)
     assert rule.finding(Verdict.PASS, "x").severity is Severity.NONE
-    assert rule.finding(Verdict.FAIL, "x").severity is rule.finding(Verdict.UNKNOWN, "x").severity is Severity.REBOOT
+    assert rule.finding(Verdict.FAIL, "x").severity is Severity.REBOOT
+    assert rule.finding(Verdict.UNKNOWN, "x").severity is Severity.MONITOR
+    assert rules.COMPLETED.finding(Verdict.FAIL, "x").severity is Severity.NONE
 
 
 def test_a_finding_says_what_its_rule_says_unless_more_is_known():

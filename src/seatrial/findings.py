@@ -93,7 +93,7 @@ class Rule:
     source: str
     """Who says so: a document, or where it was measured."""
     severity: Severity = Severity.NONE
-    """What a verdict other than PASS asks to be done with the node."""
+    """What FAIL asks to be done with the node. Who is not certain asks for MONITOR at most."""
     good: str
     """An example of what it reads in which nothing is wrong."""
     bad: str
@@ -112,12 +112,13 @@ class Rule:
         """What was found; `expected` and `remedy` where the case at hand allows more to be said than the rule does."""
         assert verdict in self.verdicts, f"{self.id} gives no {verdict}"
         fine = verdict in (Verdict.PASS, Verdict.SKIP)
+        severity = self.severity if verdict is Verdict.FAIL or self.severity is Severity.NONE else Severity.MONITOR
         return Finding(
             check=self.id,
             verdict=verdict,
             observed=observed,
             expected=expected or self.expected,
-            severity=Severity.NONE if fine else self.severity,
+            severity=Severity.NONE if fine else severity,
             evidence=evidence,
             remedy="" if fine else remedy or self.remedy,
             source=self.source,

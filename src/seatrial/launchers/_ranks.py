@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from seatrial import hardware, network
 from seatrial.errors import Problem
+from seatrial.image import mutable
 from seatrial.network import Setting
 from seatrial.spec import Cluster, Job
 
@@ -56,6 +57,16 @@ def image_key(job: Job, cluster: Cluster) -> str:
     """Where seatrial.toml names, or should name, the image of a job."""
     own = cluster.software_for(job.environment).image != cluster.image
     return f"clusters.{cluster.name}.{f'software.{job.environment}.' if own else ''}image"
+
+
+def check_image(job: Job, cluster: Cluster) -> Iterable[Problem]:
+    """Where every job runs in a container: an image is named, and is the same one tomorrow."""
+    where, image = image_key(job, cluster), cluster.software_for(job.environment).image
+    if image is None:
+        yield Problem("is missing: jobs run in containers there", where, 'image = "registry/name:tag", or its digest')
+    elif reason := mutable(image):
+        remedy = "name a digest (name@sha256:...) or a tag that is never moved"
+        yield Problem(f"{image} {reason}: it may be another image tomorrow", where, remedy)
 
 
 def check_mounts(cluster: Cluster) -> Iterable[Problem]:

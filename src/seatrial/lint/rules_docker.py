@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from seatrial.findings import Verdict
+from seatrial.image import mutable
 from seatrial.lint import dockerfile
 from seatrial.lint.documents import Document
 from seatrial.lint.rules import Hit, Tree, rule
@@ -14,14 +15,13 @@ UPSTREAM = "awslabs/awsome-distributed-ai"
 
 
 def mutable_tag(image: str) -> str:
-    """Why an image is not the same next week: ``has no tag``, ``has the tag latest``; empty if it is pinned."""
+    """Why an image is not the same next week; empty if it is, and where that cannot be known before it is launched."""
     name, _, digest = image.partition("@")
     tag = name.rpartition("/")[2].partition(":")[2]
-    if digest or name == "scratch" or name.isupper():  # capitals: a placeholder, since images are written small
+    # Capitals: a placeholder, since images are written small. A variable without a tag may well hold one.
+    if digest or name == "scratch" or name.isupper() or (not tag and ("$" in name or "{" in name)):
         return ""
-    if not tag:
-        return "" if "$" in name or "{" in name else "has no tag, which means latest"
-    return f"has the tag {tag}" if re.search(r"(^|[-_.])latest$", tag) else ""
+    return mutable(image)
 
 
 @rule(

@@ -93,7 +93,7 @@ def check_job(job: Job, cluster: Cluster) -> Iterable[Problem]:
         yield replace(problem, where=f"{where}.options.{problem.where}")
     if job.launch == "driver":
         yield Problem("a driver program needs Slurm", job.case, "run it on a cluster with Slurm, or locally")
-    yield from _check_image(job, cluster)
+    yield from _ranks.check_image(job, cluster)
     if cluster.instance_type is None:
         remedy = 'add the type of its instances, such as "p5.48xlarge": a job asks for all of one'
         yield Problem("is missing", f"{where}.instance_type", remedy)
@@ -135,18 +135,6 @@ def _command(verb: str, path: str, options: Options) -> Command:
     words = [word for key, value in where.items() if value is not None for word in (key, value)]
     title = f"{verb}, from this folder"
     return Command(argv=("aws", "batch", verb, "--cli-input-json", f"file://{path}", *words), title=title)
-
-
-def _check_image(job: Job, cluster: Cluster) -> Iterable[Problem]:
-    where, image = _ranks.image_key(job, cluster), cluster.software_for(job.environment).image
-    remedy = "name a digest (name@sha256:...) or a tag that is never moved"
-    if image is None:
-        yield Problem("is missing: Batch runs containers only", where, remedy)
-        return
-    name, _, digest = image.partition("@")
-    tag = name.rpartition("/")[2].partition(":")[2]
-    if not digest and tag in ("", "latest"):
-        yield Problem(f"{image!r} may be another image tomorrow", where, remedy)
 
 
 def _check_secrets(job: Job, options: Options, where: str) -> Iterable[Problem]:

@@ -5,7 +5,6 @@ A plan is one manifest. It can be applied by hand; submitting it does the same, 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,9 +21,6 @@ from seatrial.launchers.kubernetes.pod import LONGEST_NAME, Work
 from seatrial.launchers.kubernetes.writer import documents
 from seatrial.plan import Command, Plan
 from seatrial.spec import Cluster, Job
-
-_PINNED = re.compile(r".+@sha256:[0-9a-f]{64}|[^@]+:(?!latest$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-"""An image by its digest, or by a tag that is not latest: the OCI distribution specification's references."""
 
 
 def check_job(job: Job, cluster: Cluster) -> Iterable[Problem]:
@@ -46,17 +42,8 @@ def check_job(job: Job, cluster: Cluster) -> Iterable[Problem]:
         yield Problem(f"{', '.join(job.secrets)} must come from a Secret", f"{where}.options.secret_name", remedy)
     if options.kind == "trainjob" and options.ttl_seconds_after_finished is not None:
         yield Problem("a TrainJob cannot delete itself", f"{where}.options.ttl_seconds_after_finished", "leave it out")
-    yield from _check_image(job, cluster)
+    yield from _ranks.check_image(job, cluster)
     yield from _ranks.check_mounts(cluster)
-
-
-def _check_image(job: Job, cluster: Cluster) -> Iterable[Problem]:
-    where, image = _ranks.image_key(job, cluster), cluster.software_for(job.environment).image
-    if image is None:
-        yield Problem("a pod needs an image", where, 'image = "registry/name:tag", better with its digest')
-    elif not _PINNED.fullmatch(image):
-        what = f"{image} can be another image tomorrow"
-        yield Problem(what, where, "add its digest, @sha256:..., or a tag that is not latest")
 
 
 def render(job: Job, cluster: Cluster, name: str) -> Plan:
