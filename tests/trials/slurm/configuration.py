@@ -25,7 +25,9 @@ AuthInfo=socket={folder}/munge.sock,cred_expire=5
 StateSaveLocation={folder}/state
 SlurmctldPidFile=/run/slurmctld.pid
 SlurmctldLogFile={folder}/log/slurmctld.log
-SlurmdSpoolDir={folder}/spool/%n
+# Each machine has a /run of its own. Elsewhere the sockets of steps, with a test's long folder, would be more than the
+# 108 bytes that a socket's path may have.
+SlurmdSpoolDir=/run/slurmd
 SlurmdPidFile=/run/slurmd.pid
 SlurmdLogFile={folder}/log/slurmd-%n.log
 # Nodes may say that they are larger than this machine.
@@ -46,7 +48,8 @@ JobCompLoc={folder}/log/jobcomp.txt
 MpiDefault=none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
-SchedulerParameters=bf_interval=1
+# A job that can start does so when it is submitted or when another ends, not at a round of the scheduler.
+SchedulerParameters=bf_interval=1,batch_sched_delay=0,sched_interval=1
 TopologyPlugin=topology/tree
 GresTypes=gpu
 {nodes}

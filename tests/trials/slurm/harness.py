@@ -59,7 +59,7 @@ class Slurm:
         self.stop()
 
     def start(self) -> None:
-        for name in ("log", "spool", "state", "work"):
+        for name in ("log", "state", "work"):
             (self.folder / name).mkdir(parents=True)
         head, self.addresses = self._network()
         configuration.write(self.folder, self.addresses, self.hardware, head, **self._options)
