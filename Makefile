@@ -7,9 +7,15 @@ BIN := .make/venv/bin
 
 export PYTHON
 export PYTHONNOUSERSITE := 1
-unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+# Without bytecode every process compiles torch anew, which takes as long again as importing it.
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test check format goldens clean run-environment environment
+# A file's tests stay together, in two processes: fixtures of modules, such as a training run, are made once. Files with
+# many tests come first; in make test those take least, and the order of their names is better.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
+TEST := $(PYTEST) --no-loadscope-reorder --ignore tests/trials
+
+.PHONY: help demo test trials check format goldens clean run-environment environment
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -19,22 +25,25 @@ demo: run-environment ## Train a small model on two CPU processes, with a verdic
 	page=$$(ls -t "$$PWD"/runs/*/report.html 2>/dev/null | head -n 1); \
 	echo; echo "The report: $${page:-none was written}"; exit $$code
 
-test: environment ## Run all tests
-	@$(BIN)/pytest $(ARGS)
+test: environment ## Run the tests that need nothing but Python: within 5 minutes on two cores
+	@$(TEST) $(ARGS)
 
-check: environment ## All that must pass before a change lands: format, lint, types, import directions, tests
+trials: environment ## Run the tests on real engines and frameworks; .ci/run installs what they need
+	@$(PYTEST) tests/trials $(ARGS)
+
+check: environment ## Format, lint, types, import directions and make test; CI runs make trials as well
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest $(ARGS)
+	$(TEST) $(ARGS)
 
 format: environment ## Format the code, and repair what the linter can
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 goldens: environment ## Write the golden files anew; look at what git diff says before you commit them
-	SEATRIAL_UPDATE_GOLDEN=1 $(BIN)/pytest -m "not slow and not torch" $(ARGS)
+	SEATRIAL_UPDATE_GOLDEN=1 $(TEST) -m "not slow and not torch" $(ARGS)
 	@git status --short -- tests
 
 clean: ## Remove the environment, builds and caches; runs/ is yours and stays

@@ -2,11 +2,11 @@
 
     python benchmarks/slurm.py          # as root, with Debian's slurm packages (.ci/run lists them)
 
-The Slurm is real and runs on loopback (tests/slurm); its sbatch answers within about 10 ms, so that a difference of
-milliseconds shows. Targets: a submission takes at most 10 % more than the command's own start-up (`seatrial render -o`,
-which does all but submit) and a bare sbatch of the same files; a job from the command to its end at most 10 % more than
-that start-up and `sbatch --wait`. Scheduler commands are counted by scripts of the same name that stand before them in
-PATH.
+The Slurm is real and runs on loopback (tests/trials/slurm); its sbatch answers within about 10 ms, so that a difference
+of milliseconds shows. Targets: a submission takes at most 10 % more than the command's own start-up (`seatrial render
+-o`, which does all but submit) and a bare sbatch of the same files; a job from the command to its end at most 10 % more
+than that start-up and `sbatch --wait`. Scheduler commands are counted by scripts of the same name that stand before
+them in PATH.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from seatrial.errors import ExitCode
 from seatrial.launchers import slurm as launcher
 from seatrial.runs import History, State
 from seatrial.spec import Cluster, bind
-from tests.slurm.harness import Slurm
+from tests.trials.slurm.harness import Slurm
 
 CASE = str(HERE / "nothing_case.py")
 COMMANDS = ("sbatch", "squeue", "sacct", "scontrol", "scancel")

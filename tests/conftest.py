@@ -1,18 +1,36 @@
-"""For all tests: the caller's environment does not count, and golden files."""
+"""For all tests: the caller's environment does not count, golden files, and the command with its runs."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from seatrial.runs import Run
+from tests.command import Command
 
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE_GOLDEN = "SEATRIAL_UPDATE_GOLDEN"
 
 RANK_VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "NODE_RANK")
 PREFIXES = ("MASTER_", "TORCHELASTIC_", "SLURM_", "SEATRIAL_", "HF_")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """With --durations, the seconds of each folder, too: CONTRIBUTING.md has a budget for each."""
+    if config.getoption("durations") is None:
+        return
+    seconds: Counter[Path] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                seconds[Path(report.nodeid.partition("::")[0]).parent] += report.duration
+    terminalreporter.section("seconds of each folder")
+    for folder, spent in sorted(seconds.items()):
+        terminalreporter.write_line(f"{spent:7.1f} {folder}")
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +55,15 @@ def golden() -> Callable[[str, str], None]:
         assert text == expected, f"{path} differs; if that is meant: make goldens"
 
     return compare
+
+
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Command:
+    """`seatrial` with the runs of a module."""
+    return Command(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(command: Command) -> Run:
+    """What every disturbed run of fsdp must equal."""
+    return command.fsdp("undisturbed")

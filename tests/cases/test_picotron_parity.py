@@ -169,7 +169,7 @@ def results(
 ) -> dict[str, list[dict[str, Any]]]:
     """Layout -> what each of its ranks saw."""
     found: dict[str, list[dict[str, Any]]] = {}
-    multiprocessing.set_forkserver_preload(["seatrial.cases.picotron.engine.step"])  # torch is imported once
+    multiprocessing.set_forkserver_preload(["torch._dynamo", __name__])  # imported once, not by each rank
     for world, layouts in LAYOUTS.items():
         folder = tmp_path_factory.mktemp(f"world-{world}")
         torch.save({tied: weights for tied, (_, _, weights) in reference.items()}, folder / "references.pt")

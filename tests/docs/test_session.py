@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from seatrial.runs import process_started
 from tests.docs.session import DOCS, Command, File, Shell, difference, parse, play
-from tests.slurm.processes import poll
+from tests.waiting import poll
 
+TESTS = Path(__file__).parents[1]
 PAGE = """\
 # A page
 
@@ -135,5 +136,6 @@ def test_the_shell_ends_what_it_started(tmp_path: Path):
 
 def test_every_page_with_a_session_is_tried():
     pages = {path.stem for path in DOCS.glob("*.md") if any(isinstance(s, Command) for s in parse(path.read_text()))}
-    tested = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")} - {"session"}
-    assert pages == tested and pages
+    tests = (path.read_text() for path in TESTS.rglob("test_*.py"))
+    tried = {page for text in tests for page in re.findall(r'play\(DOCS / "([\w-]+)\.md"', text)}
+    assert pages == tried and pages

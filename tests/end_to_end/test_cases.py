@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from seatrial.events import CheckpointLoaded, RunStart, Validation
-from tests.end_to_end.conftest import losses, read_json, settings, wait_for_step
+from tests.command import losses, read_json, settings, wait_for_step
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
@@ -25,10 +25,7 @@ def test_cpu_ddp_resumes_to_the_last_bit(command):
     """Stopped in the middle by Ctrl-C and resumed, against undisturbed."""
     args = ("run", "cpu-ddp", *settings("steps=600", "checkpoint_every=400", "log_every=20"))
     command(*args, "--name", "whole")
-    process = command.start(*args, "--name", "halves")
-    while not (command.root / "halves" / "job.json").exists():
-        assert process.poll() is None, process.communicate()
-    run = command.find("halves")
+    process, run = command.begin(*args, name="halves")
     wait_for_step(run, 100)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)

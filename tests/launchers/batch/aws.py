@@ -99,7 +99,7 @@ def run_folder(request: dict[str, Any]) -> str:
 def isolate(patch: pytest.MonkeyPatch, folder: Path, endpoint: str) -> None:
     """Nothing of the caller's own AWS settings is seen, and every service is at `endpoint`."""
     clients._client.cache_clear()
-    patch.setattr("botocore.loaders.create_loader", LOADER)
+    patch.setattr("botocore.session.create_loader", LOADER)  # where it was imported to
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         patch.delenv(name)
     for name, value in {

@@ -16,7 +16,7 @@ from seatrial.spec import Layout
 if TYPE_CHECKING:
     from seatrial.cases.torchtitan import Args
 
-# Both are shown by tests/frameworks/test_torchtitan.py, which fails as soon as they are mended.
+# Both are shown by tests/trials/frameworks/test_torchtitan.py, which fails as soon as they are mended.
 _PIPELINE = (
     "torchtitan 0.2.2 divides a pipeline's loss by the number of tokens only where it prints it: gradients are as many "
     "times too large, which clipping hides"
