@@ -26,6 +26,7 @@ from seatrial.train.models import MODELS
 from seatrial.train.optimizer import adamw
 from seatrial.train.parallel import make_mesh, shard, synchronise_gradients
 from seatrial.train.worker import Worker
+from tests.ranks import JOB
 
 pytestmark = pytest.mark.torch
 
@@ -253,9 +254,7 @@ def be_a_rank(rank: int, folder: Path) -> None:
 
     model = sharded(world=2)
     optimizer = optimizer_of(model)
-    worker = Worker(
-        folder / "run", {"args": {}, "digest": "0123456789abcdef", "device": "cpu", "processes_per_node": 2, "pins": {}}
-    )
+    worker = Worker(folder / "run", JOB)
     checkpointer = Checkpointer(worker, model, optimizer, keep=1, asynchronous=True)
     train(model, optimizer, rank=rank, world=2)
     assert checkpointer.save(4, {"lanes": [rank]})
