@@ -12,7 +12,8 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 # A file's tests stay together, in two processes: fixtures of modules, such as a training run, are made once. Files with
 # many tests come first; in make test those take least, and the order of their names is better.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
+# Threads of a run that find no core free wait for each other without burning the core that the other needs.
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest --numprocesses 2 --dist loadfile
 TEST := $(PYTEST) --no-loadscope-reorder --ignore tests/trials
 
 .PHONY: help demo test trials check format goldens clean run-environment environment
