@@ -7,10 +7,15 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from seatrial.runs import Run
 from tests.command import Command
+
+# How long an example takes says something about the machine, and nothing about the code.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 GOLDEN = Path(__file__).parent / "golden"
 UPDATE_GOLDEN = "SEATRIAL_UPDATE_GOLDEN"

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seatrial.config.checks import launcher_names
-from seatrial.config.example import HEADER, example
+from seatrial.config.example import example
 from seatrial.config.file import parse
+from seatrial.config.init import HEADER
 from seatrial.config.write import put, write
 from seatrial.errors import UserError
 from seatrial.spec import Cluster, Software
@@ -25,7 +26,7 @@ OPTIONS = {
     "kubernetes": {"node_selector": {"a/b": 'x"y'}, "tolerations": ["t"], "kind": "job", "hyperpod": True},
     "batch": {"queue": "q", "tags": {"a b": "ü\n"}, "max_restarts": 0},
 }
-quick = settings(suppress_health_check=[HealthCheck.too_slow], max_examples=25, deadline=None)
+quick = settings(suppress_health_check=[HealthCheck.too_slow], max_examples=25)
 
 
 @st.composite

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+import re
 from dataclasses import asdict, dataclass, replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -46,6 +48,12 @@ def test_a_rule_says_what_why_and_what_to_do():
         assert rule.reads and rule.why and rule.source and rule.verdicts, rule.id
         judges = set(rule.verdicts) - {Verdict.PASS, Verdict.SKIP}
         assert not judges or (rule.expected and rule.remedy and rule.bad and rule.good != rule.bad), rule.id
+
+
+def test_only_a_rule_makes_findings():
+    sources = Path(seatrial.__file__).parent.rglob("*.py")
+    made = re.compile(r"(?<!class )(?<!case )\bFinding\(")
+    assert [path.name for path in sources if made.search(path.read_text())] == ["findings.py"]
 
 
 def test_severity_follows_from_the_rule_and_the_verdict():

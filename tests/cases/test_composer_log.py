@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from seatrial.cases._composer.log import Reader
@@ -183,7 +183,6 @@ def test_no_lost_line_loses_a_step_in_silence(name: str, label: str, expected: s
         assert steps(events).items() <= before.items(), lines[lost]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 3500))
 def test_a_log_that_stops_tells_only_whole_steps(end: int) -> None:
     text = "\n".join(recorded("mpt"))[:end]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from seatrial.cases.torchtitan import CASE, RECIPES, Args
@@ -320,7 +320,6 @@ def test_a_fragment_is_refused(name: str) -> None:
         read(["".join(metric_lines()[:2])])
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_no_metric_line_is_lost(data: st.DataObject) -> None:
     """One change anywhere in what a metric line says: its numbers are read as they stand there, or it is refused.

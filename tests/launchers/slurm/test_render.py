@@ -108,7 +108,7 @@ def test_docker_gets_devices_and_names_of_variables_but_no_values(tmp_path):
 ANYTHING = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), max_size=30)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(value=ANYTHING, program=ANYTHING.map(lambda text: f"/{text.replace('/', '')}.py"))
 def test_no_value_breaks_out_of_the_script(tmp_path, value, program):
     """Quotes, $(...), line breaks: the program sees what was given, and nothing else happens."""
@@ -119,7 +119,7 @@ def test_no_value_breaks_out_of_the_script(tmp_path, value, program):
     assert {path.name for path in tmp_path.iterdir()} == before
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(name=ANYTHING.filter(lambda text: text.strip()), label=ANYTHING)
 def test_no_name_breaks_out_of_a_directive(name, label):
     plan = slurm.render(job(case=label or "x"), CPU, name)
