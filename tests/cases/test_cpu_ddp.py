@@ -20,7 +20,8 @@ TWO_RANKS = Layout(nodes=1, processes_per_node=2, device="cpu")
 
 
 def problems(layout: Layout = TWO_RANKS, **changes: Any) -> list[str]:
-    return [str(problem) for problem in check(replace(TINY.args, **changes), layout)]
+    changed = replace(TINY.args, **changes)
+    return [str(problem) for problem in (*changed.problems(), *check(changed, layout))]
 
 
 def test_every_setting_has_a_reader_in_the_program() -> None:
@@ -63,6 +64,12 @@ def test_each_recipe_passes_the_rules_at_its_own_scale(recipe: Recipe) -> None:
     layout = Layout(nodes=recipe.nodes, processes_per_node=recipe.processes_per_node or 1, device="cpu")
     assert list(check(recipe.args, layout)) == []
     assert recipe.expectations.at_least["accuracy"] > 0.9
+
+
+def test_the_workload_counts_the_network() -> None:
+    layers = [(64, 24), (24, 24), (24, 10)]
+    workload = CASE.workload(replace(TINY.args, hidden_size=24), TWO_RANKS)
+    assert workload is not None and workload.parameters == sum(wide * out + out for wide, out in layers)
 
 
 @pytest.mark.torch

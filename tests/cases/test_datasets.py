@@ -53,7 +53,8 @@ P5 = Cluster(
 
 
 def problems(layout: Layout = ONE, **changes: Any) -> list[str]:
-    return [str(problem) for problem in check(replace(TINY.args, **changes), layout)]
+    changed = replace(TINY.args, **changes)
+    return [str(problem) for problem in (*changed.problems(), *check(changed, layout))]
 
 
 def nothing() -> None:

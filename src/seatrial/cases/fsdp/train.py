@@ -19,11 +19,11 @@ from seatrial.data.sources import open_source
 from seatrial.data.tokenizers import Bytes, open_tokenizer
 from seatrial.errors import Problem, UserError
 from seatrial.events import RunStart, Step, Validation
+from seatrial.models import LLAMA
 from seatrial.spec import ExitCode
 from seatrial.train.agreement import ranks_agree
 from seatrial.train.checkpoint import Checkpointer
 from seatrial.train.model import Llama, initialise, rotary_table
-from seatrial.train.models import MODELS
 from seatrial.train.optimizer import adamw, learning_rate_at, set_learning_rate
 from seatrial.train.parallel import DTYPES, make_mesh, shard, synchronise_gradients
 from seatrial.train.peak import peak_flops
@@ -125,7 +125,7 @@ def main() -> None:
 def build_model(args: Args, worker: Worker) -> Llama:
     """The model, sharded over all ranks, with its first weights. A collective."""
     with torch.device("meta"):  # shapes only: no rank ever holds the whole model
-        model = Llama(MODELS[args.model])
+        model = Llama(LLAMA[args.model])
     shard(
         model,
         model.layers(),
@@ -145,7 +145,7 @@ def open_loader(
     args: Args, worker: Worker, *, states: list[dict[str, Any]] | None = None, validation: bool = False
 ) -> Loader:
     """This rank's part of the training data from where `states` says, or of the held-out data from its beginning."""
-    vocabulary = MODELS[args.model].vocab_size
+    vocabulary = LLAMA[args.model].vocab_size
     tokenizer = Bytes() if args.dataset == "synthetic" else open_tokenizer(args.tokenizer)
     if tokenizer.vocab_size > vocabulary and args.dataset != "synthetic":
         what = f"{tokenizer.vocab_size} tokens do not fit the model's vocabulary of {vocabulary}"
@@ -171,7 +171,7 @@ def to_device(batch: NDArray[Any], device: torch.device) -> Tensor:
 
 def run_start(args: Args, worker: Worker, first_step: int) -> RunStart:
     """What the run's readers need to know once. A collective."""
-    config = MODELS[args.model]
+    config = LLAMA[args.model]
     peak, source = peak_flops(worker.device, DTYPES[args.precision], args.precision)
     return RunStart(
         attempt=worker.attempt,
