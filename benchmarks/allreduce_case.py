@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from seatrial.spec import Case, CaseArgs, Recipe
+from seatrial.arguments import CaseArgs
+from seatrial.spec import Case, Recipe
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,8 +19,8 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.nn.utils import clip_grad_norm_
 
+from seatrial.models import LLAMA
 from seatrial.train.model import Llama, initialise, rotary_table
-from seatrial.train.models import MODELS
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     dist.init_process_group("gloo")
     rank, world = dist.get_rank(), dist.get_world_size()
     batches = torch.from_numpy(np.load(sys.argv[1])[:, rank].astype(np.int64))
-    config = MODELS[args["model"]]
+    config = LLAMA[args["model"]]
     with torch.device("meta"):
         model = Llama(config)
     mesh = init_device_mesh("cpu", (world,))

@@ -32,9 +32,9 @@ from programs import HERE, finish, free_port, scratch, started
 from seatrial.cases.fsdp import CASE
 from seatrial.events import RunStart
 from seatrial.metrics import FLOP_FORMULAS, Work, mfu
+from seatrial.models import LLAMA
 from seatrial.runs import History, Run
 from seatrial.spec import Cluster, bind
-from seatrial.train.models import MODELS
 
 WARM_UP = 5
 
@@ -117,7 +117,7 @@ def main() -> None:
     """Measure and print."""
     options = parser(__doc__, repeats=1)
     options.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    options.add_argument("--model", choices=sorted(MODELS), default="llama3.2-1b")
+    options.add_argument("--model", choices=sorted(LLAMA), default="llama3.2-1b")
     options.add_argument("--sequence-length", type=int, nargs="+", default=[4096])
     options.add_argument("--recompute", choices=("none", "selective", "full"), nargs="+", default=["full"])
     options.add_argument("--micro-batch", type=int, default=1, help="sequences per step")

@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile, schedule
 
-from seatrial.cases.fsdp import models, train
+from seatrial.cases.fsdp import train
+from seatrial.models import LLAMA
 
 SKIPPED, ACTIVE = 8, 3
 TOP = 12
@@ -80,7 +81,7 @@ def main() -> None:
     """Train as the case's program does."""
     layers = int(sys.argv[1])
     if layers:
-        models.MODELS.update({name: replace(model, num_layers=layers) for name, model in models.MODELS.items()})
+        LLAMA.update({name: replace(model, num_layers=layers) for name, model in LLAMA.items()})
     trace = Trace(torch.cuda.is_available())
     log_step = train.log_step
 

@@ -20,8 +20,8 @@ from torch.utils.data import Dataset
 from transformers import LlamaConfig, LlamaForCausalLM, Trainer, TrainerCallback, TrainingArguments
 
 import sized_case  # noqa: F401  (its models)
+from seatrial.models import LLAMA
 from seatrial.train.model import Llama, initialise
-from seatrial.train.models import MODELS
 
 THEIR_NAMES = {
     "embedding": "model.embed_tokens",
@@ -70,7 +70,7 @@ class Report(TrainerCallback):
 
 def build(name: str, seed: int, length: int) -> nn.Module:
     """Their model in the shape of ours, with our first weights."""
-    shape = MODELS[name]
+    shape = LLAMA[name]
     theirs = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=shape.vocab_size,

@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from seatrial.arguments import CaseArgs
 from seatrial.events import EventWriter, RunEnd, RunStart
-from seatrial.spec import Case, CaseArgs, Recipe
+from seatrial.spec import Case, Recipe
 
 
 @dataclass(frozen=True, kw_only=True)

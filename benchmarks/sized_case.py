@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from seatrial.cases import fsdp
+from seatrial.models import LLAMA
 from seatrial.spec import Expectations
-from seatrial.train.models import MODELS
 
-MODELS["small"] = replace(
-    MODELS["tiny"], hidden_size=256, intermediate_size=768, num_layers=6, num_heads=8, num_kv_heads=4
+LLAMA["small"] = replace(
+    LLAMA["tiny"], hidden_size=256, intermediate_size=768, num_layers=6, num_heads=8, num_kv_heads=4
 )
-MODELS["100m"] = replace(
-    MODELS["tiny"],
+LLAMA["100m"] = replace(
+    LLAMA["tiny"],
     vocab_size=8192,
     hidden_size=768,
     intermediate_size=2304,
@@ -29,9 +29,9 @@ RECIPES = tuple(
     replace(
         _TINY,
         name=name,
-        title=f"{MODELS[name].parameters() / 1e6:.1f} M parameters, 2 CPU processes",
+        title=f"{LLAMA[name].parameters() / 1e6:.1f} M parameters, 2 CPU processes",
         args=replace(_TINY.args, model=name),
-        parameters=MODELS[name].parameters(),
+        parameters=LLAMA[name].parameters(),
         expectations=Expectations(),
     )
     for name in ("small", "100m")

@@ -18,8 +18,8 @@ from seatrial.data.batches import Loader
 from seatrial.data.sources import open_source
 from seatrial.data.tokenizers import open_tokenizer
 from seatrial.events import Step
+from seatrial.models import LLAMA
 from seatrial.spec import Job, bind
-from seatrial.train.models import MODELS
 
 WORLD = 2
 WARM_UP = 5
@@ -52,7 +52,7 @@ def save_batches(args: dict[str, Any], path: Path) -> None:
     """Write the batches that our trainer reads with these arguments: int32 [steps, ranks, sequences, tokens + 1]."""
     loaders = [
         Loader(
-            open_source(args["dataset"], seed=args["seed"], vocab_size=MODELS[args["model"]].vocab_size),
+            open_source(args["dataset"], seed=args["seed"], vocab_size=LLAMA[args["model"]].vocab_size),
             open_tokenizer(args["tokenizer"]),
             length=args["sequence_length"],
             global_batch_size=args["global_batch_size"],

@@ -7,8 +7,11 @@ from typing import Literal
 
 import pytest
 
+from seatrial import catalog
+from seatrial.arguments import CaseArgs, override
 from seatrial.errors import Problem, UserError
-from seatrial.spec import Case, CaseArgs, Cluster, Expectations, Job, Published, Recipe, bind, digest, override
+from seatrial.spec import Case, Cluster, Expectations, Job, Layout, Published, Recipe, bind, digest
+from seatrial.workload import FP32_ADAM, Degrees, Workload
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,11 +131,80 @@ def test_accelerators_of_another_kind_are_refused():
     assert "made for p5.48xlarge: H100 SXM; trn1.32xlarge has Trainium1" in found
 
 
-def test_less_device_memory_than_the_recipe_was_made_for_is_refused_with_the_nodes_it_takes():
-    (found,) = problems(bind, CASE, SINGLE, on("p4d.24xlarge"))
-    assert "640 GiB of device memory, 8 ranks on p4d.24xlarge have 320" in found and "--nodes 2" in found
-    assert bind(CASE, SINGLE, on("p4d.24xlarge"), nodes=2).world_size == 16
-    assert bind(CASE, SINGLE, on("p5en.48xlarge")).world_size == 8
+def copies(args: Args, layout: Layout) -> Workload:
+    """A model of which each rank has a whole copy, as with DDP: `limit` billion parameters, a batch of 24."""
+    return Workload(
+        parameters=args.limit * 10**9,
+        global_batch_size=24,
+        micro_batch_size=1,
+        degrees=Degrees(data=layout.world_size),
+        compute="bf16",
+        states=FP32_ADAM,
+    )
+
+
+def shards(args: Args, layout: Layout) -> Workload:
+    """The same, sharded over all ranks, as with FSDP."""
+    every = ("parameters", "gradients", "optimizer")
+    return replace(copies(args, layout), sharded=every, degrees=Degrees(data=24, shard=layout.world_size))
+
+
+def divides(args, layout):
+    if 48 % layout.world_size:
+        yield Problem("does not divide")
+
+
+def test_states_that_cannot_fit_are_refused_with_the_arithmetic_and_the_nodes_it_takes():
+    case = replace(CASE, workload=shards, check=divides)
+    (found,) = problems(bind, case, SINGLE, GPUS, settings={"limit": "100"})  # 1.6 TB on 8 x 80 GiB
+    assert found == (
+        "p5.48xlarge: each of 8 ranks must hold parameters 46.6 + gradients 46.6 + optimizer 93.1 = 186.3 GiB "
+        "(100.0 billion parameters x 4 + 4 + 8 bytes), a rank of p5.48xlarge has 80.0\n    --nodes 3"
+    )
+    assert bind(case, SINGLE, GPUS, settings={"limit": "100"}, nodes=3).world_size == 24
+    (found,) = problems(bind, case, SINGLE, GPUS, settings={"limit": "150"})
+    assert found.endswith("--nodes 6"), "4 and 5 would hold it, but do not divide the batch"
+
+
+def test_what_may_fit_is_let_through():
+    case = replace(CASE, workload=shards)
+    assert bind(case, SINGLE, GPUS, settings={"limit": "42"}).world_size == 8  # 78.2 of 80 GiB
+    assert bind(CASE, SINGLE, on("p4d.24xlarge")).world_size == 8, "a case that says nothing of its workload"
+    unknown = replace(GPUS, instance_type=None)
+    assert bind(case, SINGLE, unknown, settings={"limit": "1000"}).world_size == 8
+    assert bind(case, TINY, LOCAL, settings={"limit": "1000"}).device == "cpu"
+
+
+def test_copies_do_not_fit_on_more_nodes_either():
+    (found,) = problems(bind, replace(CASE, workload=copies), SINGLE, GPUS, settings={"limit": "6"})
+    assert "= 89.4 GiB (6.0 billion parameters" in found and "--nodes" not in found
+    assert "a recipe of a smaller model" in found
+
+
+@pytest.mark.parametrize(
+    ("target", "instance_type", "nodes", "says"),
+    [
+        ("fsdp/llama3.1-70b", "p5.48xlarge", 1, "= 131.4 GiB (70.6 billion parameters x 4 + 4 + 8 bytes)"),
+        ("fsdp/llama3.1-70b", "p4d.24xlarge", 2, "= 65.7 GiB"),
+        ("torchtitan/llama3-405b", "p5.48xlarge", 8, "= 94.5 GiB (405.9 billion"),
+        ("megatron-lm/llama2-70b", "p4d.24xlarge", 2, "parameters 8.0 + gradients 16.1 + optimizer 48.2 = 72.3"),
+        ("fsdp/llama3.1-70b", "p5.48xlarge", 2, None),
+        ("fsdp/llama3.1-70b", "p6-b200.48xlarge", 1, None),
+        ("fsdp/llama3.1-8b", "p5.48xlarge", 1, None),
+        ("fsdp/llama3.1-8b", "g5.48xlarge", 1, None),  # 15 of 21 GiB: tight, and not certain
+        ("torchtitan/llama3-405b", "p5.48xlarge", 16, None),
+        ("megatron-lm/llama2-70b", "p5.48xlarge", 2, None),
+    ],
+)
+def test_published_models_on_real_machines(target, instance_type, nodes, says):
+    case, recipe = catalog.recipe(target)
+    cluster = replace(on(instance_type), nodes=64)
+    arguments = {"nodes": nodes, "secrets": None}
+    if says is None:
+        assert bind(case, recipe, cluster, **arguments).nodes == nodes
+    else:
+        (found,) = problems(bind, case, recipe, cluster, **arguments)
+        assert says in found
 
 
 def test_trainium_is_a_device_of_its_own():

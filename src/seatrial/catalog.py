@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import pkgutil
 import sys
+from dataclasses import is_dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -94,5 +95,9 @@ def describe(case: Case) -> dict[str, str]:
     """Each argument of a case -> its documentation, from the string under the field."""
     from pydantic import TypeAdapter
 
-    properties = TypeAdapter(case.Args).json_schema().get("properties", {})
-    return {name: schema.get("description", "") for name, schema in properties.items()}
+    found: dict[str, str] = {}
+    for base in reversed(case.Args.__mro__):  # pydantic looks for the strings in one class at a time
+        properties = TypeAdapter(base).json_schema().get("properties", {}) if is_dataclass(base) else {}
+        described = {name: schema.get("description", "") for name, schema in properties.items()}
+        found |= {name: text for name, text in described.items() if text or name not in found}
+    return found

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
-from types import NoneType
-from typing import Any, ClassVar, Literal, get_args, get_type_hints
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from seatrial import hardware
+from seatrial.arguments import CaseArgs, override
 from seatrial.errors import Problem, UserError, unknown
+
+if TYPE_CHECKING:
+    from seatrial.workload import Workload
 
 Fidelity = Literal["real", "real-core", "stand-in"]
 """What a local run exercises: the framework as a user installs it, its core under our driver, or a substitute."""
@@ -26,12 +29,6 @@ Container = Literal["none", "pyxis", "docker"]
 
 Device = Literal["cpu", "cuda", "neuron"]
 """What a rank computes on."""
-
-
-class CaseArgs:
-    """Base of a case's Args: a frozen dataclass whose fields are each documented by a string under the field."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "use_attribute_docstrings": True}
 
 
 class LauncherOptions:
@@ -105,6 +102,10 @@ def _no_secrets(_: Any) -> Iterable[str]:
     return ()
 
 
+def _not_described(*_: Any) -> None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
     """A test case: one training framework, its program, what it needs, what it promises."""
@@ -113,7 +114,7 @@ class Case:
     title: str
     framework: str
     """The framework and the part of it that is used: ``PyTorch FSDP2 (fully_shard)``."""
-    Args: type[Any]
+    Args: type[CaseArgs]
     recipes: tuple[Recipe, ...]
     program: str
     """Importable module, or path of a Python file, that every process runs."""
@@ -138,7 +139,9 @@ class Case:
     resumable: bool = False
     """Whether the program goes on from its own checkpoints."""
     check: Callable[[Any, Layout], Iterable[Problem]] = _nothing
-    """Pure rules over arguments and layout."""
+    """Pure rules over arguments and layout, beyond the ranges that stand beside the arguments."""
+    workload: Callable[[Any, Layout], Workload | None] = _not_described
+    """What a job computes, where `check` found nothing wrong; None: unknown, so that nothing is said of its memory."""
     preflight: Callable[[Any], Iterable[Problem]] = _nothing
     """What can only be seen on the machine that trains: files, tokenizers. Run before any process starts."""
     secrets: Callable[[Any], Iterable[str]] = _no_secrets
@@ -272,36 +275,6 @@ class Job:
         return cls(**record)
 
 
-def override(args: Any, settings: Mapping[str, Any]) -> Any:
-    """`args` with `settings` applied, texts converted to the fields' types; ``none`` is None where None is allowed.
-
-    Raises UserError with every unknown key and every value that does not fit.
-    """
-    if not settings:
-        return args
-    from pydantic import TypeAdapter, ValidationError
-
-    cls = type(args)
-    names = [f.name for f in fields(cls)]
-    problems = [
-        unknown(f"setting of {cls.__module__}", key, names, f"--set {key}") for key in settings if key not in names
-    ]
-    values = asdict(args)
-    optional = {name for name, hint in get_type_hints(cls).items() if NoneType in get_args(hint)}
-    for key, value in settings.items():
-        if key in names:
-            values[key] = None if key in optional and value == "none" else value
-    try:
-        changed = TypeAdapter(cls).validate_python(values)
-    except ValidationError as error:
-        for entry in error.errors():
-            key = str(entry["loc"][0])
-            problems.append(Problem(f"{entry['msg']} (got {entry['input']!r})", f"--set {key}"))
-    if problems:
-        raise UserError(problems)
-    return changed
-
-
 def bind(
     case: Case,
     recipe: Recipe,
@@ -330,7 +303,11 @@ def bind(
         device=_device(recipe, cluster),
     )
     problems += _fits(layout, recipe, cluster)
-    problems += case.check(args, layout)
+    wrong = [*args.problems(), *case.check(args, layout)]
+    problems += wrong
+    workload = None if wrong else case.workload(args, layout)
+    if workload is not None:
+        problems += _too_large(workload, case, args, layout, cluster)
     needed = tuple(case.secrets(args))
     problems += [
         Problem(
@@ -364,7 +341,7 @@ def bind(
         processes_per_node=layout.processes_per_node,
         threads_per_process=max(1, cluster.cpus_per_node // layout.processes_per_node),
         args=plain,
-        parameters=recipe.parameters if args == recipe.args else None,
+        parameters=workload.parameters if workload else recipe.parameters if args == recipe.args else None,
         expectations=recipe.expectations,
         published=tuple(
             figure
@@ -430,23 +407,37 @@ def _fits(layout: Layout, recipe: Recipe, cluster: Cluster) -> Iterable[Problem]
             "take the recipe tiny here, or --on a cluster with accelerators",
         )
     elif recipe.instance_type and cluster.instance_type:
-        yield from _accelerators_suffice(layout, recipe, recipe.instance_type, cluster.instance_type)
+        wanted, found = _accelerator(recipe.instance_type), _accelerator(cluster.instance_type)
+        if wanted.vendor != found.vendor:
+            what = f"{recipe.name} is made for {recipe.instance_type}: {wanted.name}"
+            yield Problem(f"{what}; {cluster.instance_type} has {found.name}", cluster.instance_type)
 
 
-def _accelerators_suffice(layout: Layout, recipe: Recipe, made_for: str, there: str) -> Iterable[Problem]:
-    """A recipe's model must find the kind of accelerator, and the memory, that it was made for."""
-    wanted, found = _accelerator(made_for), _accelerator(there)
-    if wanted.vendor != found.vendor:
-        yield Problem(f"{recipe.name} is made for {made_for}: {wanted.name}; {there} has {found.name}", there)
-        return
-    ranks = recipe.nodes * (recipe.processes_per_node or hardware.instance(made_for).ranks)
-    memory = wanted.memory_bytes // wanted.ranks_per_accelerator * ranks
-    here = found.memory_bytes // found.ranks_per_accelerator * layout.world_size
-    if here < memory:
-        needed = -(-memory // (here // layout.nodes))
+def _too_large(workload: Workload, case: Case, args: Any, layout: Layout, cluster: Cluster) -> Iterable[Problem]:
+    """States that cannot be in the memory of the ranks there, whatever else is. What may fit is let through."""
+    if layout.device == "cpu" or cluster.instance_type is None:
+        return  # how much memory there is, is not known
+    found = _accelerator(cluster.instance_type)
+    memory = found.memory_bytes // found.ranks_per_accelerator
+    held = workload.states_per_rank()
+    if held.total > memory:
+        parts = " + ".join(f"{name} {size / hardware.GIB:.1f}" for name, size in asdict(held).items())
+        each = " + ".join(f"{size:g}" for size in asdict(workload.states).values())
         yield Problem(
-            f"{recipe.name} is made for {memory / 2**30:.0f} GiB of device memory, "
-            f"{layout.world_size} ranks on {there} have {here / 2**30:.0f}",
-            there,
-            f"--nodes {needed}, or a recipe of a smaller model",
+            f"each of {layout.world_size} ranks must hold {parts} = {held.total / hardware.GIB:.1f} GiB "
+            f"({workload.parameters / 1e9:.1f} billion parameters x {each} bytes), a rank of "
+            f"{cluster.instance_type} has {memory / hardware.GIB:.1f}",
+            cluster.instance_type,
+            _where_it_fits(case, args, layout, cluster, memory),
         )
+
+
+def _where_it_fits(case: Case, args: Any, layout: Layout, cluster: Cluster, memory: int) -> str:
+    """The fewest nodes of the cluster on which nothing speaks against the job."""
+    for nodes in range(layout.nodes + 1, cluster.nodes + 1):
+        larger = replace(layout, nodes=nodes)
+        if not list(case.check(args, larger)):
+            workload = case.workload(args, larger)
+            if workload and workload.states_per_rank().total <= memory:
+                return f"--nodes {nodes}"
+    return "more accelerators than this cluster has, more that share the states, or a recipe of a smaller model"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from seatrial.cases.composer_mpt import CASE, RECIPES, check, preflight
-from seatrial.cases.composer_mpt.models import MODELS
+from seatrial.models import MPT
 from seatrial.spec import Layout, bind
 from tests.clusters import LOCAL, P5
 
@@ -18,7 +18,8 @@ TWO_RANKS = Layout(nodes=1, processes_per_node=2, device="cpu")
 
 
 def problems(layout: Layout = TWO_RANKS, **changes: Any) -> list[str]:
-    return [str(problem) for problem in check(replace(TINY.args, **changes), layout)]
+    changed = replace(TINY.args, **changes)
+    return [str(problem) for problem in (*changed.problems(), *check(changed, layout))]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def test_what_works_is_let_through() -> None:
 def test_every_recipe_states_its_size_and_what_is_real() -> None:
     for recipe in RECIPES:
         job = bind(CASE, recipe, P5 if recipe.instance_type else LOCAL)
-        assert job.parameters == MODELS[recipe.args.model].parameters()
+        assert job.parameters == MPT[recipe.args.model].parameters()
         assert job.fidelity == "real-core"
         assert ("gloo" in job.fidelity_note) == (recipe.instance_type is None)
         assert not job.published
@@ -61,13 +62,13 @@ def test_every_recipe_states_its_size_and_what_is_real() -> None:
 
 def test_released_models_have_their_published_sizes() -> None:
     """As on the model cards; the training sizes are compared with the built model in tests/trials/frameworks."""
-    assert MODELS["mpt-7b"].parameters() == 6_649_286_656
-    assert MODELS["mpt-30b"].parameters() == 29_957_200_896
+    assert MPT["mpt-7b"].parameters() == 6_649_286_656
+    assert MPT["mpt-30b"].parameters() == 29_957_200_896
 
 
 def test_flops_follow_the_matrices() -> None:
-    config = MODELS["mpt-7b"]
-    matrices = config.parameters() - 65 * 4096  # all but the norms; the embedding is the output's matrix too
+    config = MPT["mpt-7b"]
+    matrices = config.parameters()  # no look-ups: positions are a bias, the embedding is the output's matrix too
     flops = config.flops_per_token(2048)
     assert flops["full"] == 6 * matrices + 12 * 32 * 4096 * 2048
     assert flops["causal"] == 6 * matrices + 6 * 32 * 4096 * 2048

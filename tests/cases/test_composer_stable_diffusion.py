@@ -29,7 +29,8 @@ FOLDER = Path(inspect.getfile(composer_stable_diffusion)).parent
 
 
 def problems(layout: Layout = TWO_RANKS, args: Args = TINY.args, **changes: Any) -> list[str]:
-    return [str(problem) for problem in check(replace(args, **changes), layout)]
+    changed = replace(args, **changes)
+    return [str(problem) for problem in (*changed.problems(), *check(changed, layout))]
 
 
 # --- rules ---

@@ -17,7 +17,8 @@ TWO_RANKS = Layout(nodes=1, processes_per_node=2, device="cpu")
 
 
 def problems(layout: Layout = TWO_RANKS, **changes: Any) -> list[str]:
-    return [str(problem) for problem in check(replace(TINY.args, **changes), layout)]
+    changed = replace(TINY.args, **changes)
+    return [str(problem) for problem in (*changed.problems(), *check(changed, layout))]
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,12 @@ def test_all_problems_come_at_once() -> None:
     with pytest.raises(UserError) as caught:
         bind(CASE, TINY, LOCAL, settings={"steps": "0", "global_batch_size": "1501"})
     assert [problem.where for problem in caught.value.problems] == ["steps", "global_batch_size", "global_batch_size"]
+
+
+def test_the_workload_counts_the_network() -> None:
+    layers = [(64, 24), (24, 24), (24, 10)]
+    workload = CASE.workload(replace(TINY.args, hidden_size=24), TWO_RANKS)
+    assert workload is not None and workload.parameters == sum(wide * out + out for wide, out in layers)
 
 
 @pytest.mark.torch

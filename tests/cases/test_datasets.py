@@ -42,7 +42,8 @@ ONE = Layout(nodes=1, processes_per_node=1, device="cpu")
 
 
 def problems(layout: Layout = ONE, **changes: Any) -> list[str]:
-    return [str(problem) for problem in check(replace(TINY.args, **changes), layout)]
+    changed = replace(TINY.args, **changes)
+    return [str(problem) for problem in (*changed.problems(), *check(changed, layout))]
 
 
 def nothing() -> None:

@@ -15,8 +15,8 @@ import pytest
 from seatrial.cases.fsdp import CASE, RECIPES, check, preflight
 from seatrial.data.tokenizers import gated
 from seatrial.errors import UserError
+from seatrial.models import LLAMA
 from seatrial.spec import Layout, Recipe, bind
-from seatrial.train.models import MODELS
 from tests.clusters import LOCAL, P5
 
 TINY = CASE.recipe("tiny")
@@ -24,7 +24,8 @@ TWO_RANKS = Layout(nodes=1, processes_per_node=2, device="cpu")
 
 
 def problems(layout: Layout = TWO_RANKS, **changes: Any) -> list[str]:
-    return [str(problem) for problem in check(replace(TINY.args, **changes), layout)]
+    changed = replace(TINY.args, **changes)
+    return [str(problem) for problem in (*changed.problems(), *check(changed, layout))]
 
 
 # --- rules ---
@@ -123,7 +124,7 @@ class TestEachRecipe:
     """What holds for all of them."""
 
     def test_states_the_size_of_its_model(self, recipe: Recipe) -> None:
-        assert recipe.parameters == MODELS[recipe.args.model].parameters()
+        assert recipe.parameters == LLAMA[recipe.args.model].parameters()
 
     def test_warms_up_and_expects_what_can_be_justified(self, recipe: Recipe) -> None:
         assert 0 < recipe.args.warmup_steps < recipe.args.steps

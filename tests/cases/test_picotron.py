@@ -28,7 +28,8 @@ EIGHT_GPUS = Layout(nodes=1, processes_per_node=8, device="cuda")
 
 
 def problems(layout: Layout = TWO_RANKS, **changes: Any) -> list[str]:
-    return [str(problem) for problem in check(replace(TINY, **changes), layout)]
+    changed = replace(TINY, **changes)
+    return [str(problem) for problem in (*changed.problems(), *check(changed, layout))]
 
 
 @pytest.mark.parametrize(

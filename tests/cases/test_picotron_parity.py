@@ -20,12 +20,12 @@ from torch import Tensor
 
 from seatrial.cases.picotron.engine.mesh import Mesh, make_mesh
 from seatrial.cases.picotron.engine.step import Engine
+from seatrial.models import Decoder
 from seatrial.train.model import Llama, initialise, rotary_table
-from seatrial.train.model_config import ModelConfig
 
 pytestmark = [pytest.mark.torch, pytest.mark.timeout(600)]  # 14 processes: half a minute on two idle cores
 
-CONFIG = ModelConfig(
+CONFIG = Decoder(
     vocab_size=64,
     hidden_size=32,
     intermediate_size=48,
@@ -52,7 +52,7 @@ class Layout:
     micro_batch_size: int = 1
 
     @property
-    def config(self) -> ModelConfig:
+    def config(self) -> Decoder:
         return TIED if self.tied else CONFIG
 
 
@@ -95,7 +95,7 @@ def optimizer(parameters: Any) -> torch.optim.Optimizer:
     return torch.optim.SGD(parameters, lr=0.05, momentum=0.9)
 
 
-def undivided(config: ModelConfig) -> tuple[list[float], list[float], dict[str, Tensor]]:
+def undivided(config: Decoder) -> tuple[list[float], list[float], dict[str, Tensor]]:
     """Losses, gradient norms and final weights of the reference model in this process."""
     model = Llama(config)
     initialise(model, SEED)

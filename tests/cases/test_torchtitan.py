@@ -21,7 +21,6 @@ from seatrial.cases.torchtitan.log import Reader
 from seatrial.cases.torchtitan.rules import check, preflight
 from seatrial.errors import UserError
 from seatrial.events import Event, Step
-from seatrial.metrics import flops_per_token
 from seatrial.rank.lines import clean
 from seatrial.spec import Layout, Recipe, bind
 from tests.clusters import LOCAL, P5
@@ -33,7 +32,8 @@ SIXTEEN = Layout(nodes=2, processes_per_node=8, device="cuda")
 
 
 def problems(layout: Layout = TWO_RANKS, **changes: Any) -> list[str]:
-    return [str(problem) for problem in check(replace(TINY.args, **changes), layout)]
+    changed = replace(TINY.args, **changes)
+    return [str(problem) for problem in (*changed.problems(), *check(changed, layout))]
 
 
 # --- rules ---
@@ -118,7 +118,7 @@ class TestEachRecipe:
 
     def test_binds_and_states_the_size_of_its_model(self, recipe: Recipe) -> None:
         job = bind(CASE, recipe, P5 if recipe.instance_type else LOCAL, secrets={"HF_TOKEN"})
-        assert job.parameters == recipe.parameters == FLAVORS[recipe.args.model].parameters
+        assert job.parameters == recipe.parameters == FLAVORS[recipe.args.model].parameters()
         assert job.environment == "pytorch"
         assert job.pins == {"torchtitan": "0.2.2"}
 
@@ -255,10 +255,7 @@ def test_the_published_format_of_2025() -> None:
 
 def test_the_published_mfu_is_that_of_the_published_rate() -> None:
     """By the convention that counts all positions, and an H100's 989 TFLOP/s."""
-    flops = flops_per_token(
-        parameters=FLAVORS["8B"].parameters - 128_256 * 4096, layers=32, attention_width=4096, sequence_length=8192
-    )
-    assert 6785 * flops["full"] / 989e12 == pytest.approx(0.3973, abs=5e-5)
+    assert 6785 * FLAVORS["8B"].flops_per_token(8192)["full"] / 989e12 == pytest.approx(0.3973, abs=5e-5)
 
 
 def metric_lines() -> list[str]:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from seatrial.models import LLAMA
 from seatrial.train.model import Llama
-from seatrial.train.models import MODELS
 from seatrial.train.optimizer import adamw, learning_rate_at, set_learning_rate
 
 pytestmark = pytest.mark.torch
@@ -31,7 +31,7 @@ def rate(step: int, schedule: str = "cosine", *, steps: int = 101, warmup: int =
 
 
 def test_rms_norms_do_not_decay_and_matrices_do() -> None:
-    model = Llama(MODELS["tiny"])
+    model = Llama(LLAMA["tiny"])
     names = {parameter: name for name, parameter in model.named_parameters()}
     decayed = {
         names[parameter]: group["weight_decay"]

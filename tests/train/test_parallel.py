@@ -17,12 +17,11 @@ import torch.multiprocessing
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from seatrial.models import LLAMA, Decoder
 from seatrial.train import parallel
 from seatrial.train.agreement import ranks_agree
 from seatrial.train.checkpoint import MANIFEST, Checkpointer
 from seatrial.train.model import Llama, initialise, rotary_table
-from seatrial.train.model_config import ModelConfig
-from seatrial.train.models import MODELS
 from seatrial.train.optimizer import adamw
 from seatrial.train.parallel import make_mesh, shard, synchronise_gradients
 from seatrial.train.worker import Worker
@@ -32,7 +31,7 @@ pytestmark = pytest.mark.torch
 
 CPU = torch.device("cpu")
 UNIT_BYTES = parallel.UNIT_BYTES
-CONFIG = ModelConfig(
+CONFIG = Decoder(
     vocab_size=64,
     hidden_size=32,
     intermediate_size=48,
@@ -50,7 +49,7 @@ def each_block_is_a_unit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "UNIT_BYTES", 1)
 
 
-def sharded(config: ModelConfig = CONFIG, *, world: int = 1, shard_size: int = 0, **options: Any) -> Llama:
+def sharded(config: Decoder = CONFIG, *, world: int = 1, shard_size: int = 0, **options: Any) -> Llama:
     """A model as the fsdp case makes it."""
     with torch.device("meta"):
         model = Llama(config)
@@ -336,5 +335,5 @@ def test_small_blocks_share_a_unit(
 def test_a_block_of_a_real_model_is_a_unit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "UNIT_BYTES", UNIT_BYTES)
     with torch.device("meta"):
-        blocks = Llama(MODELS["llama3.2-1b"]).layers()
+        blocks = Llama(LLAMA["llama3.2-1b"]).layers()
     assert [len(unit) for unit in parallel.units(blocks)] == [1] * 16

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
-from seatrial.train.model_config import ModelConfig, RopeScaling
+from seatrial.models import Decoder, RopeScaling
 
 # What selective checkpointing keeps: results of matrix products and attention cost FLOPs to make again, the rest
 # (norms, activations, rotations) only memory bandwidth.
@@ -31,7 +31,7 @@ _KEEP = (
 class Attention(nn.Module):
     """Causal grouped-query attention with rotary positions."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: Decoder) -> None:
         super().__init__()
         self.head_dim = config.head_dim
         self.grouped = config.num_kv_heads != config.num_heads
@@ -54,7 +54,7 @@ class Attention(nn.Module):
 class FeedForward(nn.Module):
     """SwiGLU: down(silu(gate(x)) * up(x))."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: Decoder) -> None:
         super().__init__()
         self.gate = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
         self.up = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
@@ -68,7 +68,7 @@ class FeedForward(nn.Module):
 class Mixture(nn.Module):
     """Mixture of experts: each token goes to its `experts_per_token` best, weighted by their softmax (Mixtral)."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: Decoder) -> None:
         super().__init__()
         self.experts_per_token = config.experts_per_token
         self.router = nn.Linear(config.hidden_size, config.num_experts, bias=False)
@@ -90,7 +90,7 @@ class Mixture(nn.Module):
 class Block(nn.Module):
     """One decoder layer. `recompute` chooses activation checkpointing: ``none``, ``selective`` or ``full``."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: Decoder) -> None:
         super().__init__()
         self.attention_norm = nn.RMSNorm(config.hidden_size, eps=config.norm_eps)
         self.attention = Attention(config)
@@ -115,7 +115,7 @@ class Block(nn.Module):
 class Llama(nn.Module):
     """The whole decoder. Its `forward` gives the mean cross-entropy, so that logits never leave the module."""
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: Decoder) -> None:
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.hidden_size)
@@ -142,7 +142,7 @@ class Llama(nn.Module):
         return F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
 
 
-def rotary_table(config: ModelConfig, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def rotary_table(config: Decoder, length: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Cosine and sine of every position's angles: two float32 tensors [S, D].
 
     They stay float32 whatever the parameters are: in bf16 neighbouring positions above 256 become the same.

@@ -15,7 +15,8 @@ import transformers  # noqa: E402
 # Some only so that the ranks need not import them.
 from seatrial.cases._composer import trainer  # noqa: E402, F401
 from seatrial.cases.composer_mpt import data, model, train  # noqa: E402, F401
-from seatrial.cases.composer_mpt.models import MODELS, MPTConfig  # noqa: E402
+from seatrial.models import MPT, Decoder  # noqa: E402
+from seatrial.models.mpt import mpt  # noqa: E402
 
 THEIR_NAMES = {
     "tokens": "wte",
@@ -29,14 +30,14 @@ THEIR_NAMES = {
 }
 
 
-def size(config: MPTConfig) -> int:
+def size(config: Decoder) -> int:
     return sum(p.numel() for p in model.ComposerMPT(config, seed=0, meta=True).parameters())
 
 
 def from_transformers(heads: int) -> tuple[list[str], float]:
     """Weights that transformers' MPT misses, and the largest difference between its logits and ours."""
     ours = model.ComposerMPT(
-        MPTConfig(hidden_size=48, num_heads=heads, num_layers=2, vocab_size=96, alibi=True, bias=False),
+        mpt(hidden_size=48, num_heads=heads, num_layers=2, vocab_size=96, released=True),
         seed=1,
         meta=False,
     ).mpt
@@ -57,7 +58,7 @@ def from_transformers(heads: int) -> tuple[list[str], float]:
 def main() -> None:
     torch.set_num_threads(1)
     facts = {
-        "sizes": {name: size(config) for name, config in MODELS.items()},
+        "sizes": {name: size(config) for name, config in MPT.items()},
         "transformers": [from_transformers(heads) for heads in (4, 6)],
     }
     serve(facts, {"train": train.main})

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from seatrial.cases.composer_mpt import C4, CASE
-from seatrial.cases.composer_mpt.models import MODELS
 from seatrial.errors import ExitCode
 from seatrial.events import CheckpointLoaded, CheckpointSaved, EventLog, RunStart
 from seatrial.findings import Finding
+from seatrial.models import MPT
 from tests.trials.frameworks.driver import Driver, losses, norms
 from tests.waiting import poll
 
@@ -51,7 +51,7 @@ def shared_memory() -> set[Path]:
 
 
 def test_models_have_the_published_sizes(driver: Driver) -> None:
-    assert driver.facts["sizes"] == {name: config.parameters() for name, config in MODELS.items()}
+    assert driver.facts["sizes"] == {name: config.parameters() for name, config in MPT.items()}
 
 
 def test_the_model_is_that_of_transformers(driver: Driver) -> None:
@@ -68,7 +68,7 @@ def test_a_run_tells_all_that_its_verdict_needs(undisturbed: EventLog) -> None:
     # Linear from 0 in 2 steps, then a cosine. Composer's schedule lags one step behind: it sees the steps before.
     assert [step.learning_rate for step in steps][:4] == pytest.approx([0.0, 0.0, 1.5e-3, 3e-3])
     start, end = undisturbed.last(RunStart), undisturbed.end()
-    assert (start.unit, start.parameters, start.world_size) == ("tokens", MODELS["mpt-tiny"].parameters(), 2)
+    assert (start.unit, start.parameters, start.world_size) == ("tokens", MPT["mpt-tiny"].parameters(), 2)
     assert end is not None
     assert end.outcome == "completed"
     assert end.ranks_agree

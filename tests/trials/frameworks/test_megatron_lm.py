@@ -47,7 +47,7 @@ def test_sizes_and_data_are_what_megatron_itself_says(driver: Driver, tmp_path: 
     wanted = {
         recipe.name: (
             recipe.args.model,
-            recipe.args.make_vocab_size_divisible_by * recipe.args.tensor_model_parallel_size,
+            recipe.args.make_vocab_size_divisible_by * recipe.args.tensor_parallel,
         )
         for recipe in RECIPES
     }
@@ -65,10 +65,10 @@ LAYOUTS: dict[str, dict[str, Any]] = {
     "dp2": {"use_distributed_optimizer": False},
     "tp2": {
         "use_distributed_optimizer": False,
-        "tensor_model_parallel_size": 2,
+        "tensor_parallel": 2,
         "make_vocab_size_divisible_by": 64,
     },
-    "pp2": {"use_distributed_optimizer": False, "pipeline_model_parallel_size": 2},
+    "pp2": {"use_distributed_optimizer": False, "pipeline_parallel": 2},
     "dp2, distributed optimizer": {},
     "dp2, overlapped": {"overlap_grad_reduce": True, "overlap_param_gather": True},
     "dp2, recomputed": {"recompute": "full"},

@@ -4,59 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from seatrial import versions
-from seatrial.cases._rules import at_least, batch_divides, positive
-from seatrial.cases.composer_mpt.models import MODELS
+from seatrial.arguments import AdamWArgs, Count, NotNegative, SequenceArgs, WholeNumber, at_least, batch_divides
 from seatrial.data.sources import check_source
 from seatrial.data.tokenizers import check_tokenizer
 from seatrial.errors import Problem, unknown
-from seatrial.spec import Case, CaseArgs, Expectations, Fidelity, Layout, Recipe
+from seatrial.models import MPT
+from seatrial.spec import Case, Expectations, Fidelity, Layout, Recipe
+from seatrial.workload import FP32_ADAM, Degrees, Workload
 
 C4 = "c4-mds-2048-gpt-neox-20b"
 """Prepared data set of the published recipes: C4 `en` in sequences of 2048 tokens of EleutherAI/gpt-neox-20b."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Args(CaseArgs):
+class Args(AdamWArgs, SequenceArgs):
     """Everything that decides a training run of this case."""
 
     model: str
-    """Architecture: a name in composer_mpt/models.py."""
+    """Architecture: a name in seatrial/models/mpt.py."""
     parallel: Literal["fsdp2", "ddp"] = "fsdp2"
     """Shard weights, gradients and optimizer over all ranks, or keep a copy on each."""
-    sequence_length: int
+    sequence_length: Annotated[int, at_least(2)]
     """Tokens per sequence."""
-    global_batch_size: int
-    """Sequences per optimizer step, all ranks together."""
-    micro_batch_size: int = 1
-    """Sequences per rank and forward pass; the rest of the global batch is accumulated."""
-    steps: int
-    """Optimizer steps."""
-    learning_rate: float
-    """Peak learning rate."""
     min_learning_rate: float
     """Learning rate that the cosine ends at."""
-    warmup_steps: int = 100
+    warmup_steps: Count = 100
     """Steps of linear warm-up."""
-    weight_decay: float = 0.0
+    weight_decay: NotNegative = 0.0
     """Weight decay of Composer's DecoupledAdamW: not multiplied by the peak learning rate."""
-    beta1: float = 0.9
-    """DecoupledAdamW's first moment decay."""
-    beta2: float = 0.95
-    """DecoupledAdamW's second moment decay."""
-    grad_clip: float = 1.0
-    """Largest global L2 norm of the gradients; 0 does not clip."""
-    seed: int = 17
+    seed: WholeNumber = 17
     """Decides the initial weights and the order of the data."""
     dataset: str = f"mds:{C4}"
     """mds:NAME, prepared before | stdlib or text:GLOB, prepared by the run."""
     tokenizer: str = "EleutherAI/gpt-neox-20b"
     """bytes, the path of a tokenizer.json, or a name on the Hugging Face hub. Of no effect on mds:NAME."""
-    sequences: int = 0
+    sequences: WholeNumber = 0
     """Sequences that the run prepares at most; 0: all that the text has. Of no effect on mds:NAME."""
-    data_workers: int = 8
+    data_workers: WholeNumber = 8
     """Processes per rank that read data; 0: the rank itself does."""
     precision: Literal["bf16", "fp32"] = "bf16"
     """What the model computes in; weights are stored in fp32."""
@@ -66,24 +53,21 @@ class Args(CaseArgs):
     """Free gathered weights between forward and backward: less memory, one more all-gather per block."""
     recompute: bool = False
     """Keep only the inputs of blocks, and compute the rest again in the backward pass."""
-    checkpoint_every: int = 0
-    """Steps between checkpoints, and one at the end; 0: none but when asked to stop."""
-    checkpoint_keep: int = 2
-    """Newest checkpoints that are kept."""
-    log_every: int = 1
+    log_every: Count = 1
     """Steps between blocks of the log; each makes a GPU wait."""
 
 
 def check(args: Args, layout: Layout) -> Iterable[Problem]:
     """Rules over arguments and layout; pure."""
-    yield from _check_ranges(args)
-    model = MODELS.get(args.model)
+    model = MPT.get(args.model)
     if model is None:
-        yield unknown("model", args.model, MODELS, "model")
-    elif args.sequence_length > model.max_context and not model.alibi:
+        yield unknown("model", args.model, MPT, "model")
+    elif args.sequence_length > model.max_context and model.positions != "alibi":
         yield Problem(
             f"{args.sequence_length} is more than the {model.max_context} positions of {args.model}", "sequence_length"
         )
+    if args.warmup_steps >= args.steps:
+        yield Problem(f"{args.warmup_steps} steps of warm-up leave none of {args.steps}", "warmup_steps")
     yield from batch_divides(args.global_batch_size, args.micro_batch_size, layout.world_size)
     if layout.device == "cpu" and args.precision != "fp32":
         yield Problem("Composer computes in fp32 on a CPU", "precision", "--set precision=fp32")
@@ -93,27 +77,29 @@ def check(args: Args, layout: Layout) -> Iterable[Problem]:
         yield Problem(f"{args.dataset!r} is no source of this case", "dataset", "take stdlib, text:GLOB or mds:NAME")
 
 
-def _check_ranges(args: Args) -> Iterable[Problem]:
-    yield from at_least(args, 2, "sequence_length")
-    yield from at_least(
-        args, 1, "global_batch_size", "micro_batch_size", "steps", "warmup_steps", "checkpoint_keep", "log_every"
+def workload(args: Args, layout: Layout) -> Workload:
+    """Weights are stored in fp32; FSDP2 shards all states over all ranks, DDP none."""
+    model = MPT[args.model]
+    sharded = args.parallel == "fsdp2"
+    return Workload(
+        model=model,
+        parameters=model.parameters(),
+        global_batch_size=args.global_batch_size,
+        micro_batch_size=args.micro_batch_size,
+        sequence_length=args.sequence_length,
+        degrees=Degrees(data=layout.world_size, shard=layout.world_size if sharded else 1),
+        compute=args.precision,
+        recompute="full" if args.recompute else "none",
+        states=FP32_ADAM,
+        sharded=("parameters", "gradients", "optimizer") if sharded else (),
     )
-    yield from at_least(args, 0, "sequences", "data_workers", "checkpoint_every", "grad_clip", "weight_decay", "seed")
-    yield from positive(args, "learning_rate")
-    if not 0 <= args.min_learning_rate <= args.learning_rate:
-        yield Problem(f"{args.min_learning_rate} is not between 0 and learning_rate", "min_learning_rate")
-    if args.warmup_steps >= args.steps:
-        yield Problem(f"{args.warmup_steps} steps of warm-up leave none of {args.steps}", "warmup_steps")
-    for name in ("beta1", "beta2"):
-        if not 0 <= getattr(args, name) < 1:
-            yield Problem(f"{getattr(args, name)} is not in [0, 1)", name)
 
 
 def preflight(args: Args) -> Iterable[Problem]:
     """What can only be seen on the machine that trains. Data of mds:NAME is looked for by the run."""
     if not args.dataset.startswith("mds:"):
         yield from check_source(args.dataset, validation=False)
-        yield from check_tokenizer(args.tokenizer, MODELS[args.model].vocab_size)
+        yield from check_tokenizer(args.tokenizer, MPT[args.model].vocab_size)
 
 
 def fidelity_of(_: Args, layout: Layout) -> tuple[Fidelity, str]:
@@ -149,7 +135,7 @@ def _tiny(name: str, parallel: Literal["fsdp2", "ddp"], title: str) -> Recipe:
             checkpoint_every=20,
         ),
         processes_per_node=2,
-        parameters=MODELS["mpt-tiny"].parameters(),
+        parameters=MPT["mpt-tiny"].parameters(),
         # Bytes start at about 6.2 nats, above ln(320) because weights have variance 1 / fan-in; see README.md.
         expectations=Expectations(loss_decrease=2.0),
     )
@@ -166,7 +152,7 @@ def _published(
     recompute: bool,
 ) -> Recipe:
     """A training file of llm-foundry (scripts/train/yamls/pretrain), cut to 200 steps."""
-    config = MODELS[model]
+    config = MPT[model]
     return Recipe(
         name=model,
         title=f"{model.upper()}, 2048 tokens, {8 * nodes} GPUs",
@@ -290,6 +276,7 @@ CASE = Case(
     log_reader="seatrial.cases.composer_mpt.log:Reader",
     resumable=True,
     check=check,
+    workload=workload,
     preflight=preflight,
     fidelity_of=fidelity_of,
 )

@@ -15,7 +15,7 @@ from composer import ComposerModel
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 
-from seatrial.cases.composer_mpt.models import MPTConfig
+from seatrial.models import Decoder
 
 ALIBI_MAX = 8
 """Exponent of the flattest head's slope: 2**-8, as in all released models."""
@@ -24,7 +24,7 @@ ALIBI_MAX = 8
 class Attention(nn.Module):
     """Causal multi-head attention, with one matrix for queries, keys and values."""
 
-    def __init__(self, config: MPTConfig) -> None:
+    def __init__(self, config: Decoder) -> None:
         super().__init__()
         self.num_heads = config.num_heads
         self.qkv = nn.Linear(config.hidden_size, 3 * config.hidden_size, bias=config.bias)
@@ -43,7 +43,7 @@ class Attention(nn.Module):
 class Block(nn.Module):
     """A layer: attention and MLP, each behind a norm and around a residual."""
 
-    def __init__(self, config: MPTConfig) -> None:
+    def __init__(self, config: Decoder) -> None:
         super().__init__()
         width = config.hidden_size
         self.norm_1 = nn.LayerNorm(width, bias=config.bias)
@@ -62,11 +62,11 @@ class Block(nn.Module):
 class MPT(nn.Module):
     """Tokens to logits."""
 
-    def __init__(self, config: MPTConfig, seed: int) -> None:
+    def __init__(self, config: Decoder, seed: int) -> None:
         super().__init__()
         self.config = config
         self.tokens = nn.Embedding(config.vocab_size, config.hidden_size)
-        self.positions = None if config.alibi else nn.Embedding(config.max_context, config.hidden_size)
+        self.positions = None if config.positions == "alibi" else nn.Embedding(config.max_context, config.hidden_size)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.num_layers))
         self.norm = nn.LayerNorm(config.hidden_size, bias=config.bias)
         names = {module: name for name, module in self.named_modules()}
@@ -101,7 +101,7 @@ class MPT(nn.Module):
 class ComposerMPT(ComposerModel):  # type: ignore[misc] # not installed where types are checked
     """MPT with what Composer's Trainer asks for."""
 
-    def __init__(self, config: MPTConfig, *, seed: int, meta: bool) -> None:
+    def __init__(self, config: Decoder, *, seed: int, meta: bool) -> None:
         super().__init__()
         with torch.device("meta" if meta else "cpu"):
             self.mpt = MPT(config, seed)

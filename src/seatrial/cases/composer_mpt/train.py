@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from seatrial.cases._composer.start import ready
 from seatrial.cases.composer_mpt import Args
 from seatrial.cases.composer_mpt.log import Reader
-from seatrial.cases.composer_mpt.models import MODELS
+from seatrial.models import MPT
 from seatrial.train.worker import Worker, start
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def train(args: Args, worker: Worker) -> None:
     from seatrial.cases.composer_mpt.model import ComposerMPT
 
     folder = data.prepared_mds(worker, args)
-    config = MODELS[args.model]
+    config = MPT[args.model]
     worker.stage("build model")
     model = ComposerMPT(config, seed=args.seed, meta=args.parallel == "fsdp2")
     optimizer = DecoupledAdamW(

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from seatrial import versions
-from seatrial.cases._rules import at_least, positive
+from seatrial.arguments import Count, NotNegative, Positive, TrainingArgs, WholeNumber
 from seatrial.cases.composer_stable_diffusion.models import MODELS
 from seatrial.cases.composer_stable_diffusion.published import MICRO_BATCHES, SCALES, scaled, single_node
 from seatrial.errors import Problem, unknown
-from seatrial.spec import Case, CaseArgs, Expectations, Layout, Recipe
+from seatrial.spec import Case, Expectations, Layout, Recipe
+from seatrial.workload import FP32_ADAM, Degrees, Workload
 
 HELD_OUT = 360
 """Of scikit-learn's 1797 digits; a fifth, for validation."""
@@ -20,7 +21,7 @@ BATCH = 2048
 
 
 @dataclass(frozen=True, kw_only=True)
-class Args(CaseArgs):
+class Args(TrainingArgs):
     """Everything that decides a training run of this case."""
 
     model: str
@@ -28,44 +29,33 @@ class Args(CaseArgs):
     dataset: Literal["digits", "synthetic-images", "synthetic-latents"]
     """Real 8 x 8 images for the model tiny; random images and captions, which the frozen autoencoder and text encoder
     work on in every step; or random latents and text, so that the UNet alone runs."""
-    global_batch_size: int
-    """Samples per optimizer step, all ranks together."""
-    micro_batch_size: int
+    micro_batch_size: Count
     """Samples per rank and forward pass; the rest is accumulated. It need not divide a rank's share: the last
     micro-batch is then smaller."""
-    steps: int
-    """Optimizer steps."""
-    learning_rate: float = 1e-4
+    learning_rate: Positive = 1e-4
     """AdamW's learning rate, the same in all steps."""
-    weight_decay: float = 0.001
+    weight_decay: NotNegative = 0.001
     """AdamW's weight decay."""
     precision: Literal["fp32", "amp_bf16", "amp_fp16"] = "amp_fp16"
     """What matrices are multiplied in, by Composer's names; weights are fp32. amp_fp16 scales the loss."""
     ema: bool = False
     """Keep an exponential moving average of the weights, and validate with it."""
-    ema_half_life: int = 1000
+    ema_half_life: Count = 1000
     """Steps after which a weight counts half in the average."""
     seed: int = 17
     """Decides the initial weights and all samples with their timesteps and noise."""
-    validation_every: int = 0
+    validation_every: WholeNumber = 0
     """Steps between validations on held-out images, and one at the end; 0: none."""
-    checkpoint_every: int = 0
-    """Steps between checkpoints, and one at the end; 0: none but when asked to stop."""
-    checkpoint_keep: int = 2
+    checkpoint_keep: Count = 2
     """Newest checkpoints that are kept."""
-    data_workers: int = 0
+    data_workers: WholeNumber = 0
     """Processes per rank that make batches; 0: the rank itself."""
-    log_every: int = 1
+    log_every: Count = 1
     """Steps between two blocks of metrics in the log."""
 
 
 def check(args: Args, layout: Layout) -> Iterable[Problem]:
     """Rules over arguments and layout; pure."""
-    yield from at_least(
-        args, 1, "global_batch_size", "micro_batch_size", "steps", "ema_half_life", "checkpoint_keep", "log_every"
-    )
-    yield from at_least(args, 0, "validation_every", "checkpoint_every", "data_workers", "weight_decay")
-    yield from positive(args, "learning_rate")
     yield from _check_model(args)
     world = layout.world_size
     share = args.global_batch_size // world
@@ -89,6 +79,18 @@ def _check_model(args: Args) -> Iterable[Problem]:
         yield Problem(f"{args.dataset} does not fit the model {args.model}", "dataset", f"take {fits}")
     if args.validation_every and args.dataset != "digits":
         yield Problem("there are no images to hold out of random ones", "validation_every", "--set validation_every=0")
+
+
+def workload(args: Args, layout: Layout) -> Workload:
+    """The UNet, a copy on each rank; the frozen encoders are not counted, nor is the average of the weights."""
+    return Workload(
+        parameters=MODELS[args.model].trained,
+        global_batch_size=args.global_batch_size,
+        micro_batch_size=args.micro_batch_size,
+        degrees=Degrees(data=layout.world_size),
+        compute="fp32" if args.precision == "fp32" else "bf16" if args.precision == "amp_bf16" else "fp16",
+        states=FP32_ADAM,
+    )
 
 
 _TINY = Args(
@@ -119,7 +121,7 @@ def _tiny(name: str, title: str, *, ema: bool) -> Recipe:
 
 
 def _sd2(
-    micro_batch_size: int, *, ema: bool, nodes: int = 1, dataset: Literal["synthetic-images", "synthetic-latents"]
+    micro_batch_size: Count, *, ema: bool, nodes: int = 1, dataset: Literal["synthetic-images", "synthetic-latents"]
 ) -> Recipe:
     """The published benchmark at one micro-batch; its own hyperparameters, and one epoch of its 100,000 samples."""
     args = Args(
@@ -176,6 +178,7 @@ CASE = Case(
     pins=versions.pins("mosaicml", "diffusers"),
     resumable=True,
     check=check,
+    workload=workload,
     fidelity="real",
     fidelity_note="Composer's Trainer and EMA, diffusers' UNet, a small one on 8 x 8 images without autoencoder and "
     "text encoder; gloo instead of NCCL, fp32 instead of fp16; stand-ins answer for torch.cuda and torchvision",

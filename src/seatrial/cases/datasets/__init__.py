@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from seatrial.cases._rules import at_least
+from seatrial.arguments import CaseArgs, Count, WholeNumber
 from seatrial.data.sources import check_source
 from seatrial.data.tokenizers import gated, is_file
 from seatrial.errors import Problem
-from seatrial.spec import Case, CaseArgs, Layout, Recipe
+from seatrial.spec import Case, Layout, Recipe
 from seatrial.versions import pins
 
 URLS = ("https://", "http://", "file://")
@@ -32,15 +32,15 @@ class Args(CaseArgs):
     """text: JSON lines, laid out as a set of the hub | mds: shards of mosaicml-streaming | megatron: .bin and .idx."""
     tokenizer: str = "bytes"
     """bytes, the path of a tokenizer.json, or a name on the Hugging Face hub. Of no effect on text."""
-    sequence_length: int = 2048
+    sequence_length: Count = 2048
     """Tokens per sequence of mds; the other formats keep documents as they are."""
-    documents: int = 0
+    documents: WholeNumber = 0
     """Documents that are taken, from the beginning; 0: all."""
-    documents_per_file: int = 100_000
+    documents_per_file: Count = 100_000
     """Documents in one file of text; the ranks of a job share the files out among them."""
     seed: int = 0
     """Decides the order of local files. Data sets of the hub keep their own."""
-    workers: int = 0
+    workers: WholeNumber = 0
     """Processes that tokenize; 0: one for each CPU core. The result does not depend on it."""
 
 
@@ -54,8 +54,6 @@ DECIDES = {
 
 def check(args: Args, layout: Layout) -> Iterable[Problem]:
     """Rules over arguments and layout."""
-    yield from at_least(args, 0, "documents", "workers")
-    yield from at_least(args, 1, "sequence_length", "documents_per_file")
     if layout.world_size != 1:
         yield Problem(
             f"one process prepares the data, the job has {layout.world_size}", "processes", "--nodes 1 --processes 1"

@@ -9,57 +9,48 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from seatrial.cases._rules import at_least, batch_divides, positive
+from seatrial.arguments import (
+    AdamWArgs,
+    Count,
+    NotNegative,
+    Positive,
+    SequenceArgs,
+    ValidationArgs,
+    WholeNumber,
+    batch_divides,
+    fits_context,
+)
 from seatrial.data.sources import check_source
 from seatrial.data.tokenizers import check_tokenizer, gated
 from seatrial.errors import Problem, unknown
-from seatrial.spec import Case, CaseArgs, Expectations, Layout, Recipe
-from seatrial.train.models import MODELS
+from seatrial.models import LLAMA
+from seatrial.spec import Case, Expectations, Layout, Recipe
+from seatrial.workload import FP32_ADAM, Degrees, States, Workload
 
 
 @dataclass(frozen=True, kw_only=True)
-class Args(CaseArgs):
+class Args(AdamWArgs, ValidationArgs, SequenceArgs):
     """Everything that decides a training run of this case."""
 
     model: str
-    """Architecture: a name in train/models.py."""
-    sequence_length: int
-    """Tokens per sequence."""
-    global_batch_size: int
-    """Sequences per optimizer step, all ranks together."""
-    micro_batch_size: int = 1
-    """Sequences per rank and forward pass; the rest of the global batch is accumulated."""
-    steps: int
-    """Optimizer steps."""
-    learning_rate: float = 1e-4
+    """Architecture: a name in seatrial/models/llama.py."""
+    learning_rate: Positive = 1e-4
     """Peak learning rate."""
     min_learning_rate: float = 1e-5
     """Learning rate at the last step of a linear or cosine schedule."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     """Shape of the learning rate after the warm-up."""
-    warmup_steps: int = 0
-    """Steps of linear warm-up."""
-    weight_decay: float = 0.2
+    weight_decay: NotNegative = 0.2
     """AdamW's weight decay, on matrices only."""
-    beta1: float = 0.9
-    """AdamW's first moment decay."""
-    beta2: float = 0.95
-    """AdamW's second moment decay."""
-    grad_clip: float = 1.0
-    """Largest global L2 norm of the gradients; 0 does not clip."""
     seed: int = 12345
     """Decides the initial weights and the order of the data."""
     dataset: str = "hf:allenai/c4/en"
     """stdlib | text:GLOB | hf:NAME[/CONFIG] | synthetic."""
     tokenizer: str = "bytes"
     """bytes, the path of a tokenizer.json, or a name on the Hugging Face hub."""
-    validation_every: int = 0
-    """Steps between validations, and one at the end; 0: none."""
-    validation_batches: int = 10
-    """Global batches of a validation."""
     precision: Literal["bf16", "fp32"] = "bf16"
     """What parameters are gathered and computed in; they are stored, and gradients reduced, in fp32."""
-    shard_size: int = 0
+    shard_size: WholeNumber = 0
     """Ranks that share one copy of the weights (hybrid sharding); 0: all ranks (full sharding)."""
     reshard_after_forward: bool = True
     """Free gathered weights between forward and backward: less memory, one more all-gather per block."""
@@ -69,27 +60,19 @@ class Args(CaseArgs):
     """Keep parameters and optimizer state in host memory."""
     compile: bool = False
     """torch.compile each block."""
-    checkpoint_every: int = 0
-    """Steps between checkpoints, and one at the end; 0: none but when asked to stop."""
-    checkpoint_keep: int = 2
-    """Newest checkpoints that are kept."""
     checkpoint_async: bool = False
     """Write checkpoints in the background."""
-    log_every: int = 1
+    log_every: Count = 1
     """Steps between step events; each reads the loss, which makes a GPU wait."""
 
 
 def check(args: Args, layout: Layout) -> Iterable[Problem]:
     """Rules over arguments and layout; pure."""
-    yield from _check_ranges(args)
-    model = MODELS.get(args.model)
+    model = LLAMA.get(args.model)
     if model is None:
-        yield unknown("model", args.model, MODELS, "model")
-    elif args.sequence_length > model.max_context:
-        yield Problem(
-            f"{args.sequence_length} is more than the {model.max_context} tokens {args.model} was made for",
-            "sequence_length",
-        )
+        yield unknown("model", args.model, LLAMA, "model")
+    else:
+        yield from fits_context(args.sequence_length, args.model, model)
     world = layout.world_size
     yield from batch_divides(args.global_batch_size, args.micro_batch_size, world)
     if args.shard_size > 0 and world % args.shard_size:
@@ -98,28 +81,28 @@ def check(args: Args, layout: Layout) -> Iterable[Problem]:
         yield Problem("parameters are in host memory already", "cpu_offload", "--set cpu_offload=false on a CPU")
 
 
-def _check_ranges(args: Args) -> Iterable[Problem]:
-    yield from at_least(
-        args, 1, "sequence_length", "global_batch_size", "micro_batch_size", "steps", "checkpoint_keep", "log_every"
+def workload(args: Args, layout: Layout) -> Workload:
+    """Everything is sharded over the ranks that share one copy; parameters are stored in fp32."""
+    model = LLAMA[args.model]
+    return Workload(
+        model=model,
+        parameters=model.parameters(),
+        global_batch_size=args.global_batch_size,
+        micro_batch_size=args.micro_batch_size,
+        sequence_length=args.sequence_length,
+        degrees=Degrees(data=layout.world_size, shard=args.shard_size or layout.world_size),
+        compute=args.precision,
+        recompute=args.recompute,
+        states=States(parameters=0, gradients=0, optimizer=0) if args.cpu_offload else FP32_ADAM,
+        sharded=("parameters", "gradients", "optimizer"),
     )
-    yield from at_least(
-        args, 0, "warmup_steps", "validation_every", "checkpoint_every", "shard_size", "grad_clip", "weight_decay"
-    )
-    if args.validation_every and args.validation_batches < 1:
-        yield Problem(f"{args.validation_batches} is less than 1", "validation_batches")
-    yield from positive(args, "learning_rate")
-    if not 0 <= args.min_learning_rate <= args.learning_rate:
-        yield Problem(f"{args.min_learning_rate} is not between 0 and learning_rate", "min_learning_rate")
-    for name in ("beta1", "beta2"):
-        if not 0 <= getattr(args, name) < 1:
-            yield Problem(f"{getattr(args, name)} is not in [0, 1)", name)
 
 
 def preflight(args: Args) -> Iterable[Problem]:
     """What can only be seen on the machine that trains."""
     yield from check_source(args.dataset, validation=args.validation_every > 0)
     if args.dataset != "synthetic":
-        yield from check_tokenizer(args.tokenizer, MODELS[args.model].vocab_size)
+        yield from check_tokenizer(args.tokenizer, LLAMA[args.model].vocab_size)
     if args.compile:
         yield from _check_compiler()
 
@@ -202,7 +185,7 @@ RECIPES = (
             checkpoint_every=25,
         ),
         processes_per_node=2,
-        parameters=MODELS["tiny"].parameters(),
+        parameters=LLAMA["tiny"].parameters(),
         # Bytes start at ln(320) = 5.8 nats; 100 steps reach about 2.5.
         expectations=Expectations(loss_decrease=2.0),
     ),
@@ -309,6 +292,7 @@ CASE = Case(
     requires=("torch", "numpy"),
     resumable=True,
     check=check,
+    workload=workload,
     preflight=preflight,
     secrets=secrets,
     fidelity="real",

@@ -18,11 +18,11 @@ from seatrial.data.sources import open_source
 from seatrial.data.tokenizers import Bytes, open_tokenizer
 from seatrial.errors import Problem, UserError
 from seatrial.events import Step, Validation
+from seatrial.models import LLAMA
 from seatrial.rank import announce
 from seatrial.train.agreement import ranks_agree
 from seatrial.train.checkpoint import Checkpointer
 from seatrial.train.model import Llama, initialise, rotary_table
-from seatrial.train.models import MODELS
 from seatrial.train.optimizer import adamw, learning_rate_at, set_learning_rate
 from seatrial.train.parallel import make_mesh, shard, synchronise_gradients
 from seatrial.train.timing import StepTimer
@@ -57,7 +57,7 @@ def main() -> None:
         states = [state for rank in loaded.ranks for state in rank["lanes"]] if loaded else None
         loader = open_loader(args, worker, states=states)
 
-        config = MODELS[args.model]
+        config = LLAMA[args.model]
         announce.run_start(
             worker,
             steps=args.steps,
@@ -128,7 +128,7 @@ def main() -> None:
 def build_model(args: Args, worker: Worker) -> Llama:
     """The model, sharded over all ranks, with its first weights. A collective."""
     with torch.device("meta"):  # shapes only: no rank ever holds the whole model
-        model = Llama(MODELS[args.model])
+        model = Llama(LLAMA[args.model])
     shard(
         model,
         model.layers(),
@@ -148,7 +148,7 @@ def open_loader(
     args: Args, worker: Worker, *, states: list[dict[str, Any]] | None = None, validation: bool = False
 ) -> Loader:
     """This rank's part of the training data from where `states` says, or of the held-out data from its beginning."""
-    vocabulary = MODELS[args.model].vocab_size
+    vocabulary = LLAMA[args.model].vocab_size
     tokenizer = Bytes() if args.dataset == "synthetic" else open_tokenizer(args.tokenizer)
     if tokenizer.vocab_size > vocabulary and args.dataset != "synthetic":
         what = f"{tokenizer.vocab_size} tokens do not fit the model's vocabulary of {vocabulary}"

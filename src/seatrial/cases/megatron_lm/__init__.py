@@ -6,70 +6,53 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from seatrial import versions
-from seatrial.cases.megatron_lm.rules import check, fidelity_of, preflight, secrets
-from seatrial.cases.megatron_lm.sizes import GPT_SCALES, SIZES, Size
-from seatrial.spec import Case, CaseArgs, Expectations, Recipe
+from seatrial.arguments import AdamWArgs, Count, NotNegative, Positive, SequenceArgs, Share, ValidationArgs, WholeNumber
+from seatrial.cases.megatron_lm.rules import check, fidelity_of, preflight, secrets, workload
+from seatrial.cases.megatron_lm.sizes import GPT_SCALES, padded
+from seatrial.spec import Case, Expectations, Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class Args(CaseArgs):
+class Args(AdamWArgs, ValidationArgs, SequenceArgs):
     """Everything that decides a training run of this case."""
 
     model: str
     """Architecture: a name in cases/megatron_lm/sizes.py."""
     source: str | None = None
     """Folder of a Megatron-LM checkout whose pretrain_gpt.py is run with the same flags; none: our driver."""
-    sequence_length: int
-    """Tokens per sequence."""
-    global_batch_size: int
-    """Sequences per optimizer step, all ranks together."""
-    micro_batch_size: int = 1
-    """Sequences per data-parallel rank and forward pass; the rest of the global batch is accumulated."""
-    steps: int
-    """Optimizer steps."""
-    learning_rate: float = 1.5e-4
+    learning_rate: Positive = 1.5e-4
     """Peak learning rate."""
     min_learning_rate: float = 1e-5
     """Learning rate at the last step of a linear or cosine schedule."""
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     """Shape of the learning rate after the warm-up."""
-    warmup_steps: int = 0
-    """Steps of linear warm-up."""
-    weight_decay: float = 0.1
+    weight_decay: NotNegative = 0.1
     """Adam's decoupled weight decay, on matrices only."""
-    beta1: float = 0.9
-    """Adam's first moment decay."""
-    beta2: float = 0.95
-    """Adam's second moment decay."""
-    grad_clip: float = 1.0
+    grad_clip: NotNegative = 1.0
     """Largest global L2 norm of the gradients; 0 does not clip, and then Megatron tells no norm."""
-    dropout: float = 0.0
+    dropout: Share = 0.0
     """Share of activations and attention weights that are dropped."""
     seed: int = 1234
     """Decides the initial weights and the order of the data."""
     dataset: str = "hf:allenai/c4/en"
     """stdlib | text:GLOB | hf:NAME[/CONFIG] | synthetic, made into .bin and .idx once; or indexed:PREFIX of such."""
-    data_tokens: int = 0
+    data_tokens: WholeNumber = 0
     """Tokens to prepare; 0: as many as the steps take and a tenth more. More steps than that read them again."""
     tokenizer: str = "bytes"
     """bytes, the path of a tokenizer.json, or a name on the Hugging Face hub."""
-    make_vocab_size_divisible_by: int = 128
-    """The embedding is padded to a multiple of this times tensor_model_parallel_size."""
+    make_vocab_size_divisible_by: Count = 128
+    """The embedding is padded to a multiple of this times tensor_parallel."""
     split: str = "98,2,0"
     """Shares of the documents for training, validation and test."""
-    num_workers: int = 2
+    num_workers: WholeNumber = 2
     """Processes per rank that read data; 0: the rank itself."""
-    validation_every: int = 0
-    """Steps between validations, and one at the end; 0: none."""
-    validation_batches: int = 10
-    """Global batches of a validation."""
     precision: Literal["bf16", "fp16", "fp32"] = "bf16"
     """What the model computes in; gradients are reduced, and master weights kept, in fp32."""
-    tensor_model_parallel_size: int = 1
+    tensor_parallel: Count = 1
     """Ranks that share each layer: keep it within a node."""
-    pipeline_model_parallel_size: int = 1
+    pipeline_parallel: Count = 1
     """Stages that the layers are dealt out to."""
-    context_parallel_size: int = 1
+    context_parallel: Count = 1
     """Ranks that share each sequence; needs Transformer Engine."""
     sequence_parallel: bool = False
     """Split the activations between tensor-parallel regions along the sequence; needs a fused norm, so a GPU."""
@@ -81,11 +64,9 @@ class Args(CaseArgs):
     """Gather updated parameters while the next forward pass runs."""
     recompute: Literal["none", "selective", "full"] = "none"
     """Activation recomputation: none, of the attention alone, or of every layer."""
-    checkpoint_every: int = 0
-    """Steps between checkpoints, and one at the end; 0: none but when asked to stop."""
-    checkpoint_keep: int = 2
+    checkpoint_keep: Count = 2
     """Newest checkpoints that our driver keeps; pretrain_gpt.py keeps all."""
-    log_every: int = 1
+    log_every: Count = 1
     """Steps between lines of the log."""
     profile_step_start: int | None = None
     """Step before which a window for Nsight Systems is opened on rank 0; start the ranks under nsys to record it."""
@@ -116,19 +97,20 @@ def _tiny(name: str, title: str, **changes: Any) -> Recipe:
         "precision": "fp32",
         "checkpoint_every": 20,
     }
+    args = Args(**settings | changes)
     return Recipe(
         name=name,
         title=f"1.1 M parameters on this machine's Python sources, 2 CPU processes: {title}",
-        args=Args(**settings | changes),
+        args=args,
         processes_per_node=2,
-        parameters=SIZES["gpt-tiny"].parameters(SIZES["gpt-tiny"].padded_vocabulary(128, 1)),
+        parameters=padded(args).parameters(),
         # Bytes start at ln(384) = 5.9 nats; 60 steps reach about 3.
         expectations=Expectations(loss_decrease=2.0),
     )
 
 
 def _gpt(name: str) -> Recipe:
-    size, scale = SIZES[name], GPT_SCALES[name]
+    scale = GPT_SCALES[name]
     args = Args(
         model=name,
         sequence_length=2048,
@@ -140,13 +122,13 @@ def _gpt(name: str) -> Recipe:
         warmup_steps=5,
         tokenizer="openai-community/gpt2",
         data_tokens=_TOKENS,
-        tensor_model_parallel_size=scale.tensor,
-        pipeline_model_parallel_size=scale.pipeline,
+        tensor_parallel=scale.tensor,
+        pipeline_parallel=scale.pipeline,
         use_distributed_optimizer=True,
         recompute="full",
         checkpoint_every=50,
     )
-    return _on_p5(name, args, size, scale.nodes)
+    return _on_p5(name, args, scale.nodes)
 
 
 def _llama(name: str, *, nodes: int, learning_rate: float, min_learning_rate: float, **changes: Any) -> Recipe:
@@ -164,18 +146,17 @@ def _llama(name: str, *, nodes: int, learning_rate: float, min_learning_rate: fl
         checkpoint_every=50,
         **changes,
     )
-    return _on_p5(name, args, SIZES[name], nodes)
+    return _on_p5(name, args, nodes)
 
 
-def _on_p5(name: str, args: Args, size: Size, nodes: int) -> Recipe:
-    vocabulary = size.padded_vocabulary(args.make_vocab_size_divisible_by, args.tensor_model_parallel_size)
+def _on_p5(name: str, args: Args, nodes: int) -> Recipe:
     return Recipe(
         name=name,
         title=f"{name}, {args.sequence_length} tokens, {8 * nodes} GPUs",
         args=args,
         nodes=nodes,
         instance_type=_P5,
-        parameters=size.parameters(vocabulary),
+        parameters=padded(args).parameters(),
         # A bound of ours, from about ln(V) + 0.5: no curve was published.
         expectations=Expectations(loss_decrease=1.0),
     )
@@ -188,8 +169,8 @@ _OVERLAPPED = {"sequence_parallel": True, "overlap_grad_reduce": True, "overlap_
 RECIPES = (
     _tiny("tiny", "data parallel, distributed optimizer", use_distributed_optimizer=True),
     # Half the multiple times two ranks: the same padded vocabulary, and so the same model, as without.
-    _tiny("tiny-tp2", "tensor parallel", tensor_model_parallel_size=2, make_vocab_size_divisible_by=64),
-    _tiny("tiny-pp2", "pipeline of 2 stages", pipeline_model_parallel_size=2),
+    _tiny("tiny-tp2", "tensor parallel", tensor_parallel=2, make_vocab_size_divisible_by=64),
+    _tiny("tiny-pp2", "pipeline of 2 stages", pipeline_parallel=2),
     _tiny("tiny-bf16", "data parallel, bf16", precision="bf16", use_distributed_optimizer=True),
     # Corrected against the published scripts: bf16, which needs no loss scale, instead of fp16; as many nodes and the
     # degrees of Megatron's own benchmark instead of TP 4 x PP 2 on 2 nodes for every size; checkpoints.
@@ -198,16 +179,14 @@ RECIPES = (
     # state per parameter do not fit beside 6 of weights and gradients in 80 GB; 8 nodes for 70B, for the same reason.
     # Learning rates: arXiv:2307.09288, section 2.2.
     _llama("llama2-7b", nodes=2, learning_rate=3e-4, min_learning_rate=3e-5),
-    _llama(
-        "llama2-13b", nodes=2, learning_rate=3e-4, min_learning_rate=3e-5, tensor_model_parallel_size=2, **_OVERLAPPED
-    ),
+    _llama("llama2-13b", nodes=2, learning_rate=3e-4, min_learning_rate=3e-5, tensor_parallel=2, **_OVERLAPPED),
     _llama(
         "llama2-70b",
         nodes=8,
         learning_rate=1.5e-4,
         min_learning_rate=1.5e-5,
-        tensor_model_parallel_size=4,
-        pipeline_model_parallel_size=4,
+        tensor_parallel=4,
+        pipeline_parallel=4,
         **_OVERLAPPED,
     ),
 )
@@ -225,6 +204,7 @@ CASE = Case(
     requires=("torch", "numpy", "megatron.core", "psutil"),
     resumable=True,
     check=check,
+    workload=workload,
     preflight=preflight,
     secrets=secrets,
     fidelity_of=fidelity_of,

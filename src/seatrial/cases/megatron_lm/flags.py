@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from seatrial.cases.megatron_lm import Args
-from seatrial.cases.megatron_lm.sizes import SIZES, Size
+from seatrial.cases.megatron_lm.sizes import SIZES
+from seatrial.models import Decoder
 from seatrial.spec import Device
 
 
@@ -38,25 +39,24 @@ def _options(**values: object) -> list[str]:
     return words
 
 
-def _model(args: Args, size: Size) -> list[str]:
-    llama = size.family == "llama"
-    grouped = size.num_query_groups != size.num_attention_heads
+def _model(args: Args, size: Decoder) -> list[str]:
+    grouped = size.num_kv_heads != size.num_heads
     return _options(
         num_layers=size.num_layers,
         hidden_size=size.hidden_size,
-        ffn_hidden_size=size.ffn_hidden_size,
-        num_attention_heads=size.num_attention_heads,
+        ffn_hidden_size=size.intermediate_size,
+        num_attention_heads=size.num_heads,
         group_query_attention=grouped,
-        num_query_groups=size.num_query_groups if grouped else None,
+        num_query_groups=size.num_kv_heads if grouped else None,
         seq_length=args.sequence_length,
-        max_position_embeddings=size.max_position_embeddings,
-        position_embedding_type="rope" if llama else "learned_absolute",
-        normalization="RMSNorm" if llama else "LayerNorm",
-        norm_epsilon=size.norm_epsilon,
-        init_method_std=size.init_method_std,
-        swiglu=llama,
-        disable_bias_linear=llama,
-        untie_embeddings_and_output_weights=llama,
+        max_position_embeddings=size.max_context,
+        position_embedding_type="rope" if size.positions == "rotary" else "learned_absolute",
+        normalization="RMSNorm" if size.norm == "rms" else "LayerNorm",
+        norm_epsilon=size.norm_eps,
+        init_method_std=size.init_std,
+        swiglu=size.gated,
+        disable_bias_linear=not size.bias,
+        untie_embeddings_and_output_weights=not size.tie_embeddings,
         attention_dropout=args.dropout,
         hidden_dropout=args.dropout,
         make_vocab_size_divisible_by=args.make_vocab_size_divisible_by,
@@ -91,9 +91,9 @@ def _training(args: Args) -> list[str]:
 
 def _parallelism(args: Args, device: Device) -> list[str]:
     return _options(
-        tensor_model_parallel_size=args.tensor_model_parallel_size,
-        pipeline_model_parallel_size=args.pipeline_model_parallel_size,
-        context_parallel_size=args.context_parallel_size,
+        tensor_model_parallel_size=args.tensor_parallel,
+        pipeline_model_parallel_size=args.pipeline_parallel,
+        context_parallel_size=args.context_parallel,
         sequence_parallel=args.sequence_parallel,
         use_distributed_optimizer=args.use_distributed_optimizer,
         overlap_grad_reduce=args.overlap_grad_reduce,
@@ -103,7 +103,7 @@ def _parallelism(args: Args, device: Device) -> list[str]:
     )
 
 
-def _data(args: Args, size: Size, data: Path, cache: Path) -> list[str]:
+def _data(args: Args, size: Decoder, data: Path, cache: Path) -> list[str]:
     return _options(
         data_path=data,
         data_cache_path=cache,

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seatrial.cases._rules import at_least, batch_divides, degrees_divide, positive, splits
-from seatrial.cases.megatron_lm.sizes import SIZES, Size
+from seatrial.arguments import batch_divides, degrees_divide, fits_context, splits
+from seatrial.cases.megatron_lm.sizes import SIZES, padded
 from seatrial.data.sources import check_source
 from seatrial.data.tokenizers import check_tokenizer, gated
 from seatrial.errors import Problem, unknown
+from seatrial.models import Decoder
 from seatrial.spec import Fidelity, Layout
+from seatrial.workload import FP32_ADAM, Degrees, States, Workload
 
 if TYPE_CHECKING:
     from seatrial.cases.megatron_lm import Args
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 def check(args: Args, layout: Layout) -> Iterable[Problem]:
     """Rules over arguments and layout; pure."""
-    yield from _check_ranges(args)
     size = SIZES.get(args.model)
     if size is None:
         yield unknown("model", args.model, SIZES, "model")
@@ -32,61 +33,23 @@ def check(args: Args, layout: Layout) -> Iterable[Problem]:
         yield from _check_cpu(args)
 
 
-def _check_ranges(args: Args) -> Iterable[Problem]:
-    yield from at_least(
-        args,
-        1,
-        "sequence_length",
-        "global_batch_size",
-        "micro_batch_size",
-        "steps",
-        "make_vocab_size_divisible_by",
-        "checkpoint_keep",
-        "log_every",
-        *_DEGREES,
-    )
-    yield from at_least(
-        args,
-        0,
-        "warmup_steps",
-        "weight_decay",
-        "grad_clip",
-        "data_tokens",
-        "num_workers",
-        "validation_every",
-        "checkpoint_every",
-    )
-    if args.validation_every and args.validation_batches < 1:
-        yield Problem(f"{args.validation_batches} is less than 1", "validation_batches")
-    yield from positive(args, "learning_rate")
-    if not 0 <= args.min_learning_rate <= args.learning_rate:
-        yield Problem(f"{args.min_learning_rate} is not between 0 and learning_rate", "min_learning_rate")
-    for name in ("beta1", "beta2", "dropout"):
-        if not 0 <= getattr(args, name) < 1:
-            yield Problem(f"{getattr(args, name)} is not in [0, 1)", name)
+_DEGREES = ("tensor_parallel", "pipeline_parallel", "context_parallel")
 
 
-_DEGREES = ("tensor_model_parallel_size", "pipeline_model_parallel_size", "context_parallel_size")
-
-
-def _check_splits(args: Args, size: Size) -> Iterable[Problem]:
+def _check_splits(args: Args, size: Decoder) -> Iterable[Problem]:
     """What is dealt out over ranks divides by their number."""
-    if args.sequence_length > size.max_position_embeddings:
-        what = (
-            f"{args.sequence_length} is more than the {size.max_position_embeddings} tokens {args.model} was made for"
-        )
-        yield Problem(what, "sequence_length")
-    tensor, pipeline = args.tensor_model_parallel_size, args.pipeline_model_parallel_size
-    yield from splits("attention heads", size.num_attention_heads, "tensor_model_parallel_size", tensor)
-    if size.num_query_groups != size.num_attention_heads:
-        yield from splits("query groups", size.num_query_groups, "tensor_model_parallel_size", tensor)
-    yield from splits("feed-forward columns", size.ffn_hidden_size, "tensor_model_parallel_size", tensor)
-    yield from splits("layers", size.num_layers, "pipeline_model_parallel_size", pipeline)
+    yield from fits_context(args.sequence_length, args.model, size)
+    tensor, pipeline = args.tensor_parallel, args.pipeline_parallel
+    yield from splits("attention heads", size.num_heads, "tensor_parallel", tensor)
+    if size.num_kv_heads != size.num_heads:
+        yield from splits("query groups", size.num_kv_heads, "tensor_parallel", tensor)
+    yield from splits("feed-forward columns", size.intermediate_size, "tensor_parallel", tensor)
+    yield from splits("layers", size.num_layers, "pipeline_parallel", pipeline)
     if args.sequence_parallel:
-        yield from splits("tokens of a sequence", args.sequence_length, "tensor_model_parallel_size", tensor)
-    if args.context_parallel_size > 1:  # each rank gets one part from the front and one from the back
-        degree = 2 * args.context_parallel_size
-        yield from splits("tokens of a sequence", args.sequence_length, "2 x context_parallel_size", degree)
+        yield from splits("tokens of a sequence", args.sequence_length, "tensor_parallel", tensor)
+    if args.context_parallel > 1:  # each rank gets one part from the front and one from the back
+        degree = 2 * args.context_parallel
+        yield from splits("tokens of a sequence", args.sequence_length, "2 x context_parallel", degree)
 
 
 def _check_degrees(args: Args, layout: Layout) -> Iterable[Problem]:
@@ -98,7 +61,7 @@ def _check_degrees(args: Args, layout: Layout) -> Iterable[Problem]:
     if not wrong:
         model = math.prod(degrees.values())
         yield from batch_divides(args.global_batch_size, args.micro_batch_size, layout.world_size // model)
-    if args.sequence_parallel and args.tensor_model_parallel_size == 1:
+    if args.sequence_parallel and args.tensor_parallel == 1:
         yield Problem("there is no tensor parallelism whose ranks could share a sequence", "sequence_parallel")
     if args.overlap_param_gather and not (args.use_distributed_optimizer and args.overlap_grad_reduce):
         what = "Megatron wants use_distributed_optimizer and overlap_grad_reduce with it"
@@ -118,9 +81,9 @@ def _check_cpu(args: Args) -> Iterable[Problem]:
     where = "runs on GPUs only"
     if args.sequence_parallel:
         yield Problem(f"{where}: torch's own LayerNorm does not know it", "sequence_parallel", "leave it off")
-    if args.context_parallel_size > 1:
+    if args.context_parallel > 1:
         what = f"{where}: only Transformer Engine's attention knows it"
-        yield Problem(what, "context_parallel_size", "--set context_parallel_size=1")
+        yield Problem(what, "context_parallel", "--set context_parallel=1")
     if args.precision == "fp16":
         what = f"{where}: on a CPU its range without fused kernels only costs time"
         yield Problem(what, "precision", "--set precision=bf16, or fp32")
@@ -128,6 +91,34 @@ def _check_cpu(args: Args) -> Iterable[Problem]:
         yield Problem(f"{where}: Nsight Systems records CUDA", "profile_step_start", "leave it out")
     if args.source is not None:
         yield Problem(f"{where}: pretrain_gpt.py asks for CUDA", "source", "--set source=none runs our driver")
+
+
+def workload(args: Args, layout: Layout) -> Workload:
+    """Megatron's own count of states: 6 bytes of weights and gradients and 12 of the optimizer, or 16 in fp32."""
+    model = padded(args)
+    together = args.tensor_parallel * args.pipeline_parallel
+    data = layout.world_size // (together * args.context_parallel)
+    # Of a checkout gradients are as wide as the weights in fp16; our driver, and both in bf16, keep them in fp32.
+    narrow = args.precision == "fp16" and args.source is not None
+    mixed = States(parameters=2, gradients=2 if narrow else 4, optimizer=12)
+    return Workload(
+        model=model,
+        parameters=model.parameters(),
+        global_batch_size=args.global_batch_size,
+        micro_batch_size=args.micro_batch_size,
+        sequence_length=args.sequence_length,
+        degrees=Degrees(
+            tensor=args.tensor_parallel,
+            pipeline=args.pipeline_parallel,
+            context=args.context_parallel,
+            data=data,
+            shard=data * args.context_parallel,
+        ),
+        compute=args.precision,
+        recompute=args.recompute,
+        states=FP32_ADAM if args.precision == "fp32" else mixed,
+        sharded=("optimizer",) if args.use_distributed_optimizer else (),
+    )
 
 
 def preflight(args: Args) -> Iterable[Problem]:

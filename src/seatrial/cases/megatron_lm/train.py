@@ -17,7 +17,7 @@ from seatrial.cases.megatron_lm.data import dataset_prefix
 from seatrial.cases.megatron_lm.flags import flags
 from seatrial.cases.megatron_lm.log import Reader
 from seatrial.cases.megatron_lm.options import parse
-from seatrial.cases.megatron_lm.sizes import SIZES
+from seatrial.cases.megatron_lm.sizes import SIZES, padded
 from seatrial.errors import ExitCode
 from seatrial.events import Event, EventWriter, read_events
 from seatrial.rank import announce, lines
@@ -72,7 +72,8 @@ def drive(args: Args, worker: Worker, command_line: list[str]) -> None:
 
     worker.stage("build model")
     root = worker.run / "checkpoints"
-    training = Training(parse(command_line), worker.device, flops_per_token=flops_per_token(args)["causal"])
+    flops = padded(args).flops_per_token(args.sequence_length)
+    training = Training(parse(command_line), worker.device, flops_per_token=flops["causal"])
     found = checkpoint.latest(root)
     if found is not None:
         worker.stage("load checkpoint")
@@ -114,21 +115,11 @@ def run_start(args: Args, worker: Worker, first_step: int) -> None:
         worker,
         steps=args.steps,
         first_step=first_step,
-        parameters=SIZES[args.model].parameters(vocabulary(args)),
-        flops_per_token=flops_per_token(args),
+        parameters=padded(args).parameters(),
+        flops_per_token=padded(args).flops_per_token(args.sequence_length),
         dtype="fp32" if args.precision == "fp32" else "bf16",  # the peak of fp16 is the same
         packages=("transformer-engine",),
     )
-
-
-def vocabulary(args: Args) -> int:
-    """Rows of the embedding."""
-    return SIZES[args.model].padded_vocabulary(args.make_vocab_size_divisible_by, args.tensor_model_parallel_size)
-
-
-def flops_per_token(args: Args) -> dict[str, float]:
-    """Model FLOPs per token, by convention."""
-    return SIZES[args.model].flops_per_token(vocabulary(args), args.sequence_length)
 
 
 class Recorder(lines.Reader):

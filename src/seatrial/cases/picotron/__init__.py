@@ -5,33 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from seatrial.arguments import Count, Positive, SequenceArgs, WholeNumber
 from seatrial.cases.picotron.models import MODELS
-from seatrial.cases.picotron.rules import check, fidelity_of, preflight, secrets
-from seatrial.spec import Case, CaseArgs, Expectations, Recipe
+from seatrial.cases.picotron.rules import check, fidelity_of, preflight, secrets, workload
+from seatrial.spec import Case, Expectations, Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
-class Args(CaseArgs):
+class Args(SequenceArgs):
     """Everything that decides a training run of this case. As in picotron the learning rate is constant, the optimizer
     is AdamW with torch's defaults, and gradients are not clipped."""
 
     model: str
     """Architecture: a name in models.py."""
-    sequence_length: int
-    """Tokens per sequence."""
-    global_batch_size: int
-    """Sequences per optimizer step, all ranks together."""
-    micro_batch_size: int = 1
-    """Sequences per data-parallel rank and forward pass; the rest of the global batch is accumulated."""
-    steps: int
-    """Optimizer steps."""
-    learning_rate: float = 3e-4
+    learning_rate: Positive = 3e-4
     """AdamW's learning rate."""
-    tensor_parallel: int = 1
+    tensor_parallel: Count = 1
     """Ranks that share each matrix."""
-    pipeline_parallel: int = 1
+    pipeline_parallel: Count = 1
     """Ranks that share the layers."""
-    context_parallel: int = 1
+    context_parallel: Count = 1
     """Ranks that share each sequence. Data parallelism takes what these three leave of the ranks."""
     pipeline_schedule: Literal["1f1b", "afab"] = "1f1b"
     """One forward, one backward; or all forward, all backward, which keeps more activations."""
@@ -43,11 +36,11 @@ class Args(CaseArgs):
     """stdlib | text:GLOB | hf:NAME[/CONFIG] | synthetic."""
     tokenizer: str = "HuggingFaceTB/SmolLM-1.7B"
     """bytes, the path of a tokenizer.json, or a name on the Hugging Face hub."""
-    checkpoint_every: int = 0
+    checkpoint_every: WholeNumber = 0
     """Steps between checkpoints; 0: none, with our engine but when asked to stop."""
-    checkpoint_keep: int = 2
+    checkpoint_keep: Count = 2
     """Newest checkpoints that our engine keeps; picotron keeps all."""
-    log_every: int = 1
+    log_every: Count = 1
     """Steps between metric lines of our engine; picotron prints each step."""
     source: str | None = None
     """A checkout of picotron, which is then run itself; none: our own engine."""
@@ -180,6 +173,7 @@ CASE = Case(
     requires=("torch", "numpy"),
     resumable=True,
     check=check,
+    workload=workload,
     preflight=preflight,
     secrets=secrets,
     fidelity_of=fidelity_of,

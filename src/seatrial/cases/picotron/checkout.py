@@ -13,7 +13,6 @@ import runpy
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +63,7 @@ def train(args: Args, worker: Worker, layout: Layout) -> None:
     if not worker.keeps_checkpoints:
         sections["checkpoint"] |= {"save_frequency": args.steps + 1}
 
-    config = replace(MODELS[args.model].config, tie_embeddings=False)  # picotron never ties them
+    config = MODELS[args.model].built(checkout=True)
     announce.run_start(
         worker,
         steps=args.steps,

@@ -19,7 +19,7 @@ from seatrial.cases.picotron.configuration import LOCAL_DATA, LOCAL_MODEL
 from seatrial.cases.picotron.models import MODELS
 from seatrial.data.sources import open_source
 from seatrial.data.tokenizers import END_TOKENS
-from seatrial.train.model_config import ModelConfig
+from seatrial.models import Decoder
 
 DOCUMENTS = 64
 """Documents of about 16 KiB that a local data set takes from our source: 1 MB, a thousand steps of `tiny`."""
@@ -41,7 +41,7 @@ def make_home(folder: Path, args: Args) -> None:
             file.writelines(json.dumps({"text": text}) + "\n" for text in documents)
 
 
-def write_weights(path: Path, config: ModelConfig) -> None:
+def write_weights(path: Path, config: Decoder) -> None:
     """A safetensors file of the model's shapes in bf16: an 8-byte length, a JSON header, then a hole."""
     header: dict[str, Any] = {}
     end = 0
@@ -54,7 +54,7 @@ def write_weights(path: Path, config: ModelConfig) -> None:
         file.truncate(8 + len(text) + end)
 
 
-def shapes(config: ModelConfig) -> dict[str, list[int]]:
+def shapes(config: Decoder) -> dict[str, list[int]]:
     """Name, as the hub's Llama files have it -> shape."""
     hidden, inner, kv = config.hidden_size, config.intermediate_size, config.kv_size
     found = {"model.embed_tokens.weight": [config.vocab_size, hidden], "model.norm.weight": [hidden]}
@@ -74,7 +74,7 @@ def shapes(config: ModelConfig) -> dict[str, list[int]]:
     return found
 
 
-def write_model(folder: Path, config: ModelConfig) -> None:
+def write_model(folder: Path, config: Decoder) -> None:
     """A model's configuration, and a tokenizer whose tokens are bytes, as transformers loads them."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 

@@ -4,38 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from seatrial.train.model_config import ModelConfig
-from seatrial.train.models import MODELS as LLAMAS
+from seatrial.models import LLAMA, Decoder
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model of this case."""
 
-    config: ModelConfig
+    config: Decoder
     hub: str | None = None
     """Whose configuration and tokenizer picotron loads; None: it is on no hub, and we write both."""
 
+    def built(self, *, checkout: bool) -> Decoder:
+        """The decoder as it is trained: picotron itself never ties embeddings, whatever the hub says."""
+        return replace(self.config, tie_embeddings=False) if checkout else self.config
 
-# Source: config.json beside the weights on the hub, HuggingFaceTB/SmolLM-1.7B.
-_SMOLLM = Model(
-    ModelConfig(
-        vocab_size=49_152,
-        hidden_size=2048,
-        intermediate_size=8192,
-        num_layers=24,
-        num_heads=32,
-        num_kv_heads=32,
-        max_context=2048,
-        tie_embeddings=True,
-    ),
-    "HuggingFaceTB/SmolLM-1.7B",
-)
+
+_SMOLLM = Model(LLAMA["smollm-1.7b"], "HuggingFaceTB/SmolLM-1.7B")
 
 MODELS: dict[str, Model] = {
-    "tiny": Model(LLAMAS["tiny"]),
+    "tiny": Model(LLAMA["tiny"]),
     "smollm-1.7b": _SMOLLM,
     # What picotron's own examples train: the first 5 layers' worth, its head no longer tied to its embedding.
     "smollm-1.7b-5layers": replace(_SMOLLM, config=replace(_SMOLLM.config, num_layers=5, tie_embeddings=False)),
-    "llama2-7b": Model(LLAMAS["llama2-7b"], "meta-llama/Llama-2-7b-hf"),
+    "llama2-7b": Model(LLAMA["llama2-7b"], "meta-llama/Llama-2-7b-hf"),
 }

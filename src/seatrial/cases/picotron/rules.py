@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from seatrial.cases._rules import at_least, batch_divides, degrees_divide, positive, splits
+from seatrial.arguments import batch_divides, degrees_divide, fits_context, splits
 from seatrial.cases.picotron.models import MODELS
 from seatrial.data.sources import check_source
 from seatrial.data.tokenizers import check_tokenizer, gated
 from seatrial.errors import Problem, unknown
 from seatrial.spec import Fidelity, Layout
+from seatrial.workload import FP32_ADAM, Degrees, States, Workload
 
 if TYPE_CHECKING:
     from seatrial.cases.picotron import Args
@@ -20,14 +21,9 @@ if TYPE_CHECKING:
 
 def check(args: Args, layout: Layout) -> Iterable[Problem]:
     """Rules over arguments and layout; pure."""
-    counts = ("sequence_length", "global_batch_size", "micro_batch_size", "steps", "checkpoint_keep", "log_every")
-    degrees = ("tensor_parallel", "pipeline_parallel", "context_parallel")
-    wrong = [*at_least(args, 1, *counts, *degrees), *at_least(args, 0, "checkpoint_every")]
-    wrong += positive(args, "learning_rate")
-    yield from wrong
     if args.model not in MODELS:
         yield unknown("model", args.model, MODELS, "model")
-    elif not wrong:
+    elif not list(args.problems()):
         yield from _check_model(args)
         yield from _check_layout(args, layout)
     if args.source is not None:
@@ -37,9 +33,7 @@ def check(args: Args, layout: Layout) -> Iterable[Problem]:
 def _check_model(args: Args) -> Iterable[Problem]:
     """Every dimension can be cut into as many parts as there are ranks."""
     config = MODELS[args.model].config
-    if args.sequence_length > config.max_context:
-        what = f"{args.sequence_length} is more than the {config.max_context} tokens {args.model} was made for"
-        yield Problem(what, "sequence_length")
+    yield from fits_context(args.sequence_length, args.model, config)
     for name, count in (
         ("attention heads", config.num_heads),
         ("key/value heads", config.num_kv_heads),
@@ -86,6 +80,28 @@ def _check_checkout(args: Args, layout: Layout) -> Iterable[Problem]:
     if model is not None and args.tokenizer != (model.hub or "bytes"):
         what = f"picotron takes the model's own tokenizer, {model.hub or 'bytes'}"
         yield Problem(what, "tokenizer", f"--set tokenizer={model.hub or 'bytes'}")
+
+
+def workload(args: Args, layout: Layout) -> Workload:
+    """Data-parallel ranks keep copies: in fp32 with our engine, in bf16 with picotron's own on accelerators."""
+    model = MODELS[args.model].built(checkout=args.source is not None)
+    together = args.tensor_parallel * args.pipeline_parallel * args.context_parallel
+    narrow = args.source is not None and layout.device != "cpu"
+    return Workload(
+        model=model,
+        parameters=model.parameters(),
+        global_batch_size=args.global_batch_size,
+        micro_batch_size=args.micro_batch_size,
+        sequence_length=args.sequence_length,
+        degrees=Degrees(
+            tensor=args.tensor_parallel,
+            pipeline=args.pipeline_parallel,
+            context=args.context_parallel,
+            data=layout.world_size // together,
+        ),
+        compute=args.precision,
+        states=States(parameters=2, gradients=2, optimizer=4) if narrow else FP32_ADAM,
+    )
 
 
 def preflight(args: Args) -> Iterable[Problem]:

@@ -3,45 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from seatrial.arguments import AdamWArgs, Count, Positive, Range, SequenceArgs, WholeNumber
 from seatrial.cases.torchtitan.flavors import FLAVORS
-from seatrial.cases.torchtitan.rules import check, preflight, secrets
-from seatrial.spec import Case, CaseArgs, Expectations, Published, Recipe
+from seatrial.cases.torchtitan.rules import check, preflight, secrets, workload
+from seatrial.spec import Case, Expectations, Published, Recipe
 from seatrial.versions import pins
 
 
 @dataclass(frozen=True, kw_only=True)
-class Args(CaseArgs):
+class Args(AdamWArgs, SequenceArgs):
     """Everything that decides a training run of this case."""
 
     model: str
     """Flavor of torchtitan's llama3: debugmodel, 8B, 70B or 405B."""
-    sequence_length: int
-    """Tokens per sequence."""
-    global_batch_size: int
-    """Sequences per optimizer step, all ranks together."""
-    micro_batch_size: int = 1
-    """Sequences per data-parallel rank and forward pass; the rest of the global batch is accumulated."""
-    steps: int
-    """Optimizer steps."""
-    learning_rate: float = 3e-4
+    learning_rate: Positive = 3e-4
     """Peak learning rate."""
     min_learning_rate: float = 0.0
     """Learning rate at the last step."""
     schedule: Literal["linear", "cosine", "sqrt"] = "linear"
     """Shape of the decay, which begins after the warm-up."""
-    warmup_steps: int = 0
-    """Steps of linear warm-up."""
-    weight_decay: float = 0.1
-    """AdamW's weight decay."""
-    beta1: float = 0.9
-    """AdamW's first moment decay."""
-    beta2: float = 0.95
-    """AdamW's second moment decay."""
-    grad_clip: float = 1.0
+    grad_clip: Positive = 1.0
     """Largest global L2 norm of the gradients."""
-    seed: int = 12345
+    seed: WholeNumber = 12345
     """Decides the initial weights and the order of the data."""
     deterministic: bool = False
     """Deterministic kernels: on GPUs slower, and needed for a resumed run to repeat every bit."""
@@ -51,15 +36,15 @@ class Args(CaseArgs):
     """bytes, the path of a folder with a tokenizer.json, or a name on the Hugging Face hub."""
     precision: Literal["bf16", "fp32"] = "bf16"
     """What parameters are gathered and computed in; they are stored, and gradients reduced, in fp32."""
-    data_parallel_replicate: int = 1
+    data_parallel_replicate: Count = 1
     """Copies of the weights; each is sharded over the ranks that the other degrees leave over (FSDP2)."""
-    tensor_parallel: int = 1
+    tensor_parallel: Count = 1
     """Ranks that split each layer, and the sequence between layers."""
     async_tensor_parallel: bool = False
     """Overlap tensor parallelism's communication with its products; needs compile."""
-    context_parallel: int = 1
+    context_parallel: Count = 1
     """Ranks that split each sequence in attention."""
-    pipeline_parallel: int = 1
+    pipeline_parallel: Count = 1
     """Stages of the pipeline; refused above 1 at this version of torchtitan."""
     recompute: Literal["none", "selective", "full"] = "selective"
     """Activation checkpointing: keep all, keep matrix products and attention, or keep only block inputs."""
@@ -69,13 +54,13 @@ class Args(CaseArgs):
     """Scaling of fp8 matrix products, by torchao; the output layer is left out."""
     float8_all_gather: bool = False
     """Gather weights in fp8, their scales computed for all of them at once; tensorwise scaling only."""
-    checkpoint_every: int = 0
+    checkpoint_every: WholeNumber = 0
     """Steps between checkpoints, and one at the end; 0: only the one at the end, or when asked to stop."""
-    checkpoint_keep: int = 2
+    checkpoint_keep: Annotated[int, Range(lambda n: n >= 2, "is less than 2: the newest may be unfinished")] = 2
     """Newest checkpoints that are kept."""
     checkpoint_async: bool = False
     """Write checkpoints in the background, but for the last one."""
-    log_every: int = 1
+    log_every: Count = 1
     """Steps between metric lines; each reads the loss, which makes a GPU wait. The first step is always logged."""
 
 
@@ -110,7 +95,7 @@ def _tiny(name: str, title: str, **changes: Any) -> Recipe:
         title=f"6.2 M parameters on this machine's Python sources, 2 CPU processes, {title}",
         args=replace(args, **changes),
         processes_per_node=2,
-        parameters=FLAVORS["debugmodel"].parameters,
+        parameters=FLAVORS["debugmodel"].parameters(),
         # It starts at about 8 nats (a vocabulary of 2048, first weights not small); 30 steps reach about 2.5.
         expectations=Expectations(loss_decrease=4.0),
     )
@@ -137,7 +122,7 @@ RECIPES = (
         args=_8B,
         nodes=4,
         instance_type=_P5,
-        parameters=FLAVORS["8B"].parameters,
+        parameters=FLAVORS["8B"].parameters(),
         expectations=Expectations(loss_decrease=4.0),
         published=_measured(6785),
     ),
@@ -147,7 +132,7 @@ RECIPES = (
         args=replace(_8B, compile=True, float8="tensorwise", float8_all_gather=True),
         nodes=4,
         instance_type=_P5,
-        parameters=FLAVORS["8B"].parameters,
+        parameters=FLAVORS["8B"].parameters(),
         expectations=Expectations(loss_decrease=4.0),
         published=_measured(7865),
     ),
@@ -176,7 +161,7 @@ RECIPES = (
             ),
             nodes=32,
             instance_type=_P5,
-            parameters=FLAVORS["70B"].parameters,
+            parameters=FLAVORS["70B"].parameters(),
             expectations=Expectations(loss_decrease=1.0),
         )
         for overlap in (False, True)
@@ -207,7 +192,7 @@ RECIPES = (
         ),
         nodes=16,
         instance_type=_P5,
-        parameters=FLAVORS["405B"].parameters,
+        parameters=FLAVORS["405B"].parameters(),
         expectations=Expectations(loss_decrease=4.0),
     ),
 )
@@ -225,6 +210,7 @@ CASE = Case(
     requires=("torch", "torchtitan", "tomlkit"),
     resumable=True,
     check=check,
+    workload=workload,
     preflight=preflight,
     secrets=secrets,
     fidelity="real",

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from seatrial.models import LLAMA, Decoder
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Flavor:
-    """What the rules need to know of one of torchtitan's models."""
-
-    parameters: int
-    layers: int
-    heads: int
-    kv_heads: int
-    vocabulary: int
-    max_context: int = 131_072
-
-
-FLAVORS = {
-    "debugmodel": Flavor(parameters=6_163_712, layers=6, heads=16, kv_heads=16, vocabulary=2048),
-    "8B": Flavor(parameters=8_030_261_248, layers=32, heads=32, kv_heads=8, vocabulary=128_256),
-    "70B": Flavor(parameters=70_553_706_496, layers=80, heads=64, kv_heads=8, vocabulary=128_256),
-    "405B": Flavor(parameters=405_853_388_800, layers=126, heads=128, kv_heads=8, vocabulary=128_256),
+FLAVORS: dict[str, Decoder] = {
+    "debugmodel": Decoder(
+        vocab_size=2048,
+        hidden_size=256,
+        intermediate_size=768,
+        num_layers=6,
+        num_heads=16,
+        num_kv_heads=16,
+        max_context=131_072,
+        rope_theta=500_000.0,
+    ),
+    "8B": LLAMA["llama3.1-8b"],
+    "70B": LLAMA["llama3.1-70b"],
+    "405B": LLAMA["llama3.1-405b"],
 }
 """torchtitan's llama3 flavors that compute attention by scaled_dot_product_attention."""

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seatrial.cases._rules import at_least, batch_divides, degrees_divide, positive, splits
+from seatrial.arguments import batch_divides, degrees_divide, fits_context, splits
 from seatrial.cases.torchtitan.flavors import FLAVORS
 from seatrial.data.sources import check_source
 from seatrial.data.tokenizers import gated
 from seatrial.errors import Problem, unknown
 from seatrial.spec import Layout
+from seatrial.workload import FP32_ADAM, Degrees, Workload
 
 if TYPE_CHECKING:
     from seatrial.cases.torchtitan import Args
@@ -29,35 +30,17 @@ _REPLICAS = (
 
 def check(args: Args, layout: Layout) -> Iterable[Problem]:
     """Rules over arguments and layout; pure."""
-    yield from _check_ranges(args)
     flavor = FLAVORS.get(args.model)
     if flavor is None:
         yield unknown("model", args.model, FLAVORS, "model")
     else:
-        if args.sequence_length > flavor.max_context:
-            what = f"{args.sequence_length} is more than the {flavor.max_context} tokens {args.model} was made for"
-            yield Problem(what, "sequence_length")
-        yield from splits("attention heads", flavor.heads, "tensor_parallel", args.tensor_parallel)
-        yield from splits("key-value heads", flavor.kv_heads, "tensor_parallel", args.tensor_parallel)
+        yield from fits_context(args.sequence_length, args.model, flavor)
+        yield from splits("attention heads", flavor.num_heads, "tensor_parallel", args.tensor_parallel)
+        yield from splits("key-value heads", flavor.num_kv_heads, "tensor_parallel", args.tensor_parallel)
     yield from _check_layout(args, layout)
     yield from _check_float8(args)
     if layout.device == "cpu":
         yield from _check_cpu(args)
-
-
-def _check_ranges(args: Args) -> Iterable[Problem]:
-    degrees = ("data_parallel_replicate", "tensor_parallel", "context_parallel", "pipeline_parallel")
-    yield from at_least(args, 1, "sequence_length", "global_batch_size", "micro_batch_size", "steps", *degrees)
-    yield from at_least(args, 0, "warmup_steps", "weight_decay", "checkpoint_every", "seed")
-    yield from at_least(args, 1, "log_every")
-    yield from positive(args, "learning_rate", "grad_clip")
-    if not 0 <= args.min_learning_rate <= args.learning_rate:
-        yield Problem(f"{args.min_learning_rate} is not between 0 and learning_rate", "min_learning_rate")
-    for name in ("beta1", "beta2"):
-        if not 0 <= getattr(args, name) < 1:
-            yield Problem(f"{getattr(args, name)} is not in [0, 1)", name)
-    if args.checkpoint_keep < 2:
-        yield Problem(f"{args.checkpoint_keep} is less than 2: the newest may be unfinished", "checkpoint_keep")
 
 
 def _check_layout(args: Args, layout: Layout) -> Iterable[Problem]:
@@ -104,6 +87,30 @@ def _check_cpu(args: Args) -> Iterable[Problem]:
     if args.compile:
         what = "torch would compile for a CPU while torchtitan's kernels stand on a placeholder of Triton"
         yield Problem(what, "compile", "--set compile=false on a CPU")
+
+
+def workload(args: Args, layout: Layout) -> Workload:
+    """FSDP2 shards over all ranks but those of copies, tensor and pipeline parallelism, in fp32."""
+    model = FLAVORS[args.model]
+    data = layout.world_size // (args.tensor_parallel * args.context_parallel * args.pipeline_parallel)
+    return Workload(
+        model=model,
+        parameters=model.parameters(),
+        global_batch_size=args.global_batch_size,
+        micro_batch_size=args.micro_batch_size,
+        sequence_length=args.sequence_length,
+        degrees=Degrees(
+            tensor=args.tensor_parallel,
+            pipeline=args.pipeline_parallel,
+            context=args.context_parallel,
+            data=data,
+            shard=data * args.context_parallel // args.data_parallel_replicate,
+        ),
+        compute=args.precision if args.float8 == "none" else "fp8",
+        recompute=args.recompute,
+        states=FP32_ADAM,
+        sharded=("parameters", "gradients", "optimizer"),
+    )
 
 
 def preflight(args: Args) -> Iterable[Problem]:

@@ -59,7 +59,7 @@ def configure(args: Args, worker: Worker) -> Any:
     from seatrial.cases.torchtitan.data import check_vocabulary, find_documents, prepare_tokenizer
 
     tokenizer = prepare_tokenizer(worker.data, args.tokenizer)
-    check_vocabulary(tokenizer, FLAVORS[args.model].vocabulary)
+    check_vocabulary(tokenizer, FLAVORS[args.model].vocab_size)
     settings = config.job_config(
         args,
         run=worker.run.absolute(),

@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from seatrial.cases.picotron.engine.context_parallel import ring_attention
 from seatrial.cases.picotron.engine.mesh import Mesh
 from seatrial.cases.picotron.engine.tensor_parallel import Column, Embedding, Row, Split, cross_entropy, enter
+from seatrial.models import Decoder
 from seatrial.train.model import rotary_table, rotate
-from seatrial.train.model_config import ModelConfig
 
 
 class Attention(nn.Module):
     """Causal grouped-query attention; each tensor-parallel rank has a T-th of the heads."""
 
-    def __init__(self, config: ModelConfig, mesh: Mesh) -> None:
+    def __init__(self, config: Decoder, mesh: Mesh) -> None:
         super().__init__()
         self.context = mesh.context
         self.head_dim = config.head_dim
@@ -50,7 +50,7 @@ class Attention(nn.Module):
 class FeedForward(nn.Module):
     """SwiGLU: down(silu(gate(x)) * up(x))."""
 
-    def __init__(self, config: ModelConfig, mesh: Mesh) -> None:
+    def __init__(self, config: Decoder, mesh: Mesh) -> None:
         super().__init__()
         self.gate = Column(config.intermediate_size, config.hidden_size, mesh.tensor)
         self.up = Column(config.intermediate_size, config.hidden_size, mesh.tensor)
@@ -64,7 +64,7 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     """One decoder layer."""
 
-    def __init__(self, config: ModelConfig, mesh: Mesh) -> None:
+    def __init__(self, config: Decoder, mesh: Mesh) -> None:
         super().__init__()
         self.tensor = mesh.tensor
         self.attention_norm = nn.RMSNorm(config.hidden_size, eps=config.norm_eps)
@@ -81,7 +81,7 @@ class Block(nn.Module):
 class Stage(nn.Module):
     """The layers of one pipeline stage, with the embedding on the first and the loss on the last."""
 
-    def __init__(self, config: ModelConfig, mesh: Mesh, sequence_length: int) -> None:
+    def __init__(self, config: Decoder, mesh: Mesh, sequence_length: int) -> None:
         super().__init__()
         self.config, self.mesh = config, mesh
         first, last = mesh.pipeline.is_first, mesh.pipeline.is_last

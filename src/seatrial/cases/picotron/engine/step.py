@@ -9,8 +9,8 @@ from seatrial.cases.picotron.engine.data_parallel import GradientBuckets
 from seatrial.cases.picotron.engine.mesh import Mesh
 from seatrial.cases.picotron.engine.model import Stage, initialise
 from seatrial.cases.picotron.engine.pipeline_parallel import SCHEDULES, Pipeline
+from seatrial.models import Decoder
 from seatrial.train.agreement import replicas_agree
-from seatrial.train.model_config import ModelConfig
 
 
 class Engine:
@@ -18,7 +18,7 @@ class Engine:
 
     def __init__(
         self,
-        config: ModelConfig,
+        config: Decoder,
         mesh: Mesh,
         *,
         sequence_length: int,

@@ -1,4 +1,4 @@
-"""Published architectures of the Llama family. A test builds each on the meta device and compares its size.
+"""The Llama family: rotary positions, RMSNorm, SwiGLU, no biases. A test builds each and compares its size.
 
 Sources: the ``config.json`` beside each model's weights on the Hugging Face hub, and the papers arXiv:2307.09288
 (Llama 2), arXiv:2407.21783 (Llama 3), arXiv:2401.04088 (Mixtral).
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from seatrial.train.model_config import ModelConfig, RopeScaling
+from seatrial.models.decoder import Decoder, RopeScaling
 
-_LLAMA2_7B = ModelConfig(
+_LLAMA2_7B = Decoder(
     vocab_size=32_000,
     hidden_size=4096,
     intermediate_size=11_008,
@@ -19,7 +19,7 @@ _LLAMA2_7B = ModelConfig(
     num_kv_heads=32,
     max_context=4096,
 )
-_LLAMA3_8B = ModelConfig(
+_LLAMA3_8B = Decoder(
     vocab_size=128_256,
     hidden_size=4096,
     intermediate_size=14_336,
@@ -30,7 +30,7 @@ _LLAMA3_8B = ModelConfig(
     rope_theta=500_000.0,
     rope_scaling=RopeScaling(factor=8.0),
 )
-_MISTRAL_7B = ModelConfig(
+_MISTRAL_7B = Decoder(
     vocab_size=32_768,
     hidden_size=4096,
     intermediate_size=14_336,
@@ -49,9 +49,9 @@ _LLAMA32_1B = replace(
     rope_scaling=RopeScaling(factor=32.0),
 )
 
-MODELS: dict[str, ModelConfig] = {
+LLAMA: dict[str, Decoder] = {
     # Small enough for seconds on a CPU; its vocabulary holds raw bytes and an end mark, padded to a multiple of 64.
-    "tiny": ModelConfig(
+    "tiny": Decoder(
         vocab_size=320,
         hidden_size=128,
         intermediate_size=384,
@@ -71,6 +71,17 @@ MODELS: dict[str, ModelConfig] = {
     "mixtral-8x7b": replace(_MISTRAL_7B, vocab_size=32_000, num_experts=8, experts_per_token=2),
     "llama3.1-8b": _LLAMA3_8B,
     "llama3.1-70b": replace(_LLAMA3_8B, hidden_size=8192, intermediate_size=28_672, num_layers=80, num_heads=64),
+    "llama3.1-405b": replace(_LLAMA3_8B, hidden_size=16_384, intermediate_size=53_248, num_layers=126, num_heads=128),
     "llama3.2-1b": _LLAMA32_1B,
     "llama3.2-3b": replace(_LLAMA32_1B, hidden_size=3072, num_layers=28, num_heads=24),
+    "smollm-1.7b": Decoder(
+        vocab_size=49_152,
+        hidden_size=2048,
+        intermediate_size=8192,
+        num_layers=24,
+        num_heads=32,
+        num_kv_heads=32,
+        max_context=2048,
+        tie_embeddings=True,
+    ),
 }

@@ -1,8 +1,9 @@
-"""The shape of a Llama-family model, without torch, so that recipes can be listed without it."""
+"""The shape of a decoder, whatever framework trains it; no torch, so that recipes can be listed without it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from seatrial.metrics import flops_per_token
 
@@ -19,8 +20,8 @@ class RopeScaling:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ModelConfig:
-    """A decoder of RMSNorm, rotary positions, grouped-query attention and SwiGLU, dense or a mixture of experts."""
+class Decoder:
+    """A causal language model: norms before attention and feed-forward network, dense or a mixture of experts."""
 
     vocab_size: int
     hidden_size: int
@@ -31,6 +32,13 @@ class ModelConfig:
     num_kv_heads: int
     max_context: int
     """Longest sequence in tokens that the model was published for."""
+    positions: Literal["rotary", "learned", "alibi"] = "rotary"
+    """rotary: turned queries and keys; learned: an embedding; alibi: a bias on attention (arXiv:2108.12409)."""
+    norm: Literal["rms", "layer"] = "rms"
+    gated: bool = True
+    """SwiGLU, which has a third matrix; False: GELU."""
+    bias: bool = False
+    """Biases in linear layers and norms."""
     rope_theta: float = 10_000.0
     rope_scaling: RopeScaling | None = None
     tie_embeddings: bool = False
@@ -52,19 +60,23 @@ class ModelConfig:
 
     def parameters(self, *, active_only: bool = False) -> int:
         """Number of parameters; with `active_only`, experts that a token is not routed to are left out."""
-        embeddings = self.vocab_size * self.hidden_size * (1 if self.tie_embeddings else 2)
-        attention = 2 * self.hidden_size * (self.hidden_size + self.kv_size)
-        expert = 3 * self.hidden_size * self.intermediate_size
+        width, kv = self.hidden_size, self.kv_size
+        embeddings = self.vocab_size * width * (1 if self.tie_embeddings else 2)
+        attention = 2 * width * (width + kv) + self.bias * 2 * (width + kv)
         experts = (self.experts_per_token if active_only else self.num_experts) or 1
-        router = self.num_experts * self.hidden_size
-        norms = 2 * self.hidden_size
-        layer = attention + experts * expert + router + norms
-        return embeddings + self.num_layers * layer + self.hidden_size
+        router = self.num_experts * width
+        norm = width * (2 if self.bias else 1)
+        layer = attention + experts * self._feed_forward() + router + 2 * norm
+        return embeddings + self._position_embeddings() + self.num_layers * layer + norm
+
+    def expert_parameters(self) -> int:
+        """Parameters of all experts of all layers; 0 for a dense model."""
+        return self.num_layers * self.num_experts * self._feed_forward()
 
     def matmul_parameters(self) -> int:
-        """N of the FLOP formulas: active parameters without the input embedding, which is a look-up."""
+        """N of the FLOP formulas: active parameters without the input and position embeddings, which are look-ups."""
         lookup = 0 if self.tie_embeddings else self.vocab_size * self.hidden_size
-        return self.parameters(active_only=True) - lookup
+        return self.parameters(active_only=True) - lookup - self._position_embeddings()
 
     def flops_per_token(self, sequence_length: int) -> dict[str, float]:
         """Model FLOPs per token, forward and backward, by convention (see seatrial.metrics)."""
@@ -74,3 +86,12 @@ class ModelConfig:
             attention_width=self.hidden_size,
             sequence_length=sequence_length,
         )
+
+    def _feed_forward(self) -> int:
+        """Parameters of a layer's feed-forward network, or of one of its experts."""
+        ups = 2 if self.gated else 1
+        biases = ups * self.intermediate_size + self.hidden_size
+        return (ups + 1) * self.hidden_size * self.intermediate_size + self.bias * biases
+
+    def _position_embeddings(self) -> int:
+        return self.max_context * self.hidden_size if self.positions == "learned" else 0

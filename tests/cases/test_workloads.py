@@ -1,0 +1,126 @@
+"""Every recipe of every case: its workload, its ranges, its arguments' meaning, and its digest."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+import pytest
+
+from seatrial import catalog, hardware
+from seatrial.spec import Case, Layout, Recipe, digest
+from seatrial.workload import Degrees
+
+RECIPES = [(case, recipe) for case in catalog.cases() for recipe in case.recipes]
+each_recipe = pytest.mark.parametrize(
+    ("case", "recipe"), RECIPES, ids=[f"{case.name}/{recipe.name}" for case, recipe in RECIPES]
+)
+
+
+def own_layout(recipe: Recipe) -> Layout:
+    ranks = hardware.instance(recipe.instance_type).ranks if recipe.instance_type else 1
+    return Layout(
+        nodes=recipe.nodes,
+        processes_per_node=recipe.processes_per_node or ranks,
+        device="cuda" if recipe.instance_type else "cpu",
+    )
+
+
+@each_recipe
+def test_a_workload_is_what_the_recipe_says(case: Case, recipe: Recipe) -> None:
+    layout = own_layout(recipe)
+    workload = case.workload(recipe.args, layout)
+    if case.purpose == "preparation":
+        assert workload is None
+        return
+    assert workload is not None
+    assert recipe.parameters in (workload.parameters, None)  # None: nobody published it
+    assert workload.model is None or workload.parameters == workload.model.parameters()
+    assert (workload.sequence_length is None) == (case.unit == "samples")
+    degrees = workload.degrees
+    assert math.prod((degrees.tensor, degrees.pipeline, degrees.context, degrees.data)) == layout.world_size
+    assert degrees.data * degrees.context % degrees.shard == 0
+    assert workload.global_batch_size >= workload.micro_batch_size * degrees.data
+
+
+@each_recipe
+def test_its_arguments_are_within_their_ranges(case: Case, recipe: Recipe) -> None:
+    assert list(recipe.args.problems()) == []
+
+
+@pytest.mark.parametrize("case", catalog.cases(), ids=lambda case: case.name)
+def test_every_argument_is_documented_inherited_ones_too(case: Case) -> None:
+    documents = catalog.describe(case)
+    assert documents.keys() == {field.name for field in fields(case.Args)}
+    assert all(documents.values())
+
+
+def test_one_word_for_each_degree() -> None:
+    """Another framework's name for the same thing would be a second word."""
+    words = {"tensor_parallel", "pipeline_parallel", "context_parallel", "data_parallel_replicate", "shard_size"}
+    found = {field.name for case in catalog.cases() for field in fields(case.Args)}
+    assert {name for name in found if "parallel" in name or "shard" in name} - words == {
+        "parallel",  # of composer-mpt: a choice of engine
+        "async_tensor_parallel",
+        "sequence_parallel",
+        "reshard_after_forward",
+    }
+
+
+@pytest.mark.parametrize(("target", "known"), [("fsdp/tiny", "d7378e55a5a84df0"), ("cpu-ddp/tiny", "396c3b2fbada227c")])
+def test_checkpoints_of_before_are_still_taken(target: str, known: str) -> None:
+    case, recipe = catalog.recipe(target)
+    assert digest(case.name, asdict(recipe.args)) == known
+
+
+@pytest.mark.parametrize(
+    ("target", "changes", "degrees"),
+    [
+        ("fsdp/tiny", {"shard_size": 4}, Degrees(data=16, shard=4)),
+        (
+            "torchtitan/tiny",
+            {"tensor_parallel": 2, "context_parallel": 2},
+            Degrees(tensor=2, context=2, data=4, shard=8),
+        ),
+        ("torchtitan/tiny", {"data_parallel_replicate": 2, "tensor_parallel": 2}, Degrees(tensor=2, data=8, shard=4)),
+        (
+            "megatron-lm/tiny",
+            {"context_parallel": 4, "tensor_parallel": 2},
+            Degrees(tensor=2, context=4, data=2, shard=8),
+        ),
+        ("picotron/tiny", {"pipeline_parallel": 2, "context_parallel": 4}, Degrees(pipeline=2, context=4, data=2)),
+        ("composer-mpt/tiny-ddp", {}, Degrees(data=16)),
+    ],
+)
+def test_degrees_of_sixteen_ranks(target: str, changes: dict[str, Any], degrees: Degrees) -> None:
+    case, recipe = catalog.recipe(target)
+    workload = case.workload(replace(recipe.args, **changes), Layout(nodes=2, processes_per_node=8, device="cuda"))
+    assert workload is not None and workload.degrees == degrees
+
+
+def test_a_checkout_of_picotron_never_ties_embeddings() -> None:
+    case, recipe = catalog.recipe("picotron/smollm-1.7b")
+    tied, untied = (
+        case.workload(replace(recipe.args, source=source), own_layout(recipe)) for source in (None, "/checkout")
+    )
+    assert tied is not None and untied is not None
+    assert untied.parameters - tied.parameters == 49_152 * 2048
+
+
+def test_states_are_as_wide_as_each_framework_keeps_them() -> None:
+    layout = Layout(nodes=1, processes_per_node=2, device="cuda")
+
+    def states(target: str, **changes: Any) -> tuple[float, ...]:
+        case, recipe = catalog.recipe(target)
+        workload = case.workload(replace(recipe.args, **changes), layout)
+        assert workload is not None
+        return workload.states.parameters, workload.states.gradients, workload.states.optimizer
+
+    assert states("fsdp/tiny", precision="bf16") == (4, 4, 8), "stored in fp32 whatever is computed in"
+    assert states("fsdp/tiny", cpu_offload=True) == (0, 0, 0), "in host memory"
+    assert states("megatron-lm/tiny") == (4, 4, 8)
+    assert states("megatron-lm/tiny", precision="bf16") == (2, 4, 12)
+    assert states("megatron-lm/tiny", precision="fp16", source="/checkout") == (2, 2, 12)
+    assert states("picotron/tiny", precision="bf16") == (4, 4, 8)
+    assert states("picotron/tiny", precision="bf16", source="/checkout") == (2, 2, 4)
