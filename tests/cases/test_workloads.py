@@ -1,4 +1,4 @@
-"""Every recipe of every case: its workload, its ranges, its arguments' meaning, and its digest."""
+"""Every recipe's workload; one word for each degree; digests of before."""
 
 from __future__ import annotations
 
@@ -42,18 +42,6 @@ def test_a_workload_is_what_the_recipe_says(case: Case, recipe: Recipe) -> None:
     assert math.prod((degrees.tensor, degrees.pipeline, degrees.context, degrees.data)) == layout.world_size
     assert degrees.data * degrees.context % degrees.shard == 0
     assert workload.global_batch_size >= workload.micro_batch_size * degrees.data
-
-
-@each_recipe
-def test_its_arguments_are_within_their_ranges(case: Case, recipe: Recipe) -> None:
-    assert list(recipe.args.problems()) == []
-
-
-@pytest.mark.parametrize("case", catalog.cases(), ids=lambda case: case.name)
-def test_every_argument_is_documented_inherited_ones_too(case: Case) -> None:
-    documents = catalog.describe(case)
-    assert documents.keys() == {field.name for field in fields(case.Args)}
-    assert all(documents.values())
 
 
 def test_one_word_for_each_degree() -> None:
