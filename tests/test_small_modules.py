@@ -104,13 +104,31 @@ def test_an_entry_point_is_a_case(monkeypatch):
     assert catalog.case("theirs") is CASE
 
 
+PLAIN = """
+from dataclasses import dataclass
+from seatrial.spec import Case, Recipe
+@dataclass
+class Args:
+    steps: int = 1
+CASE = Case(
+    name="x", title="", framework="", Args=Args, recipes=(Recipe(name="tiny", title="", args=Args()),), program="x"
+)
+"""
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("fsdq", "did you mean fsdp"), ("nowhere.py", "there is no such file"), ("empty.py", "defines no CASE")],
+    [
+        ("fsdq", "did you mean fsdp"),
+        ("nowhere.py", "there is no such file"),
+        ("empty.py", "defines no CASE"),
+        ("plain.py", "Args of its CASE, Args"),
+    ],
 )
 def test_what_is_no_case_is_said(tmp_path, monkeypatch, name, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty.py").write_text("x = 1\n")
+    (tmp_path / "plain.py").write_text(PLAIN)
     with pytest.raises(UserError, match=message):
         catalog.recipe(name)
 

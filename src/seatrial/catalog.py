@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 import seatrial.cases
+from seatrial.arguments import CaseArgs
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.spec import Case, Recipe
 
@@ -76,6 +77,9 @@ def _case_of(loaded: object, where: str) -> Case:
     found = loaded if isinstance(loaded, Case) else getattr(loaded, "CASE", None)
     if not isinstance(found, Case) or not found.recipes:
         raise UserError(Problem("defines no CASE with at least one recipe", where, "see cases/cpu_ddp for an example"))
+    if not issubclass(found.Args, CaseArgs):
+        remedy = "derive it from seatrial.arguments.CaseArgs, as cases/cpu_ddp does"
+        raise UserError(Problem(f"the Args of its CASE, {found.Args.__name__}, knows no ranges", where, remedy))
     return found
 
 
