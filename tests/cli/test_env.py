@@ -72,7 +72,8 @@ def case(tmp_path: Path) -> Path:
     path = tmp_path / "mine.py"
     path.write_text(
         "from dataclasses import dataclass\n"
-        "from seatrial.spec import Case, CaseArgs, Recipe\n"
+        "from seatrial.arguments import CaseArgs\n"
+        "from seatrial.spec import Case, Recipe\n"
         "@dataclass(frozen=True, kw_only=True)\n"
         "class Args(CaseArgs):\n"
         "    steps: int = 1\n"

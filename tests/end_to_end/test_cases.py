@@ -40,7 +40,8 @@ OWN = '''
 """A case of one file."""
 import os
 from dataclasses import dataclass
-from seatrial.spec import Case, CaseArgs, Expectations, Recipe
+from seatrial.arguments import CaseArgs
+from seatrial.spec import Case, Expectations, Recipe
 
 @dataclass(frozen=True, kw_only=True)
 class Args(CaseArgs):

@@ -20,7 +20,8 @@ OWN = '''
 """A case of one file, whose program needs nothing but the standard library."""
 import sys, time
 from dataclasses import dataclass
-from seatrial.spec import Case, CaseArgs, Expectations, Recipe
+from seatrial.arguments import CaseArgs
+from seatrial.spec import Case, Expectations, Recipe
 
 @dataclass(frozen=True, kw_only=True)
 class Args(CaseArgs):

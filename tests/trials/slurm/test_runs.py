@@ -77,7 +77,8 @@ import os, sys
 from dataclasses import dataclass
 from pathlib import Path
 from seatrial.events import EventWriter, RunEnd, RunStart, Step
-from seatrial.spec import Case, CaseArgs, Recipe
+from seatrial.arguments import CaseArgs
+from seatrial.spec import Case, Recipe
 
 @dataclass(frozen=True, kw_only=True)
 class Args(CaseArgs):
