@@ -31,6 +31,15 @@ from tests.launchers import shapes
 
 REGION = "us-east-1"
 LOADER = functools.cache(botocore.loaders.create_loader)
+
+# What Batch sets on the two nodes of a job: https://docs.aws.amazon.com/batch/latest/userguide/mnp-env-vars.html
+NODE_0 = {
+    "AWS_BATCH_JOB_NUM_NODES": "2",
+    "AWS_BATCH_JOB_MAIN_NODE_INDEX": "0",
+    "AWS_BATCH_JOB_NODE_INDEX": "0",
+    "AWS_BATCH_JOB_ATTEMPT": "1",
+}
+NODE_1 = NODE_0 | {"AWS_BATCH_JOB_NODE_INDEX": "1", "AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS": "10.0.0.7"}
 """Reads the descriptions of services once for all tests; that is most of the time that a client takes."""
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/seatrial@sha256:" + "0" * 64
 INSTANCE_TYPE = "p5.48xlarge"

@@ -1,4 +1,4 @@
-"""fsdp/tiny in all that may happen to it: corrupted, told to stop, on a full disk, diverging, compiled, on text."""
+"""fsdp/tiny in all that may happen to it: stopped, corrupted, on a full disk, diverging, compiled, on text, resized."""
 
 from __future__ import annotations
 
@@ -13,10 +13,25 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.events import CheckpointLoaded, Restart
+from seatrial.events import CheckpointLoaded, CheckpointSaved, Restart, RunStart
 from seatrial.findings import Finding
 from seatrial.runs import State
-from tests.command import SHORT, checkpoints, losses, rank_pid, settings, wait_for_step
+from tests.command import SHORT, checkpoints, is_gone, losses, rank_pid, settings, wait_for_step
+
+
+def test_ctrl_c_stops_and_an_asynchronous_checkpoint_resumes_at_another_world_size(command, undisturbed):
+    process, run = command.begin("run", "fsdp", *settings(*SHORT, "checkpoint_async=true"), name="async")
+    wait_for_step(run, 7)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 75
+    assert is_gone(run)
+    assert any(saved.asynchronous for saved in run.events().of(CheckpointSaved))
+    command("run", "fsdp", "--resume", "--processes", "4")
+    assert run.events().last(RunStart).world_size == 4
+    assert run.events().last(CheckpointLoaded).world_size == 2
+    for step, loss in losses(undisturbed).items():
+        assert losses(run)[step] == pytest.approx(loss, rel=1e-4)
 
 
 def test_a_corrupted_checkpoint_is_skipped_and_the_one_before_used(command, undisturbed):

@@ -23,7 +23,7 @@ from seatrial.cases.picotron.engine.step import Engine
 from seatrial.models import Decoder
 from seatrial.train.model import Llama, initialise, rotary_table
 
-pytestmark = [pytest.mark.torch, pytest.mark.timeout(600)]  # 14 processes: half a minute on two idle cores
+pytestmark = pytest.mark.timeout(600)  # 14 processes: half a minute on two idle cores
 
 CONFIG = Decoder(
     vocab_size=64,

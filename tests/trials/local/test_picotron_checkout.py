@@ -30,8 +30,6 @@ from seatrial.events import EventLog, RunStart, Step, read_events
 from seatrial.spec import Cluster, bind
 from seatrial.train.model import Llama
 
-pytestmark = pytest.mark.torch
-
 PROGRAM = """
 import argparse, json, os, sys
 import torch, torch.distributed as dist
