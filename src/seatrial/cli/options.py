@@ -27,7 +27,9 @@ def as_json(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
 
 
-def _history(_: click.Context, __: click.Parameter, path: Path) -> History:
+def _history(ctx: click.Context, _: click.Parameter, path: Path) -> History | Path:
+    if ctx.resilient_parsing:  # a shell completes something, most often no run
+        return path
     from seatrial.runs import History
 
     return History(path)
@@ -156,5 +158,5 @@ def complete_run(ctx: click.Context, _: click.Parameter, incomplete: str) -> lis
     """Ids of runs."""
     from seatrial.runs import History
 
-    history = ctx.params.get("history") or History(Path(os.environ.get("SEATRIAL_RUNS_DIR", "runs")))
-    return [run.id for run in history.runs if run.id.startswith(incomplete)]
+    folder = ctx.params.get("history") or Path(os.environ.get("SEATRIAL_RUNS_DIR", "runs"))
+    return [run.id for run in History(folder).runs if run.id.startswith(incomplete)]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from seatrial import catalog, config, launchers
 from seatrial.cli.options import (
     as_json,
     parse_settings,
@@ -15,7 +14,6 @@ from seatrial.cli.options import (
     secrets_for,
     target_argument,
 )
-from seatrial.spec import bind
 
 
 @click.command()
@@ -34,6 +32,9 @@ def command(
     as_json: bool,
 ) -> None:
     """The dry run: show or write the plan, start nothing. Its verdict is RENDERED, never PASSED."""
+    from seatrial import catalog, config, launchers
+    from seatrial.spec import bind
+
     case, recipe = catalog.recipe(target)
     where = config.with_options(config.cluster(cluster or launchers.HERE), options)
     job = bind(

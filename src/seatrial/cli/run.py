@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import shlex
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from seatrial import catalog, config, environments, flow, launchers, tracking
 from seatrial.cli.options import (
     as_json,
     parse_settings,
@@ -19,12 +18,14 @@ from seatrial.cli.options import (
     target_argument,
     warn_unseen,
 )
-from seatrial.cli.outcome import exit_code, judge_and_report, say
 from seatrial.errors import ExitCode, Problem, UserError
-from seatrial.launchers import Launcher
-from seatrial.plan import Plan
-from seatrial.runs import History, Run, State
-from seatrial.spec import Case, Cluster, Job, Recipe, bind
+
+# What a verb needs is imported when it runs: a shell that completes its arguments waits for this file.
+if TYPE_CHECKING:
+    from seatrial.launchers import Launcher
+    from seatrial.plan import Plan
+    from seatrial.runs import History, Run
+    from seatrial.spec import Case, Cluster, Job, Recipe
 
 
 @click.command()
@@ -72,6 +73,9 @@ def command(
     TARGET is a case such as fsdp (its recipe is then tiny), a recipe such as fsdp/llama3.1-8b, or a Python file of
     your own that defines CASE. Ctrl-C writes a checkpoint and stops; on a cluster it only stops watching.
     """
+    from seatrial import catalog, config, environments, flow, launchers
+    from seatrial.spec import bind
+
     case, recipe = catalog.recipe(target)
     stored = _run_to_resume(history, case, recipe, resume) if resume is not None else None
     where = _where(cluster, stored)
@@ -112,6 +116,8 @@ def command(
 
 def _where(name: str | None, stored: Run | None) -> Cluster:
     """The cluster to run on: of a run that is resumed the one it was on."""
+    from seatrial import config, launchers
+
     submission = stored.submission() if stored else None
     if stored is not None and name not in (None, stored.job.cluster):
         raise UserError(Problem(f"{stored.id} ran on {stored.job.cluster}", "--on", "its checkpoints are there"))
@@ -137,6 +143,9 @@ def _not_there(launcher: Launcher, detach: bool, hang_timeout: float | None) -> 
 
 
 def _run_to_resume(history: History, case: Case, recipe: Recipe, name: str) -> Run:
+    from seatrial import tracking
+    from seatrial.runs import State
+
     if name:
         run = history.find(name)
     else:
@@ -179,6 +188,7 @@ def _stored_settings(run: Run, overrides: dict[str, str]) -> dict[str, Any]:
 
 def _make_environment(job: Job, *, quiet: bool) -> None:
     """Before the run is created, so that a failure leaves none behind."""
+    from seatrial import environments
     from seatrial.cli.installing import installing
 
     with installing(quiet=quiet) as show:
@@ -187,6 +197,8 @@ def _make_environment(job: Job, *, quiet: bool) -> None:
 
 def _follow(plan: Plan, run: Run, cluster: Cluster, target: str, *, as_json: bool) -> None:
     """Watch a run to its end, say what came of it, and exit with that."""
+    from seatrial import flow, tracking
+    from seatrial.cli.outcome import exit_code, judge_and_report, say
     from seatrial.cli.progress import Progress
 
     try:

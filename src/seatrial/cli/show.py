@@ -6,9 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from seatrial import catalog
 from seatrial.cli.options import as_json, print_json, print_table, target_argument
-from seatrial.spec import local_fidelity
 
 
 @click.command()
@@ -16,6 +14,9 @@ from seatrial.spec import local_fidelity
 @as_json
 def command(target: str, as_json: bool) -> None:
     """A recipe in full: every argument with its meaning."""
+    from seatrial import catalog
+    from seatrial.spec import local_fidelity
+
     case, recipe = catalog.recipe(target)
     fidelity, note = local_fidelity(case, recipe)
     if as_json:
