@@ -29,12 +29,13 @@ from typing import Any
 
 from interleave import Row, parser, publish
 from programs import HERE, finish, free_port, scratch, started
+from seatrial.binding import bind
 from seatrial.cases.fsdp import CASE
 from seatrial.events import RunStart
 from seatrial.metrics import FLOP_FORMULAS, Work, mfu
 from seatrial.models import LLAMA
 from seatrial.runs import History, Run
-from seatrial.spec import Cluster, bind
+from seatrial.spec import Cluster
 
 WARM_UP = 5
 

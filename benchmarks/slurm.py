@@ -28,10 +28,11 @@ from programs import HERE, environment, scratch
 sys.path.insert(0, str(HERE.parent))
 
 from seatrial import catalog, flow, tracking
+from seatrial.binding import bind
 from seatrial.errors import ExitCode
 from seatrial.launchers import slurm as launcher
 from seatrial.runs import History, State
-from seatrial.spec import Cluster, bind
+from seatrial.spec import Cluster
 from tests.trials.slurm.harness import Slurm
 
 CASE = str(HERE / "nothing_case.py")

@@ -13,13 +13,14 @@ import numpy as np
 
 from programs import HERE, run_case, run_ranks
 from seatrial import config
+from seatrial.binding import bind
 from seatrial.catalog import recipe
 from seatrial.data.batches import Loader
 from seatrial.data.sources import open_source
 from seatrial.data.tokenizers import open_tokenizer
 from seatrial.events import Step
 from seatrial.models import LLAMA
-from seatrial.spec import Job, bind
+from seatrial.spec import Job
 
 WORLD = 2
 WARM_UP = 5

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seatrial import catalog, config, hardware, launchers
+from seatrial.binding import bind
 from seatrial.config.checks import launcher_names, mount
 from seatrial.config.describe import keys, reference, schema_text
 from seatrial.config.example import example
@@ -27,7 +28,7 @@ from seatrial.config.init import SCHEMA_FILE, init
 from seatrial.config.tables import ClusterTable, FileTable, SoftwareTable, StackTable
 from seatrial.errors import UserError
 from seatrial.findings import Verdict
-from seatrial.spec import Cluster, Mount, Software, bind
+from seatrial.spec import Cluster, Mount, Software
 from tests.conftest import UPDATE_GOLDEN
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 import seatrial
+from seatrial.binding import bind
 from seatrial.events import EventLog, decode
 from seatrial.findings import Finding, Rule, Severity, Verdict
 from seatrial.hardware import instance
 from seatrial.lint.judge import headers
 from seatrial.network.lint import CONFLICTS, MISSPELT, OBSOLETE, RULES, UNREADABLE, lint_environment
-from seatrial.spec import Case, CaseArgs, Cluster, Expectations, Published, Recipe, bind
+from seatrial.spec import Case, CaseArgs, Cluster, Expectations, Published, Recipe
 from seatrial.verdict import JUDGES, metrics, published, rules
 from seatrial.versions import STACK
 

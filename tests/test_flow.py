@@ -7,14 +7,15 @@ from dataclasses import replace
 import pytest
 
 from seatrial import flow, launchers, tracking
+from seatrial.binding import bind
 from seatrial.errors import CutOff, ExitCode, Problem, UserError
 from seatrial.events import EventWriter, RunEnd, RunStart, Step
 from seatrial.plan import Plan
 from seatrial.runs import History, Phase, Run, Standing, State
-from seatrial.spec import Cluster, bind
+from seatrial.spec import Cluster
 from seatrial.verdict import judge
 from tests.launchers import fake
-from tests.test_spec import CASE, LOCAL, TINY
+from tests.test_binding import CASE, LOCAL, TINY
 
 
 @pytest.fixture

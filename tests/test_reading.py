@@ -9,13 +9,13 @@ from dataclasses import replace
 import pytest
 
 from seatrial import reading
+from seatrial.binding import bind
 from seatrial.errors import UserError
 from seatrial.events import Event, RunEnd, RunStart, Step
 from seatrial.findings import Finding, Verdict
 from seatrial.rank import lines
 from seatrial.rank.lines import Line
-from seatrial.spec import bind
-from tests.test_spec import CASE, LARGE, LOCAL, TINY, Args
+from tests.test_binding import CASE, LARGE, LOCAL, TINY, Args
 
 
 class Reader(lines.Reader):

@@ -15,12 +15,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from seatrial import catalog, config
+from seatrial.binding import bind
 from seatrial.cli import cli
 from seatrial.errors import UserError
 from seatrial.events import CheckpointSaved, Restart, RunStart, Validation, encode
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.runs import History, State
-from seatrial.spec import bind
 
 RECORDED = Path(__file__).parent / "recorded_runs"
 

@@ -21,11 +21,12 @@ from botocore.session import Session
 from botocore.validate import ParamValidator
 
 from seatrial import catalog, hardware, launchers
+from seatrial.binding import bind
 from seatrial.findings import Finding
 from seatrial.launchers import batch, kubernetes, slurm
 from seatrial.lint import judge
 from seatrial.plan import Plan
-from seatrial.spec import Cluster, Job, Mount, bind
+from seatrial.spec import Cluster, Job, Mount
 from tests import clusters
 from tests.launchers import texts
 from tests.launchers.shapes import SHAPES

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
+from seatrial.binding import bind
 from seatrial.errors import UserError
 from seatrial.events import EventWriter, Heartbeat, RunEnd
 from seatrial.findings import Finding, Severity, Verdict
 from seatrial.runs import History, Phase, Run, Standing, State, Submission, process_started
-from seatrial.spec import bind
-from tests.test_spec import CASE, LOCAL, TINY
+from tests.test_binding import CASE, LOCAL, TINY
 
 JOB = bind(CASE, TINY, LOCAL)
 WEIRD = [

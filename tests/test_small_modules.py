@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial import catalog, config, environments
+from seatrial.binding import bind
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.metrics import Work, flops_per_token, mfu
 from seatrial.plan import Command, Plan
-from seatrial.spec import bind
-from tests.test_spec import CASE, LOCAL, TINY
+from tests.test_binding import CASE, LOCAL, TINY
 
 
 def test_problems_name_place_and_remedy():

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from seatrial.attempts import Attempts
+from seatrial.binding import bind
 from seatrial.cli.progress import Progress
 from seatrial.events import Event, EventWriter, Restart, RunEnd, RunStart, Step, Timed
 from seatrial.report import render
@@ -15,10 +16,10 @@ from seatrial.report.compare import compare
 from seatrial.report.format import quantity
 from seatrial.report.summary import summarise
 from seatrial.runs import History, Run
-from seatrial.spec import Published, bind
+from seatrial.spec import Published
 from seatrial.steady import Steady
 from seatrial.verdict import judge
-from tests.test_spec import CASE, LOCAL, TINY
+from tests.test_binding import CASE, LOCAL, TINY
 
 COUNT = 4096
 FIGURE = Published(metric="tokens/s", value=1.0, instance_type="p5.48xlarge", nodes=1, source="them, 2025-03")

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from seatrial.binding import bind
 from seatrial.cases.composer_mpt import CASE, RECIPES, check, preflight
 from seatrial.models import MPT
-from seatrial.spec import Layout, bind
+from seatrial.spec import Layout
 from tests.clusters import LOCAL, P5
 
 TINY = CASE.recipe("tiny")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from seatrial.binding import bind
 from seatrial.cases import composer_stable_diffusion
 from seatrial.cases.composer_stable_diffusion import CASE, RECIPES, Args, check
 from seatrial.cases.composer_stable_diffusion.log import Reader
@@ -18,7 +19,7 @@ from seatrial.cases.composer_stable_diffusion.models import MODELS
 from seatrial.errors import UserError
 from seatrial.events import Event, Step, Validation
 from seatrial.rank.lines import clean
-from seatrial.spec import Cluster, Layout, Recipe, bind
+from seatrial.spec import Cluster, Layout, Recipe
 from tests.clusters import LOCAL, P5
 
 TINY = CASE.recipe("tiny")

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from seatrial import catalog, hardware
-from seatrial.spec import Case, Job, Recipe, bind
+from seatrial.binding import bind
+from seatrial.spec import Case, Job, Recipe
 from tests.clusters import P5
 from tests.conftest import GOLDEN
 

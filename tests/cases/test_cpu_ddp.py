@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from seatrial.binding import bind
 from seatrial.cases.cpu_ddp import CASE, TRAINING_IMAGES, Args, check
 from seatrial.errors import UserError
-from seatrial.spec import Layout, bind
+from seatrial.spec import Layout
 from tests.clusters import LOCAL
 
 TINY = CASE.recipe("tiny")

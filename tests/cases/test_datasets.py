@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from seatrial.binding import bind
 from seatrial.cases import composer_mpt
 from seatrial.cases.datasets import CASE, Args, check, preflight
 from seatrial.cases.datasets.documents import documents, fetch, json_lines
@@ -32,7 +33,7 @@ from seatrial.errors import ExitCode, UserError
 from seatrial.events import EventLog, Heartbeat, RunEnd, read_events
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.runs import History
-from seatrial.spec import Layout, Recipe, bind
+from seatrial.spec import Layout, Recipe
 from seatrial.verdict import judge
 from tests.clusters import LOCAL, P5
 from tests.ranks import Left, leaving_is_an_exception

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
+from seatrial.binding import bind
 from seatrial.cases.fsdp import CASE, RECIPES, check, preflight
 from seatrial.data.tokenizers import gated
 from seatrial.errors import UserError
 from seatrial.models import LLAMA
-from seatrial.spec import Layout, Recipe, bind
+from seatrial.spec import Layout, Recipe
 from tests.clusters import LOCAL, P5
 
 TINY = CASE.recipe("tiny")

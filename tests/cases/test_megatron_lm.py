@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from seatrial.binding import bind
 from seatrial.cases import megatron_lm
 from seatrial.cases.megatron_lm import CASE, RECIPES, Args
 from seatrial.cases.megatron_lm.flags import flags
@@ -20,7 +21,7 @@ from seatrial.cases.megatron_lm.sizes import SIZES, padded
 from seatrial.errors import UserError
 from seatrial.events import Step, Validation
 from seatrial.rank.lines import clean
-from seatrial.spec import Layout, Recipe, bind
+from seatrial.spec import Layout, Recipe
 from tests.clusters import LOCAL, P5
 
 FOLDER = Path(inspect.getfile(megatron_lm)).parent

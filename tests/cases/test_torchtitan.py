@@ -14,6 +14,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from seatrial.binding import bind
 from seatrial.cases.torchtitan import CASE, RECIPES, Args
 from seatrial.cases.torchtitan.config import job_config, toml
 from seatrial.cases.torchtitan.flavors import FLAVORS
@@ -22,7 +23,7 @@ from seatrial.cases.torchtitan.rules import check, preflight
 from seatrial.errors import UserError
 from seatrial.events import Event, Step
 from seatrial.rank.lines import clean
-from seatrial.spec import Layout, Recipe, bind
+from seatrial.spec import Layout, Recipe
 from tests.clusters import LOCAL, P5
 
 RECORDED = Path(__file__).with_name("recorded")

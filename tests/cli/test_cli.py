@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from seatrial.binding import bind
 from seatrial.events import EventWriter, RunEnd
 from seatrial.runs import History
-from seatrial.spec import bind
-from tests.test_spec import CASE, LOCAL, TINY
+from tests.test_binding import CASE, LOCAL, TINY
 
 
 @pytest.fixture

@@ -64,3 +64,16 @@ def test_what_means_nothing_there_is_said_and_nothing_is_started(memory, args, m
     with pytest.raises(UserError, match=message):
         run(*args)
     assert memory.submitted == [] and not Path("runs").exists()
+
+
+def test_a_run_of_a_version_with_other_settings_is_refused_by_name(memory):
+    run("--on", "far", "--detach")
+    memory.jobs["one"] = Standing(phase=Phase.ENDED)
+    file = Path("runs/one/job.json")
+    job = json.loads(file.read_text())
+    job["args"]["speed"] = job["args"].pop("learning_rate")
+    file.write_text(json.dumps(job))
+    with pytest.raises(UserError, match=r"another version of cpu-ddp, .*: learning_rate, speed") as refused:
+        CliRunner().invoke(cli, ["run", "cpu-ddp", "--resume", "one"], catch_exceptions=False)
+    assert [problem.where for problem in refused.value.problems] == ["--resume"]
+    assert memory.submitted == ["one"]

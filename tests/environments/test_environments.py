@@ -17,13 +17,13 @@ import pytest
 
 import seatrial
 from seatrial import environments
+from seatrial.binding import bind
 from seatrial.environments import _shared, _uv
 from seatrial.errors import UserError
 from seatrial.launchers import local
 from seatrial.runs import History
-from seatrial.spec import bind
 from tests.environments.small import Small, driver, small, wheel
-from tests.test_spec import CASE, LOCAL, TINY
+from tests.test_binding import CASE, LOCAL, TINY
 
 __all__ = ["small"]
 

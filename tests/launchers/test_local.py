@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 
 from seatrial.arguments import CaseArgs
+from seatrial.binding import bind
 from seatrial.errors import ExitCode, UserError
 from seatrial.events import EventWriter, RunEnd, RunStart, Step
 from seatrial.findings import Finding
 from seatrial.launchers import local
 from seatrial.runs import History, Run, State, process_started
-from seatrial.spec import Case, Job, Launch, Recipe, bind
+from seatrial.spec import Case, Job, Launch, Recipe
 from tests.clusters import LOCAL
 
 PRELUDE = """

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from seatrial import catalog, launchers
+from seatrial.binding import bind
 from seatrial.config.checks import launcher_names
 from seatrial.config.example import example
 from seatrial.config.file import parse
-from seatrial.spec import Cluster, Job, Mount, Software, bind
+from seatrial.spec import Cluster, Job, Mount, Software
 
 OWN = Software(image="pytorch:7", python="/pytorch/bin/python")
 

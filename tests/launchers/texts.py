@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable
 
 from seatrial import __version__, catalog, launchers
+from seatrial.binding import bind
 from seatrial.plan import Plan
-from seatrial.spec import Cluster, Job, bind
+from seatrial.spec import Cluster, Job
 
 NOT_ITS_OWN = {
     r"""(value"?: )(["'])\{.*"?digest.*\}\2""": r"\1{job.json}",  # inside a manifest or a request

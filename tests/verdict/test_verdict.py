@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seatrial.binding import bind
 from seatrial.events import EventWriter, RunEnd, RunStart, Step, Validation
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.runs import History
-from seatrial.spec import Expectations, Published, bind
+from seatrial.spec import Expectations, Published
 from seatrial.verdict import judge
-from tests.test_spec import CASE, LOCAL, TINY
+from tests.test_binding import CASE, LOCAL, TINY
 
 JOB = replace(bind(CASE, TINY, LOCAL), expectations=Expectations(loss_decrease=1.0, at_least={"accuracy": 0.9}))
 START = RunStart(attempt=0, start_step=0, steps=10, world_size=2, device="cpu", backend="gloo")

@@ -42,7 +42,7 @@ def _all() -> list[dict[str, Any]]:
 def _listed(case: Case) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from seatrial.spec import local_fidelity
+    from seatrial.binding import local_fidelity
 
     fidelity, note = local_fidelity(case, case.recipes[0])
     return {

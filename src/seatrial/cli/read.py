@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from seatrial import catalog, reading
+from seatrial.binding import bind
 from seatrial.cli.options import as_json, parse_settings, runs_dir, target_argument
 from seatrial.cli.outcome import exit_code, judge_and_report, say
 from seatrial.events import encode
 from seatrial.runs import History
-from seatrial.spec import bind
 
 
 @click.command()

@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """The dry run: show or write the plan, start nothing. Its verdict is RENDERED, never PASSED."""
     from seatrial import catalog, config, launchers
-    from seatrial.spec import bind
+    from seatrial.binding import bind
 
     case, recipe = catalog.recipe(target)
     where = config.with_options(config.cluster(cluster or launchers.HERE), options)

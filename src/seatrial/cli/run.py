@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -74,7 +75,7 @@ def command(
     your own that defines CASE. Ctrl-C writes a checkpoint and stops; on a cluster it only stops watching.
     """
     from seatrial import catalog, config, environments, flow, launchers
-    from seatrial.spec import bind
+    from seatrial.binding import bind
 
     case, recipe = catalog.recipe(target)
     stored = _run_to_resume(history, case, recipe, resume) if resume is not None else None
@@ -88,7 +89,7 @@ def command(
         case,
         recipe,
         where,
-        settings=_stored_settings(stored, overrides) if stored else overrides,
+        settings=_stored_settings(stored, recipe, overrides) if stored else overrides,
         nodes=nodes,
         processes_per_node=processes,
         secrets=secrets_for(where),
@@ -170,9 +171,14 @@ def _run_to_resume(history: History, case: Case, recipe: Recipe, name: str) -> R
     return run
 
 
-def _stored_settings(run: Run, overrides: dict[str, str]) -> dict[str, Any]:
-    """The run's own arguments. Raises UserError where the user asks for others now."""
+def _stored_settings(run: Run, recipe: Recipe, overrides: dict[str, str]) -> dict[str, Any]:
+    """The run's own arguments. Raises UserError where the user asks for others now, or the case has others."""
     stored = run.job.args
+    changed = stored.keys() ^ {field.name for field in fields(recipe.args)}
+    if changed:
+        what = f"{run.id} began with another version of {run.job.case}, whose settings were others"
+        remedy = "go on with the version that it began with, or start a new run"
+        raise UserError(Problem(f"{what}: {', '.join(sorted(changed))}", "--resume", remedy))
     different = {k: v for k, v in overrides.items() if k in stored and str(stored[k]).lower() != v.lower()}
     if different:
         raise UserError(

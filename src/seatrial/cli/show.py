@@ -15,7 +15,7 @@ from seatrial.cli.options import as_json, print_json, print_table, target_argume
 def command(target: str, as_json: bool) -> None:
     """A recipe in full: every argument with its meaning."""
     from seatrial import catalog
-    from seatrial.spec import local_fidelity
+    from seatrial.binding import local_fidelity
 
     case, recipe = catalog.recipe(target)
     fidelity, note = local_fidelity(case, recipe)

@@ -24,9 +24,10 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.server import ThreadedMotoServer
 
 from seatrial.aws import clients
+from seatrial.binding import bind
 from seatrial.cases import cpu_ddp
 from seatrial.launchers import batch
-from seatrial.spec import Cluster, Job, Mount, bind
+from seatrial.spec import Cluster, Job, Mount
 from tests.launchers import shapes
 
 REGION = "us-east-1"

@@ -9,8 +9,9 @@ from typing import Any
 import yaml
 
 from seatrial import catalog
+from seatrial.binding import bind
 from seatrial.launchers import kubernetes
-from seatrial.spec import Cluster, Job, Mount, bind
+from seatrial.spec import Cluster, Job, Mount
 from tests.launchers.kubernetes import schemas
 
 IMAGE = "example.com/seatrial@sha256:" + 64 * "0"

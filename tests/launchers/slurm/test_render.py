@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seatrial import catalog
+from seatrial.binding import bind
 from seatrial.errors import UserError
 from seatrial.launchers import slurm
-from seatrial.spec import Cluster, Job, Mount, bind
+from seatrial.spec import Cluster, Job, Mount
 
 CPU = Cluster(
     name="cpu",

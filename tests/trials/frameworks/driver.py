@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import seatrial
+from seatrial.binding import bind
 from seatrial.events import EventLog, read_events
-from seatrial.spec import Case, Cluster, bind
+from seatrial.spec import Case, Cluster
 
 LOCAL = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=2, processes_per_node=2)
 SOURCES = (Path(seatrial.__file__).parents[1], Path(__file__).parents[3])

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from seatrial.binding import bind
 from seatrial.cases.picotron import CASE
 from seatrial.events import EventLog, RunStart, Step, read_events
 from seatrial.findings import Finding
-from seatrial.spec import Cluster, bind
+from seatrial.spec import Cluster
 
 CHECKOUT = os.environ.get("SEATRIAL_TEST_PICOTRON")  # read here: fixtures take such variables away
 

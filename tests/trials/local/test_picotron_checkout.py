@@ -21,13 +21,14 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 
+from seatrial.binding import bind
 from seatrial.cases.picotron import CASE
 from seatrial.cases.picotron import checkout as checkout_module
 from seatrial.cases.picotron.checkout import newest_complete, only_in_memory
 from seatrial.cases.picotron.home import shapes, write_weights
 from seatrial.cases.picotron.models import MODELS
 from seatrial.events import EventLog, RunStart, Step, read_events
-from seatrial.spec import Cluster, bind
+from seatrial.spec import Cluster
 from seatrial.train.model import Llama
 
 PROGRAM = """

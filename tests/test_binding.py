@@ -9,8 +9,9 @@ import pytest
 
 from seatrial import catalog
 from seatrial.arguments import CaseArgs, override
+from seatrial.binding import bind
 from seatrial.errors import Problem, UserError
-from seatrial.spec import Case, Cluster, Expectations, Job, Layout, Published, Recipe, bind, digest
+from seatrial.spec import Case, Cluster, Expectations, Job, Layout, Published, Recipe, digest
 from seatrial.workload import FP32_ADAM, Degrees, Workload
 
 
