@@ -88,9 +88,13 @@ def test_rules_of_all_bases_hold_at_once() -> None:
 def test_degrees_divide_the_world() -> None:
     assert list(degrees_divide(8, tensor=2, pipeline=2)) == []
     (problem,) = degrees_divide(8, tensor=3)
-    assert str(problem) == "tensor: 8 ranks do not divide into groups of tensor=3"
+    assert (
+        str(problem)
+        == "tensor: 8 ranks do not divide into groups of tensor=3\n    take a multiple of 3 ranks, or smaller degrees"
+    )
     (problem,) = degrees_divide(8, tensor=2, pipeline=3)
-    assert str(problem) == "tensor, pipeline: 8 ranks do not divide into groups of tensor=2 x pipeline=3"
+    assert problem.where == "tensor, pipeline"
+    assert problem.what == "8 ranks do not divide into groups of tensor=2 x pipeline=3"
     for nothing in (0, -2):  # 8 % -2 is 0
         assert len(list(degrees_divide(8, tensor=nothing))) == 1
 

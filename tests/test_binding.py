@@ -159,8 +159,8 @@ def test_states_that_cannot_fit_are_refused_with_the_arithmetic_and_the_nodes_it
     case = replace(CASE, workload=shards, check=divides)
     (found,) = problems(bind, case, SINGLE, GPUS, settings={"limit": "100"})  # 1.6 TB on 8 x 80 GiB
     assert found == (
-        "p5.48xlarge: each of 8 ranks must hold parameters 46.6 + gradients 46.6 + optimizer 93.1 = 186.3 GiB "
-        "(100.0 billion parameters x 4 + 4 + 8 bytes), a rank of p5.48xlarge has 80.0\n    --nodes 3"
+        "p5.48xlarge: each of 8 ranks must hold at least parameters 46.6 + gradients 46.6 + optimizer 93.1 = "
+        "186.3 GiB (100 billion parameters x 4 + 4 + 8 bytes), a rank has 80.0\n    --nodes 3"
     )
     assert bind(case, SINGLE, GPUS, settings={"limit": "100"}, nodes=3).world_size == 24
     (found,) = problems(bind, case, SINGLE, GPUS, settings={"limit": "150"})
@@ -178,17 +178,17 @@ def test_what_may_fit_is_let_through():
 
 def test_copies_do_not_fit_on_more_nodes_either():
     (found,) = problems(bind, replace(CASE, workload=copies), SINGLE, GPUS, settings={"limit": "6"})
-    assert "= 89.4 GiB (6.0 billion parameters" in found and "--nodes" not in found
+    assert "= 89.4 GiB (6 billion parameters" in found and "--nodes" not in found
     assert "a recipe of a smaller model" in found
 
 
 @pytest.mark.parametrize(
     ("target", "instance_type", "nodes", "says"),
     [
-        ("fsdp/llama3.1-70b", "p5.48xlarge", 1, "= 131.4 GiB (70.6 billion parameters x 4 + 4 + 8 bytes)"),
-        ("fsdp/llama3.1-70b", "p4d.24xlarge", 2, "= 65.7 GiB"),
-        ("torchtitan/llama3-405b", "p5.48xlarge", 8, "= 94.5 GiB (405.9 billion"),
-        ("megatron-lm/llama2-70b", "p4d.24xlarge", 2, "parameters 8.0 + gradients 16.1 + optimizer 48.2 = 72.3"),
+        ("fsdp/llama3.1-70b", "p5.48xlarge", 1, "activations 10.0 = 141.4 GiB (70.6 billion parameters x 4 + 4 + 8"),
+        ("fsdp/llama3.1-70b", "p4d.24xlarge", 2, "+ optimizer 32.9 + activations 10.0 = 75.7 GiB"),
+        ("torchtitan/llama3-405b", "p5.48xlarge", 8, "(406 billion"),
+        ("megatron-lm/llama2-70b", "p4d.24xlarge", 2, "parameters 8.0 + gradients 16.1 + optimizer 48.2"),
         ("fsdp/llama3.1-70b", "p5.48xlarge", 2, None),
         ("fsdp/llama3.1-70b", "p6-b200.48xlarge", 1, None),
         ("fsdp/llama3.1-8b", "p5.48xlarge", 1, None),
@@ -206,6 +206,66 @@ def test_published_models_on_real_machines(target, instance_type, nodes, says):
     else:
         (found,) = problems(bind, case, recipe, cluster, **arguments)
         assert says in found
+
+
+def test_a_model_that_no_laptop_holds_is_refused_there_too():
+    laptop = replace(LOCAL, memory_per_node=16 * 2**30)
+    case = replace(CASE, workload=copies)
+    (found,) = problems(bind, case, TINY, laptop, settings={"limit": "1"})
+    assert found.startswith("cluster local: each of 2 ranks must hold at least") and "a rank has 8.0" in found
+    assert bind(case, TINY, replace(laptop, memory_per_node=None), settings={"limit": "1"}).device == "cpu"
+
+
+def test_what_differs_from_the_recipe_as_it_was_made_is_said():
+    case, recipe = catalog.recipe("fsdp/llama3.2-1b")
+    assert bind(case, recipe, GPUS, secrets=None).notes == ()
+    (smaller,) = bind(case, recipe, GPUS, nodes=1, secrets=None).notes
+    assert smaller == (
+        "The recipe was made for 4 x 8 ranks. On 1 x 8 the same global batch of 32 is 4 micro-batches of 1 a step on "
+        "each replica, not 1."
+    )
+    elsewhere, _ = bind(case, recipe, on("p4d.24xlarge"), nodes=2, secrets=None).notes
+    assert elsewhere == "The recipe was made for p5.48xlarge, not for p4d.24xlarge."
+
+
+def test_what_is_tight_is_warned_of_and_goes():
+    case, recipe = catalog.recipe("composer-mpt/mpt-30b")
+    job = bind(case, recipe, GPUS, nodes=1, secrets=None)
+    assert job.notes[-1].startswith("Memory is tight: parameters 13.9 + gradients 13.9 + optimizer 27.9 + activations")
+    assert Job.from_json(job.to_json()) == job
+    roomy = bind(case, recipe, on("p6-b200.48xlarge"), nodes=1, secrets=None)
+    assert not [note for note in roomy.notes if "tight" in note]
+
+
+STATED = replace(TINY, expectations=Expectations(loss_decrease=1.0, at_least={"accuracy": 0.9}))
+
+
+def test_expectations_are_stated_for_the_recipes_own_steps():
+    assert bind(CASE, STATED, LOCAL, settings={"steps": "3"}).expectations == replace(STATED.expectations, steps=5)
+
+
+@pytest.mark.parametrize(
+    ("expect", "found"),
+    [
+        (["none"], Expectations(waived=True)),
+        (["loss_decrease=0.5"], Expectations(loss_decrease=0.5, waived=True)),
+        (["accuracy=0.5", "loss_decrease=2"], Expectations(loss_decrease=2.0, at_least={"accuracy": 0.5}, waived=True)),
+    ],
+)
+def test_what_the_user_expects_takes_the_place_of_what_the_recipe_does(expect, found):
+    job = bind(CASE, STATED, LOCAL, expect=expect)
+    assert job.expectations == found
+    assert Job.from_json(job.to_json()) == job
+
+
+def test_what_cannot_be_expected_is_told():
+    found = "\n".join(
+        problems(bind, CASE, STATED, LOCAL, expect=["loss_decreas=1", "accuracy=high", "loss_decrease=nan"])
+    )
+    assert "did you mean loss_decrease" in found
+    assert "'high' is not a number" in found and "'nan' is not a number" in found
+    (both,) = problems(bind, CASE, STATED, LOCAL, expect=["none", "accuracy=0.5"])
+    assert "leave one of them out" in both
 
 
 def test_trainium_is_a_device_of_its_own():
@@ -263,9 +323,3 @@ def test_the_digest_is_of_what_decides_the_result():
 def test_what_is_no_job_is_refused(text):
     with pytest.raises((ValueError, AttributeError)):
         Job.from_json(text)
-
-
-def test_expectations_survive_the_file():
-    recipe = Recipe(name="r", title="", args=Args(), expectations=Expectations(loss_decrease=1.0, at_least={"a": 0.5}))
-    case = Case(name="c", title="", framework="", Args=Args, recipes=(recipe,), program="p")
-    assert Job.from_json(bind(case, recipe, LOCAL).to_json()).expectations == recipe.expectations

@@ -139,6 +139,7 @@ def test_a_full_table_becomes_a_cluster(fake_launcher):
         launcher="fake",
         nodes=2,
         cpus_per_node=192,
+        memory_per_node=2048 * 2**30,
         accelerators_per_node=8,
         processes_per_node=8,
         instance_type="ml.p5.48xlarge",

@@ -58,6 +58,31 @@ class Clock:
 # --- start and resume
 
 
+def test_what_cannot_be_written_leaves_no_run(memory, history, monkeypatch):
+    where = fake.cluster(tasks=2)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Plan, "_write", full)
+    job = bind(CASE, TINY, where)
+    with pytest.raises(UserError, match="No space left"):
+        flow.start(launchers.find(where.launcher).render(job, where, "run"), job, where, history, "run")
+    assert not list(history.root.iterdir()) and memory.submitted == []
+
+
+def test_who_cannot_write_what_is_new_is_told_and_sees_what_was_there(memory, history, monkeypatch):
+    run = start(fake.cluster(), history)
+
+    def not_yours(*_):
+        raise PermissionError(13, "Permission denied", "submission.json")
+
+    monkeypatch.setattr(Run, "save_submission", not_yours)
+    [problem] = tracking.refresh([run])
+    assert str(problem) == "submission.json: Permission denied"
+    assert run.state() is State.QUEUED
+
+
 def test_a_run_is_submitted_once_and_followed_to_its_end(memory, history):
     run, looks = start(fake.cluster(), history), []
     assert run.submission().job_id == "id-run" and run.state() is State.QUEUED

@@ -318,3 +318,22 @@ def test_entries_are_plain_data():
     """They end up in a job's JSON and in sets."""
     assert json.loads(json.dumps(dataclasses.asdict(hardware.accelerator("B200"))))["peak_flops"]["fp8"] == 4500e12
     assert len({*ACCELERATORS, *INSTANCES}) == len(ACCELERATORS) + len(INSTANCES)
+
+
+def test_a_known_gpus_peak_is_the_tables():
+    flops, source = hardware.peak_of_device("NVIDIA H100 80GB HBM3", "bf16")
+    assert flops == pytest.approx(989e12, rel=1e-3)
+    assert source.startswith("H100") and "dense bf16" in source
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        ("NVIDIA Imaginary 9000", "bf16"),
+        ("NVIDIA H100 80GB HBM3 MIG 1g.10gb", "bf16"),
+        ("", "bf16"),
+        ("NVIDIA A100-SXM4-80GB", "fp8"),
+    ],
+)
+def test_an_unknown_gpu_or_dtype_has_no_peak(name, dtype):
+    assert hardware.peak_of_device(name, dtype) == (None, f"unknown: no {dtype} peak for {name} in the hardware table")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 from seatrial.binding import bind
 from seatrial.errors import UserError
-from seatrial.events import EventWriter, Heartbeat, RunEnd
+from seatrial.events import EventWriter, Heartbeat, RunEnd, encode
 from seatrial.findings import Finding, Severity, Verdict
 from seatrial.runs import History, Phase, Run, Standing, State, Submission, process_started
 from tests.test_binding import CASE, LOCAL, TINY
@@ -53,6 +54,27 @@ def test_a_taken_name_is_refused(history):
     history.create(JOB, "one")
     with pytest.raises(UserError, match="there is a run called 'one'"):
         history.create(JOB, "one")
+
+
+def test_a_run_was_started_when_it_was_first(history):
+    run = history.create(JOB, "one")
+    os.utime(run.path / "job.json", (100.0, 100.0))
+    assert run.started() == 100.0
+    run.events_path.write_bytes(encode(Heartbeat(phase="start"), 150.0) + encode(Heartbeat(phase="start"), 900.0))
+    os.utime(run.path / "job.json", (800.0, 800.0))  # it was resumed
+    assert run.started() == 150.0
+    run.events_path.write_text("?\n")
+    assert run.started() == 800.0
+
+
+def test_what_can_be_made_half_is_not_left(history, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Run, "save_job", full)
+    with pytest.raises(OSError, match="No space left"):
+        history.create(JOB, "one")
+    assert not (history.root / "one").exists()
 
 
 def test_a_root_that_cannot_be_written_is_said(tmp_path):

@@ -156,7 +156,8 @@ def degrees_divide(world_size: int, **degrees: int) -> Iterable[Problem]:
     product = math.prod(degrees.values())
     if product < 1 or world_size % product:
         spelt = " x ".join(f"{name}={value}" for name, value in degrees.items())
-        yield Problem(f"{world_size} ranks do not divide into groups of {spelt}", ", ".join(degrees))
+        what = f"{world_size} ranks do not divide into groups of {spelt}"
+        yield Problem(what, ", ".join(degrees), f"take a multiple of {max(product, 1)} ranks, or smaller degrees")
 
 
 def batch_divides(

@@ -7,6 +7,7 @@ JSON cannot hold are written as the strings "NaN", "Infinity" and "-Infinity". S
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -147,6 +148,14 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StopRequested:
+    """The launcher asks all ranks to write a checkpoint and stop."""
+
+    signal: str
+    """Why: ``SIGINT`` (Ctrl-C), ``SIGTERM`` (cancelled, or ended by a scheduler), ``SIGHUP`` (the terminal is gone)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RunEnd:
     """The attempt is over. Absent if the process was killed."""
 
@@ -162,7 +171,18 @@ class RunEnd:
     """Another attempt would end in the same way: bad input, a loss that is not a number."""
 
 
-Event = RunStart | Step | Validation | CheckpointSaved | CheckpointLoaded | Restart | Heartbeat | RunEnd | Finding
+Event = (
+    RunStart
+    | Step
+    | Validation
+    | CheckpointSaved
+    | CheckpointLoaded
+    | Restart
+    | Heartbeat
+    | StopRequested
+    | RunEnd
+    | Finding
+)
 
 
 _TYPES: dict[str, type[Any]] = {
@@ -173,6 +193,7 @@ _TYPES: dict[str, type[Any]] = {
     "checkpoint_loaded": CheckpointLoaded,
     "restart": Restart,
     "heartbeat": Heartbeat,
+    "stop_requested": StopRequested,
     "run_end": RunEnd,
     "finding": Finding,
 }
@@ -192,7 +213,10 @@ class EventWriter:
     """Appends events to a file. One write call a line, so that writers on one machine never mix their lines."""
 
     def __init__(self, path: Path) -> None:
+        self._path = str(path)
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._torn = False
+        """Whether the line before may be half there."""
         self._end_torn_line(path)
 
     def _end_torn_line(self, path: Path) -> None:
@@ -206,8 +230,14 @@ class EventWriter:
         self.append(encode(event, time.time()))
 
     def append(self, line: bytes) -> None:
-        """Append a line that `encode` made."""
-        os.write(self._file, line)
+        """Append a line that `encode` made. Raises OSError if that cannot be; the next line is whole all the same."""
+        if self._torn:
+            line = b"\n" + line
+        self._torn = True
+        written = os.write(self._file, line)
+        if written < len(line):  # the disk is full
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._path)
+        self._torn = False
 
     def close(self) -> None:
         """Close the file; closing twice is allowed."""

@@ -11,7 +11,7 @@ from seatrial import launchers, tracking
 from seatrial.errors import CutOff, ExitCode, Problem, UserError
 from seatrial.launchers import Element, Engine, Supervisor
 from seatrial.plan import Plan
-from seatrial.runs import History, Run, State
+from seatrial.runs import History, NameTaken, Run, State
 from seatrial.spec import Cluster, Job
 
 Silence = Callable[[Sequence[Problem]], None]
@@ -40,26 +40,28 @@ PACE = Pace()
 def start(plan: Plan, job: Job, cluster: Cluster, history: History, name: str) -> list[Run]:
     """Make the run, or one for each task of an array, and hand its plan over where the launcher has an engine.
 
-    Raises UserError if the engine refuses; then nothing is left of it. If the connection broke, the run stays, and
-    whoever looks at it next finds out whether the engine has it.
+    Raises NameTaken if there is a run of that name, UserError if the engine refuses or nothing can be written; then
+    nothing is left of it. If the connection broke, the run stays, and whoever looks at it next finds out whether the
+    engine has it.
     """
     launcher = launchers.find(cluster.launcher)
     elements = launcher.elements(name, cluster)
     problems = [problem for element in elements for problem in history.check_name(element.name)]
     if problems:
-        raise UserError(problems)
-    runs = [history.create(job, element.name) for element in elements]
-    for run in runs:
-        plan.write(run.plan_path)
-    if isinstance(launcher.executor, Engine):
-        try:
+        raise NameTaken(problems)
+    runs: list[Run] = []
+    try:
+        for element in elements:
+            runs.append(history.create(job, element.name))
+            plan.write(runs[-1].plan_path)
+        if isinstance(launcher.executor, Engine):
             tracking.hand_over(launcher.executor, plan, name, cluster, list(zip(runs, elements, strict=True)))
-        except CutOff:
-            raise
-        except UserError:
-            for run in runs:
-                shutil.rmtree(run.path)
-            raise
+    except CutOff:
+        raise
+    except (UserError, OSError):
+        for run in runs:
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
     return runs
 
 

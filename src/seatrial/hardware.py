@@ -306,6 +306,14 @@ def accelerator_of_device(device_name: str) -> Accelerator | None:
     return max(matches, key=lambda match: match[0])[1] if matches else None
 
 
+def peak_of_device(device_name: str, dtype: str) -> tuple[float | None, str]:
+    """Dense peak FLOP/s of a GPU by the name that torch gives, and where the figure comes from; None if unknown."""
+    found = accelerator_of_device(device_name)
+    if found is None or dtype not in found.peak_flops:
+        return None, f"unknown: no {dtype} peak for {device_name} in the hardware table"
+    return found.peak_flops[dtype], f"{found.name}, dense {dtype}: {found.source}"
+
+
 def peak_flops(accelerator_name: str, dtype: str) -> float | None:
     """Dense peak FLOP/s of one whole accelerator; None if the hardware lacks the dtype or no figure is published."""
     if dtype not in DTYPES:

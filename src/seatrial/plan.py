@@ -43,11 +43,17 @@ class Plan:
     def write(self, folder: Path) -> list[Path]:
         """Write files and a ``commands.sh`` into `folder`, which must be empty or not exist.
 
-        Raises UserError when something is there already: a plan never overwrites.
+        Raises UserError when something is there already, since a plan never overwrites, or when it cannot be written.
         """
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            problem = Problem(f"{folder} is not an empty folder", "--output", "name a folder that does not exist yet")
-            raise UserError(problem)
+        remedy = "name a folder that does not exist yet, where you may write"
+        try:
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                raise UserError(Problem(f"{folder} is not an empty folder", "--output", remedy))
+            return self._write(folder)
+        except OSError as error:
+            raise UserError(Problem(str(error), "--output", remedy)) from error
+
+    def _write(self, folder: Path) -> list[Path]:
         texts = dict(self.files)
         lines = [f"# {c.title}\n{c.shell()}\n" for c in self.commands]
         texts["commands.sh"] = "#!/bin/sh\n" + "\n".join(lines)

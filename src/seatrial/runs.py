@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -15,9 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.errors import Problem, UserError, unknown
-from seatrial.events import EventLog, Heartbeat, RunEnd, RunStart, Step, Timed, read_events
+from seatrial.events import EventLog, Heartbeat, RunEnd, RunStart, Step, Timed, decode, read_events
 from seatrial.findings import Finding
 from seatrial.spec import Job
+
+
+class NameTaken(UserError):
+    """There is a run of that name: since before, or since a moment ago."""
 
 
 class State(StrEnum):
@@ -97,6 +103,14 @@ class Run:
             return Job.from_json((self.path / "job.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(Problem(f"cannot be read: {error}", str(self.path / "job.json"))) from None
+
+    def started(self) -> float:
+        """When it was first started, Unix seconds: its first event, or else its job.json, which a resume renews."""
+        with contextlib.suppress(OSError, ValueError), self.events_path.open("rb") as file:
+            first = decode(file.readline())
+            if first is not None:
+                return first.time
+        return (self.path / "job.json").stat().st_mtime
 
     def save_job(self, job: Job) -> None:
         """Write job.json: when the run is created, and when it is resumed with another layout."""
@@ -255,17 +269,24 @@ class History:
 
     def create(self, job: Job, name: str | None = None) -> Run:
         """Make the folder of a new run. Raises UserError if the name is taken or cannot be a folder's name."""
-        problems = self.check_name(name) if name is not None else []
+        name = self.free_id(job) if name is None else name
+        problems = self.check_name(name)
         if problems:
-            raise UserError(problems)
-        run = Run(self.root / (name or self.free_id(job)))
+            raise NameTaken(problems)
+        run = Run(self.root / name)
         try:
             run.path.mkdir(parents=True)
+        except FileExistsError:
+            raise NameTaken(Problem(f"there is a run called {run.id!r}", "--name", "take another name")) from None
         except OSError as error:
             raise UserError(Problem(str(error), "--runs-dir", "name a folder that can be written to")) from None
-        for folder in ("logs", "stacks", "heartbeats", "checkpoints"):
-            (run.path / folder).mkdir()
-        run.save_job(job)
+        try:
+            for folder in ("logs", "stacks", "heartbeats", "checkpoints"):
+                (run.path / folder).mkdir()
+            run.save_job(job)
+        except OSError:
+            shutil.rmtree(run.path, ignore_errors=True)
+            raise
         return run
 
     def find(self, name: str) -> Run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from seatrial.arguments import CaseArgs
@@ -38,12 +38,16 @@ class LauncherOptions:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expectations:
-    """What a run of a recipe must show to pass. A value of None is not stated, so that rule stays UNKNOWN."""
+    """What a run must show to pass. A value of None is not stated, so that rule stays UNKNOWN."""
 
     loss_decrease: float | None = None
     """Nats by which the loss must fall from its first to its last steps."""
     at_least: Mapping[str, float] = field(default_factory=dict)
     """Validation metric -> smallest value that is good enough at the end."""
+    steps: int | None = None
+    """Steps after which they are stated: the recipe's own, which `bind` notes here. None: all that the run takes."""
+    waived: bool = False
+    """The user said what is expected, so that what is not stated is left out, not unknown."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -184,6 +188,8 @@ class Cluster:
     nodes: int
     """Nodes there are at most."""
     cpus_per_node: int
+    memory_per_node: int | None = None
+    """Bytes of a node's own memory; None: unknown."""
     accelerators_per_node: int = 0
     """Devices that a framework sees, so ranks that a node takes; 0: CPU only."""
     processes_per_node: int = 1
@@ -241,6 +247,8 @@ class Job:
     purpose: Purpose = "training"
     published: tuple[Published, ...] = ()
     """Figures that were measured on the same hardware with the same arguments."""
+    notes: tuple[str, ...] = ()
+    """What differs from the recipe as it was made, and what may go wrong, in sentences."""
     secrets: tuple[str, ...] = ()
     """Environment variables that are passed on by name; their values stand in no file."""
     digest: str = ""
@@ -262,15 +270,16 @@ class Job:
 
     @classmethod
     def from_json(cls, text: str) -> Job:
-        """The job of a job.json. Raises ValueError if it is not one."""
+        """The job of a job.json, also of an earlier version's. Raises ValueError if it is not one."""
         record = json.loads(text)
-        missing = {f.name for f in fields(cls)} ^ set(record)
-        if missing:
-            raise ValueError(f"not a job of this version: {', '.join(sorted(missing))}")
+        needed = {f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING}
+        wrong = (needed - set(record)) | (set(record) - {f.name for f in fields(cls)})
+        if wrong:
+            raise ValueError(f"not a job of this version: {', '.join(sorted(wrong))}")
         record["expectations"] = Expectations(**record["expectations"])
-        record["published"] = tuple(Published(**figure) for figure in record["published"])
-        for name in ("requires", "secrets"):
-            record[name] = tuple(record[name])
+        record["published"] = tuple(Published(**figure) for figure in record.get("published", ()))
+        for name in ("requires", "secrets", "notes"):
+            record[name] = tuple(record.get(name, ()))
         return cls(**record)
 
 

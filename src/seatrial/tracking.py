@@ -61,6 +61,8 @@ def refresh(runs: Iterable[Run], *, logs: bool = False) -> list[Problem]:
             _refresh(launchers.restore(json.loads(record)), members, logs=logs)
         except UserError as error:
             problems += error.problems
+        except OSError as error:  # another user's run, a full disk: who only looks needs to write nothing
+            problems.append(Problem(error.strerror or str(error), str(error.filename or "")))
     return problems
 
 

@@ -45,6 +45,22 @@ class States:
         return self.parameters + self.gradients + self.optimizer
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Memory:
+    """Bytes in the memory of a rank's device while it trains."""
+
+    states: States
+    activations: float
+    """Kept by the forward pass for the backward pass, in the first pipeline stage, which keeps most."""
+    logits: float
+    """Of one micro-batch, and their gradient in fp32; 0 where the loss is not that of a decoder."""
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return self.states.total + self.activations + self.logits
+
+
 # Adam, as counted in arXiv:1910.02054 (ZeRO), section 3.1.
 FP32_ADAM = States(parameters=4, gradients=4, optimizer=8)
 """Everything in fp32, whatever matrices are multiplied in: FSDP2, DDP, autocast."""
@@ -73,6 +89,52 @@ class Workload:
     """Bytes per parameter in the memory of the device; 0 for what is kept elsewhere."""
     sharded: tuple[Kind, ...] = ()
     """States that `degrees.shard` ranks deal out among them: all three (FSDP2, ZeRO-3), the optimizer's (ZeRO-1)."""
+
+    @property
+    def micro_batches(self) -> int:
+        """Micro-batches that a rank takes in one optimizer step: more than one accumulate their gradients."""
+        return max(1, self.global_batch_size // (self.micro_batch_size * self.degrees.data))
+
+    def least_memory(self) -> Memory:
+        """What no implementation can do without: states, and the input of each block."""
+        return Memory(states=self.states_per_rank(), activations=self._kept(1.0, working=0.0), logits=0.0)
+
+    def memory(self) -> Memory:
+        """What is to be expected, the allocator's waste, communication buffers and gathered weights left out.
+
+        Attention is counted as a kernel does it that keeps no score (arXiv:2205.14135), layers as in arXiv:2205.05198,
+        with the three matrices of SwiGLU and the narrower keys of grouped queries.
+        """
+        model, tokens = self.model, self._tokens()
+        if model is None:
+            return Memory(states=self.states_per_rank(), activations=0.0, logits=0.0)
+        width, kv = 1.0, model.kv_size / model.hidden_size
+        inner = max(model.experts_per_token, 1) * model.intermediate_size / model.hidden_size
+        # In hidden widths. Block input and both norms' outputs, the sum between; queries, keys, values, attention's
+        # output; and of the feed-forward network gate, up, the gate's activation, their product, or up and activation.
+        everything = 6 * width + 2 * kv + (4 if model.gated else 2) * inner
+        products = 5 * width + 2 * kv + (2 if model.gated else 1) * inner
+        kept = {"none": everything, "selective": products, "full": width}[self.recompute]
+        working = 0.0 if self.recompute == "none" else everything  # of the layer that is computed again
+        logits = tokens * model.vocab_size * (self._bytes() + 4) / self.degrees.tensor
+        return Memory(states=self.states_per_rank(), activations=self._kept(kept, working), logits=logits)
+
+    def _kept(self, widths: float, working: float) -> float:
+        """Bytes of so many hidden widths per token and layer, and of one more layer's `working`."""
+        if self.model is None:
+            return 0.0
+        stages = self.degrees.pipeline
+        layers = self.model.num_layers / stages * min(stages, self.micro_batches)  # 1F1B: as many are under way
+        each = self._tokens() * self.model.hidden_size * self._bytes() / self.degrees.tensor
+        return each * (widths * layers + working)
+
+    def _tokens(self) -> float:
+        """Tokens of a micro-batch on one rank."""
+        return self.micro_batch_size * (self.sequence_length or 1) / self.degrees.context
+
+    def _bytes(self) -> int:
+        """Of a number that is kept for the backward pass; fp8 is only what matrices are multiplied in."""
+        return 4 if self.compute == "fp32" else 2
 
     def states_per_rank(self) -> States:
         """Bytes of states on a rank, averaged over all ranks, so that the fullest rank holds at least as much.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import mmap
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,9 +19,10 @@ import pytest
 from seatrial.arguments import CaseArgs
 from seatrial.binding import bind
 from seatrial.errors import ExitCode, UserError
-from seatrial.events import EventWriter, RunEnd, RunStart, Step
+from seatrial.events import EventWriter, RunEnd, RunStart, Step, StopRequested
 from seatrial.findings import Finding
-from seatrial.launchers import local
+from seatrial.interrupts import held_back
+from seatrial.launchers import _processes, _shared_memory, local
 from seatrial.runs import History, Run, State, process_started
 from seatrial.spec import Case, Job, Launch, Recipe
 from tests.clusters import LOCAL
@@ -153,6 +157,7 @@ def test_what_a_restart_cannot_mend_is_not_restarted(tmp_path, code):
 
 def test_a_silent_rank_is_a_hang_with_stacks_of_all_ranks(tmp_path):
     body = """
+(run / "heartbeats" / f"rank-{rank}").touch()
 def stuck(): forever(60)
 stuck()
 """
@@ -221,6 +226,85 @@ def test_a_second_request_kills_a_rank_that_does_not_listen(tmp_path):
     assert process.wait(20) == ExitCode.STOPPED
     assert all(process_started(pid) is None for pid in pids(run))
     assert run.events().end().outcome == "stopped"
+
+
+def test_a_request_is_told_at_once_and_what_is_lost_at_the_end(tmp_path):
+    body = STOPS_IN_ORDER.replace("lambda *_: sys.exit(75)", "lambda *_: (run / f'asked-{rank}').touch()")
+    steps = """
+if rank == 0:
+    for number in (1, 2, 3): step(number)
+    events.write(CheckpointSaved(step=2, path="x", bytes=1, seconds=0.1, stall_seconds=0.1))
+"""
+    job, run = make(tmp_path, steps + body + "\nwhile True: forever(60)")
+    process = in_the_background(job, run)
+    wait_for(lambda: len(list(run.path.glob("ready-*"))) == 2)
+    process.send_signal(signal.SIGINT)
+    wait_for(lambda: len(list(run.path.glob("asked-*"))) == 2)
+    wait_for(lambda: [event.signal for event in run.events().of(StopRequested)] == ["SIGINT"])
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == ExitCode.STOPPED
+    assert run.events().end().reason == "killed on request; steps 3 to 3 are lost"
+
+
+def test_a_request_that_comes_before_the_watch_is_not_lost(tmp_path):
+    job, run = make(tmp_path, STOPS_IN_ORDER)
+    with held_back():
+        os.kill(os.getpid(), signal.SIGINT)
+        assert execute(job, run) == ExitCode.STOPPED
+        os.kill(os.getpid(), signal.SIGINT)  # meant for the ranks, too late
+    assert [event.signal for event in run.events().of(StopRequested)] == ["SIGINT"]
+
+
+def test_a_run_whose_folder_is_deleted_ends_at_once(tmp_path):
+    job, run = make(tmp_path, "(run.parent.parent / f'ready-{rank}').write_text(str(os.getpid())); forever(60)")
+    gone = threading.Thread(
+        target=lambda: (
+            wait_for(lambda: all((tmp_path / f"ready-{rank}").exists() for rank in (0, 1))),
+            shutil.rmtree(run.path),
+        )
+    )
+    gone.start()
+    with pytest.raises(UserError, match="was deleted, so the ranks were stopped"):
+        execute(job, run)
+    gone.join()
+    assert all(process_started(int(path.read_text())) is None for path in tmp_path.glob("ready-*"))
+
+
+def test_imports_are_no_hang(tmp_path, monkeypatch):
+    job, run = make(tmp_path, "time.sleep(1.5)")
+    assert execute(job, run, hang_seconds=1.0) == ExitCode.PASSED
+    monkeypatch.setattr(_processes, "START_SECONDS", 1.0)
+    shutil.rmtree(run.path)
+    job, run = make(tmp_path, "forever(60)")
+    assert execute(job, run, hang_seconds=1.0) == ExitCode.FAILED
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no shared memory as files")
+def test_shared_memory_of_killed_ranks_is_removed(tmp_path):
+    """Of ranks that cannot: the one that made it was killed, the other with it. What somebody else has stays."""
+    name = f"seatrial-test-{os.getpid()}"
+    body = f"""
+import mmap
+place = Path("/dev/shm/{name}")
+if rank == 0: place.write_bytes(b"x" * 4096)
+while not place.exists() or place.stat().st_size < 4096: time.sleep(0.01)
+file = place.open("r+b")
+kept = mmap.mmap(file.fileno(), 4096)
+(run / f"mapped-{{rank}}").touch()
+while len(list(run.glob("mapped-*"))) < 2: time.sleep(0.01)
+os.kill(os.getpid(), signal.SIGKILL) if rank == 0 else forever(60)
+"""
+    place = Path("/dev/shm") / name
+    try:
+        job, run = make(tmp_path, body)
+        assert execute(job, run) == ExitCode.FAILED
+        assert not place.exists()
+        place.write_bytes(b"x" * 4096)
+        with place.open("r+b") as file, mmap.mmap(file.fileno(), 4096):
+            _shared_memory.remove({place})
+            assert place.exists(), "this process has it mapped"
+    finally:
+        place.unlink(missing_ok=True)
 
 
 def test_even_kill_9_of_the_launcher_leaves_no_rank(tmp_path):
@@ -330,11 +414,12 @@ def test_its_death_ends_the_others_and_its_ranks(tmp_path, launch):
 
 
 def test_signs_of_life_are_those_of_its_ranks(tmp_path):
-    """Those of node 0 have beaten for the next hour, those of node 1 never."""
+    """Those of node 0 have beaten for the next hour, those of node 1 once."""
     rank = """
 beat = run / "heartbeats" / f"rank-{rank}"
+beat.touch()
 if int(rank) < 2:
-    beat.touch(); os.utime(beat, (time.time() + 3600,) * 2)
+    os.utime(beat, (time.time() + 3600,) * 2)
 def stuck(): threading.Event().wait(60)
 stuck()
 """

@@ -9,7 +9,7 @@ import pytest
 
 from seatrial.events import CheckpointLoaded, CheckpointSaved, RunStart, read_events
 from seatrial.rank import announce
-from seatrial.rank.core import Rank
+from seatrial.rank.core import NO_PEAK_ON_CPU, Rank
 
 
 def test_the_start_says_where_it_runs_with_what(make_rank: Callable[..., Rank]) -> None:
@@ -21,7 +21,7 @@ def test_the_start_says_where_it_runs_with_what(make_rank: Callable[..., Rank]) 
     assert (start.attempt, start.start_step, start.steps, start.world_size) == (2, 3, 9, 1)
     assert (start.parameters, start.flops_per_token, start.unit, start.backend) == (1000, flops, "samples", "none")
     assert start.device.startswith("cpu (") and len(start.hosts) == 1
-    assert (start.peak_flops, start.peak_source) == (None, "unknown")
+    assert (start.peak_flops, start.peak_source) == (None, NO_PEAK_ON_CPU)
     assert start.versions["pytest"] == pytest.__version__
     assert {"numpy", "seatrial", "python"} <= set(start.versions) and "no-such" not in start.versions
 

@@ -11,6 +11,7 @@ import pytest
 
 from seatrial.errors import ExitCode
 from seatrial.events import EventWriter, Heartbeat, RunEnd, RunStart, Step, read_events
+from seatrial.findings import Finding, Verdict
 from seatrial.rank.core import Rank
 from tests.ranks import JOB
 
@@ -39,6 +40,32 @@ def test_the_first_word_about_the_end_counts(make_rank: Callable[..., Rank]) -> 
     rank.end("failed", 0, reason="on the way out")
     (end,) = ends(rank.run)
     assert (end.outcome, end.step, end.reason) == ("stopped", 7, "SIGTERM")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_ends_no_training_and_is_told(
+    make_rank: Callable[..., Rank], capfd: pytest.CaptureFixture[str]
+) -> None:
+    rank = make_rank()
+    writer = rank._events
+    assert writer is not None
+    file, full = writer._file, os.open("/dev/full", os.O_WRONLY)
+    writer._file = full
+    for number in (1, 2):
+        rank.emit(step(number, 1.0))
+    assert capfd.readouterr().err == "warning: events.jsonl: No space left on device; training goes on\n"
+    writer._file = file  # somebody has made room
+    os.close(full)
+    rank.emit(step(3, 1.0))
+    rank.end("completed", 3)
+    log = read_events(rank.run / "events.jsonl")
+    assert [s.step for s in log.steps()] == [3] and log.unreadable == 0
+    [found] = log.of(Finding)
+    assert (found.check, found.verdict, found.observed) == (
+        "run.events-written",
+        Verdict.UNKNOWN,
+        "2 events were not written",
+    )
 
 
 def test_signs_of_life_are_given_where_they_are_wanted(

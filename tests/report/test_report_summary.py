@@ -79,7 +79,7 @@ def test_a_loss_that_is_not_a_number(make_run, story):
 
 
 def test_no_mfu_without_peak_or_for_samples(make_run, story):
-    no_peak = summarise(make_run(story.steps_only([0.1] * 5, peak_flops=None), name="a"), [])
+    no_peak = summarise(make_run(story.steps_only([0.1] * 5, peak_flops=None, peak_source="unknown"), name="a"), [])
     samples = summarise(make_run(story.steps_only([0.1] * 5, unit="samples"), name="b"), [])
     assert no_peak.mfu == {} and "peak FLOP/s of the device is unknown" in no_peak.notes[0]
     assert samples.mfu == {} and "counts samples" in samples.notes[0]
@@ -135,10 +135,8 @@ def test_an_unreadable_job_is_the_users_to_repair(make_run):
 def test_the_job_stands_in_the_report_once_and_whole(make_run):
     summary = summarise(make_run([]), [Finding(check="c", verdict=Verdict.PASS, observed="")])
     record = json.loads((make_run([], name="other").path / "job.json").read_text())
-    shown = {"case", "recipe", "title", "framework", "fidelity", "fidelity_note", "parameters", "args"} | set(
-        summary.layout
-    )
-    assert shown == set(record) and summary.settings == record["args"]
+    elsewhere = {"case", "recipe", "title", "framework", "fidelity", "fidelity_note", "parameters", "args", "notes"}
+    assert elsewhere | set(summary.layout) == set(record) and summary.settings == record["args"]
 
 
 def test_run_start_of_an_empty_world(make_run):

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seatrial.binding import bind
-from seatrial.events import EventWriter, RunEnd, RunStart, Step, Validation
+from seatrial.events import CheckpointSaved, EventWriter, RunEnd, RunStart, Step, Validation
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.runs import History
 from seatrial.spec import Expectations, Published
-from seatrial.verdict import judge
+from seatrial.verdict import judge, rules
 from tests.test_binding import CASE, LOCAL, TINY
 
 JOB = replace(bind(CASE, TINY, LOCAL), expectations=Expectations(loss_decrease=1.0, at_least={"accuracy": 0.9}))
@@ -74,6 +74,63 @@ def test_each_rule_sees_what_it_is_for(tmp_path, events, check, verdict):
 def test_a_loss_of_nan_at_the_end_did_not_fall(tmp_path):
     found = verdicts(tmp_path, changed(10, loss=math.nan))
     assert found["run.loss-fell"] is Verdict.FAIL
+
+
+BOUNDS = ("run.loss-fell", "run.accuracy")
+FLAT = [replace(event, loss=3.0) if isinstance(event, Step) else event for event in GOOD]
+FLAT[-2] = replace(FLAT[-2], metrics={"accuracy": 0.1})
+
+
+def stated_for(steps: int):
+    return replace(JOB, expectations=replace(JOB.expectations, steps=steps))
+
+
+@pytest.mark.parametrize(
+    ("job", "events", "verdict"),
+    [
+        (JOB, FLAT, Verdict.FAIL),
+        (stated_for(10), FLAT, Verdict.FAIL),
+        (stated_for(5), FLAT, Verdict.FAIL),  # it had more time than that
+        (stated_for(100), FLAT, Verdict.SKIP),  # --set steps=10
+        (stated_for(100), GOOD, Verdict.PASS),  # and yet it is good enough
+        (JOB, [*FLAT[:5], replace(FLAT[-1], outcome="stopped", step=4)], Verdict.UNKNOWN),  # Ctrl-C
+        (JOB, [*FLAT[:5], replace(FLAT[-1], outcome="failed", step=4)], Verdict.UNKNOWN),
+        (JOB, FLAT[:2], Verdict.UNKNOWN),
+        (stated_for(100), FLAT[:2], Verdict.SKIP),
+        (JOB, FLAT[1:], Verdict.UNKNOWN),  # how long it was to be is not known
+    ],
+)
+def test_a_bound_for_a_whole_run_is_not_held_against_a_part(tmp_path, job, events, verdict):
+    found = verdicts(tmp_path, events, job)
+    assert {found[check] for check in BOUNDS} == {verdict}
+
+
+def test_a_smoke_test_passes_and_says_what_was_not_judged(tmp_path):
+    found = verdicts(tmp_path, FLAT, stated_for(100))
+    assert {check for check, verdict in found.items() if verdict is not Verdict.PASS} == set(BOUNDS)
+    run = History(tmp_path / "runs").runs[0]
+    assert overall(judge(run)) is Verdict.PASS
+    [why] = [finding.observed for finding in judge(run) if finding.check == "run.loss-fell"]
+    assert why.endswith("; not judged: stated for 100 steps, this is after 10")
+
+
+def test_what_the_user_does_not_expect_is_skipped(tmp_path):
+    found = verdicts(tmp_path, FLAT, replace(JOB, expectations=Expectations(waived=True)))
+    assert found["run.loss-fell"] is Verdict.SKIP and "run.accuracy" not in found
+
+
+def test_no_checkpoint_at_all_is_a_failure_one_that_was_missed_is_not(tmp_path):
+    missed = Finding(check=rules.NOT_SAVED, verdict=Verdict.WARN, observed="step 5: OSError: No space left on device")
+    saved = CheckpointSaved(step=10, path="checkpoints/step-10", bytes=1, seconds=1.0, stall_seconds=1.0)
+    assert verdicts(tmp_path / "a", [*GOOD[:-1], missed, GOOD[-1]])["run.checkpoints"] is Verdict.FAIL
+    assert verdicts(tmp_path / "b", [*GOOD[:-1], missed, saved, GOOD[-1]])["run.checkpoints"] is Verdict.PASS
+    assert "run.checkpoints" not in verdicts(tmp_path / "c", GOOD)
+
+
+@pytest.mark.parametrize(("peak", "told"), [(0.01, True), (1000.0, False), (None, False)])
+def test_more_than_the_peak_is_never_shown_without_a_word(tmp_path, peak, told):
+    start = replace(START, flops_per_token={"full": 1.0}, peak_flops=peak)
+    assert ("run.mfu" in verdicts(tmp_path, [start, *GOOD[1:]])) is told
 
 
 def test_nothing_stated_is_unknown(tmp_path):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
+from collections.abc import Iterable
 
 import click
 
 from seatrial import __version__
-from seatrial.errors import ExitCode, UserError
+from seatrial.cli import streams
+from seatrial.errors import ExitCode, Problem, UserError
 
 COMMANDS = {
     "list": "What there is: cases with their recipes.",
@@ -40,6 +43,16 @@ Exit codes:
 """
 
 
+NOT_OURS = {
+    errno.EACCES: "it belongs to another user: ask for the right to it, or name another place",
+    errno.EPERM: "it belongs to another user: ask for the right to it, or name another place",
+    errno.EROFS: "the file system is mounted read-only: name another place",
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "your quota is used up: free some space",
+}
+"""What a file system may refuse at any time -> what to do about it."""
+
+
 class _Verbs(click.Group):
     """Imports a verb's module only when the verb is used, so that --help costs nothing."""
 
@@ -68,9 +81,24 @@ def cli() -> None:
 def main() -> None:
     """Entry point: errors of the user go to stderr without a traceback, exit code 2."""
     color = False if os.environ.get("NO_COLOR") else None
+    out, _ = streams.guard()
     try:
         cli(prog_name="seatrial", color=color)
     except UserError as error:
-        for problem in error.problems:
-            click.echo(f"{click.style('error', fg='red', bold=True)}: {problem}", err=True, color=color)
+        _say_problems(error.problems, color)
         sys.exit(ExitCode.USAGE)
+    except OSError as error:
+        if error.errno not in NOT_OURS:
+            raise
+        _say_problems([Problem(error.strerror or str(error), str(error.filename or ""), NOT_OURS[error.errno])], color)
+        sys.exit(ExitCode.USAGE)
+    finally:
+        out.flush()
+        if out.lost is not None:
+            _say_problems([Problem(f"not all was written: {out.lost.strerror}", "standard output")], color)
+            sys.exit(ExitCode.USAGE)
+
+
+def _say_problems(problems: Iterable[Problem], color: bool | None) -> None:
+    for problem in problems:
+        click.echo(f"{click.style('error', fg='red', bold=True)}: {problem}", err=True, color=color)

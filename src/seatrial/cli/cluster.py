@@ -20,6 +20,7 @@ from seatrial.spec import Cluster, Mount, Software
 EXIT_CODES = {Verdict.FAIL: ExitCode.FAILED, Verdict.UNKNOWN: ExitCode.UNKNOWN}
 COMPUTED = {
     "name": "What --on takes.",
+    "memory_per_node": "Bytes of a node's own memory.",
     "accelerators_per_node": "Devices that a framework sees on one node.",
 }
 """Meanings of what no key of seatrial.toml gives."""

@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+import shlex
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from seatrial.errors import Problem, UserError
 
 if TYPE_CHECKING:
     from seatrial.runs import History, Run
-    from seatrial.spec import Cluster
+    from seatrial.spec import Cluster, Job
 
 VERDICT_COLORS = {"PASS": "green", "WARN": "yellow", "FAIL": "red"}
 
@@ -60,6 +62,12 @@ def scale(function: F) -> F:
     for option in (
         click.option("--processes", type=click.IntRange(1), help="Processes per node.  [default: the recipe's]"),
         click.option("--nodes", type=click.IntRange(1), help="Nodes.  [default: the recipe's]"),
+        click.option(
+            "--expect",
+            metavar="KEY=VALUE|none",
+            multiple=True,
+            help="What the run must show, instead of what the recipe states: loss_decrease=1.5, or a metric of it.",
+        ),
         click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Change an argument; see show."),
         click.option(
             "--option",
@@ -89,15 +97,42 @@ def find_run(history: History, name: str, *, logs: bool = False) -> Run:
     return run
 
 
+def say_notes(job: Job) -> None:
+    """What is different from the recipe as it was made, and what may go wrong."""
+    for note in job.notes:
+        click.echo(f"{click.style('note', fg='cyan')}: {note}", err=True)
+
+
+def warn(problems: Iterable[Problem], because: str = "") -> None:
+    """Say what did not go as it should, and ends nothing."""
+    for problem in problems:
+        click.echo(f"{click.style('warning', fg='yellow')}: {because}{problem}", err=True)
+
+
 def warn_unseen(problems: Sequence[Problem]) -> None:
     """Say which engines did not answer, so that what follows is older than it looks."""
-    for problem in problems:
-        click.echo(f"{click.style('warning', fg='yellow')}: as last seen, because {problem}", err=True)
+    warn(problems, "as last seen, because ")
 
 
 def target_argument(function: F) -> F:
     """``TARGET``: case, case/recipe or file.py."""
     return click.argument("target", metavar="CASE[/RECIPE]|FILE.py", shell_complete=complete_target)(function)
+
+
+def pasteable(*words: str, keep: Collection[str] = ()) -> str:
+    """A command of ours that can be pasted: its words, and of the command that is running the options that it needs.
+
+    ``--runs-dir`` always; beside it those options, by the names of their parameters, that `keep` lists.
+    """
+    ctx = click.get_current_context()
+    command = ["seatrial", *words]
+    for param in ctx.command.params:
+        asked = ctx.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE
+        if asked and param.name in ("history", *keep):
+            value = ctx.params[param.name]
+            values = value if isinstance(value, tuple) else (getattr(value, "root", value),)
+            command += [word for one in values for word in (param.opts[0], str(one))]
+    return shlex.join(command)
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, str]:

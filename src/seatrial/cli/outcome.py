@@ -2,42 +2,37 @@
 
 from __future__ import annotations
 
-import shlex
-import signal
-
 import click
 
-from seatrial.cli.options import VERDICT_COLORS, print_json
-from seatrial.errors import ExitCode, Problem, UserError
+from seatrial.cli.options import VERDICT_COLORS, pasteable, print_json, warn
+from seatrial.errors import ExitCode, Problem
 from seatrial.events import RunStart
 from seatrial.findings import Finding, Verdict, overall
+from seatrial.interrupts import held_back
 from seatrial.runs import Run, State
 
 LAST_WORDS = 15
 """Lines of a dead rank's log that are shown."""
 
 
-def judge_and_report(run: Run) -> list[Finding]:
-    """Judge a run that is over and write its findings and its page."""
+def judge_and_keep(run: Run) -> list[Finding]:
+    """Judge a run, and write its findings and its page into its folder; where that cannot be, only say so."""
     from seatrial import report
     from seatrial.verdict import judge
 
-    # A second Ctrl-C, meant for the ranks, must not leave half a report.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
+    with held_back():  # a second Ctrl-C, meant for the ranks, must not leave half a report
         findings = judge(run)
-        run.save_findings(findings)
-        report.write(run, findings)
-    except OSError as error:
-        remedy = f"free some space, then: seatrial report {shlex.quote(run.id)}"
-        raise UserError(Problem(f"the report cannot be written: {error}", str(run.path), remedy)) from error
-    finally:
-        signal.signal(signal.SIGINT, before)
+        try:
+            run.save_findings(findings)
+            report.write(run, findings)
+        except OSError as error:
+            what = f"the verdict and the page are not kept: {error.strerror or error}"
+            warn([Problem(what, str(error.filename or run.path))])
     return findings
 
 
 def say(run: Run, findings: list[Finding], target: str, *, as_json: bool) -> None:
-    """The verdict with its reasons, and what can be done next."""
+    """The verdict with its reasons, and what can be done next. `target`: what the run was started as."""
     verdict = overall(findings)
     if as_json:
         start = run.events().last(RunStart)
@@ -59,12 +54,15 @@ def say(run: Run, findings: list[Finding], target: str, *, as_json: bool) -> Non
     state = run.state()
     word = click.style(verdict, fg=VERDICT_COLORS.get(verdict), bold=True)
     fidelity = f"on CPU, fidelity {run.job.fidelity}" if run.job.device == "cpu" else run.job.device
-    click.echo(f"\n{run.job.label} {state}: {word} ({fidelity})")
-    click.echo(f"report  {run.report_path}")
+    left_out = ", ".join(finding.check for finding in findings if finding.verdict is Verdict.SKIP)
+    click.echo(f"\n{run.job.label} {state}: {word} ({fidelity})" + (f", without {left_out}" if left_out else ""))
+    if run.report_path.exists():
+        click.echo(f"report  {run.report_path}")
     if state is State.STOPPED:
-        click.echo(f"resume  seatrial run {shlex.quote(target)} --resume {shlex.quote(run.id)}")
+        watching = ("options", "max_restarts", "hang_timeout")
+        click.echo(f"resume  {pasteable('run', target, '--resume', run.id, keep=watching)}")
     elif state is State.FAILED:
-        click.echo(f"logs    seatrial logs {shlex.quote(run.id)}")
+        click.echo(f"logs    {pasteable('logs', run.id)}")
         _say_last_words(run, findings)
 
 

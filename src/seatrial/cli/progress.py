@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from seatrial.attempts import Attempts
-from seatrial.errors import Problem
+from seatrial.errors import Problem, UserError
 from seatrial.events import (
     CheckpointLoaded,
     CheckpointSaved,
@@ -23,15 +24,19 @@ from seatrial.events import (
     Restart,
     RunStart,
     Step,
+    StopRequested,
     Validation,
+    decode,
 )
 from seatrial.findings import Finding
 from seatrial.flow import PACE
 from seatrial.report.format import duration, percent, quantity
-from seatrial.runs import Run
+from seatrial.runs import History, Run
 
 PLAIN_SECONDS = 5.0
 """Between two plain lines about steps."""
+EARLIER = 20
+"""Runs that are looked through for one like this."""
 
 
 class Progress:
@@ -44,6 +49,9 @@ class Progress:
         self._quiet = quiet
         self._console = Console(stderr=True, highlight=False)
         self._start: RunStart | None = None
+        self._began = time.monotonic()
+        self._usual = _usual_start(run)
+        self._phase = self._told = f"import {', '.join(run.job.requires)}"
         self._last_line = 0.0
         self._bar: Bar | None = None
         self._live: Live | None = None
@@ -83,33 +91,40 @@ class Progress:
         for timed in self._reader.read():
             self._attempts.take(timed)
             self._show(timed.event)
+        if self._start is None and self._run.job.purpose == "training":
+            self._wait()
         if self._live is not None:
             self._live.refresh()
 
     def _show(self, event: Any) -> None:
         match event:
             case RunStart():
-                self._start = event
+                self._start, self._phase = event, ""
                 self._describe(self._run.job.purpose, total=event.steps, completed=event.start_step)
-                self._say(f"{event.device}, {event.backend}, {quantity(event.parameters, '')} parameters")
             case Step():
                 self._step(event)
             case Heartbeat() if self._run.job.purpose == "preparation":
                 self._prepare(event.phase)
-            case Heartbeat() if self._start is None or event.phase in ("start", "build model", "load checkpoint"):
-                self._describe(event.phase)
-            case Validation():
-                figures = ", ".join(f"{name} {value:.4f}" for name, value in event.metrics.items())
-                self._say(f"step {event.step}: validation {figures}")
-            case CheckpointSaved():
-                self._say(f"step {event.step}: checkpoint {event.path} ({event.stall_seconds:.2f} s stall)")
-            case CheckpointLoaded():
-                self._say(f"goes on from {event.path}, step {event.step}")
+            case Heartbeat():
+                self._phase = event.phase
+            case StopRequested():
+                self._describe("stopping")
             case Restart():
-                self._start = None
-                self._say(f"restart {event.attempt}: {event.reason}")
-            case Finding():
-                self._say(f"{event.verdict} {event.check}: {event.observed}")
+                self._start, self._began = None, time.monotonic()
+        if line := _told(event):
+            self._say(line)
+
+    def _wait(self) -> None:
+        """What the start is waiting for, how long it has, and how long it took the last time."""
+        waited = time.monotonic() - self._began
+        submission = self._run.submission()
+        if submission is not None and submission.standing is not None and not self._reader.log.events:
+            self._phase = submission.standing.detail or submission.standing.phase
+        before = "" if self._usual is None else f", last time {duration(self._usual)}"
+        self._describe(self._phase, text=f"{duration(round(waited))}{before}")
+        if self._bar is None and waited >= PLAIN_SECONDS and self._phase != self._told:
+            self._told = self._phase
+            self._say(f"{self._phase}: {duration(round(waited))}{before}")
 
     def _step(self, step: Step) -> None:
         text = self._figures(step)
@@ -140,10 +155,52 @@ class Progress:
             parts.append(f"ETA {duration((start.steps - step.step) * steady.step_seconds)}")
         return "  ".join(parts)
 
-    def _describe(self, text: str, **fields: Any) -> None:
+    def _describe(self, description: str, **fields: Any) -> None:
         if self._bar is not None:
-            self._bar.update(self._task, description=text, **fields)
+            self._bar.update(self._task, description=description, **fields)
 
     def _say(self, line: str) -> None:
         if not self._quiet:
             self._console.print(line, markup=False, soft_wrap=True)
+
+
+def _told(event: Any) -> str:
+    """What is said of an event; nothing of those that the line itself shows."""
+    match event:
+        case RunStart():
+            return f"{event.device}, {event.backend}, {quantity(event.parameters, '')} parameters"
+        case Validation():
+            figures = ", ".join(f"{name} {value:.4f}" for name, value in event.metrics.items())
+            return f"step {event.step}: validation {figures}"
+        case CheckpointSaved():
+            return f"step {event.step}: checkpoint {event.path} ({event.stall_seconds:.2f} s stall)"
+        case CheckpointLoaded():
+            return f"goes on from {event.path}, step {event.step}"
+        case StopRequested():
+            return f"{event.signal}: the ranks write a checkpoint and stop; Ctrl-C again kills them"
+        case Restart():
+            return f"restart {event.attempt}: {event.reason}"
+        case Finding():
+            return f"{event.verdict} {event.check}: {event.observed}"
+    return ""
+
+
+def _usual_start(run: Run) -> float | None:
+    """Seconds that the newest like it took from its folder to its first step; None if there is none that tells."""
+    for earlier in reversed(History(run.path.parent).runs[-EARLIER:]):
+        with contextlib.suppress(UserError, OSError):
+            alike = (earlier.job.label, earlier.job.cluster) == (run.job.label, run.job.cluster)
+            if alike and earlier.id != run.id and (started := _first_start(earlier)) is not None:
+                seconds = started - (earlier.path / "job.json").stat().st_mtime
+                return seconds if seconds > 0 else None  # it was resumed: its job.json is younger
+    return None
+
+
+def _first_start(run: Run) -> float | None:
+    with run.events_path.open("rb") as lines:
+        for line in lines:
+            with contextlib.suppress(ValueError):
+                timed = decode(line)
+                if timed is not None and isinstance(timed.event, RunStart):
+                    return timed.time
+    return None

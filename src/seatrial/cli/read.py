@@ -10,7 +10,7 @@ import click
 from seatrial import catalog, reading
 from seatrial.binding import bind
 from seatrial.cli.options import as_json, parse_settings, runs_dir, target_argument
-from seatrial.cli.outcome import exit_code, judge_and_report, say
+from seatrial.cli.outcome import exit_code, judge_and_keep, say
 from seatrial.events import encode
 from seatrial.runs import History
 
@@ -57,6 +57,6 @@ def command(
     run = history.create(job, name)
     run.log_path(0).write_text(text, encoding="utf-8")
     run.events_path.write_bytes(b"".join(encode(event, moment) for moment, event in found))
-    findings = judge_and_report(run)
+    findings = judge_and_keep(run)
     say(run, findings, target, as_json=as_json)
     sys.exit(exit_code(findings))

@@ -10,6 +10,7 @@ from seatrial.cli.options import (
     as_json,
     parse_settings,
     print_json,
+    say_notes,
     scale,
     secrets_for,
     target_argument,
@@ -25,6 +26,7 @@ def command(
     target: str,
     cluster: str | None,
     options: tuple[str, ...],
+    expect: tuple[str, ...],
     settings: tuple[str, ...],
     nodes: int | None,
     processes: int | None,
@@ -45,7 +47,9 @@ def command(
         nodes=nodes,
         processes_per_node=processes,
         secrets=secrets_for(where),
+        expect=expect,
     )
+    say_notes(job)
     plan = launchers.find(where.launcher).render(job, where, f"{case.name}-{recipe.name}")
     written = plan.write(output) if output else []
     if as_json:

@@ -6,8 +6,8 @@ import click
 
 from seatrial import report
 from seatrial.cli.options import find_run, run_argument, runs_dir
+from seatrial.cli.outcome import judge_and_keep
 from seatrial.runs import History
-from seatrial.verdict import judge
 
 
 @click.command()
@@ -18,8 +18,7 @@ from seatrial.verdict import judge
 def command(name: str, history: History, format_: str, as_json: bool) -> None:
     """A run's verdict and figures, as a page or as text. The page is also written into the run's folder."""
     run = find_run(history, name, logs=True)
-    findings = judge(run)
-    run.save_findings(findings)
-    path = report.write(run, findings)
+    findings = judge_and_keep(run)
     click.echo(report.render(run, findings, "json" if as_json else format_).rstrip("\n"))
-    click.echo(f"page: {path}", err=True)
+    if run.report_path.exists():
+        click.echo(f"page: {run.report_path}", err=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,8 +11,10 @@ import click
 from seatrial.cli.options import (
     as_json,
     parse_settings,
+    pasteable,
     print_json,
     runs_dir,
+    say_notes,
     scale,
     secrets_for,
     target_argument,
@@ -51,13 +52,14 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=1),
     help="Seconds without a sign of life after which a rank hangs; on this machine.  [default: 300]",
 )
-@click.option("--detach", is_flag=True, help="On a cluster: submit, and do not wait for the end.")
+@click.option("--detach", is_flag=True, help="Do not wait for the end: it goes on without this terminal.")
 @runs_dir
 @as_json
 def command(
     target: str,
     cluster: str | None,
     options: tuple[str, ...],
+    expect: tuple[str, ...],
     settings: tuple[str, ...],
     nodes: int | None,
     processes: int | None,
@@ -72,10 +74,13 @@ def command(
     """Start a recipe and watch it; say whether it passed.
 
     TARGET is a case such as fsdp (its recipe is then tiny), a recipe such as fsdp/llama3.1-8b, or a Python file of
-    your own that defines CASE. Ctrl-C writes a checkpoint and stops; on a cluster it only stops watching.
+    your own that defines CASE. Ctrl-C writes a checkpoint and stops, and so does a terminal that is closed; on a
+    cluster it only stops watching.
     """
-    from seatrial import catalog, config, environments, flow, launchers
+    from seatrial import catalog, config, environments, launchers
     from seatrial.binding import bind
+    from seatrial.cli.background import in_background
+    from seatrial.interrupts import held_back
 
     case, recipe = catalog.recipe(target)
     stored = _run_to_resume(history, case, recipe, resume) if resume is not None else None
@@ -93,26 +98,52 @@ def command(
         nodes=nodes,
         processes_per_node=processes,
         secrets=secrets_for(where),
+        expect=expect,
     )
+    if stored is not None and not expect:
+        job = replace(job, expectations=stored.job.expectations)
     # On a cluster only the nodes know what they have.
     here = [] if launcher.hands_over else [*environments.missing(job), *case.preflight(case.Args(**job.args))]
     problems = [*here, *(history.check_name(name) if name is not None and stored is None else [])]
-    problems += _not_there(launcher, detach, hang_timeout)
+    if hang_timeout is not None and launcher.hands_over:
+        problems.append(Problem("ranks are watched on this machine only", "--hang-timeout", "leave it out"))
     if problems:
         raise UserError(problems)
-    name = stored.id if stored else name or history.free_id(job)
-    plan = launcher.render(job, where, name)
-    if not launcher.hands_over:
-        _make_environment(job, quiet=as_json)
-    if stored is not None:
-        flow.resume(plan, job, where, stored)
-        runs = [stored]
-    else:
-        runs = flow.start(plan, job, where, history, name)
-    if detach or len(runs) > 1:
+    say_notes(job)
+    if launcher.hands_over:
+        plan, runs = _start(launcher, job, where, history, name, stored)
+        if not (detach or len(runs) > 1):
+            _follow(plan, runs[0], where, target, as_json=as_json)
         _say_submitted(runs, as_json=as_json)
-    else:
-        _follow(plan, runs[0], where, target, as_json=as_json)
+        return
+    _make_environment(job, quiet=as_json)
+    with held_back():
+        plan, [run] = _start(launcher, job, where, history, name, stored)
+        if detach and in_background(run):
+            _say_submitted([run], as_json=as_json)
+        else:
+            _follow(plan, run, where, target, as_json=as_json and not detach)
+
+
+def _start(
+    launcher: Launcher, job: Job, where: Cluster, history: History, name: str | None, stored: Run | None
+) -> tuple[Plan, list[Run]]:
+    """The plan that is executed, and the runs that come of it."""
+    from seatrial import flow
+    from seatrial.runs import NameTaken
+
+    if stored is not None:
+        plan = launcher.render(job, where, stored.id)
+        flow.resume(plan, job, where, stored)
+        return plan, [stored]
+    while True:
+        chosen = name or history.free_id(job)
+        plan = launcher.render(job, where, chosen)
+        try:
+            return plan, flow.start(plan, job, where, history, chosen)
+        except NameTaken:  # by a run that began in the same second
+            if name is not None:
+                raise
 
 
 def _where(name: str | None, stored: Run | None) -> Cluster:
@@ -129,18 +160,6 @@ def _watching(launcher: Launcher, max_restarts: int | None, hang_timeout: float 
     """What decides how the run is watched, as options of the launcher."""
     found = {"max_restarts": max_restarts, "hang_seconds": None if launcher.hands_over else hang_timeout}
     return [f"{key}={value}" for key, value in found.items() if value is not None]
-
-
-def _not_there(launcher: Launcher, detach: bool, hang_timeout: float | None) -> list[Problem]:
-    """Options that mean nothing where the run goes."""
-    found = []
-    if detach and not launcher.hands_over:
-        found.append(
-            Problem("a run of this machine ends with its command", "--detach", "leave it out, or --on CLUSTER")
-        )
-    if hang_timeout is not None and launcher.hands_over:
-        found.append(Problem("ranks are watched on this machine only", "--hang-timeout", "leave it out"))
-    return found
 
 
 def _run_to_resume(history: History, case: Case, recipe: Recipe, name: str) -> Run:
@@ -204,7 +223,7 @@ def _make_environment(job: Job, *, quiet: bool) -> None:
 def _follow(plan: Plan, run: Run, cluster: Cluster, target: str, *, as_json: bool) -> None:
     """Watch a run to its end, say what came of it, and exit with that."""
     from seatrial import flow, tracking
-    from seatrial.cli.outcome import exit_code, judge_and_report, say
+    from seatrial.cli.outcome import exit_code, judge_and_keep, say
     from seatrial.cli.progress import Progress
 
     try:
@@ -212,14 +231,14 @@ def _follow(plan: Plan, run: Run, cluster: Cluster, target: str, *, as_json: boo
             code = flow.follow(plan, run, cluster, progress.update, progress.silence)
     except UserError:
         if run.submission() is not None:
-            status = f"seatrial status {shlex.quote(run.id)}"
+            status = pasteable("status", run.id)
             click.echo(f"{run.id} is not watched any more, but it goes on: {status}", err=True)
         raise
     if code is None:
         _say_submitted([run], as_json=as_json)
         sys.exit(ExitCode.UNKNOWN)
     warn_unseen(tracking.refresh([run], logs=True))
-    findings = judge_and_report(run)
+    findings = judge_and_keep(run)
     say(run, findings, target, as_json=as_json)
     sys.exit(code if code in (ExitCode.STOPPED, ExitCode.USAGE) else exit_code(findings))
 
@@ -235,7 +254,7 @@ def _say_submitted(runs: list[Run], *, as_json: bool) -> None:
         )
         return
     for run, submission in zip(runs, submissions, strict=True):
-        number = submission.job_id if submission else None
-        click.echo(f"{run.id}  {run.state()}  job {number or 'unknown'} on {run.job.cluster}")
-    name = shlex.quote(runs[0].id)
-    click.echo(f"seatrial status {name}    seatrial logs -f {name}    seatrial cancel {name}")
+        number = f"job {submission.job_id or 'unknown'}" if submission else f"process {run.supervisor()}"
+        click.echo(f"{run.id}  {run.state()}  {number} on {run.job.cluster}")
+    name = runs[0].id
+    click.echo("    ".join(pasteable(*words, name) for words in (("status",), ("logs", "-f"), ("cancel",))))

@@ -35,7 +35,7 @@ def _row(run: Run) -> dict[str, str]:
         label, on = run.job.label, run.job.cluster
     except UserError:
         label, on = "unreadable", "-"
-    started = datetime.fromtimestamp((run.path / "job.json").stat().st_mtime).astimezone()
+    started = datetime.fromtimestamp(run.started()).astimezone()
     return {
         "run": run.id,
         "job": label,

@@ -182,6 +182,7 @@ def _cluster(name: str, table: ClusterTable, launcher: Launcher, options: Any) -
         launcher=table.launcher,
         nodes=table.nodes,
         cpus_per_node=cpus,
+        memory_per_node=instance.memory_mib * hardware.MIB if instance else None,
         accelerators_per_node=devices,
         processes_per_node=table.processes_per_node or devices or cpus,
         instance_type=table.instance_type,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -22,10 +23,20 @@ def this_machine(options: LauncherOptions) -> Cluster:
         launcher="local",
         nodes=1,
         cpus_per_node=cores,
+        memory_per_node=_memory(),
         accelerators_per_node=accelerators,
         processes_per_node=max(accelerators, OVERSUBSCRIBE * cores),
         options=options,
     )
+
+
+def _memory() -> int:
+    """Bytes that processes here may use: of the machine, or of the container that this is."""
+    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # "max": none
+            limits.append(int(Path(file).read_text()))
+    return min(limits)
 
 
 def check(cluster: Cluster) -> list[Finding]:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import select
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import FrameType, TracebackType
-from typing import Any
 
-from seatrial.errors import ExitCode
+from seatrial.errors import ExitCode, Problem, UserError
+from seatrial.interrupts import Interrupts
+from seatrial.launchers import _shared_memory
 from seatrial.runs import Run
 
 TICK = 0.2
 """Seconds between two looks at heartbeats and events. The end of a process is noticed at once."""
+START_SECONDS = 1800.0
+"""Seconds until a rank's first sign of life, at least: it imports, from a file system that may be slow."""
 STACK_DUMP = 2.0
 """Seconds that hanging ranks get to write their stacks."""
 
@@ -72,49 +73,18 @@ class Failure:
         return self.program.log if self.program else ""
 
 
-class Interrupts:
-    """Counts requests to stop, and wakes the watcher for them and for the end of a child."""
-
-    def __init__(self) -> None:
-        self.requests = 0
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> Interrupts:
-        self._read, write = os.pipe()
-        for end in (self._read, write):
-            os.set_blocking(end, False)
-        self._write = write
-        self._wakeup = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            self._before[number] = signal.signal(number, self._request)
-        self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
-        return self
-
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        signal.set_wakeup_fd(self._wakeup)
-        os.close(self._read)
-        os.close(self._write)
-
-    def wait(self, seconds: float) -> None:
-        """Sleep until a signal comes, at most `seconds`."""
-        if select.select([self._read], [], [], seconds)[0]:
-            with contextlib.suppress(BlockingIOError):
-                os.read(self._read, 4096)
-
-    def _request(self, _: int, __: FrameType | None) -> None:
-        self.requests += 1
-
-
 class Group:
     """The processes of one attempt."""
 
-    def __init__(self, programs: list[Program], run: Run, hang_seconds: float, grace: float) -> None:
+    def __init__(
+        self, programs: list[Program], run: Run, hang_seconds: float, grace: float, on_stop: Callable[[str], None]
+    ) -> None:
+        """`on_stop` is told the signal by which the group is asked to stop, as soon as its processes are told."""
         self.programs = programs
         self.run = run
         self.hang_seconds = hang_seconds
         self.grace = grace
+        self._on_stop = on_stop
         self._stopping_since: float | None = None
         self._processes: list[subprocess.Popen[bytes]] = []
         for path in (run.path / "heartbeats").iterdir():
@@ -128,11 +98,16 @@ class Group:
             raise
 
     def watch(self, interrupts: Interrupts, on_tick: Callable[[], None]) -> Failure | None:
-        """Wait for the end. None if every process ended well, or stopped with a checkpoint as it was asked to."""
+        """Wait for the end. None if every process ended well, or stopped with a checkpoint as it was asked to.
+
+        Raises UserError if the run's folder is deleted: nobody could go on from what the ranks do then.
+        """
         try:
             while True:
                 interrupts.wait(TICK)
                 on_tick()
+                if not self.run.path.is_dir():
+                    raise UserError(Problem("was deleted, so the ranks were stopped", str(self.run.path)))
                 codes = [process.poll() for process in self._processes]
                 failure = self._dead(codes) or self._stop(interrupts) or self._hang(codes)
                 if failure is not None:
@@ -164,31 +139,35 @@ class Group:
             self._stopping_since = time.monotonic()
             for process in self._processes:
                 _send(process, signal.SIGTERM)
-        if interrupts.requests > 1:
+            self._on_stop(interrupts.requests[0])
+        if len(interrupts.requests) > 1:
             return Failure("killed on request", None, ExitCode.STOPPED)
         if time.monotonic() - self._stopping_since > self.grace:
             return Failure(f"no rank stopped within {self.grace:.0f} s of the request", None, ExitCode.STOPPED)
         return None
 
     def _hang(self, codes: list[int | None]) -> Failure | None:
-        alive = [program for program, code in zip(self.programs, codes, strict=True) if code is None]
-        if not alive:
-            return None
-        program = min(alive, key=self._beat)
-        silent = time.time() - self._beat(program)
-        if silent < self.hang_seconds:
+        now = time.time()
+        silent: list[tuple[float, Program]] = []
+        for program, code in zip(self.programs, codes, strict=True):
+            beat = self._beat(program)
+            quiet = now - (beat or self._started)
+            if code is None and quiet >= (self.hang_seconds if beat else max(self.hang_seconds, START_SECONDS)):
+                silent.append((quiet, program))
+        if not silent:
             return None
         self._dump_stacks()
-        reason = f"{program.name} gave no sign of life for {silent:.0f} s"
+        quiet, program = max(silent, key=lambda found: found[0])
+        reason = f"{program.name} gave no sign of life for {quiet:.0f} s"
         return Failure(reason, program, ExitCode.FAILED, hang=True)
 
-    def _beat(self, program: Program) -> float:
+    def _beat(self, program: Program) -> float | None:
         """When any of a program's ranks last gave a sign of life: they wait for each other, so one stands for all."""
-        found = [self._started]
+        found = []
         for rank in program.ranks:
             with contextlib.suppress(FileNotFoundError):
                 found.append(self.run.heartbeat_path(rank).stat().st_mtime)
-        return max(found)
+        return max(found, default=None)
 
     def _dump_stacks(self) -> None:
         """Let faulthandler write the stacks of all ranks: of those, too, that a program has started."""
@@ -200,11 +179,13 @@ class Group:
         time.sleep(STACK_DUMP)
 
     def _kill(self) -> None:
+        mapped = _shared_memory.mapped_by({process.pid for process in self._processes})
         for process in self._processes:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # with whatever it started
         for process in self._processes:
             process.wait()
+        _shared_memory.remove(mapped)
 
 
 def _spawn(program: Program, run: Run) -> subprocess.Popen[bytes]:

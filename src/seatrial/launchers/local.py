@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -11,12 +12,13 @@ from dataclasses import dataclass
 
 from seatrial import environments
 from seatrial.errors import ExitCode, Problem
-from seatrial.events import EventWriter, Restart, RunEnd, Step
+from seatrial.events import CheckpointSaved, Event, EventLog, EventWriter, Restart, RunEnd, Step, StopRequested
 from seatrial.findings import Rule, Severity, Verdict
+from seatrial.interrupts import Interrupts
 from seatrial.launchers import _ranks
 from seatrial.launchers._launcher import Launcher, Supervisor
 from seatrial.launchers._machine import check, this_machine
-from seatrial.launchers._processes import Failure, Group, Interrupts, Program
+from seatrial.launchers._processes import Failure, Group, Program
 from seatrial.plan import Command, Plan
 from seatrial.runs import Run
 from seatrial.spec import Cluster, Job, LauncherOptions
@@ -106,11 +108,16 @@ def execute(plan: Plan, run: Run, cluster: Cluster, on_tick: Callable[[], None])
     restarts = options.max_restarts if job.resumable else 0
     run.claim()
     events = EventWriter(run.events_path)
+
+    def on_stop(signal: str) -> None:
+        _note(events, StopRequested(signal=signal))
+        on_tick()
+
     try:
         with Interrupts() as interrupts:
             while True:
                 steps_before = len(run.events().of(Step))
-                group = Group(_programs(plan, run, attempt), run, options.hang_seconds, GRACE)
+                group = Group(_programs(plan, run, attempt), run, options.hang_seconds, GRACE, on_stop)
                 failure = group.watch(interrupts, on_tick)
                 on_tick()
                 if failure is None:
@@ -122,7 +129,7 @@ def execute(plan: Plan, run: Run, cluster: Cluster, on_tick: Callable[[], None])
                     _end(events, run, failure)
                     return failure.exit_code
                 attempt, restarts = attempt + 1, restarts - 1
-                events.write(Restart(attempt=attempt, reason=failure.reason, rank=failure.rank))
+                _note(events, Restart(attempt=attempt, reason=failure.reason, rank=failure.rank))
     finally:
         events.close()
         run.release()
@@ -198,14 +205,20 @@ HANG = Rule(
 
 def _record(events: EventWriter, run: Run, failure: Failure) -> None:
     only = "" if failure.rank is None else f" --rank {failure.rank}"
-    events.write(
+    _note(
+        events,
         (HANG if failure.hang else RANK_DIED).finding(
             Verdict.WARN if failure.worth_a_restart else Verdict.FAIL,
             failure.reason,
             evidence="stacks/" if failure.hang else failure.log,
             remedy="" if failure.hang else f"seatrial logs {run.id}{only}",
-        )
+        ),
     )
+
+
+def _note(events: EventWriter, event: Event) -> None:
+    with contextlib.suppress(OSError):  # a full disk is no reason to leave ranks alone
+        events.write(event)
 
 
 def _end(events: EventWriter, run: Run, failure: Failure) -> None:
@@ -214,7 +227,13 @@ def _end(events: EventWriter, run: Run, failure: Failure) -> None:
     if log.end() is None:
         outcome = "stopped" if failure.exit_code == ExitCode.STOPPED else "failed"
         done = max((step.step for step in log.of(Step)), default=0)
-        events.write(RunEnd(outcome=outcome, step=done, reason=failure.reason))
+        _note(events, RunEnd(outcome=outcome, step=done, reason=f"{failure.reason}{_lost(log, done)}"))
+
+
+def _lost(log: EventLog, done: int) -> str:
+    """Which steps will have to be done again."""
+    saved = max((checkpoint.step for checkpoint in log.of(CheckpointSaved)), default=0)
+    return f"; steps {saved + 1} to {done} are lost" if done > saved else ""
 
 
 def _exit_code(codes: list[int]) -> int:

@@ -23,8 +23,25 @@ from typing import Any, Literal, NoReturn
 
 from seatrial.errors import ExitCode
 from seatrial.events import PRINTED, Event, EventWriter, Heartbeat, RunEnd, Step, encode, read_events
+from seatrial.findings import Rule, Verdict
 from seatrial.rank import machine
 from seatrial.rank.place import place
+
+# Measured there it was noise: what a matrix product reaches depends on what else the cores do, so that one run's MFU
+# was 104 %, and two runs of the same job could not be compared.
+NO_PEAK_ON_CPU = "not stated: a CPU's cores have no peak that holds from one moment to the next"
+
+NOT_WRITTEN = Rule(
+    id="run.events-written",
+    verdicts=(Verdict.UNKNOWN,),
+    reads="what the file system answers to each event",
+    expected="every event is in events.jsonl",
+    why="what is not there cannot be judged: a loss that was not a number, a checkpoint that failed",
+    remedy="free some space where the runs are, and run it again",
+    source="docs/local.md",
+    good="every event was written",
+    bad="No space left on device",
+)
 
 
 class Rank:
@@ -54,6 +71,8 @@ class Rank:
         self._heartbeat = self._open_heartbeat()
         self._finite = True
         self._ended = False
+        self._unwritten = 0
+        """Events that no file took."""
 
     def emit(self, event: Event) -> None:
         """Append an event to the run; only rank 0's are kept."""
@@ -62,7 +81,12 @@ class Rank:
             self._finite = self._finite and math.isfinite(event.loss)
         if self._events is not None:
             line = encode(event, time.time())
-            self._events.append(line)
+            try:
+                self._events.append(line)
+            except OSError as error:  # a full disk ends no training: it may have space again at the next step
+                if self._unwritten == 0:
+                    print(f"warning: events.jsonl: {error.strerror}; training goes on", file=sys.stderr, flush=True)
+                self._unwritten += 1
             if self._print_events:
                 print(f"{PRINTED}{line.decode()}", end="", flush=True)
 
@@ -71,6 +95,9 @@ class Rank:
     ) -> None:
         """Say how this attempt ended; the first word counts. `final`: a restart would only come here again."""
         if not self._ended:
+            if self._unwritten:
+                observed = f"{self._unwritten} events were not written"
+                self.emit(NOT_WRITTEN.finding(Verdict.UNKNOWN, observed, evidence="events.jsonl"))
             self.emit(RunEnd(outcome=outcome, step=step, reason=reason, ranks_agree=ranks_agree, final=final))
         self._ended = True
 
@@ -137,7 +164,7 @@ class Rank:
 
     def peak_flops(self, dtype: str) -> tuple[float | None, str]:
         """Dense peak FLOP/s of one rank at ``bf16`` or ``fp32``, and where the figure comes from; None if unknown."""
-        return None, "unknown"
+        return None, NO_PEAK_ON_CPU if self.device_kind == "cpu" else "unknown"
 
     def versions(self, packages: Iterable[str] = ()) -> dict[str, str]:
         """Versions of what decides a result, and of `packages`, as found in this process."""

@@ -51,7 +51,7 @@ def _about_mfu(info: RunStart | None, steady: list[Point]) -> Iterator[str]:
     if info.unit != "tokens":
         yield f"MFU is not stated: its FLOPs are counted per token, and this case counts {info.unit}."
     elif not info.peak_flops:
-        yield "MFU is not stated: the peak FLOP/s of the device is unknown."
+        yield f"MFU is not stated: the peak FLOP/s of the device is {info.peak_source}."
     elif not info.flops_per_token:
         yield "MFU is not stated: the case does not say what one token costs."
     if any(share > 1 for point in steady for share in point.mfu.values()):

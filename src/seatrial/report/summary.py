@@ -144,7 +144,7 @@ def summarise(run: Run, findings: list[Finding]) -> Summary:
         state=state,
         verdict=overall(findings),
         findings=tuple(sorted(findings, key=lambda finding: _WORST_FIRST.index(finding.verdict))),
-        notes=tuple(caveats(log, state, attempts.all, points, steady_points)),
+        notes=(*job.notes, *caveats(log, state, attempts.all, points, steady_points)),
         start=min(times, default=None),
         end=max(times, default=None),
         duration=max(times) - min(times) if times else None,
@@ -202,8 +202,8 @@ def _fidelity(job: Job) -> str:
 
 
 def _layout(job: Job) -> dict[str, Any]:
-    shown_elsewhere = {"case", "recipe", "title", "framework", "fidelity", "fidelity_note", "parameters", "args"}
-    return {name: value for name, value in asdict(job).items() if name not in shown_elsewhere}
+    elsewhere = {"case", "recipe", "title", "framework", "fidelity", "fidelity_note", "parameters", "args", "notes"}
+    return {name: value for name, value in asdict(job).items() if name not in elsewhere}
 
 
 def _mean_phases(points: list[Point]) -> dict[str, float]:

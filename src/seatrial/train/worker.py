@@ -18,10 +18,10 @@ import torch
 import torch.distributed as dist
 
 from seatrial.errors import Problem, UserError
+from seatrial.hardware import peak_of_device
 from seatrial.rank import interfaces
 from seatrial.rank.core import Rank
 from seatrial.rank.start import start as start_rank
-from seatrial.train.peak import peak_flops
 
 COLLECTIVE_TIMEOUT = datetime.timedelta(minutes=30)
 """After this a collective that not all ranks joined raises. The local launcher's hang limit is shorter."""
@@ -114,8 +114,7 @@ class Worker(Rank):
 
     def peak_flops(self, dtype: str) -> tuple[float | None, str]:
         """Dense peak FLOP/s of one rank at ``bf16`` or ``fp32``, and where the figure comes from; None if unknown."""
-        with torch.random.fork_rng(devices=[]):  # what was restored from a checkpoint stays as it was
-            return peak_flops(self.device, dtype)
+        return peak_of_device(self.device_name(), dtype) if self.device.type == "cuda" else super().peak_flops(dtype)
 
     def versions(self, packages: Iterable[str] = ()) -> dict[str, str]:
         """Versions of what decides a result, and of `packages`, as found in this process."""

@@ -1,6 +1,8 @@
 """The verdict of a training run: its events against its recipe's expectations.
 
-Every rule answers PASS, FAIL or UNKNOWN; what could not be seen is UNKNOWN. The run passes if all of them do.
+Every rule answers PASS, FAIL or UNKNOWN; what could not be seen is UNKNOWN. The run passes if all of them do. A bound
+that is stated for the end of a whole run is not held against a part of one: it is SKIP where the user asked for fewer
+steps, and UNKNOWN where the run was stopped or died before.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from dataclasses import replace
 from statistics import fmean
 
 from seatrial.attempts import Attempts
-from seatrial.events import EventLog, RunStart, Validation
+from seatrial.events import CheckpointSaved, EventLog, RunStart, Step, Validation
 from seatrial.findings import Finding, Verdict, judged
 from seatrial.runs import Run
 from seatrial.spec import Job
@@ -25,9 +27,21 @@ LAST = 5
 
 def judge(run: Run) -> list[Finding]:
     """All findings about a run: what it reported itself, then one for each rule."""
-    job, log = run.job, run.events()
+    return judge_events(run.job, run.events())
+
+
+def judge_events(job: Job, log: EventLog) -> list[Finding]:
+    """The same of a job and its events. Pure."""
     judges = JUDGES if job.purpose == "training" else (completed, readable)
-    return [*log.of(Finding), *(judge(job, log) for judge in judges), *metrics(job, log), *published(job, log)]
+    attempts = Attempts(log.events)
+    return [
+        *log.of(Finding),
+        *(judge(job, log) for judge in judges),
+        *metrics(job, log),
+        *checkpoints(log),
+        *published(job, attempts),
+        *impossible(attempts),
+    ]
 
 
 def completed(job: Job, log: EventLog) -> Finding:
@@ -66,14 +80,30 @@ def loss_fell(job: Job, log: EventLog) -> Finding:
     wanted = job.expectations.loss_decrease
     steps = log.steps()
     if wanted is None:
+        if job.expectations.waived:
+            return rules.LOSS_FELL.finding(Verdict.SKIP, "not judged", expected="nothing: --expect")
         return rules.LOSS_FELL.finding(Verdict.UNKNOWN, "not judged", expected="the recipe states no expectation")
     expected = f"a fall of {wanted:g} nats or more"
     if len(steps) < 2:
-        return rules.LOSS_FELL.finding(Verdict.UNKNOWN, f"{len(steps)} steps were logged", expected=expected)
+        verdict, why = _unmet(job, log, measured=False)
+        return rules.LOSS_FELL.finding(verdict, f"{len(steps)} steps were logged{why}", expected=expected)
     first = steps[0].loss
     last = fmean(step.loss for step in steps[1:][-LAST:])
-    observed = f"from {first:.3f} to {last:.3f}, a fall of {first - last:.3f} nats"
-    return rules.LOSS_FELL.finding(judged(first - last >= wanted), observed, expected=expected)
+    verdict, why = (Verdict.PASS, "") if first - last >= wanted else _unmet(job, log)
+    observed = f"from {first:.3f} to {last:.3f}, a fall of {first - last:.3f} nats{why}"
+    return rules.LOSS_FELL.finding(verdict, observed, expected=expected)
+
+
+def _unmet(job: Job, log: EventLog, *, measured: bool = True) -> tuple[Verdict, str]:
+    """What it means that a bound is not met or was not measured, and why in words where it is not held against it."""
+    start, end = log.last(RunStart), log.end()
+    planned = start.steps if start else None
+    stated = job.expectations.steps or planned
+    done = max([step.step for step in log.of(Step)] + [end.step if end else 0])
+    if stated is None or done >= stated:
+        return Verdict.FAIL if measured and stated is not None else Verdict.UNKNOWN, ""
+    asked = planned is not None and planned < stated
+    return Verdict.SKIP if asked else Verdict.UNKNOWN, f"; not judged: stated for {stated} steps, this is after {done}"
 
 
 def ranks_agree(_: Job, log: EventLog) -> Finding:
@@ -94,15 +124,34 @@ def metrics(job: Job, log: EventLog) -> list[Finding]:
     for name, bound in job.expectations.at_least.items():
         value = last.metrics.get(name) if last else None
         observed = f"{value:.4f} at step {last.step}" if last and value is not None else "never measured"
-        verdict = Verdict.UNKNOWN if value is None else judged(value >= bound)
+        met = value is not None and value >= bound
+        verdict, why = (Verdict.PASS, "") if met else _unmet(job, log, measured=value is not None)
         rule = replace(rules.METRIC, id=f"run.{name}")
-        found.append(rule.finding(verdict, observed, expected=f"{bound:g} or more"))
+        found.append(rule.finding(verdict, f"{observed}{why}", expected=f"{bound:g} or more"))
     return found
 
 
-def published(job: Job, log: EventLog) -> list[Finding]:
+def checkpoints(log: EventLog) -> list[Finding]:
+    """Of all that were tried, one could be written. Nothing is said where none was tried."""
+    failed = [finding for finding in log.of(Finding) if finding.check == rules.NOT_SAVED]
+    if not failed:
+        return []
+    saved = len(log.of(CheckpointSaved))
+    observed = f"{saved} of {saved + len(failed)} were written; {failed[-1].observed}"
+    return [rules.CHECKPOINTS.finding(judged(saved > 0), observed)]
+
+
+def impossible(attempts: Attempts) -> list[Finding]:
+    """No device does more than its peak. Nothing is said of a figure that can be right."""
+    highest = max(attempts.mfu().items(), key=lambda item: item[1], default=None)
+    if highest is None or highest[1] <= 1:
+        return []
+    return [rules.MFU.finding(Verdict.WARN, f"MFU, {highest[0]}: {highest[1]:.1%}")]
+
+
+def published(job: Job, attempts: Attempts) -> list[Finding]:
     """The steady throughput against what others measured on the same hardware."""
-    rate = Attempts(log.events).steady().throughput
+    rate = attempts.steady().throughput
     found = []
     for figure in job.published:
         share = job.world_size if figure.metric.endswith("per accelerator") else 1

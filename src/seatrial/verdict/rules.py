@@ -7,11 +7,19 @@ from seatrial.findings import Rule, Severity, Verdict
 EVENTS = "events.jsonl"
 OURS = "Seatrial's own rule"
 
+STATED = (Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN, Verdict.SKIP)
+"""What a bound can give that is stated for a whole run: SKIP for one that was meant to be shorter."""
+
 _START = (
     '{"type": "run_start", "attempt": 0, "start_step": 0, "steps": 2, "world_size": 2, "device": "", "backend": ""}'
 )
+_WITH_PEAK = _START.replace("}", ', "flops_per_token": {"full": 100.0}, "peak_flops": 1e6}')
 _STEP = '{"type": "step", "step": 1, "loss": 5.0, "count": 8, "seconds": 1.0}'
 _LAST = '{"type": "step", "step": 2, "loss": 2.0, "count": 8, "seconds": 1.0}'
+_MEASURED = '{"type": "validation", "step": 2, "metrics": {"metric": 0.97}, "seconds": 1.0}'
+_NOT_SAVED = '{"type": "finding", "check": "checkpoint.save", "verdict": "WARN", "observed": "step 2: no space"}\n'
+_SAVED = '{"type": "checkpoint_saved", "step": 2, "path": "", "bytes": 1, "seconds": 1, "stall_seconds": 1}\n'
+_STEADY = "".join(f'{{"type": "step", "step": {n}, "loss": 5.0, "count": 1000, "seconds": 1.0}}\n' for n in (1, 2, 3))
 _END = '{"type": "run_end", "outcome": "completed", "step": 2, "ranks_agree": true}'
 GOOD = f"{_START}\n{_STEP}\n{_LAST}\n{_END}\n"
 """A whole run: two steps, a loss that falls by 3 nats, ranks that agree."""
@@ -49,6 +57,7 @@ FINITE = Rule(
 )
 LOSS_FELL = Rule(
     id="run.loss-fell",
+    verdicts=STATED,
     reads=f"{EVENTS}, the recipe's expectation",
     expected="a fall of what the recipe states, or more",
     why="a run may end well and have learnt nothing: wrong data, gradients that nobody reduces, steps that are skipped",
@@ -70,13 +79,14 @@ RANKS_AGREE = Rule(
 )
 METRIC = Rule(
     id="run.metric",
+    verdicts=STATED,
     reads=f"{EVENTS}, the recipe's expectation",
     expected="what the recipe states, or better",
     why="a validation metric is what the model is trained for",
     remedy="compare with a run that was good: seatrial compare",
     source="the recipe",
-    good='{"type": "validation", "step": 2, "metrics": {"metric": 0.97}, "seconds": 1.0}\n',
-    bad='{"type": "validation", "step": 2, "metrics": {"metric": 0.57}, "seconds": 1.0}\n',
+    good=GOOD.replace(_END, f"{_MEASURED}\n{_END}"),
+    bad=GOOD.replace(_END, f"{_MEASURED}\n{_END}".replace("0.97", "0.57")),
 )
 """Its id ends with the name of the metric: ``run.accuracy``."""
 PUBLISHED = Rule(
@@ -87,7 +97,31 @@ PUBLISHED = Rule(
     why="a cluster that is slower than others of its kind has a fault, or is set up wrong",
     remedy="look at the phases of a step, and run: seatrial network lint",
     source="the recipe",
-    good="".join(f'{{"type": "step", "step": {n}, "loss": 5.0, "count": 1000, "seconds": 1.0}}\n' for n in (1, 2, 3)),
-    bad="".join(f'{{"type": "step", "step": {n}, "loss": 5.0, "count": 900, "seconds": 1.0}}\n' for n in (1, 2, 3)),
+    good=_STEADY,
+    bad=_STEADY.replace("1000", "900"),
 )
 """The examples are held against 1,000 a second; the first two steps are not steady."""
+NOT_SAVED = "checkpoint.save"
+"""What a rank finds about one checkpoint that it could not write; its rule is in seatrial.train.checkpoint."""
+CHECKPOINTS = Rule(
+    id="run.checkpoints",
+    verdicts=(Verdict.PASS, Verdict.FAIL),
+    reads=EVENTS,
+    expected="at least one of the checkpoints that were tried",
+    why="a run that cannot write any loses everything when a node dies, and leaves no model behind",
+    remedy="look at what the file system answered: space, quota, rights",
+    source=OURS,
+    good=_NOT_SAVED + _SAVED,
+    bad=_NOT_SAVED,
+)
+MFU = Rule(
+    id="run.mfu",
+    verdicts=(Verdict.WARN,),
+    reads=f"{EVENTS}, the hardware table",
+    expected="100 % or less",
+    why="no device does more than its peak, so the peak, the FLOPs of a token or the count of tokens are wrong",
+    remedy="compare the tokens of a step with the batch, and the peak with the device's data sheet",
+    source=OURS,
+    good=f"{_WITH_PEAK}\n{_STEADY}",
+    bad=f"{_WITH_PEAK}\n{_STEADY}".replace("1e6", "1e4"),
+)

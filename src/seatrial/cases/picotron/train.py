@@ -82,7 +82,7 @@ def train(args: Args, worker: Worker) -> None:
         flops_per_token=config.flops_per_token(args.sequence_length),
         dtype=args.precision,
     )
-    peak = worker.peak_flops(args.precision)[0] if worker.device.type == "cuda" else None
+    peak = worker.peak_flops(args.precision)[0]
     tokens = args.global_batch_size * args.sequence_length
     loss, begin, logged = math.nan, time.perf_counter(), first_step
     for step in range(first_step, args.steps):

@@ -1,0 +1,141 @@
+"""Whether a job fits: the cluster's nodes, the memory of its ranks; and what is different from where it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from seatrial import hardware
+from seatrial.errors import Problem
+from seatrial.spec import Case, Cluster, Layout, Recipe
+
+if TYPE_CHECKING:
+    from seatrial.workload import Memory, Workload
+
+TIGHT = 0.8
+"""Share of the memory up to which an estimate like ours never failed, in 454 experiments on A100 and H100:
+arXiv:2411.06465, abstract."""
+
+
+def onto(layout: Layout, recipe: Recipe, cluster: Cluster) -> Iterable[Problem]:
+    """What keeps a layout from the cluster's nodes."""
+    where = f"cluster {cluster.name}"
+    if layout.nodes > cluster.nodes:
+        yield Problem(
+            f"{recipe.name} needs {layout.nodes} nodes, there are {cluster.nodes}",
+            where,
+            f"--nodes {cluster.nodes} runs it smaller; add --processes to choose the processes per node",
+        )
+    if layout.processes_per_node > cluster.processes_per_node:
+        kind = "accelerators" if cluster.accelerators_per_node else "processes on its CPUs"
+        yield Problem(
+            f"{layout.processes_per_node} processes per node, but a node takes {cluster.processes_per_node} {kind}",
+            where,
+            f"--processes {cluster.processes_per_node} or fewer",
+        )
+    if recipe.instance_type and not cluster.accelerators_per_node:
+        yield Problem(
+            f"{recipe.name} is made for {recipe.instance_type}; this cluster has no accelerator",
+            where,
+            "take the recipe tiny here, or --on a cluster with accelerators",
+        )
+    elif recipe.instance_type and cluster.instance_type:
+        wanted, found = accelerator_of(recipe.instance_type), accelerator_of(cluster.instance_type)
+        if wanted.vendor != found.vendor:
+            what = f"{recipe.name} is made for {recipe.instance_type}: {wanted.name}"
+            yield Problem(f"{what}; {cluster.instance_type} has {found.name}", cluster.instance_type)
+
+
+def _memory_of_a_rank(layout: Layout, cluster: Cluster) -> int | None:
+    """Bytes that one rank may use; None: unknown."""
+    if layout.device == "cpu":
+        return cluster.memory_per_node // layout.processes_per_node if cluster.memory_per_node else None
+    if cluster.instance_type is None:
+        return None
+    found = accelerator_of(cluster.instance_type)
+    return found.memory_bytes // found.ranks_per_accelerator
+
+
+def too_large(workload: Workload, case: Case, args: Any, layout: Layout, cluster: Cluster) -> Iterable[Problem]:
+    """What cannot be in the memory of the ranks there, whatever else is. What may fit is let through."""
+    memory = _memory_of_a_rank(layout, cluster)
+    least = workload.least_memory()
+    if memory is not None and least.total > memory:
+        place = cluster.instance_type if layout.device != "cpu" and cluster.instance_type else f"cluster {cluster.name}"
+        yield Problem(
+            f"each of {layout.world_size} ranks must hold at least {_arithmetic(workload, least)}, a rank has "
+            f"{memory / hardware.GIB:.1f}",
+            place,
+            _where_it_fits(case, args, layout, cluster, memory),
+        )
+
+
+def _arithmetic(workload: Workload, memory: Memory) -> str:
+    """``parameters 30.2 + ... = 120.8 GiB (64.9 billion parameters x 4 + 4 + 8 bytes)``"""
+    held = asdict(memory.states) | {"activations": memory.activations, "logits": memory.logits}
+    parts = " + ".join(f"{name} {size / hardware.GIB:.1f}" for name, size in held.items() if size)
+    each = " + ".join(f"{size:g}" for size in asdict(workload.states).values())
+    return (
+        f"{parts} = {memory.total / hardware.GIB:.1f} GiB "
+        f"({workload.parameters / 1e9:.3g} billion parameters x {each} bytes)"
+    )
+
+
+def notes(case: Case, recipe: Recipe, cluster: Cluster, layout: Layout, workload: Workload | None) -> Iterator[str]:
+    """What differs from the recipe as it was made, and what may not fit."""
+    if recipe.instance_type not in (None, cluster.instance_type) and cluster.instance_type is not None:
+        yield f"The recipe was made for {recipe.instance_type}, not for {cluster.instance_type}."
+    if workload is None:
+        return
+    made = _made_for(recipe)
+    if made is not None and made.world_size != layout.world_size:
+        yield (
+            f"The recipe was made for {made.nodes} x {made.processes_per_node} ranks. On {layout.nodes} x "
+            f"{layout.processes_per_node} the same global batch of {workload.global_batch_size} is "
+            f"{_micro_batches(workload)}{_instead(case, recipe, made, workload)}."
+        )
+    memory = _memory_of_a_rank(layout, cluster)
+    expected = workload.memory()
+    if layout.device != "cpu" and memory is not None and expected.total > TIGHT * memory:
+        yield (
+            f"Memory is tight: {_arithmetic(workload, expected)} are expected of the {memory / hardware.GIB:.1f} GiB "
+            "of a rank, and buffers come on top."
+        )
+
+
+def _made_for(recipe: Recipe) -> Layout | None:
+    """The layout that a recipe was made for; None if it leaves the processes of a node open."""
+    ranks = recipe.processes_per_node or (hardware.instance(recipe.instance_type).ranks if recipe.instance_type else 0)
+    return Layout(nodes=recipe.nodes, processes_per_node=ranks, device="cuda") if ranks else None
+
+
+def _micro_batches(workload: Workload) -> str:
+    count = workload.micro_batches
+    return f"{count} micro-batch{'es' if count > 1 else ''} of {workload.micro_batch_size} a step on each replica"
+
+
+def _instead(case: Case, recipe: Recipe, made: Layout, workload: Workload) -> str:
+    """What it was there, where it is different."""
+    if list(case.check(recipe.args, made)):
+        return ""
+    there = case.workload(recipe.args, made)
+    return f", not {there.micro_batches}" if there and there.micro_batches != workload.micro_batches else ""
+
+
+def _where_it_fits(case: Case, args: Any, layout: Layout, cluster: Cluster, memory: int) -> str:
+    """The fewest nodes of the cluster on which nothing speaks against the job."""
+    for nodes in range(layout.nodes + 1, cluster.nodes + 1):
+        larger = replace(layout, nodes=nodes)
+        if not list(case.check(args, larger)):
+            workload = case.workload(args, larger)
+            if workload and workload.least_memory().total <= memory:
+                return f"--nodes {nodes}"
+    return "more accelerators than this cluster has, more that share the states, or a recipe of a smaller model"
+
+
+def accelerator_of(instance_type: str) -> hardware.Accelerator:
+    """What an accelerated instance type has."""
+    name = hardware.instance(instance_type).accelerator
+    assert name is not None, f"{instance_type} has no accelerator"
+    return hardware.accelerator(name)
