@@ -39,23 +39,31 @@ def lookup(name: str, cluster: Cluster) -> str | None:
     return answer(cluster, script).strip() or None
 
 
+_REFUSE_WHAT_IS_NOT_OURS = """\
+if [ ! -e job.sbatch ] && [ ! -e job.id ] && [ -n "$(ls -A | grep -vx .lock)" ]; then
+    echo "$PWD is no run of Seatrial and holds something: take another --name" >&2
+    return 1
+fi"""
+
+
 def _submit_script(plan: Plan, name: str, cluster: Cluster, job: Job) -> str:
     there = quote(folder(name, cluster))
     lines = [
         "trap '' HUP  # a cut connection must not leave a job that nobody knows",
         "set -eu",
         _FIND,
-        f"[ -d {there} ] || mkdir -p {there}",
+        f"made=''; [ -d {there} ] || {{ mkdir -p {there}; made=1; }}",
         f"cd {there}",
+        _REFUSE_WHAT_IS_NOT_OURS,
         "exec 9>.lock && flock 9",
         # Whoever had the lock before left its files: only then can there be a job already.
-        f"new=1; id=''; if [ -e job.sbatch ]; then new=''; id=$(find_job {quote(engine_name(name))}); fi",
+        f"id=''; if [ -e job.sbatch ]; then made=''; id=$(find_job {quote(engine_name(name))}); fi",
         'if [ -n "$id" ]; then echo "$id" | tee job.id; return; fi',
     ]
     lines += [f"printf %s {quote(text)} >{quote(path)}" for path, text in plan.files.items()]
     # By standard input, so in no file and in no process list; sbatch hands its environment to the job.
     lines += [f"export {s}={quote(os.environ[s])}" for s in job.secrets if s in os.environ]
-    undo = f"[ -z $new ] || rm -r {there}"  # never a folder that holds checkpoints of an earlier submission
+    undo = f'[ -z "$made" ] || rm -r {there}'  # never a folder that was there: it may hold checkpoints, or anything
     lines += [f"id=$(sbatch --parsable job.sbatch) || {{ {undo}; return 1; }}", "id=${id%%;*}", 'echo "$id" >job.id']
     for element, task in enumerate(array_names(name, cluster.options.array or 0)):
         there = quote(folder(task, cluster))
