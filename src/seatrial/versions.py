@@ -56,6 +56,7 @@ DIRECT: Mapping[str, str] = {
     "kubernetes-validate": "1.37.0",
     "moto": "5.2.5",
     "mypy": "2.4.1",
+    "pexpect": "4.9.0",
     "pre-commit": "4.7.0",
     "pytest": "9.2.0",
     "pytest-timeout": "2.4.0",

@@ -12,6 +12,7 @@ import pytest
 from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.events import PRINTED, Heartbeat, RunEnd, read_events
 from seatrial.findings import Finding
+from seatrial.rank import announce
 from seatrial.rank.core import Rank
 from seatrial.rank.start import start
 from tests.ranks import JOB, Left
@@ -119,6 +120,7 @@ def test_a_rank_that_cannot_join_says_why(run: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.usefixtures("run")
 def test_a_request_to_stop_is_noted(number: signal.Signals) -> None:
     with pytest.raises(Left) as caught, start(Rank) as rank:
+        announce.run_start(rank, steps=3)
         signal.raise_signal(number)
         assert rank.stop_signal == number.name
     assert caught.value.code == ExitCode.PASSED, "the line above failed"
@@ -133,15 +135,18 @@ def test_ctrl_c_is_the_launchers() -> None:
 
 
 @pytest.mark.usefixtures("run")
-def test_while_it_joins_a_request_to_stop_just_ends_it() -> None:
-    """It has nothing to save yet, and others may never come."""
+def test_before_the_first_step_a_request_to_stop_just_ends_it() -> None:
+    """It has nothing to save yet; others may never come, and a large model takes long to build."""
     before, seen = signal.getsignal(signal.SIGTERM), []
 
     class Joining(Rank):
         def join(self) -> None:
             seen.append(signal.getsignal(signal.SIGTERM))
 
-    with pytest.raises(Left), start(Joining):
+    with pytest.raises(Left), start(Joining) as rank:
+        rank.stage("build model")
         seen.append(signal.getsignal(signal.SIGTERM))
-    assert seen[0] is before
-    assert seen[1] is not before
+        announce.run_start(rank, steps=3)
+        seen.append(signal.getsignal(signal.SIGTERM))
+    assert seen[0] is before and seen[1] is before
+    assert seen[2] is not before

@@ -51,7 +51,7 @@ class Progress:
         self._start: RunStart | None = None
         self._began = time.monotonic()
         self._usual = _usual_start(run)
-        self._phase = self._told = f"import {', '.join(run.job.requires)}"
+        self._phase = self._told = self._first = f"start: import {', '.join(run.job.requires)}".removesuffix(" import ")
         self._last_line = 0.0
         self._bar: Bar | None = None
         self._live: Live | None = None
@@ -110,7 +110,7 @@ class Progress:
             case StopRequested():
                 self._describe("stopping")
             case Restart():
-                self._start, self._began = None, time.monotonic()
+                self._start, self._began, self._phase = None, time.monotonic(), self._first
         if line := _told(event):
             self._say(line)
 

@@ -44,8 +44,10 @@ def start(make: Callable[[Path, dict[str, Any]], R]) -> Iterator[R]:
         for finding in other_versions(rank.pins):
             rank.emit(finding)
         try:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the launcher's to handle: it sends SIGTERM
+            # Not before: a rank that waits for others or builds its model has nothing to save, and may just end.
+            rank.when_started = lambda: _stop_on_request(rank)
             rank.join()
-            _stop_on_request(rank)  # not before: a rank that waits for others has nothing to save, and may just end
             yield rank
             code: Any = ExitCode.PASSED
         except UserError as error:
@@ -82,7 +84,6 @@ def _stop_on_request(rank: Rank) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGUSR1, stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the launcher's to handle: it sends SIGTERM
 
 
 def _leave(rank: Rank, code: int) -> NoReturn:
