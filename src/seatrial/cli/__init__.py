@@ -10,8 +10,7 @@ from collections.abc import Iterable
 
 import click
 
-from seatrial import __version__
-from seatrial.cli import streams
+from seatrial import __version__, streams
 from seatrial.errors import ExitCode, Problem, UserError
 
 COMMANDS = {
@@ -81,7 +80,7 @@ def cli() -> None:
 def main() -> None:
     """Entry point: errors of the user go to stderr without a traceback, exit code 2."""
     color = False if os.environ.get("NO_COLOR") else None
-    out, _ = streams.guard()
+    streams.guard(gives_up=True)
     try:
         cli(prog_name="seatrial", color=color)
     except UserError as error:
@@ -93,9 +92,10 @@ def main() -> None:
         _say_problems([Problem(error.strerror or str(error), str(error.filename or ""), NOT_OURS[error.errno])], color)
         sys.exit(ExitCode.USAGE)
     finally:
-        out.flush()
-        if out.lost is not None:
-            _say_problems([Problem(f"not all was written: {out.lost.strerror}", "standard output")], color)
+        sys.stdout.flush()
+        lost = sys.stdout.lost if isinstance(sys.stdout, streams.Stream) else None
+        if lost is not None:
+            _say_problems([Problem(f"not all was written: {lost.strerror}", "standard output")], color)
             sys.exit(ExitCode.USAGE)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, TextIO, TypeVar
 
+from seatrial import streams
 from seatrial.errors import ExitCode, UserError
 from seatrial.rank.core import Rank
 from seatrial.rank.machine import other_versions
@@ -36,6 +37,7 @@ def start(make: Callable[[Path, dict[str, Any]], R]) -> Iterator[R]:
     if folder is None:
         print("error: SEATRIAL_RUN is not set; this program is started by: seatrial run", file=sys.stderr)
         sys.exit(ExitCode.USAGE)
+    streams.guard(gives_up=False)  # a log on a full disk ends no training
     run = Path(folder)
     rank = make(run, _job(run))
     with (run / "stacks" / f"rank-{rank.rank}.txt").open("a") as stacks:
