@@ -77,7 +77,7 @@ def command(
     your own that defines CASE. Ctrl-C writes a checkpoint and stops, and so does a terminal that is closed; on a
     cluster it only stops watching.
     """
-    from seatrial import catalog, config, environments, launchers
+    from seatrial import catalog, config, launchers
     from seatrial.binding import bind
     from seatrial.cli.background import in_background
     from seatrial.interrupts import held_back
@@ -103,8 +103,8 @@ def command(
     if stored is not None and not expect:
         job = replace(job, expectations=stored.job.expectations)
     # On a cluster only the nodes know what they have.
-    here = [] if launcher.hands_over else [*environments.missing(job), *case.preflight(case.Args(**job.args))]
-    problems = [*here, *(history.check_name(name) if name is not None and stored is None else [])]
+    problems = [] if launcher.hands_over else _preflight(case, job)
+    problems += history.check_name(name) if name is not None and stored is None else []
     if hang_timeout is not None and launcher.hands_over:
         problems.append(Problem("ranks are watched on this machine only", "--hang-timeout", "leave it out"))
     if problems:
@@ -209,6 +209,15 @@ def _stored_settings(run: Run, recipe: Recipe, overrides: dict[str, str]) -> dic
             for key, value in different.items()
         )
     return stored | overrides
+
+
+def _preflight(case: Case, job: Job) -> list[Problem]:
+    """What this machine lacks. What only this interpreter lacks is no matter where the ranks run with another."""
+    from seatrial import environments
+    from seatrial.extras import Absent
+
+    here, found = environments.runs_here(job), case.preflight(case.Args(**job.args))
+    return [*environments.missing(job), *(p for p in found if here or not isinstance(p, Absent))]
 
 
 def _make_environment(job: Job, *, quiet: bool) -> None:
