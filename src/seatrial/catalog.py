@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import sys
 from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import seatrial.cases
 from seatrial import loading
 from seatrial.arguments import CaseArgs
 from seatrial.errors import Problem, UserError, unknown
+from seatrial.shipping import shipped
 from seatrial.spec import Case, Recipe
 
 if TYPE_CHECKING:
@@ -56,28 +58,43 @@ def case(name: str) -> Case:
     points = entry_points()
     if name not in points:
         raise UserError(unknown("case", name, case_names()))
-    return _guarded(_case_of(loading.entry_point(points[name]), points[name].value), points[name].value)
+    return _of_a_package(points[name])
 
 
 def recipe(target: str) -> tuple[Case, Recipe]:
     """Case and recipe of ``case``, ``case/recipe``, ``file.py`` or ``file.py:recipe``; by default the recipe tiny."""
-    if ".py" in target:
-        path, _, name = target.partition(".py:")
-        found = case(path if path.endswith(".py") else f"{path}.py")
-        return found, found.recipe(name) if name else _default(found)
-    name, _, recipe_name = target.partition("/")
-    found = case(name)
-    return found, found.recipe(recipe_name) if recipe_name else _default(found)
+    path, name = file_of(target)
+    where = str(path)
+    if path is None:
+        where, _, name = target.partition("/")
+    found = case(where)
+    return found, found.recipe(name) if name else _default(found)
+
+
+def file_of(target: str) -> tuple[Path | None, str]:
+    """Path and recipe of ``file.py`` or ``file.py:recipe``; None and nothing for a case that has a name."""
+    before, end, name = target.rpartition(".py")
+    return (Path(f"{before}.py"), name.removeprefix(":")) if end and name[:1] in ("", ":") else (None, "")
 
 
 def _default(case: Case) -> Recipe:
     return next((r for r in case.recipes if r.name == "tiny"), case.recipes[0])
 
 
+def _of_a_package(point: EntryPoint) -> Case:
+    found = _guarded(_case_of(loading.entry_point(point), point.value), point.value)
+    module = sys.modules.get(point.value.partition(":")[0].strip())
+    own = module is not None and found.program == getattr(module, "__file__", None)
+    return (
+        replace(found, program=module.__name__) if own and module else found
+    )  # where it is is this machine's business
+
+
 def _of_a_file(path: Path) -> Case:
     if not path.is_file():
         raise UserError(Problem("there is no such file", str(path), "give the path of a Python file that defines CASE"))
-    return _guarded(_case_of(loading.file(path), str(path)), str(path), path.absolute().parent)
+    found = _guarded(_case_of(loading.file(path), str(path)), str(path), path.absolute().parent)
+    return shipped(found, path)
 
 
 def _case_of(loaded: object, where: str) -> Case:
@@ -89,6 +106,9 @@ def _case_of(loaded: object, where: str) -> Case:
         name = getattr(Args, "__name__", Args)
         remedy = "derive it from seatrial.arguments.CaseArgs, as cases/cpu_ddp does"
         raise UserError(Problem(f"the Args of its CASE, {name}, knows no ranges", where, remedy))
+    for name, kind, remedy in (("program", str, "str(path)"), ("files", tuple, 'files=("a.json",), with a comma')):
+        if not isinstance(getattr(found, name), kind):
+            raise UserError(Problem(f"the {name} of its CASE is no {kind.__name__}", where, f"give {remedy}"))
     if not all(isinstance(recipe, Recipe) and isinstance(recipe.args, Args) for recipe in found.recipes):
         remedy = "give each Recipe an instance of them as args"
         raise UserError(Problem(f"not all recipes of its CASE have its {Args.__name__}", where, remedy))

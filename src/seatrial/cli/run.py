@@ -82,8 +82,10 @@ def command(
     from seatrial.cli.background import in_background
     from seatrial.interrupts import held_back
 
-    case, recipe = catalog.recipe(target)
+    case, recipe = catalog.recipe(_own_copy(history, target, resume) if resume else target)
     stored = _run_to_resume(history, case, recipe, resume) if resume is not None else None
+    if stored is not None:
+        case, recipe = _as_it_began(stored, case, recipe, target)
     where = _where(cluster, stored)
     launcher = launchers.find(where.launcher)
     where = config.with_options(where, [*options, *_watching(launcher, max_restarts, hang_timeout)])
@@ -146,6 +148,34 @@ def _start(
                 raise
 
 
+def _own_copy(history: History, target: str, resume: str) -> str:
+    """Where the file of a case is gone: the copy that the run which is to be resumed has of it."""
+    from seatrial import catalog
+
+    path, recipe = catalog.file_of(target)
+    if path is None or path.exists():
+        return target
+    run = history.find(resume)
+    return f"{run.case_file}:{recipe or run.job.recipe}" if run.case_file else target
+
+
+def _as_it_began(run: Run, case: Case, recipe: Recipe, target: str) -> tuple[Case, Recipe]:
+    """The case in a file by the run's own copy. Raises UserError where the file that is given now is another one."""
+    from seatrial import catalog
+    from seatrial.shipping import changed
+
+    own, names = run.case_file, changed(run.job.files, case.shipped)
+    if names:
+        path, _ = catalog.file_of(target)
+        remedy = "put it back as it was, or start a new run"
+        if own is not None and not (path is not None and path.exists() and own.samefile(path)):
+            again = pasteable("run", f"{own}:{recipe.name}", "--resume", run.id)
+            remedy = f"go on as it began: {again}; or start a new run"
+        which = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not the same"
+        raise UserError(Problem(f"{run.id} began with another program: {which}", target, remedy))
+    return catalog.recipe(f"{own}:{recipe.name}") if own is not None else (case, recipe)
+
+
 def _where(name: str | None, stored: Run | None) -> Cluster:
     """The cluster to run on: of a run that is resumed the one it was on."""
     from seatrial import config, launchers
@@ -178,9 +208,9 @@ def _run_to_resume(history: History, case: Case, recipe: Recipe, name: str) -> R
     warn_unseen(tracking.refresh([run]))
     state = run.state()
     if (run.job.case, run.job.recipe) != (case.name, recipe.name):
-        raise UserError(
-            Problem(f"{run.id} is a run of {run.job.label}", "--resume", f"seatrial run {run.job.label} --resume")
-        )
+        own = f"{run.case_file}:{run.job.recipe}" if run.case_file else run.job.label
+        remedy = pasteable("run", own, "--resume", run.id)
+        raise UserError(Problem(f"{run.id} is a run of {run.job.label}", "--resume", remedy))
     if state is State.COMPLETED:
         raise UserError(Problem(f"{run.id} is completed", "--resume", "leave it out to start a new run"))
     if state.live:
