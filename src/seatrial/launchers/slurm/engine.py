@@ -24,6 +24,9 @@ $jobs
 EOF
 }"""
 
+_NO_RUN = "[ ! -e job.json ] && [ ! -e job.id ] && [ ! -e .lock ]"
+"""Whether nobody has submitted anything from this folder."""
+
 
 def submit(plan: Plan, name: str, cluster: Cluster) -> str:
     """Put the plan's files into the run's folder and give them to sbatch; an active job of this name is kept."""
@@ -45,11 +48,15 @@ def _submit_script(plan: Plan, name: str, cluster: Cluster, job: Job) -> str:
         "trap '' HUP  # a cut connection must not leave a job that nobody knows",
         "set -eu",
         _FIND,
-        f"[ -d {there} ] || mkdir -p {there}",
+        f"made=''; [ -d {there} ] || {{ mkdir -p {there}; made=1; }}",
         f"cd {there}",
+        f'if [ -z "$made" ] && [ -n "$(ls -A)" ] && {_NO_RUN}; then',
+        '    echo "$PWD is there already and is no run: give the run another name, or the cluster another shared" >&2',
+        "    return 1",
+        "fi",
         "exec 9>.lock && flock 9",
         # Whoever had the lock before left its files: only then can there be a job already.
-        f"new=1; id=''; if [ -e job.sbatch ]; then new=''; id=$(find_job {quote(engine_name(name))}); fi",
+        f"id=''; if [ -e job.sbatch ]; then made=''; id=$(find_job {quote(engine_name(name))}); fi",
         'if [ -n "$id" ]; then echo "$id" | tee job.id; return; fi',
     ]
     folders = {os.path.dirname(path) for path in plan.files} - {""}
@@ -57,7 +64,8 @@ def _submit_script(plan: Plan, name: str, cluster: Cluster, job: Job) -> str:
     lines += [f"printf %s {quote(text)} >{quote(path)}" for path, text in plan.files.items()]
     # By standard input, so in no file and in no process list; sbatch hands its environment to the job.
     lines += [f"export {s}={quote(os.environ[s])}" for s in job.secrets if s in os.environ]
-    undo = f"[ -z $new ] || rm -r {there}"  # never a folder that holds checkpoints of an earlier submission
+    # Never a folder that was there: it holds checkpoints of an earlier submission, or is somebody's.
+    undo = f'[ -z "$made" ] || rm -r {there}'
     lines += [f"id=$(sbatch --parsable job.sbatch) || {{ {undo}; return 1; }}", "id=${id%%;*}", 'echo "$id" >job.id']
     for element, task in enumerate(array_names(name, cluster.options.array or 0)):
         there = quote(folder(task, cluster))
