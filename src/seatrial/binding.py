@@ -66,6 +66,7 @@ def _job(case: Case, recipe: Recipe, cluster: Cluster, args: Any, layout: Layout
     plain = asdict(args)
     fidelity, note = fidelity_of(case, args, layout)
     unchanged = args == recipe.args
+    ours = case.shipped if case.program in case.shipped else {}
     there = (cluster.instance_type, layout.nodes)
     return Job(
         case=case.name,
@@ -92,7 +93,8 @@ def _job(case: Case, recipe: Recipe, cluster: Cluster, args: Any, layout: Layout
         expectations=recipe.expectations,
         published=tuple(f for f in recipe.published if unchanged and (f.instance_type, f.nodes) == there),
         secrets=tuple(case.secrets(args)),
-        digest=digest(case.name, plain),
+        files=case.shipped,
+        digest=digest(case.name, plain, (file.sha256 for file in ours.values())),
     )
 
 

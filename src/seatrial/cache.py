@@ -19,10 +19,10 @@ import seatrial
 PACKAGE = Path(seatrial.__file__).parent
 
 
-def cached(name: str, key: Any, make: Callable[[], Any]) -> Any:
+def cached(name: str, key: Any, make: Callable[[], Any], keep: Callable[[Any], bool] = lambda _: True) -> Any:
     """What `make` returns, which JSON must be able to hold, or what it returned when `key` was the same.
 
-    `name` becomes part of a file's name. Where nothing can be written, it is made each time.
+    `name` becomes part of a file's name. What `keep` refuses, and where nothing can be written, is made each time.
     """
     path = folder() / f"{name}-{zlib.crc32(str(PACKAGE).encode()):08x}.json"
     key = json.loads(json.dumps([files(PACKAGE), key]))
@@ -31,8 +31,9 @@ def cached(name: str, key: Any, make: Callable[[], Any]) -> Any:
         if stored["key"] == key:
             return stored["value"]
     value = make()
-    with contextlib.suppress(OSError):
-        _write(path, json.dumps({"key": key, "value": value}))
+    if keep(value):
+        with contextlib.suppress(OSError):
+            _write(path, json.dumps({"key": key, "value": value}))
     return value
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import pkgutil
 import sys
-from dataclasses import is_dataclass
+from dataclasses import is_dataclass, replace
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import seatrial.cases
+from seatrial import loading
 from seatrial.arguments import CaseArgs
 from seatrial.errors import Problem, UserError, unknown
+from seatrial.shipping import shipped
 from seatrial.spec import Case, Recipe
 
 if TYPE_CHECKING:
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "seatrial.cases"
 """Group in which a package offers modules that hold a ``CASE``."""
+
+FUNCTIONS = ("fidelity_of", "check", "workload", "preflight", "secrets")
+"""Fields of a Case by which its own code is called."""
 
 
 def case_names() -> list[str]:
@@ -35,9 +37,7 @@ def _built_in() -> list[str]:
 
 def entry_points() -> dict[str, EntryPoint]:
     """Cases that other packages offer, by name."""
-    from importlib import metadata  # looks through every installed package
-
-    return {point.name: point for point in metadata.entry_points(group=ENTRY_POINTS)}
+    return loading.entry_points(ENTRY_POINTS)
 
 
 def cases() -> list[Case]:
@@ -46,53 +46,83 @@ def cases() -> list[Case]:
 
 
 def case(name: str) -> Case:
-    """The case of that name, or of a Python file. Raises UserError with the nearest names."""
+    """The case of that name, or of a Python file.
+
+    Raises UserError with the nearest names, or with the one reason why it cannot be imported.
+    """
     if name.endswith(".py"):
-        return _case_of(_import_file(Path(name)), name)
+        return _of_a_file(Path(name))
     if name in _built_in():
-        module = importlib.import_module(f"seatrial.cases.{name.replace('-', '_')}")
+        module = loading.module(f"seatrial.cases.{name.replace('-', '_')}")
         return _case_of(module, module.__name__)
     points = entry_points()
     if name not in points:
         raise UserError(unknown("case", name, case_names()))
-    return _case_of(points[name].load(), points[name].value)
+    return _of_a_package(points[name])
 
 
 def recipe(target: str) -> tuple[Case, Recipe]:
     """Case and recipe of ``case``, ``case/recipe``, ``file.py`` or ``file.py:recipe``; by default the recipe tiny."""
-    if ".py" in target:
-        path, _, name = target.partition(".py:")
-        found = case(path if path.endswith(".py") else f"{path}.py")
-        return found, found.recipe(name) if name else _default(found)
-    name, _, recipe_name = target.partition("/")
-    found = case(name)
-    return found, found.recipe(recipe_name) if recipe_name else _default(found)
+    path, name = file_of(target)
+    where = str(path)
+    if path is None:
+        where, _, name = target.partition("/")
+    found = case(where)
+    return found, found.recipe(name) if name else _default(found)
+
+
+def file_of(target: str) -> tuple[Path | None, str]:
+    """Path and recipe of ``file.py`` or ``file.py:recipe``; None and nothing for a case that has a name."""
+    before, end, name = target.rpartition(".py")
+    return (Path(f"{before}.py"), name.removeprefix(":")) if end and name[:1] in ("", ":") else (None, "")
 
 
 def _default(case: Case) -> Recipe:
     return next((r for r in case.recipes if r.name == "tiny"), case.recipes[0])
 
 
+def _of_a_package(point: EntryPoint) -> Case:
+    found = _guarded(_case_of(loading.entry_point(point), point.value), point.value)
+    module = sys.modules.get(point.value.partition(":")[0].strip())
+    own = module is not None and found.program == getattr(module, "__file__", None)
+    return (
+        replace(found, program=module.__name__) if own and module else found
+    )  # where it is is this machine's business
+
+
+def _of_a_file(path: Path) -> Case:
+    if not path.is_file():
+        raise UserError(Problem("there is no such file", str(path), "give the path of a Python file that defines CASE"))
+    found = _guarded(_case_of(loading.file(path), str(path)), str(path), path.absolute().parent)
+    return shipped(found, path)
+
+
 def _case_of(loaded: object, where: str) -> Case:
     found = loaded if isinstance(loaded, Case) else getattr(loaded, "CASE", None)
     if not isinstance(found, Case) or not found.recipes:
         raise UserError(Problem("defines no CASE with at least one recipe", where, "see cases/cpu_ddp for an example"))
-    if not issubclass(found.Args, CaseArgs):
+    Args: object = found.Args
+    if not (isinstance(Args, type) and issubclass(Args, CaseArgs)):
+        name = getattr(Args, "__name__", Args)
         remedy = "derive it from seatrial.arguments.CaseArgs, as cases/cpu_ddp does"
-        raise UserError(Problem(f"the Args of its CASE, {found.Args.__name__}, knows no ranges", where, remedy))
+        raise UserError(Problem(f"the Args of its CASE, {name}, knows no ranges", where, remedy))
+    for name, kind, remedy in (("program", str, "str(path)"), ("files", tuple, 'files=("a.json",), with a comma')):
+        if not isinstance(getattr(found, name), kind):
+            raise UserError(Problem(f"the {name} of its CASE is no {kind.__name__}", where, f"give {remedy}"))
+    if not all(isinstance(recipe, Recipe) and isinstance(recipe.args, Args) for recipe in found.recipes):
+        remedy = "give each Recipe an instance of them as args"
+        raise UserError(Problem(f"not all recipes of its CASE have its {Args.__name__}", where, remedy))
     return found
 
 
-def _import_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise UserError(Problem("there is no such file", str(path), "give the path of a Python file that defines CASE"))
-    spec = importlib.util.spec_from_file_location(f"seatrial_user_{path.stem}", path)
-    assert spec is not None and spec.loader is not None  # a path that ends in .py always has a loader
-    module = importlib.util.module_from_spec(spec)
-    # dataclasses and pydantic look their module up by name
-    sys.modules[module.__name__] = module
-    spec.loader.exec_module(module)
-    return module
+def _guarded(case: Case, where: str, root: Path | None = None) -> Case:
+    """A case that is not ours, as one whose functions raise nothing but UserError; `root` is where it comes from."""
+    root = root or loading.origin(where)
+    functions: dict[str, Any] = {name: getattr(case, name) for name in FUNCTIONS}
+    for name, function in functions.items():
+        if function is not None:
+            functions[name] = loading.guard(function, f"{name} of {case.name}", root, where)
+    return replace(case, **functions)
 
 
 def describe(case: Case) -> dict[str, str]:

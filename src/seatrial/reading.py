@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterable
 
-from seatrial import hardware, launchers
+from seatrial import hardware, launchers, loading
 from seatrial.errors import Problem, UserError
 from seatrial.events import Event, RunEnd, RunStart, Step
 from seatrial.rank.lines import Reader, Reading
@@ -20,7 +20,8 @@ def reader(case: Case, job: Job) -> Reader:
         remedy = "its programs write events themselves: seatrial report"
         raise UserError(Problem(f"{case.name} prints no metric lines that could be read", remedy=remedy))
     module, _, name = case.log_reader.partition(":")
-    made: Reader = getattr(importlib.import_module(module), name)(case.Args(**job.args), job.world_size)
+    with loading.guarded(loading.origin(module), case.log_reader, f"repair the log_reader of {case.name}"):
+        made: Reader = getattr(importlib.import_module(module), name)(case.Args(**job.args), job.world_size)
     return made
 
 

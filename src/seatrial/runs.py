@@ -19,7 +19,7 @@ from typing import Any
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.events import EventLog, Heartbeat, RunEnd, RunStart, Step, Timed, decode, read_events
 from seatrial.findings import Finding
-from seatrial.spec import Job
+from seatrial.spec import PROGRAM, Job
 
 
 class NameTaken(UserError):
@@ -113,8 +113,19 @@ class Run:
         return (self.path / "job.json").stat().st_mtime
 
     def save_job(self, job: Job) -> None:
-        """Write job.json: when the run is created, and when it is resumed with another layout."""
+        """Write job.json, and the files that go with it: when the run is created, and when it is resumed."""
+        for path, file in job.files.items():
+            if file.text is not None:
+                target = self.path / PROGRAM / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                replace_text(target, file.text)
         replace_text(self.path / "job.json", job.to_json())
+
+    @property
+    def case_file(self) -> Path | None:
+        """The run's own copy of the file that defines its case; None: its case is in no file, or the copy is gone."""
+        found = next((self.path / PROGRAM / path for path in self.job.files), None)
+        return found if found is not None and found.is_file() else None
 
     @property
     def events_path(self) -> Path:

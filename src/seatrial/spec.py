@@ -30,6 +30,10 @@ Device = Literal["cpu", "cuda", "neuron"]
 """What a rank computes on."""
 
 
+PROGRAM = "program"
+"""Folder of a run, and of a plan, with the files that go with a job."""
+
+
 class LauncherOptions:
     """Base of a launcher's Options: a frozen dataclass, every field with a default and a string under it."""
 
@@ -109,6 +113,16 @@ def _not_described(*_: Any) -> None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    """A file that goes with a job."""
+
+    sha256: str
+    """Of its bytes, hexadecimal."""
+    text: str | None = field(default=None, compare=False, repr=False)
+    """None: not read, as in job.json; a run has the file itself."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
     """A test case: one training framework, its program, what it needs, what it promises."""
@@ -120,7 +134,13 @@ class Case:
     Args: type[CaseArgs]
     recipes: tuple[Recipe, ...]
     program: str
-    """Importable module, or path of a Python file, that every process runs."""
+    """What every process runs: an importable module that the nodes have; of a case in a file also ``__file__``, or the
+    path of a Python file relative to it, which goes with the job; or an absolute path, which the nodes have."""
+    files: tuple[str, ...] = ()
+    """Of a case in a file: what else goes with its program, as globs relative to it: ``("*.py", "conf/**/*.json")``.
+    UTF-8 text, 1 MB at most together; neither hidden files nor runs, and no secrets."""
+    shipped: Mapping[str, Shipped] = field(default_factory=dict)
+    """Those files, which the catalogue has read: relative path -> file; the one that defines the case first."""
     requires: tuple[str, ...] = ()
     """Importable modules without which the program cannot start."""
     environment: str | None = None
@@ -232,6 +252,7 @@ class Job:
     cluster: str
     launcher: str
     program: str
+    """Module, or file: one of `files`, which the launcher says the place of, or an absolute path on the nodes."""
     requires: tuple[str, ...]
     launch: Launch
     resumable: bool
@@ -251,8 +272,11 @@ class Job:
     """What differs from the recipe as it was made, and what may go wrong, in sentences."""
     secrets: tuple[str, ...] = ()
     """Environment variables that are passed on by name; their values stand in no file."""
+    files: Mapping[str, Shipped] = field(default_factory=dict)
+    """Of a case in a file: relative path -> what goes with the job; the file that defines the case first."""
     digest: str = ""
-    """Hash of what decides the result: case and args, not the layout. Checkpoints of another digest are refused."""
+    """Hash of what decides the result: case, args and a program that goes with the job, not the layout. Checkpoints of
+    another digest are refused."""
 
     @property
     def world_size(self) -> int:
@@ -264,9 +288,20 @@ class Job:
         """``case/recipe``."""
         return f"{self.case}/{self.recipe}"
 
+    @property
+    def ships(self) -> bool:
+        """Whether the program goes with the job, rather than being on the nodes."""
+        return self.program in self.files
+
+    def record(self) -> dict[str, Any]:
+        """The job as plain data: of the files that go with it their digests, where there are any."""
+        record = asdict(self)
+        files = {path: shipped["sha256"] for path, shipped in record.pop("files").items()}
+        return record | ({"files": files} if files else {})
+
     def to_json(self) -> str:
         """The job as the text of job.json."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+        return json.dumps(self.record(), indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Job:
@@ -276,6 +311,7 @@ class Job:
         wrong = (needed - set(record)) | (set(record) - {f.name for f in fields(cls)})
         if wrong:
             raise ValueError(f"not a job of this version: {', '.join(sorted(wrong))}")
+        record["files"] = {path: Shipped(sha256) for path, sha256 in record.get("files", {}).items()}
         record["expectations"] = Expectations(**record["expectations"])
         record["published"] = tuple(Published(**figure) for figure in record.get("published", ()))
         for name in ("requires", "secrets", "notes"):
@@ -283,7 +319,7 @@ class Job:
         return cls(**record)
 
 
-def digest(case: str, args: Mapping[str, Any]) -> str:
-    """Hash of what decides a run's result, 16 hexadecimal digits."""
-    text = json.dumps([case, args], sort_keys=True)
+def digest(case: str, args: Mapping[str, Any], program: Iterable[str] = ()) -> str:
+    """Hash of what decides a run's result, 16 hexadecimal digits; `program`: digests of the files that go with it."""
+    text = json.dumps([case, args, *sorted(program)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

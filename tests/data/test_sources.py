@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from seatrial.data import sources
 from seatrial.data.sources import Document, Files, HubDataset, Synthetic, check_source, open_source
 from seatrial.errors import UserError
+from seatrial.extras import Absent, installing
 
 PIECES = ["a", " ", "word", "é", "漢", "😀", "\n", "\r\n", "\r", "x" * 30]
 TEXT = st.lists(st.sampled_from(PIECES), min_size=1, max_size=60).map("".join)
@@ -395,6 +397,6 @@ def test_a_dataset_that_cannot_be_had(offline_hub: None) -> None:
 
 
 def test_without_the_package_datasets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "datasets", None)
     (problem,) = check_source("hf:allenai/c4/en", validation=False)
-    assert problem.remedy == "pip install datasets"
+    assert problem == Absent("datasets is not installed", "hf:allenai/c4/en", installing("datasets"))

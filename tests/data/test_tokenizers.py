@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from seatrial.data import tokenizers
 from seatrial.data.tokenizers import Bytes, HubName, LocalFile, check_tokenizer, gated, is_file, open_tokenizer
 from seatrial.errors import UserError
+from seatrial.extras import Absent, installing
 
 TEXT = "the ship, an été at sea: 漢字 😀\r\n\tend"
 
@@ -117,10 +119,9 @@ def test_hub_names_are_not_fetched_to_be_checked(monkeypatch: pytest.MonkeyPatch
     ("spec", "package"), [("nobody/nothing", "transformers"), ("some/tokenizer.json", "tokenizers")]
 )
 def test_a_package_that_is_missing(monkeypatch: pytest.MonkeyPatch, spec: str, package: str) -> None:
-    monkeypatch.setattr(tokenizers.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, package, None)
     (problem,) = check_tokenizer(spec, 1000)
-    assert problem.what == f"the package {package} is not installed"
-    assert problem.remedy == f"pip install {package}"
+    assert problem == Absent(f"{package} is not installed", spec, installing(package))
 
 
 @pytest.mark.parametrize(

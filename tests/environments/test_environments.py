@@ -247,14 +247,14 @@ def test_without_network_the_message_says_what_is_missing_and_what_to_do(
 def test_without_uv_or_torch_the_message_says_how_to_install_it(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "which", lambda *_, **__: None)
-        with pytest.raises(UserError, match=r"uv is not installed.*\n +pip install uv"):
+        with pytest.raises(UserError, match=r"uv is not installed.*\n.* -m pip install .*"):
             environments.ensure("small")
 
     def none(name: str) -> None:
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "distribution", none)
-    with pytest.raises(UserError, match=r"torch is not installed.*\n +pip install 'seatrial\[train\]'"):
+    with pytest.raises(UserError, match=r"torch is not installed.*\n.* pip install .*torch$"):
         environments.ensure("small")
     assert environments.standing("small").path is None
 

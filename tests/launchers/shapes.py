@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from seatrial.launchers import batch, kubernetes, local, slurm
-from seatrial.spec import Cluster, Expectations, Job, Mount
+from seatrial.spec import Cluster, Expectations, Job, Mount, Shipped
 
 JOB = Job(
     case="pretend",
@@ -37,6 +37,12 @@ JOB = Job(
 )
 """Two nodes with eight GPUs each, a secret, checkpoints."""
 CPU_JOB = replace(JOB, cluster="cpu", device="cpu", processes_per_node=2, threads_per_process=4, secrets=())
+FILES = {
+    "mine.py": Shipped("0" * 64, "import json\n\nprint(json)\n"),
+    "conf/a set.json": Shipped("1" * 64, '{"a": "$(B) \'c\' \\t"}\n\n'),
+}
+MINE = {"program": "mine.py", "files": FILES}
+"""A case in a file, which goes with its job."""
 
 P4D = Cluster(
     name="p4d",
@@ -80,6 +86,7 @@ def cpu_shape(options: Any, where: Mapping[str, Any] | None = None, **job: Any) 
 LOCAL = {
     "cpu": cpu_shape(local.Options(), nodes=1),
     "gpu": shape(local.Options(), nodes=1, processes_per_node=2),
+    "file": cpu_shape(local.Options(), nodes=1, **MINE),
 }
 
 FSX = {"shared": "/fsx/seatrial"}
@@ -91,6 +98,7 @@ SLURM = {
     "node": cpu_shape(slurm.Options(), FSX, launch="node"),
     "driver": cpu_shape(slurm.Options(), FSX, launch="driver", resumable=False, program="/fsx/mine.py"),
     "neuron": shape(slurm.Options(gpus="none"), TRN1, **NEURON),
+    "file": cpu_shape(slurm.Options(array=2), FSX, **MINE),
     "array": cpu_shape(
         slurm.Options(
             reach="ssh:me@head",
@@ -149,6 +157,7 @@ KUBERNETES = {
     "pytorchjob-affinity": cpu_shape(
         kubernetes.Options(kind="pytorchjob", **ALL_OF_KUBERNETES), launch="node", nodes=1
     ),
+    "jobset-file": cpu_shape(kubernetes.Options(kind="jobset"), **MINE),
     "mpijob-node": cpu_shape(kubernetes.Options(kind="mpijob"), launch="node"),
 }
 
@@ -162,6 +171,7 @@ M5 = {"instance_type": "m5.2xlarge"}
 BATCH = {
     "gpu": shape(batch.Options(**QUEUE, **SECRETS)),
     "node": cpu_shape(batch.Options(**QUEUE), M5, launch="node", resumable=False, program="/fsx/mine.py"),
+    "file": cpu_shape(batch.Options(**QUEUE), M5, **MINE),
     "neuron": shape(batch.Options(**QUEUE, **SECRETS, efa_interfaces=1), {"instance_type": "trn1.2xlarge"}, **NEURON),
     "options": cpu_shape(
         batch.Options(

@@ -13,6 +13,7 @@ from seatrial.spec import Cluster, Job
 NOT_ITS_OWN = {
     r"""(value"?: )(["'])\{.*"?digest.*\}\2""": r"\1{job.json}",  # inside a manifest or a request
     r'("jobDefinition(?:Name)?": )"seatrial-[^"]*"': r'\1"{name}"',  # of a request with job.json inside
+    r'("SEATRIAL_FILES",\s*"value": )"[^"]*"': r'\1"{files}"',  # what zlib makes of them depends on its version
     rf"(Written by seatrial) {re.escape(__version__)}": r"\1 {version}",
 }
 """Pattern -> what stands for it."""

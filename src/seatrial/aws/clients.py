@@ -8,7 +8,6 @@ from typing import Any
 
 from seatrial.aws.access import Access
 from seatrial.aws.refusals import calls
-from seatrial.errors import Problem, UserError
 
 CONNECT_SECONDS, READ_SECONDS = 10, 30
 ATTEMPTS = 4
@@ -16,14 +15,10 @@ ATTEMPTS = 4
 
 
 def client(access: Access, service: str, *, attempts: int = ATTEMPTS) -> Any:
-    """A boto3 client for an AWS service. Raises UserError without boto3, and if profile or region cannot be."""
+    """A boto3 client for an AWS service. Raises UserError as `calls` does, and if profile or region cannot be."""
     read = tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_")))
-    try:
-        with calls(access):
-            return _client(access.profile, access.region, service, attempts, read)
-    except ModuleNotFoundError:
-        remedy = "pip install 'seatrial[aws]'"
-        raise UserError(Problem("boto3 is not installed", access.where, remedy)) from None
+    with calls(access):
+        return _client(access.profile, access.region, service, attempts, read)
 
 
 # A client takes 0.1 s to make, and whoever watches something asks every few seconds.

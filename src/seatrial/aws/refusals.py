@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.aws.access import Access
 from seatrial.errors import CutOff, Problem, UserError, unknown
+from seatrial.extras import needed
 
 if TYPE_CHECKING:
     from botocore.exceptions import BotoCoreError, ClientError
@@ -28,7 +29,12 @@ THROTTLED = (
 
 @contextmanager
 def calls(access: Access) -> Iterator[None]:
-    """Calls of AWS. Raises UserError for what it refuses and where it cannot be reached, CutOff in the middle."""
+    """Calls of AWS. Raises UserError for what it refuses and where it cannot be reached, CutOff in the middle.
+
+    And UserError without the package boto3, which brings what it takes.
+    """
+    with needed("boto3", access.where):
+        import boto3  # noqa: F401
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
 
     try:

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from seatrial import catalog, environments
+from seatrial import environments
 from seatrial.cli.installing import installing
+from seatrial.cli.listing import listing
 from seatrial.cli.options import as_json, print_json, print_table
 from seatrial.environments import Environment
 from seatrial.report.format import bytes_
@@ -33,7 +34,7 @@ def command() -> None:
 @as_json
 def list_(as_json: bool) -> None:
     """All environments: whether they are made, and which cases use them."""
-    cases = [(case.environment, case.name) for case in catalog.cases()]
+    cases = [(case["environment"], case["case"]) for case in listing()]
     rows = [
         _row(environments.standing(name), [c for used, c in cases if used == name]) for name in environments.names()
     ]

@@ -21,4 +21,5 @@ def command(as_json: bool) -> None:
         for case in cases
         for recipe in case["recipes"]
     ]
+    rows += [(case["case"], "-", "broken", case["broken"]) for case in cases if case["broken"]]
     print_table(("RECIPE", "FRAMEWORK", "FIDELITY", "WHAT"), rows)

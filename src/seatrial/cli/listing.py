@@ -1,15 +1,15 @@
 """What the catalogue holds, as plain data: from the cache, since importing every case takes the longer the more there
-are, and a shell waits for completion."""
+are, and a shell waits for completion. A case that cannot be imported is listed with the reason."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seatrial.cache import cached, files
+from seatrial.errors import UserError
 
 if TYPE_CHECKING:
     from seatrial.spec import Case
@@ -17,26 +17,38 @@ if TYPE_CHECKING:
 
 def listing() -> list[dict[str, Any]]:
     """Every case with its recipes. No case is imported where none has changed since the last time."""
-    installed = [[path, os.stat(path).st_mtime_ns] for path in sys.path if path.endswith("-packages")]
+    there = [path for path in sys.path if path.endswith("-packages") and os.path.exists(path)]
+    installed = [[path, os.stat(path).st_mtime_ns] for path in there]
     elsewhere = cached("cases-elsewhere", installed, _elsewhere)
-    key = [installed, [files(Path(path)) for path in elsewhere]]
-    found: list[dict[str, Any]] = cached("cases", key, _all)
+    key = [installed, [files(Path(path)) if os.path.exists(path) else None for path in elsewhere]]
+    # Why a case is broken may lie anywhere: it is looked at each time until it is repaired.
+    found: list[dict[str, Any]] = cached("cases", key, _all, keep=lambda made: not any(case["broken"] for case in made))
     return found
 
 
 def _elsewhere() -> list[str]:
     """The folder of each package, or the file of each module, that an entry point leads to."""
-    from seatrial import catalog
+    from seatrial import catalog, loading
 
-    names = {point.module.partition(".")[0] for point in catalog.entry_points().values()}
-    specs = [spec for name in sorted(names) if (spec := importlib.util.find_spec(name)) and spec.origin]
-    return [str(Path(s.origin or "").parent if s.submodule_search_locations else s.origin) for s in specs]
+    origins = (loading.origin(point.value) for point in catalog.entry_points().values())
+    return sorted({str(origin) for origin in origins if origin})
 
 
 def _all() -> list[dict[str, Any]]:
     from seatrial import catalog
 
-    return [_listed(case) for case in catalog.cases()]
+    return [_case(name) for name in catalog.case_names()]
+
+
+def _case(name: str) -> dict[str, Any]:
+    from seatrial import catalog
+
+    try:
+        return _listed(catalog.case(name))
+    except UserError as error:
+        told = "; ".join(f"{p.where}: {p.what}" if p.where else p.what for p in error.problems)
+        nothing = dict.fromkeys(("title", "framework", "environment", "fidelity", "fidelity_note"))
+        return {"case": name, "broken": told, **nothing, "recipes": []}
 
 
 def _listed(case: Case) -> dict[str, Any]:
@@ -47,8 +59,10 @@ def _listed(case: Case) -> dict[str, Any]:
     fidelity, note = local_fidelity(case, case.recipes[0])
     return {
         "case": case.name,
+        "broken": None,
         "title": case.title,
         "framework": case.framework,
+        "environment": case.environment,
         "fidelity": fidelity,
         "fidelity_note": note,
         "recipes": [

@@ -77,13 +77,15 @@ def command(
     your own that defines CASE. Ctrl-C writes a checkpoint and stops, and so does a terminal that is closed; on a
     cluster it only stops watching.
     """
-    from seatrial import catalog, config, environments, launchers
+    from seatrial import catalog, config, launchers
     from seatrial.binding import bind
     from seatrial.cli.background import in_background
     from seatrial.interrupts import held_back
 
-    case, recipe = catalog.recipe(target)
+    case, recipe = catalog.recipe(_own_copy(history, target, resume) if resume else target)
     stored = _run_to_resume(history, case, recipe, resume) if resume is not None else None
+    if stored is not None:
+        case, recipe = _as_it_began(stored, case, recipe, target)
     where = _where(cluster, stored)
     launcher = launchers.find(where.launcher)
     where = config.with_options(where, [*options, *_watching(launcher, max_restarts, hang_timeout)])
@@ -103,8 +105,8 @@ def command(
     if stored is not None and not expect:
         job = replace(job, expectations=stored.job.expectations)
     # On a cluster only the nodes know what they have.
-    here = [] if launcher.hands_over else [*environments.missing(job), *case.preflight(case.Args(**job.args))]
-    problems = [*here, *(history.check_name(name) if name is not None and stored is None else [])]
+    problems = [] if launcher.hands_over else _preflight(case, job)
+    problems += history.check_name(name) if name is not None and stored is None else []
     if hang_timeout is not None and launcher.hands_over:
         problems.append(Problem("ranks are watched on this machine only", "--hang-timeout", "leave it out"))
     if problems:
@@ -146,6 +148,34 @@ def _start(
                 raise
 
 
+def _own_copy(history: History, target: str, resume: str) -> str:
+    """Where the file of a case is gone: the copy that the run which is to be resumed has of it."""
+    from seatrial import catalog
+
+    path, recipe = catalog.file_of(target)
+    if path is None or path.exists():
+        return target
+    run = history.find(resume)
+    return f"{run.case_file}:{recipe or run.job.recipe}" if run.case_file else target
+
+
+def _as_it_began(run: Run, case: Case, recipe: Recipe, target: str) -> tuple[Case, Recipe]:
+    """The case in a file by the run's own copy. Raises UserError where the file that is given now is another one."""
+    from seatrial import catalog
+    from seatrial.shipping import changed
+
+    own, names = run.case_file, changed(run.job.files, case.shipped)
+    if names:
+        path, _ = catalog.file_of(target)
+        remedy = "put it back as it was, or start a new run"
+        if own is not None and not (path is not None and path.exists() and own.samefile(path)):
+            again = pasteable("run", f"{own}:{recipe.name}", "--resume", run.id)
+            remedy = f"go on as it began: {again}; or start a new run"
+        which = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not the same"
+        raise UserError(Problem(f"{run.id} began with another program: {which}", target, remedy))
+    return catalog.recipe(f"{own}:{recipe.name}") if own is not None else (case, recipe)
+
+
 def _where(name: str | None, stored: Run | None) -> Cluster:
     """The cluster to run on: of a run that is resumed the one it was on."""
     from seatrial import config, launchers
@@ -178,9 +208,9 @@ def _run_to_resume(history: History, case: Case, recipe: Recipe, name: str) -> R
     warn_unseen(tracking.refresh([run]))
     state = run.state()
     if (run.job.case, run.job.recipe) != (case.name, recipe.name):
-        raise UserError(
-            Problem(f"{run.id} is a run of {run.job.label}", "--resume", f"seatrial run {run.job.label} --resume")
-        )
+        own = f"{run.case_file}:{run.job.recipe}" if run.case_file else run.job.label
+        remedy = pasteable("run", own, "--resume", run.id)
+        raise UserError(Problem(f"{run.id} is a run of {run.job.label}", "--resume", remedy))
     if state is State.COMPLETED:
         raise UserError(Problem(f"{run.id} is completed", "--resume", "leave it out to start a new run"))
     if state.live:
@@ -209,6 +239,15 @@ def _stored_settings(run: Run, recipe: Recipe, overrides: dict[str, str]) -> dic
             for key, value in different.items()
         )
     return stored | overrides
+
+
+def _preflight(case: Case, job: Job) -> list[Problem]:
+    """What this machine lacks. What only this interpreter lacks is no matter where the ranks run with another."""
+    from seatrial import environments
+    from seatrial.extras import Absent
+
+    here, found = environments.runs_here(job), case.preflight(case.Args(**job.args))
+    return [*environments.missing(job), *(p for p in found if here or not isinstance(p, Absent))]
 
 
 def _make_environment(job: Job, *, quiet: bool) -> None:

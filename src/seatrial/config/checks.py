@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
@@ -23,16 +24,24 @@ OURS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "WORLD_SIZE", "LOCAL_WO
 
 
 def launcher_names() -> list[str]:
-    """What `launcher` may be: this machine needs no table."""
-    return [name for name in launchers.names() if launchers.find(name).hands_over]
+    """What `launcher` may be: this machine needs no table, and what cannot be imported is left out."""
+    return [name for name in launchers.names() if _hands_over(name)]
+
+
+def _hands_over(name: str) -> bool:
+    with contextlib.suppress(UserError):
+        return launchers.find(name).hands_over
+    return False
 
 
 def _launcher(name: str) -> tuple[Launcher | None, list[Problem]]:
     """The launcher of a table, or why it may not be named there."""
+    if name not in launchers.names():
+        return None, [unknown("launcher", name, launcher_names(), ".launcher")]
     try:
         found = launchers.find(name)
-    except UserError:
-        return None, [unknown("launcher", name, launcher_names(), ".launcher")]
+    except UserError as error:
+        return None, [Problem(f"{name}: {p.where}: {p.what}", ".launcher", p.remedy) for p in error.problems]
     if found.hands_over:
         return found, []
     remedy = f"leave the table out: --on {name}"

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import codecs
 import glob
-import importlib.util
 import os
 import random
 import sysconfig
@@ -22,6 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from seatrial import extras
 from seatrial.errors import Problem, UserError
 
 DOCUMENT_BYTES = 16 * 1024
@@ -184,9 +184,8 @@ class HubDataset:
     """
 
     def __init__(self, name: str, validation: bool) -> None:
-        if importlib.util.find_spec("datasets") is None:
-            raise UserError(Problem("the package datasets is not installed", f"hf:{name}", "pip install datasets"))
-        from datasets import load_dataset
+        with extras.needed("datasets", f"hf:{name}"):
+            from datasets import load_dataset
 
         parts = name.split("/")
         local = Path(name).exists()

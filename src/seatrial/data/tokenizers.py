@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from seatrial import extras
 from seatrial.errors import Problem, UserError
 
 END_TOKENS = ("<|end_of_text|>", "<|endoftext|>", "</s>", "<eos>", "[SEP]")
@@ -41,8 +41,8 @@ class LocalFile:
     """A tokenizer.json of the package ``tokenizers``."""
 
     def __init__(self, path: Path) -> None:
-        _require("tokenizers", str(path))
-        from tokenizers import Tokenizer as Fast
+        with extras.needed("tokenizers", str(path)):
+            from tokenizers import Tokenizer as Fast
 
         try:
             self._fast: Any = Fast.from_file(str(path))
@@ -62,8 +62,8 @@ class HubName:
     """A tokenizer of the Hugging Face hub, through ``transformers``."""
 
     def __init__(self, name: str) -> None:
-        _require("transformers", name)
-        from transformers import AutoTokenizer
+        with extras.needed("transformers", name):
+            from transformers import AutoTokenizer
 
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(name)
@@ -89,8 +89,7 @@ def open_tokenizer(spec: str) -> Tokenizer:
 def check_tokenizer(spec: str, vocab_size: int) -> list[Problem]:
     """What is wrong with a tokenizer on this machine. Hub names are not fetched for it."""
     if spec != "bytes" and not is_file(spec):
-        missing = importlib.util.find_spec("transformers") is None
-        return [Problem("the package transformers is not installed", spec, "pip install transformers")] * missing
+        return extras.missing(["transformers"], spec)
     try:
         found = open_tokenizer(spec).vocab_size
     except UserError as error:
@@ -108,8 +107,3 @@ def is_file(spec: str) -> bool:
 def gated(spec: str) -> bool:
     """Whether the hub gives this tokenizer only to a token whose account accepted a licence."""
     return not is_file(spec) and spec.startswith(GATED)
-
-
-def _require(package: str, where: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        raise UserError(Problem(f"the package {package} is not installed", where, f"pip install {package}"))

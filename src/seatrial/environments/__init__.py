@@ -8,7 +8,6 @@ it is complete; what it depends on is in its name, so that a change means anothe
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import os
 import shutil
@@ -17,13 +16,25 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-from seatrial import versions
+from seatrial import extras, versions
 from seatrial.environments import _lock, _making, _shared, _uv
 from seatrial.environments._making import STAMP, Progress, python
 from seatrial.errors import Problem, UserError
 from seatrial.spec import Job
 
-__all__ = ["STAMP", "Environment", "ensure", "interpreter", "lock", "missing", "names", "python", "remove", "standing"]
+__all__ = [
+    "STAMP",
+    "Environment",
+    "ensure",
+    "interpreter",
+    "lock",
+    "missing",
+    "names",
+    "python",
+    "remove",
+    "runs_here",
+    "standing",
+]
 
 KEY = 16 * "[0-9a-f]"
 """What follows an environment's name in that of its folder."""
@@ -56,15 +67,16 @@ def lock(name: str) -> Path:
 
 
 def missing(job: Job) -> list[Problem]:
-    """Modules of `job` that this interpreter cannot import, each with the command that installs it.
+    """Modules of `job` that this interpreter cannot import, with the command that installs them.
 
     None for a job that has an environment: `interpreter` sees to that.
     """
-    return [
-        Problem(f"the Python module {name} is not installed", job.case, "pip install 'seatrial[train]'")
-        for name in job.requires
-        if job.environment is None and not _can_import(name)
-    ]
+    return extras.missing(job.requires, job.case) if job.environment is None else []
+
+
+def runs_here(job: Job) -> bool:
+    """Whether a job's ranks on this machine run with this interpreter, so that they find what it finds."""
+    return job.environment is None or all(map(extras.importable, job.requires))
 
 
 def interpreter(job: Job, progress: Progress = lambda _: None) -> str:
@@ -73,7 +85,7 @@ def interpreter(job: Job, progress: Progress = lambda _: None) -> str:
     It is this one if it has what the job requires (a rank warns of other versions), else that of the job's
     environment, which is made if need be. Raises UserError if it cannot be made.
     """
-    if job.environment is None or all(map(_can_import, job.requires)):
+    if job.environment is None or runs_here(job):
         return sys.executable
     return str(python(ensure(job.environment, progress)))
 
@@ -142,13 +154,6 @@ def root() -> Path:
     """The folder of all environments."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("SEATRIAL_ENVIRONMENTS") or Path(cache, "seatrial/environments")).absolute()
-
-
-def _can_import(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # of a.b, there is no a
-        return False
 
 
 def _folder(name: str, shared: dict[str, Path]) -> Path:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import seatrial
 from seatrial.errors import Problem, UserError
+from seatrial.extras import installing
 
 if TYPE_CHECKING:
     from importlib import metadata
@@ -55,7 +56,7 @@ def _closure(name: str, locked: Collection[str]) -> Iterator[metadata.Distributi
         except metadata.PackageNotFoundError:
             if current == name:
                 what = f"{name} is not installed, and every environment shares it"
-                raise UserError(Problem(what, remedy="pip install 'seatrial[train]'")) from None
+                raise UserError(Problem(what, remedy=installing("torch"))) from None
             continue  # of another platform, or torch runs without it
         yield distribution
         for requirement in map(Requirement, distribution.requires or ()):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
-import sys
-import sysconfig
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
+from seatrial import extras
 from seatrial.environments import _pip
 from seatrial.errors import Problem, UserError
 
@@ -92,12 +90,10 @@ def pip_options() -> list[str]:
 
 
 def _program() -> str:
-    """uv beside the interpreter, as the package `uv` installs it, or on the PATH."""
-    scripts = [str(Path(sys.executable).parent), sysconfig.get_path("scripts")]
-    scripts.append(sysconfig.get_path("scripts", sysconfig.get_preferred_scheme("user")))
-    found = shutil.which("uv", path=os.pathsep.join([*scripts, os.environ.get("PATH", os.defpath)]))
+    found = extras.uv()
     if found is None:
-        raise UserError(Problem("uv is not installed, which makes the environments", remedy="pip install uv"))
+        what = "uv is not installed, which makes the environments"
+        raise UserError(Problem(what, remedy=extras.installing("uv")))
     return found
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import pkgutil
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from seatrial import loading
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.launchers._launcher import Element, Engine, Launcher, Supervisor
 from seatrial.spec import Cluster, Mount, Software
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
 
 __all__ = [
     "ENTRY_POINTS",
@@ -36,17 +33,17 @@ HERE = "local"
 
 def names() -> list[str]:
     """Names of all launchers, without importing them."""
-    return sorted({*built_in(), *_entry_points()})
+    return sorted({*built_in(), *loading.entry_points(ENTRY_POINTS)})
 
 
 def find(name: str) -> Launcher:
-    """The launcher of that name. Raises UserError with the nearest names."""
+    """The launcher of that name. Raises UserError with the nearest names, or if it cannot be imported."""
     if name in built_in():
-        return _launcher_of(importlib.import_module(f"{__name__}.{name}"), name)
-    points = _entry_points()
+        return _launcher_of(loading.module(f"{__name__}.{name}"), name)
+    points = loading.entry_points(ENTRY_POINTS)
     if name not in points:
         raise UserError(unknown("launcher", name, [*built_in(), *points]))
-    return _launcher_of(points[name].load(), points[name].value)
+    return _launcher_of(loading.entry_point(points[name]), points[name].value)
 
 
 def restore(record: Mapping[str, Any]) -> Cluster:
@@ -62,12 +59,6 @@ def restore(record: Mapping[str, Any]) -> Cluster:
 def built_in() -> list[str]:
     """Names of those that are modules here."""
     return [module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")]
-
-
-def _entry_points() -> dict[str, EntryPoint]:
-    from importlib.metadata import entry_points  # looks through every installed package
-
-    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}
 
 
 def _launcher_of(loaded: object, where: str) -> Launcher:

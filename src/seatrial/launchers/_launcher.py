@@ -78,7 +78,8 @@ class Launcher:
     check_job: Callable[[Job, Cluster], Iterable[Problem]]
     """What keeps a job from running on a cluster."""
     render: Callable[[Job, Cluster, str], Plan]
-    """The plan of a job under a name. Pure. Raises UserError with everything that `check_job` finds."""
+    """The plan of a job under a name. Pure. Raises UserError with everything that `check_job` finds. Where the job
+    `ships` its program, that is relative to its `files`, which the plan must bring to the ranks."""
     check: Callable[[Cluster], list[Finding]]
     """What can be seen of a cluster without starting anything."""
     check_options: Callable[[Any], Iterable[Problem]] = _no_problems

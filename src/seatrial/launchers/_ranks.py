@@ -8,7 +8,7 @@ from seatrial import hardware, network
 from seatrial.errors import Problem
 from seatrial.image import mutable
 from seatrial.network import Setting
-from seatrial.spec import Cluster, Job
+from seatrial.spec import PROGRAM, Cluster, Job
 
 PORT = 29400
 """TCP port of the rendezvous where every job has addresses of its own (pods, Batch nodes). torchrun's default."""
@@ -39,9 +39,21 @@ def variables(job: Job, cluster: Cluster, *, pod_network: bool = False) -> dict[
     return found | {name: Setting(value, mine, "") for name, value in cluster.environment.items()}
 
 
-def program(job: Job) -> list[str]:
-    """What follows ``python`` to run the job's program."""
+def program(job: Job, folder: str) -> list[str]:
+    """What follows ``python`` to run the job's program; `folder` is where the launcher puts the job's files."""
+    if job.ships:
+        return [f"{folder}/{job.program}"]
     return [job.program] if job.program.endswith(".py") else ["-m", job.program]
+
+
+def files(job: Job) -> dict[str, str]:
+    """Relative path -> text of what the launcher must put there: nothing where the nodes have the program."""
+    return {path: file.text or "" for path, file in job.files.items()} if job.ships else {}
+
+
+def planned(job: Job) -> dict[str, str]:
+    """The same as files of a plan."""
+    return {f"{PROGRAM}/{path}": text for path, text in files(job).items()}
 
 
 def torchrun(job: Job, cluster: Cluster) -> list[str]:

@@ -21,7 +21,7 @@ from seatrial.launchers._machine import check, this_machine
 from seatrial.launchers._processes import Failure, Group, Program
 from seatrial.plan import Command, Plan
 from seatrial.runs import Run
-from seatrial.spec import Cluster, Job, LauncherOptions
+from seatrial.spec import PROGRAM, Cluster, Job, LauncherOptions
 
 RUN_FOLDER = "{run}"
 """Stands in a plan for the run's folder, which gets its name when the plan is executed."""
@@ -75,9 +75,9 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
         "SEATRIAL_RUN": RUN_FOLDER,
         "SEATRIAL_HEARTBEATS": "1",
     }
-    argv = ("python", *_ranks.program(job))
+    argv = ("python", *_ranks.program(job, f"{RUN_FOLDER}/{PROGRAM}"))
     commands = tuple(Command(argv=argv, env=place | common, title=title) for title, place in _places(job))
-    return Plan(files={"job.json": job.to_json()}, commands=commands)
+    return Plan(files={"job.json": job.to_json(), **_ranks.planned(job)}, commands=commands)
 
 
 def _places(job: Job) -> Iterator[tuple[str, dict[str, str]]]:
@@ -169,7 +169,7 @@ def _programs(plan: Plan, run: Run, attempt: int) -> list[Program]:
     return [
         Program(
             name=command.title,
-            argv=(python, *command.argv[1:]),
+            argv=(python, *(word.replace(RUN_FOLDER, values[RUN_FOLDER]) for word in command.argv[1:])),
             env=inherited | {name: values.get(value, value) for name, value in command.env.items()},
             ranks=range(number * ranks_each, (number + 1) * ranks_each),
         )

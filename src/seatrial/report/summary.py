@@ -6,7 +6,7 @@ What is missing is None, shown as "unknown"; nothing is ever filled in with a ze
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from seatrial.attempts import Attempt, Attempts, Point
@@ -203,7 +203,7 @@ def _fidelity(job: Job) -> str:
 
 def _layout(job: Job) -> dict[str, Any]:
     elsewhere = {"case", "recipe", "title", "framework", "fidelity", "fidelity_note", "parameters", "args", "notes"}
-    return {name: value for name, value in asdict(job).items() if name not in elsewhere}
+    return {name: value for name, value in job.record().items() if name not in elsewhere}
 
 
 def _mean_phases(points: list[Point]) -> dict[str, float]:

@@ -11,6 +11,7 @@ import boto3
 import pytest
 
 from seatrial.errors import CutOff, UserError
+from seatrial.extras import installing
 from seatrial.launchers import batch
 from seatrial.plan import Plan
 from seatrial.runs import Phase, Standing, Submission
@@ -266,7 +267,7 @@ class TestTrouble:
 
     def test_without_boto3(self, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, "boto3", None)
-        assert self.problem() == "clusters.p5: boto3 is not installed -> pip install 'seatrial[aws]'"
+        assert self.problem() == f"clusters.p5: boto3 is not installed -> {installing('boto3')}"
 
 
 def test_the_region_can_come_from_the_environment(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:

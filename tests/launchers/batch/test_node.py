@@ -12,13 +12,15 @@ from pathlib import Path
 import pytest
 
 from seatrial.launchers.batch import requests
-from seatrial.spec import Cluster, Job
+from seatrial.spec import Cluster, Job, Shipped
+from tests.launchers import shapes
 from tests.launchers.batch.aws import (
     NODE_0,
     NODE_1,
     SECRETS,
     cluster,
     container,
+    environment,
     gpu_job,
 )
 
@@ -79,6 +81,22 @@ class TestNodeCommand:
             "seatrial.cases.pretend.train",
             f"{address}:29400 {node['AWS_BATCH_JOB_NODE_INDEX']} 2 8",
         ]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_files_of_a_case_are_there_before_its_program_starts(
+    tmp_path: Path, shell: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = "import json, os, pathlib, sys\nprint(pathlib.Path(sys.path[0], 'conf/a set.json').read_text(), end='')\n"
+    program += "print(os.environ.get('SEATRIAL_FILES'), sys.argv)\n"
+    files = {**shapes.FILES, "mine.py": Shipped("0" * 64, program)}
+    monkeypatch.setattr(requests, "PROGRAM_FOLDER", f"{tmp_path}/{NASTY}")
+    where, job = replace(GPU_CLUSTER, python=sys.executable), gpu_job(launch="node", program="mine.py", files=files)
+    packed = {"SEATRIAL_FILES": environment(job, where)["SEATRIAL_FILES"]}
+    done = on_a_node(shell, job, where, NODE_1 | packed, tmp_path)
+    said = f"{shapes.FILES['conf/a set.json'].text}None ['{tmp_path}"
+    assert (done.returncode, done.stderr) == (0, "") and done.stdout.startswith(said)
+    assert not (tmp_path / "pwned").exists()
 
 
 @pytest.mark.parametrize("shell", SHELLS)

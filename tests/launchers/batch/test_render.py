@@ -15,7 +15,7 @@ from seatrial import hardware
 from seatrial.errors import UserError
 from seatrial.launchers import batch
 from seatrial.launchers.batch import requests
-from seatrial.spec import Cluster, Job, Mount
+from seatrial.spec import Cluster, Job, Mount, Shipped
 from tests.launchers.batch.aws import (
     SECRETS,
     cluster,
@@ -121,6 +121,16 @@ class TestContainer:
         text = environment(gpu_job(), GPU_CLUSTER)["SEATRIAL_JOB"]
         assert "\n" not in text
         assert Job.from_json(text) == gpu_job()
+
+    def test_files_that_are_too_large_for_a_definition_are_refused_with_what_to_do(self) -> None:
+        digits = "".join(f"{number * number:x}" for number in range(20_000))  # as good as random to zlib
+        files = {"mine.py": Shipped("0" * 64, digits)}
+        [problem] = problems(gpu_job(program="mine.py", files=files), GPU_CLUSTER)
+        assert re.fullmatch(r"clusters.p5: the job definition has \d+ bytes, Batch takes 24576", problem)
+        with pytest.raises(UserError, match=r"1 files with [\d,]+ bytes go with .*: put them into the image, and name"):
+            batch.render(gpu_job(program="mine.py", files=files), GPU_CLUSTER, "run-1")
+        repetitive = {"mine.py": Shipped("0" * 64, "# the same line again\n" * 5000)}
+        assert batch.render(gpu_job(program="mine.py", files=repetitive), GPU_CLUSTER, "run-1")
 
     def test_secrets_come_by_reference(self) -> None:
         found = container(gpu_job(), GPU_CLUSTER)

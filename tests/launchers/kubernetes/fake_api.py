@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 TOKEN = "good"
 HALF = "<no newline yet>"
 """Ends a line of a log that is not whole yet."""
-CORE = ("v1", ("services", "pods", "events", "persistentvolumeclaims", "secrets", "resourcequotas"))
+CORE = ("v1", ("configmaps", "services", "pods", "events", "persistentvolumeclaims", "secrets", "resourcequotas"))
 APIS = {
     "batch/v1": ("jobs",),
     "jobset.x-k8s.io/v1alpha2": ("jobsets",),

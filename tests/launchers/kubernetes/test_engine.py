@@ -12,6 +12,7 @@ from seatrial.errors import UserError
 from seatrial.events import PRINTED, RunEnd, Step, encode
 from seatrial.launchers import kubernetes
 from seatrial.runs import History, Phase, State, Submission
+from tests.launchers import shapes
 from tests.launchers.kubernetes import samples
 from tests.launchers.kubernetes.fake_api import HALF, FakeApi
 
@@ -76,6 +77,18 @@ def test_service_goes_with_its_job(api):
     assert owner == {"apiVersion": "batch/v1", "kind": "Job", "name": ENGINE, "uid": job["metadata"]["uid"]} | {
         "blockOwnerDeletion": True
     }
+
+
+def test_files_go_with_their_job_and_come_again_with_a_resumed_one(api):
+    where, path = samples.cluster(), f"/api/v1/namespaces/default/configmaps/{ENGINE}"
+    mine = samples.job(where, **shapes.MINE)
+    for _ in range(2):
+        kubernetes.submit(kubernetes.render(mine, where, NAME), NAME, where)
+        job = api.objects[f"{JOBSETS}/{ENGINE}"]
+        assert api.objects[path]["data"]["mine.py"] == shapes.FILES["mine.py"].text
+        [owner] = api.objects[path]["metadata"]["ownerReferences"]
+        assert (owner["uid"], owner["blockOwnerDeletion"]) == (job["metadata"]["uid"], True)
+        job["status"] = {"conditions": [{"type": "Failed", "status": "True"}]}
 
 
 def test_job_that_has_ended_makes_room_for_a_resumed_one(api):

@@ -17,7 +17,8 @@ from seatrial.events import PRINTED, RunEnd, Step, encode
 from seatrial.launchers import _ranks, kubernetes
 from seatrial.launchers.kubernetes.pod import literal
 from seatrial.launchers.kubernetes.resources import memory_mib, millicpu
-from seatrial.launchers.kubernetes.writer import Note, documents
+from seatrial.launchers.kubernetes.writer import Note, Text, documents
+from tests.launchers import shapes
 from tests.launchers.kubernetes import samples
 
 NASTY = st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
@@ -213,6 +214,35 @@ def test_secret_is_a_reference():
     where = samples.for_kind("jobset", gpu=True)
     [pod] = samples.pods(samples.documents(where))
     assert samples.env(pod)["HF_TOKEN"] == {"secretKeyRef": {"name": "hub", "key": "HF_TOKEN"}}
+
+
+@pytest.mark.parametrize("kind", samples.KINDS)
+def test_files_of_a_case_come_as_a_config_map_to_every_pod_with_ranks(kind):
+    where = samples.for_kind(kind)
+    found = samples.documents(where, samples.job(where, **shapes.MINE))
+    [files] = [thing for thing in found if thing["kind"] == "ConfigMap"]
+    assert "kueue.x-k8s.io/queue-name" not in files["metadata"]["labels"] and files["immutable"]
+    ranks = [pod for pod in samples.pods(found) if pod["containers"][0]["name"] != "mpirun"]
+    assert ranks
+    for pod in ranks:
+        [volume] = [volume["configMap"] for volume in pod["volumes"] if volume["name"] == "program"]
+        texts = {item["path"]: files["data"][item["key"]] for item in volume["items"]}
+        assert volume["name"] == "trial" and texts == {path: file.text for path, file in shapes.FILES.items()}
+        mount = {"name": "program", "mountPath": "/etc/seatrial/program", "readOnly": True}
+        assert mount in pod["containers"][0]["volumeMounts"]
+    assert "/etc/seatrial/program/mine.py" in json.dumps(found)
+
+
+LINES = st.lists(
+    NASTY | st.sampled_from(["", " ", "  two", "\t", "a: b", "- c", "# d", "---", "...", "%x"]), max_size=5
+)
+
+
+@given(LINES.map("\n".join))
+def test_a_text_in_lines_is_read_as_it_was_written(text):
+    for written in (text, f"  {text}", f"{text}\n", f"{text}\n\n"):
+        found = yaml.safe_load_all(documents([{"a": {"b": {"text": Text(written), "c": 1}}, "d": Text(written)}] * 2))
+        assert [*found] == [{"a": {"b": {"text": written, "c": 1}}, "d": written}] * 2
 
 
 def test_ranks_get_their_job():

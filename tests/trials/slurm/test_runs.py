@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from pathlib import Path
 
@@ -106,6 +107,71 @@ def test_what_would_only_fail_again_is_not_started_again(project, slurm: Slurm, 
     run = project.detach(str(project.folder / "dies.py"), "--set", f"final={final}", "--option", "max_restarts=2")
     slurm.wait(run.submission().job_id, "FAILED")
     assert len(project.there(run).of(RunStart)) == starts
+
+
+MINE = '''
+import sys
+from dataclasses import dataclass
+from beside import WORD
+from seatrial.arguments import CaseArgs
+from seatrial.events import Step
+from seatrial.rank import announce
+from seatrial.rank.core import Rank
+from seatrial.rank.start import start
+from seatrial.spec import Case, Recipe
+
+@dataclass(frozen=True, kw_only=True)
+class Args(CaseArgs):
+    steps: int = 2
+    """Optimizer steps."""
+
+CASE = Case(name="mine", title="", framework="none", Args=Args, program=__file__, files=("*.py",), resumable=True,
+            recipes=(Recipe(name="tiny", title="", args=Args(), nodes=2, processes_per_node=1),))
+
+if __name__ == "__main__":
+    with start(Rank) as rank:
+        print(WORD, __file__, flush=True)
+        done = rank.attempt + 1
+        announce.run_start(rank, steps=2, first_step=done - 1)
+        rank.emit(Step(step=done, loss=1.0, learning_rate=0.0, count=1, seconds=1.0))
+        rank.end("stopped" if done == 1 else "completed", done)
+        sys.exit(75 if rank.rank == 0 and done == 1 else 0)
+'''
+
+
+@pytest.mark.parametrize("options", [(), ("start=torchrun",)], ids=["tasks", "torchrun"])
+def test_a_case_in_a_file_goes_with_its_job_and_goes_on_as_it_began(project, slurm: Slurm, options):
+    folder = project.folder / "a folder"
+    folder.mkdir()
+    (folder / "mine.py").write_text(MINE)
+    (folder / "beside.py").write_text("WORD = 'first'\n")
+    asked = [word for option in ("max_restarts=0", *options) for word in ("--option", option)]
+    run = project.detach(str(folder / "mine.py"), "--name", "run", *asked)
+    slurm.wait(run.submission().job_id, "FAILED")
+    assert project.json("status", "run", "--json")["state"] == "stopped"
+
+    (folder / "beside.py").write_text("WORD = 'second'\n")
+    refused = project("run", str(folder / "mine.py"), "--resume", "run", "--detach", code=2)
+    assert "run began with another program: beside.py is not the same" in refused
+    shutil.rmtree(folder)
+    project("run", str(folder / "mine.py"), "--resume", "run", "--detach")
+    slurm.wait(run.submission().job_id, "COMPLETED")
+    assert project.json("status", "run", "--json")["state"] == "completed"
+    there = project.folder / "shared/run"
+    said = "".join(path.read_text() for path in (there / "logs").iterdir()).splitlines()
+    lines = [line for line in said if line.endswith("mine.py")]
+    assert set(lines) == {f"first {there / 'program/mine.py'}"}
+    assert len(lines) >= 3  # of two attempts of two ranks; Slurm kills one of the first when the other has left
+
+
+def test_an_array_of_a_case_in_a_file_has_it_in_every_task(project, slurm: Slurm):
+    (project.folder / "mine.py").write_text(MINE)
+    (project.folder / "beside.py").write_text("WORD = 'first'\n")
+    project("run", "mine.py", "--on", "sea", "--name", "run", "--option", "array=2", "--option", "max_restarts=1")
+    poll(lambda: all(r["state"] == "completed" for r in project.json("runs", "--json")), 60, "both are over")
+    for element in (0, 1):
+        assert project.run(f"run-{element}").case_file.read_text() == MINE
+        assert (project.folder / f"shared/run-{element}/program/mine.py").read_text() == MINE
 
 
 def test_cancel_writes_a_checkpoint_and_resume_goes_on(project):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from seatrial import extras
 from seatrial.arguments import batch_divides, degrees_divide, fits_context, splits
 from seatrial.cases.picotron.models import MODELS
 from seatrial.data.sources import check_source
@@ -114,10 +114,10 @@ def preflight(args: Args) -> Iterable[Problem]:
     if not (Path(args.source) / "train.py").is_file() or not (Path(args.source) / "picotron").is_dir():
         remedy = "give the folder of a clone of https://github.com/huggingface/picotron"
         yield Problem("is no checkout of picotron: train.py or the folder picotron is missing", args.source, remedy)
-    missing = [name for name in ("transformers", "datasets", "tokenizers") if importlib.util.find_spec(name) is None]
+    missing = [name for name in ("transformers", "datasets", "tokenizers") if not extras.importable(name)]
     if missing:
         # picotron calls what transformers 5 no longer has: batch_encode_plus.
-        command = "pip install 'transformers<5' datasets tokenizers"
+        command = extras.installing("transformers<5", "datasets", "tokenizers")
         yield Problem(f"picotron needs {', '.join(missing)}, not installed here", "source", command)
 
 

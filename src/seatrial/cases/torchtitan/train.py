@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import time
 from typing import Any, Literal
@@ -10,11 +9,12 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from seatrial import extras
 from seatrial.cases.torchtitan import Args, config
 from seatrial.cases.torchtitan.checkpoints import Checkpoints, remove_unfinished
 from seatrial.cases.torchtitan.flavors import FLAVORS
 from seatrial.cases.torchtitan.log import Reader
-from seatrial.errors import Problem, UserError
+from seatrial.errors import UserError
 from seatrial.rank import announce
 from seatrial.rank.console import console
 from seatrial.train.agreement import ranks_agree
@@ -27,8 +27,8 @@ def main() -> None:
     """Train, and exit with a code of ExitCode."""
     with start(join=False) as worker:  # torchtitan makes the process group
         args = Args(**worker.args)
-        if args.float8 != "none" and importlib.util.find_spec("torchao") is None:
-            raise UserError(Problem("the package torchao is not installed", "float8", "pip install torchao"))
+        if args.float8 != "none" and (missing := extras.missing(["torchao"], "float8")):
+            raise UserError(missing)
 
         worker.stage("import")
         answer_for_cpu(worker.device)

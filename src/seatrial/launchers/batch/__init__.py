@@ -118,7 +118,7 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
     definition = requests.job_definition(job, cluster, hardware.instance(cluster.instance_type or ""))
     if len(json.dumps(definition)) > DEFINITION_BYTES:
         what = f"the job definition has {len(json.dumps(definition))} bytes, Batch takes {DEFINITION_BYTES}"
-        raise UserError(Problem(what, f"clusters.{cluster.name}", "shorten environment, mounts or settings"))
+        raise UserError(Problem(what, f"clusters.{cluster.name}", _shorter(job)))
     request = requests.submission(job, cluster, name, definition["jobDefinitionName"])
     files = {requests.DEFINITION: definition, requests.SUBMISSION: request}
     return Plan(
@@ -128,6 +128,15 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
             _command("submit-job", requests.SUBMISSION, cluster.options),
         ),
     )
+
+
+def _shorter(job: Job) -> str:
+    files = _ranks.files(job)
+    if not files:
+        return "shorten environment, mounts or settings"
+    size = sum(len(text.encode()) for text in files.values())
+    what = f"{len(files)} files with {size:,} bytes go with the job, compressed"
+    return f"{what}: put them into the image, and name the program by its module or its path there"
 
 
 def _command(verb: str, path: str, options: Options) -> Command:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
 import shlex
+import zlib
 from typing import TYPE_CHECKING, Any
 
 from seatrial import hardware
@@ -42,6 +44,18 @@ OWN_ADDRESS = (
     "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
     's.connect(("192.0.2.1", 9)); print(s.getsockname()[0])'
 )
+
+FILES = "SEATRIAL_FILES"
+"""Variable with the files that go with a job. Batch gives a container no other way to get some."""
+PROGRAM_FOLDER = "/tmp/seatrial-program"
+"""Where a node unpacks them."""
+UNPACK = """\
+import base64, json, os, sys, zlib
+for path, text in json.loads(zlib.decompress(base64.b64decode(os.environ["SEATRIAL_FILES"]))).items():
+    path = os.path.join(sys.argv[1], path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        file.write(text)"""
 
 
 def job_definition(job: Job, cluster: Cluster, instance: hardware.Instance) -> dict[str, Any]:
@@ -99,7 +113,9 @@ def node_command(job: Job, cluster: Cluster) -> list[str]:
             "export MASTER_ADDR MASTER_PORT NODE_RANK NNODES NPROC_PER_NODE",
         ]
         start = shlex.quote(python)
-    lines.append(f"exec {start} {shlex.join(_ranks.program(job))}")
+    if job.ships:
+        lines.append(f"{shlex.join([python, '-c', UNPACK, PROGRAM_FOLDER])}; unset {FILES}")
+    lines.append(f"exec {start} {shlex.join(_ranks.program(job, PROGRAM_FOLDER))}")
     return ["sh", "-c", "\n".join(lines)]
 
 
@@ -169,8 +185,14 @@ def _environment(job: Job, cluster: Cluster) -> list[dict[str, str]]:
         **{name: setting.value for name, setting in settings.items()},
         "SEATRIAL_JOB": json.dumps(json.loads(job.to_json()), separators=(",", ":")),
         "SEATRIAL_PRINT_EVENTS": "1",
+        **({FILES: _packed(job)} if job.ships else {}),
     }
     return [{"name": name, "value": value} for name, value in sorted(found.items())]
+
+
+def _packed(job: Job) -> str:
+    """The files that go with a job, as UNPACK reads them."""
+    return base64.b64encode(zlib.compress(json.dumps(_ranks.files(job)).encode(), 9)).decode()
 
 
 def _retries(job: Job, cluster: Cluster) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from seatrial.errors import Problem, UserError, unknown
+from seatrial.extras import needed
 from seatrial.launchers.kubernetes.options import Options
 
 CONNECT_SECONDS = 10.0
@@ -131,13 +132,8 @@ def _refusal(status: int, data: bytes, path: str) -> Refused:
 def _connect(context: str | None) -> Any:
     import yaml
 
-    try:
+    with needed("kubernetes", "launcher kubernetes"):
         from kubernetes import client, config
-    except ImportError:
-        problem = Problem(
-            "the package kubernetes is not installed", "launcher kubernetes", "pip install seatrial[kubernetes]"
-        )
-        raise UserError(problem) from None
     file = os.environ.get("KUBECONFIG") or config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION
     try:
         contexts = [entry["name"] for entry in config.list_kube_config_contexts(file)[0]]

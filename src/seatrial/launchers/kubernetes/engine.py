@@ -20,7 +20,7 @@ from seatrial.spec import Cluster
 
 POLL_SECONDS = 1.0
 
-_PLURALS = {"Service": "services", "TrainingRuntime": "trainingruntimes"}
+_PLURALS = {"ConfigMap": "configmaps", "Service": "services", "TrainingRuntime": "trainingruntimes"}
 """Of the objects beside a job."""
 
 

@@ -16,6 +16,7 @@ from seatrial.launchers.kubernetes.pod import (
     container,
     environment,
     given,
+    keys,
     limits,
     metadata,
     program,
@@ -24,7 +25,7 @@ from seatrial.launchers.kubernetes.pod import (
     torchrun,
     variable,
 )
-from seatrial.launchers.kubernetes.writer import Note
+from seatrial.launchers.kubernetes.writer import Note, Text
 
 MANIFEST = "manifest.yaml"
 """The file of a plan that holds all objects."""
@@ -60,7 +61,17 @@ def objects(work: Work) -> list[Thing]:
     """All objects that a job becomes, the job itself last."""
     kind = KINDS[work.options.kind]
     job = {"apiVersion": kind.api, "kind": kind.kind, "metadata": metadata(work), "spec": kind.spec(work)}
-    return [*kind.beside(work), job]
+    return [*_files(work), *kind.beside(work), job]
+
+
+def _files(work: Work) -> list[Thing]:
+    """The files that go with the job."""
+    if not work.job.ships:
+        return []
+    texts, named = _ranks.files(work.job), keys(work.job)
+    data = {named[path]: Text(text) for path, text in texts.items()}
+    meta = _unqueued(work)
+    return [{"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "immutable": True, "data": data}]
 
 
 def _job(work: Work) -> Thing:

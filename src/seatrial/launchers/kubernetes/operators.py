@@ -9,6 +9,7 @@ from seatrial.launchers import _ranks
 from seatrial.launchers.kubernetes.pod import (
     NODE,
     Work,
+    arguments,
     container,
     environment,
     limits,
@@ -23,7 +24,7 @@ from seatrial.launchers.kubernetes.pod import (
 def hyperpodpytorchjob(work: Work) -> dict[str, Any]:
     """HyperPod's agent stands in for torchrun: it asks the operator for its place, and watches the log."""
     size = [f"--nnodes={work.job.nodes}", f"--nproc-per-node={work.job.processes_per_node}"]
-    command = ["hyperpodrun", *size, "--rdzv-backend", "hyperpod", *map(literal, _ranks.program(work.job))]
+    command = ["hyperpodrun", *size, "--rdzv-backend", "hyperpod", *arguments(work)]
     pod = container(work, NODE, command, environment(work))
     pod["ports"] = [{"name": "agent", "containerPort": 8080}]
     ttl = work.options.ttl_seconds_after_finished

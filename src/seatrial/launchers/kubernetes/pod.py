@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from seatrial.launchers import _ranks
 from seatrial.launchers.kubernetes.options import Options
 from seatrial.launchers.kubernetes.resources import memory_mib, resources
 from seatrial.launchers.kubernetes.writer import Note
-from seatrial.spec import Cluster, Job
+from seatrial.spec import PROGRAM, Cluster, Job
 
 RUN_LABEL = "seatrial.io/run"
 """Label of everything that belongs to a run; its value is the engine's name of the run."""
@@ -21,6 +22,9 @@ INDEX = "batch.kubernetes.io/job-completion-index"
 
 NODE = "node"
 """Name of the containers that start ranks, and of the group of pods they are in."""
+
+PROGRAM_FOLDER = f"/etc/seatrial/{PROGRAM}"
+"""Where a pod sees the files that go with its job."""
 
 LONGEST_NAME = 40
 """Of an engine name: names of pods and of what operators make of it must stay below 64 characters."""
@@ -169,9 +173,19 @@ def volumes(work: Work) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         )
         read_only = {"readOnly": True} if mount.read_only else {}
         found.append(({"name": name, **source}, {"name": name, "mountPath": mount.target, **read_only}))
+    if work.job.ships:
+        items = [{"key": key, "path": path} for path, key in keys(work.job).items()]
+        source = {"configMap": {"name": work.name, "items": items}}
+        found.append(({"name": PROGRAM, **source}, {"name": PROGRAM, "mountPath": PROGRAM_FOLDER, "readOnly": True}))
     if work.cluster.shared is None:
         found.append(({"name": "run", "emptyDir": {}}, {"name": "run", "mountPath": work.folder}))
     return found
+
+
+def keys(job: Job) -> dict[str, str]:
+    """Path of each file that goes with the job -> its key in a ConfigMap, where no key has a slash."""
+    plain = {path: re.fullmatch(r"(?!file-\d)[A-Za-z0-9_][A-Za-z0-9._-]{0,200}", path) for path in _ranks.files(job)}
+    return {path: path if found else f"file-{number}" for number, (path, found) in enumerate(plain.items())}
 
 
 def node_labels(cluster: Cluster) -> dict[str, str]:
@@ -206,12 +220,17 @@ def _affinity(work: Work) -> dict[str, Any]:
 def torchrun(work: Work, node: str, master: str, port: str) -> list[str]:
     place = [f"--node-rank={node}", f"--master-addr={master}", f"--master-port={port}"]
     run = map(literal, _ranks.torchrun(work.job, work.cluster))
-    return [*run, *place, *map(literal, _ranks.program(work.job))]
+    return [*run, *place, *arguments(work)]
 
 
 def program(work: Work) -> list[str]:
     python = work.cluster.software_for(work.job.environment).python
-    return [literal(part) for part in (python, *_ranks.program(work.job))]
+    return [literal(python), *arguments(work)]
+
+
+def arguments(work: Work) -> list[str]:
+    """What follows ``python``, or what stands for it, to run the job's program."""
+    return [literal(part) for part in _ranks.program(work.job, PROGRAM_FOLDER)]
 
 
 def scale(work: Work) -> list[Any]:

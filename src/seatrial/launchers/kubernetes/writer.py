@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,13 @@ class Note:
     comment: str
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A file's text as a value of a mapping, written line by line where YAML can."""
+
+    value: str
+
+
 def documents(values: list[dict[str, Any]]) -> str:
     """The text of several documents."""
     return "---\n".join("\n".join(_block(value)) + "\n" for value in values)
@@ -31,21 +38,35 @@ def _block(value: Any) -> list[str]:
         return [line for key, item in value.items() for line in _entry(f"{_scalar(key)}:", item)]
     if isinstance(value, list | tuple) and value:
         return [line for item in value for line in _item(item)]
+    if isinstance(value, Text):
+        return _lines(value.value)
     return [_scalar(value)]
+
+
+def _lines(text: str) -> list[str]:
+    """A block scalar, whose lines stand two blanks further in than their key; its end is kept as it is."""
+    lines = text.split("\n")
+    if len(lines) < 2 or not all(line.replace("\t", "").isprintable() for line in lines):
+        return [_string(text)]
+    return ["|2+", *_indented(lines[:-1])] if text.endswith("\n") else ["|2-", *_indented(lines)]
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"  {line}" if line else "" for line in lines]
 
 
 def _entry(key: str, item: Any) -> list[str]:
     comments, value = _split(item)
     lines = _block(value)
     if isinstance(value, Mapping | list | tuple) and value:
-        return [*comments, key, *(f"  {line}" for line in lines)]
-    return [*comments, f"{key} {lines[0]}"]
+        return [*comments, key, *_indented(lines)]
+    return [*comments, f"{key} {lines[0]}", *lines[1:]]
 
 
 def _item(item: Any) -> list[str]:
     comments, value = _split(item)
     first, *rest = _block(value)
-    return [*comments, f"- {first}", *(f"  {line}" for line in rest)]
+    return [*comments, f"- {first}", *_indented(rest)]
 
 
 def _split(item: Any) -> tuple[list[str], Any]:

@@ -24,7 +24,7 @@ from seatrial.launchers.slurm.engine import cancel, lookup, standings, submit
 from seatrial.launchers.slurm.logs import collect
 from seatrial.launchers.slurm.options import Options, check_options
 from seatrial.plan import Command, Plan
-from seatrial.spec import Cluster, Job
+from seatrial.spec import PROGRAM, Cluster, Job
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -65,6 +65,7 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
             elements=[engine_name(element) for element in array_names(name, options.array or 0)],
             directives=_directives(job, cluster, name, job.processes_per_node if tasks else 1),
             driver=job.launch == "driver",
+            own=["job.json", *([PROGRAM] if job.ships else [])],
             srun=_srun(job, cluster, tasks),
             # docker hands a signal to the container's first process, torchrun, which knows only SIGTERM
             signal="TERM" if cluster.container == "docker" else "USR1",
@@ -75,6 +76,7 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
         )
     )
     files = {"job.json": job.to_json(), "job.sbatch": script, "start.sh": _start(job, cluster, tasks)}
+    files |= _ranks.planned(job)
     return Plan(files=files, commands=(Command(argv=("sbatch", "job.sbatch"), title="submit, from this folder"),))
 
 
@@ -144,7 +146,7 @@ def _start(job: Job, cluster: Cluster, tasks: bool) -> str:
     variables = _ranks.variables(job, cluster)
     if style == "torchrun":
         variables |= _ranks.SHUTDOWN
-    program, python = _ranks.program(job), cluster.software_for(job.environment).python
+    program, python = _ranks.program(job, PROGRAM), cluster.software_for(job.environment).python
     return (
         _templates()
         .get_template("start.sh.j2")
