@@ -122,7 +122,7 @@ def _print_findings(name: str, findings: Iterable[Finding]) -> None:
         mark = click.style(finding.verdict.ljust(7), fg=VERDICT_COLORS.get(finding.verdict))
         click.echo(f"  {mark} {finding.check.ljust(24)} {finding.observed}")
         if finding.remedy and finding.verdict not in (Verdict.PASS, Verdict.SKIP):
-            click.echo(f"          {finding.remedy}")
+            click.echo(f"          {finding.evidence}{': ' if finding.evidence else ''}{finding.remedy}")
 
 
 def _accelerators(cluster: Cluster) -> str | None:

@@ -80,7 +80,7 @@ def schema() -> dict[str, Any]:
 def check(cluster: Cluster) -> list[Finding]:
     """What can be seen of a cluster without starting anything."""
     try:
-        return launchers.find(cluster.launcher).check(cluster)
+        return _placed(launchers.find(cluster.launcher).check(cluster), cluster)
     except UserError as error:
         return [
             CHECK.finding(
@@ -91,6 +91,18 @@ def check(cluster: Cluster) -> list[Finding]:
             )
             for problem in error.problems
         ]
+
+
+def _placed(findings: list[Finding], cluster: Cluster) -> list[Finding]:
+    """Findings about a key of the cluster's table say where in the file it is, or should be."""
+    path = find_file()
+    if path is None:
+        return findings
+    from seatrial.config.file import place
+    from seatrial.config.validate import dotted
+
+    table = dotted(("clusters", cluster.name))
+    return [replace(f, evidence=place(path, f"{table}.{f.scope['key']}")) if "key" in f.scope else f for f in findings]
 
 
 def with_options(cluster: Cluster, settings: Sequence[str]) -> Cluster:
