@@ -16,6 +16,7 @@ from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.findings import Finding, Verdict
 from seatrial.lint import documents
 from seatrial.lint.documents import Document
+from seatrial.lint.stack import versions
 from seatrial.network.floors import lint_stack
 from seatrial.network.lint import lint_environment
 
@@ -98,7 +99,8 @@ def _judged(
         last = {assignment.name: assignment.value for assignment in assignments}
         for item in assignments:
             environment = {**last, item.name: item.value}
-            for finding in lint_environment(environment, instance=instance or document.instance(), **site):
+            where = {**versions(document), **{name: value for name, value in site.items() if value}}
+            for finding in lint_environment(environment, instance=instance or document.instance(), **where):
                 if finding.scope["variable"] == item.name:
                     yield document.path, item.line, finding
 
