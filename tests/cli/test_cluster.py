@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from seatrial.cli import cli
-from seatrial.cli.cluster import complete_cluster
+from seatrial.cli.completing import complete_cluster
 from seatrial.config.init import SCHEMA_FILE
 from seatrial.errors import UserError
 from tests.test_config import fake_launcher, table
@@ -143,7 +143,7 @@ def test_init_writes_a_file_that_list_reads(home):
 
 def test_names_are_completed_as_far_as_the_file_can_be_read(home):
     write()
-    assert complete_cluster(None, None, "") == ["local", "c"]
-    assert complete_cluster(None, None, "l") == ["local"]
+    assert [item.value for item in complete_cluster(None, None, "")] == ["local", "c"]
+    assert [item.value for item in complete_cluster(None, None, "l")] == ["local"]
     Path("seatrial.toml").write_text("broken")
     assert complete_cluster(None, None, "") == []

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shlex
 import subprocess
 import sys
 
@@ -72,23 +70,3 @@ def test_a_case_that_is_installed_then_changed_then_removed(listed):
         path.unlink()
     info.rmdir()
     assert "plugged" not in call()[0]
-
-
-def complete(words: str, folder, *, index: bool = False) -> list[str]:
-    """What a shell is told, by a command that imports no more than it must, once there is an index."""
-    code = "import sys\nfrom seatrial.cli import cli\ntry: cli(prog_name='seatrial')\nfinally: print(*sys.modules)"
-    env = {**os.environ, "_SEATRIAL_COMPLETE": "bash_complete", "COMP_WORDS": words}
-    env["COMP_CWORD"] = str(len(shlex.split(words)) - 1)
-    done = subprocess.run([sys.executable, "-c", code], env=env, cwd=folder, capture_output=True, text=True, check=True)
-    *found, modules = done.stdout.splitlines()
-    assert index or not {"seatrial.launchers", "seatrial.flow", "seatrial.cases.fsdp"} & set(modules.split())
-    return [line.removeprefix("plain,") for line in found]
-
-
-def test_recipes_and_runs_are_completed(tmp_path):
-    (tmp_path / "else where" / "fsdp-1").mkdir(parents=True)
-    (tmp_path / "else where" / "fsdp-1" / "job.json").touch()
-    complete("seatrial run fs", tmp_path, index=True)
-    assert complete("seatrial run fs", tmp_path) == ["fsdp"]
-    assert complete("seatrial render fsdp/llama3.2", tmp_path) == ["fsdp/llama3.2-1b", "fsdp/llama3.2-3b"]
-    assert complete("seatrial status --runs-dir 'else where' f", tmp_path) == ["fsdp-1"]

@@ -17,11 +17,31 @@ if TYPE_CHECKING:
 
 def listing() -> list[dict[str, Any]]:
     """Every case with its recipes. No case is imported where none has changed since the last time."""
-    installed = [[path, os.stat(path).st_mtime_ns] for path in sys.path if path.endswith("-packages")]
-    elsewhere = cached("cases-elsewhere", installed, _elsewhere)
-    key = [installed, [files(Path(path)) for path in elsewhere]]
-    found: list[dict[str, Any]] = cached("cases", key, _all)
+    found: list[dict[str, Any]] = cached("cases", _key(), _all)
     return found
+
+
+def settings() -> dict[str, dict[str, list[str]]]:
+    """Case -> its arguments -> the values that one may have, where they are few."""
+    found: dict[str, dict[str, list[str]]] = cached("settings", _key(), _settings)
+    return found
+
+
+def options() -> dict[str, dict[str, list[str]]]:
+    """Launcher -> its options -> the values that one may have, where they are few."""
+    found: dict[str, dict[str, list[str]]] = cached("options", _installed(), _options)
+    return found
+
+
+def _installed() -> list[Any]:
+    return [[path, os.stat(path).st_mtime_ns] for path in sys.path if path.endswith("-packages")]
+
+
+def _key() -> list[Any]:
+    """What changes with the catalogue."""
+    installed = _installed()
+    elsewhere = cached("cases-elsewhere", installed, _elsewhere)
+    return [installed, [files(Path(path)) for path in elsewhere]]
 
 
 def _elsewhere() -> list[str]:
@@ -37,6 +57,43 @@ def _all() -> list[dict[str, Any]]:
     from seatrial import catalog
 
     return [_listed(case) for case in catalog.cases()]
+
+
+def _settings() -> dict[str, dict[str, list[str]]]:
+    from seatrial import catalog
+
+    return {case.name: _fields(case.Args) for case in catalog.cases()}
+
+
+def _options() -> dict[str, dict[str, list[str]]]:
+    from seatrial import launchers
+
+    return {name: _fields(launchers.find(name).Options) for name in launchers.names()}
+
+
+def _fields(cls: type[Any]) -> dict[str, list[str]]:
+    from dataclasses import fields
+    from typing import get_type_hints
+
+    hints = get_type_hints(cls)
+    return {field.name: _values(hints[field.name]) for field in fields(cls)}
+
+
+def _values(hint: Any) -> list[str]:
+    """The values of a type, as they are typed; none where there are too many to offer."""
+    from types import NoneType, UnionType
+    from typing import Literal, Union, get_args, get_origin
+
+    if hint is bool:
+        return ["true", "false"]
+    if hint is NoneType:
+        return ["none"]
+    if get_origin(hint) is Literal:
+        return [str(value) for value in get_args(hint)]
+    if get_origin(hint) in (Union, UnionType):
+        each = [_values(part) for part in get_args(hint)]
+        return [value for values in each for value in values] if all(each) else []
+    return []
 
 
 def _listed(case: Case) -> dict[str, Any]:
@@ -55,7 +112,7 @@ def _listed(case: Case) -> dict[str, Any]:
             {
                 "name": recipe.name,
                 "title": recipe.title,
-                "fidelity": local_fidelity(case, recipe)[0],
+                "fidelity": local_fidelity(case, recipe)[0] if recipe.instance_type is None else None,
                 "parameters": recipe.parameters,
                 "instance_type": recipe.instance_type,
                 "nodes": recipe.nodes,

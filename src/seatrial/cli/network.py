@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from seatrial import hardware, network
-from seatrial.cli.options import F, as_json, print_json
+from seatrial.cli.completing import complete_instance
+from seatrial.cli.options import F, as_json, output_format, print_json
 from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.findings import Finding, Verdict
 from seatrial.lint import documents
@@ -44,18 +45,16 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--instance", required=True, metavar="TYPE", help="EC2 instance type.")
+@click.option("--instance", required=True, metavar="TYPE", help="EC2 instance type.", shell_complete=complete_instance)
 @site_options
-@click.option(
-    "--format", "form", type=click.Choice(("text", "export", "json")), default="text", show_default=True, help="Format."
-)
-def show(instance: str, pod_network: bool, form: str, **versions: str | None) -> None:
+@output_format("export")
+def show(instance: str, pod_network: bool, format_: str, **versions: str | None) -> None:
     """The variables that a job on an instance type needs, each with its reason and source."""
     kind = hardware.instance(instance)
     needed = network.environment(kind, pod_network=pod_network, **versions)
-    if form == "json":
+    if format_ == "json":
         print_json([{"variable": name, **asdict(setting)} for name, setting in needed.items()])
-    elif form == "export":
+    elif format_ == "export":
         for name, setting in needed.items():
             click.echo(f"# {setting.reason}\nexport {name}={shlex.quote(setting.value)}")
     else:
@@ -69,7 +68,12 @@ def show(instance: str, pod_network: bool, form: str, **versions: str | None) ->
 
 @command.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
-@click.option("--instance", metavar="TYPE", help="EC2 instance type.  [default: what the file names]")
+@click.option(
+    "--instance",
+    metavar="TYPE",
+    help="EC2 instance type.  [default: what the file names]",
+    shell_complete=complete_instance,
+)
 @site_options
 @as_json
 @click.pass_context

@@ -6,14 +6,26 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seatrial import launchers
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.findings import Finding, Rule, Verdict
-from seatrial.spec import Cluster
 
-__all__ = ["FILE", "check", "cluster", "clusters", "find_file", "names", "schema", "with_options"]
+if TYPE_CHECKING:
+    from seatrial.spec import Cluster
+
+__all__ = [
+    "FILE",
+    "check",
+    "cluster",
+    "clusters",
+    "find_file",
+    "launchers_of_clusters",
+    "names",
+    "schema",
+    "with_options",
+]
 
 FILE = "seatrial.toml"
 
@@ -54,7 +66,12 @@ def clusters() -> dict[str, Cluster]:
 
 def names() -> list[str]:
     """Names of all clusters, this machine first. Raises UserError as `clusters` does."""
-    return [launchers.HERE, *_records(find_file())]
+    return [*launchers_of_clusters()]
+
+
+def launchers_of_clusters() -> dict[str, str]:
+    """Name of each cluster -> that of its launcher, this machine first. Raises UserError as `clusters` does."""
+    return {launchers.HERE: launchers.HERE, **{n: r["launcher"] for n, r in _records(find_file()).items()}}
 
 
 def cluster(name: str) -> Cluster:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.launchers._launcher import Element, Engine, Launcher, Supervisor
-from seatrial.spec import Cluster, Mount, Software
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+    from seatrial.spec import Cluster
 
 __all__ = [
     "ENTRY_POINTS",
@@ -51,6 +52,8 @@ def find(name: str) -> Launcher:
 
 def restore(record: Mapping[str, Any]) -> Cluster:
     """The Cluster of what dataclasses.asdict and JSON made of one."""
+    from seatrial.spec import Cluster, Mount, Software
+
     given = {name: tuple(v) if isinstance(v, list) else v for name, v in record["options"].items()}
     options = find(record["launcher"]).Options(**given)
     mounts = tuple(Mount(**mount) for mount in record["mounts"])
