@@ -124,8 +124,15 @@ def test_tables_stay_within_the_terminal(columns, args):
 
 
 def test_names_are_whole_while_there_is_room():
-    names = [line.split(" ")[0] for line in on_terminal(80, "list", "composer-stable-diffusion").splitlines()]
+    names = [line.split(" ")[0] for line in on_terminal(90, "list", "composer-stable-diffusion").splitlines()]
     assert "composer-stable-diffusion/sd2-base-mb12-ema" in names
+
+
+def test_what_does_not_fit_even_by_words_is_left_out():
+    folder = str(Path(__file__).parents[1] / "recorded_runs")
+    wide, narrow = (on_terminal(columns, "runs", "--runs-dir", folder).splitlines()[0].split() for columns in (160, 60))
+    assert wide == ["RUN", "JOB", "ON", "STARTED", "STATE", "STEPS", "LOSS", "THROUGHPUT", "VERDICT", "SIZE"]
+    assert narrow == ["RUN", "STATE", "STEPS", "LOSS", "THROUGHPUT", "VERDICT"]
 
 
 def test_without_a_terminal_each_row_is_one_line(listed):

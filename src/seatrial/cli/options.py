@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import shlex
 import sys
 import textwrap
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from seatrial.runs import History, Run
     from seatrial.spec import Cluster, Job
 
-NARROW = 10
-"""Columns that each column of a table keeps while its first one, the names, is whole."""
 VERDICT_COLORS = {"PASS": "green", "WARN": "yellow", "FAIL": "red"}
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -215,17 +214,47 @@ def _json(value: Any, indent: int | None = None) -> str:
     return json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False, default=str)
 
 
-def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Columns as wide as their widest cell; on a terminal within its width, where cells go on in the next line."""
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], optional: Sequence[str] = ()) -> None:
+    """Columns as wide as their widest cell; on a terminal within its width.
+
+    Cells then go on in the next line, broken at blanks, and the first column, which holds names, last of all. Where
+    even words are too wide together, the columns of these headers are left out, the first of them first.
+    """
     table = [list(header), *(list(row) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    widths = _widths(table)
     if sys.stdout.isatty():
-        widths = _within(widths, _columns() - 2 * (len(widths) - 1))
+        columns = _columns()
+        for name in optional:
+            if sum(_words(table)) + 2 * (len(table[0]) - 1) > columns:
+                place = table[0].index(name)
+                table = [row[:place] + row[place + 1 :] for row in table]
+        widths = _within(_widths(table), _words(table), columns - 2 * (len(table[0]) - 1))
     for number, row in enumerate(table):
-        cells = [textwrap.wrap(cell, width) or [""] for cell, width in zip(row, widths, strict=True)]
+        cells = [
+            textwrap.wrap(cell, width, break_on_hyphens=place > 0) or [""]
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
         for parts in zip_longest(*cells, fillvalue=""):
             line = "  ".join(part.ljust(width) for part, width in zip(parts, widths, strict=True)).rstrip()
             click.echo(click.style(line, bold=True) if number == 0 else line)
+
+
+def _widths(table: list[list[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*table, strict=True)]
+
+
+def _words(table: list[list[str]]) -> list[int]:
+    """The longest word of each column; names are not broken at a hyphen."""
+    ends = [r"\s", *[r"\s|(?<=-)"] * len(table[0])]
+    return _widths([[max(re.split(end, cell), key=len) for cell, end in zip(row, ends, strict=False)] for row in table])
+
+
+def _within(widths: list[int], words: list[int], room: int) -> list[int]:
+    """Columns made narrower until they have room: the widest first of those that can be broken between words."""
+    while sum(widths) > room and max(widths) > 1:
+        breakable = [place for place, width in enumerate(widths) if width > words[place]]
+        widths[max(breakable or range(len(widths)), key=widths.__getitem__)] -= 1
+    return widths
 
 
 def print_facts(facts: Mapping[str, object], width: int) -> None:
@@ -242,13 +271,3 @@ def _columns() -> int:
     """Of the terminal; shutil asks the stream that was there before ours."""
     given = os.environ.get("COLUMNS", "")
     return int(given) if given.isdecimal() else os.get_terminal_size(sys.stdout.fileno()).columns or 80
-
-
-def _within(widths: list[int], room: int) -> list[int]:
-    """Columns made narrower, the widest first, until they have room. The first one holds names, which are pasted whole
-    as long as the others keep NARROW columns."""
-    while sum(widths) > room and max(widths) > 1:
-        wide = max(widths[1:], default=0)
-        place = widths.index(wide, 1) if wide > NARROW else widths.index(max(widths))
-        widths[place] -= 1
-    return widths

@@ -89,7 +89,8 @@ def _print(found: list[dict[str, Any]]) -> None:
     header = ["RUN", "JOB", "ON", "STARTED", "STATE", "STEPS", "LOSS", "THROUGHPUT", "VERDICT", "SIZE", "NOTES"]
     table = [_texts(row) for row in found]
     noted = any(row[-1] for row in table)
-    print_table(header[: None if noted else -1], [row[: None if noted else -1] for row in table])
+    header, table = header[: None if noted else -1], [row[: None if noted else -1] for row in table]
+    print_table(header, table, optional=("ON", "SIZE", "STARTED", "JOB"))
 
 
 def _texts(row: dict[str, Any]) -> list[str]:
