@@ -12,7 +12,8 @@ import click
 
 from seatrial import config, hardware
 from seatrial.cli.completing import complete_cluster
-from seatrial.cli.options import VERDICT_COLORS, as_json, print_json, print_table
+from seatrial.cli.options import VERDICT_COLORS, as_json, print_json
+from seatrial.cli.tables import print_table
 from seatrial.errors import ExitCode
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.spec import Cluster, Mount, Software

@@ -9,7 +9,8 @@ import click
 
 from seatrial import catalog, environments
 from seatrial.cli.installing import installing
-from seatrial.cli.options import as_json, print_json, print_table
+from seatrial.cli.options import as_json, print_json
+from seatrial.cli.tables import print_table
 from seatrial.environments import Environment
 from seatrial.report.format import bytes_
 

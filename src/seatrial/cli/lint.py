@@ -8,7 +8,8 @@ import click
 
 from seatrial import hardware
 from seatrial.cli.completing import complete_instance
-from seatrial.cli.options import output_format, print_json, print_table
+from seatrial.cli.options import output_format, print_json
+from seatrial.cli.tables import print_table
 from seatrial.errors import ExitCode, Problem, UserError
 
 

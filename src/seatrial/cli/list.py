@@ -10,7 +10,8 @@ import click
 
 from seatrial.cli.completing import complete_case, complete_place
 from seatrial.cli.listing import listing
-from seatrial.cli.options import as_json, print_json, print_table
+from seatrial.cli.options import as_json, print_json
+from seatrial.cli.tables import print_table
 from seatrial.errors import Problem, UserError, unknown
 
 HERE = "local"

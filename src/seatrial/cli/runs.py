@@ -13,8 +13,9 @@ import click
 
 from seatrial import tracking
 from seatrial.cli.completing import complete_case, complete_run
-from seatrial.cli.options import F, as_json, print_json, print_table, runs_dir, warn_unseen
+from seatrial.cli.options import F, as_json, print_json, runs_dir, warn_unseen
 from seatrial.cli.rows import rows
+from seatrial.cli.tables import print_table
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.report.format import bytes_, number, quantity
 from seatrial.runs import History, Notes, Run, State

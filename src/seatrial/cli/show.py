@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 import click
 
-from seatrial.cli.options import as_json, print_facts, print_json, print_table, target_argument
+from seatrial.cli.options import as_json, print_json, target_argument
+from seatrial.cli.tables import print_facts, print_table
 
 
 @click.command()

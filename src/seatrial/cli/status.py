@@ -6,7 +6,8 @@ import time
 
 import click
 
-from seatrial.cli.options import as_json, find_run, print_facts, print_json, run_argument, runs_dir
+from seatrial.cli.options import as_json, find_run, print_json, run_argument, runs_dir
+from seatrial.cli.tables import print_facts
 from seatrial.events import CheckpointSaved, Heartbeat, RunStart
 from seatrial.findings import overall
 from seatrial.report.format import duration, number
