@@ -96,6 +96,13 @@ def test_a_run_is_submitted_once_and_followed_to_its_end(memory, history):
     assert looks == [State.STARTING, State.LOST] and memory.submitted == ["run"]
 
 
+def test_a_run_of_this_machine_is_nobodys_loss_before_its_ranks_are_started(history):
+    run = start(LOCAL, history)
+    assert run.state() is State.STARTING  # as somebody sees it who follows its logs, or removes what is over
+    run.release()
+    assert run.state() is State.LOST
+
+
 def test_tasks_of_an_array_are_runs_that_are_resumed_alone(memory, history):
     where = fake.cluster(tasks=2)
     job = bind(CASE, TINY, where)

@@ -48,9 +48,9 @@ def test_states(history):
     }
     rows = json.loads(call("runs", "--json").stdout)
     assert {row["run"]: (row["steps"], row["verdict"]) for row in rows} == {
-        "restarted": ("40", "WARN"),
-        "stopped": ("14", "UNKNOWN"),
-        "submitted": ("0", "-"),
+        "restarted": (40, "WARN"),
+        "stopped": (14, "UNKNOWN"),
+        "submitted": (0, None),
     }
 
 

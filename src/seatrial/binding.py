@@ -24,14 +24,15 @@ def bind(
     settings: Mapping[str, Any] | None = None,
     nodes: int | None = None,
     processes_per_node: int | None = None,
-    secrets: Collection[str] | None = (),
+    secrets: Collection[str] | None = None,
     expect: Sequence[str] = (),
 ) -> Job:
     """Bind a case's recipe to a cluster.
 
     `settings` are the user's overrides, `nodes` and `processes_per_node` replace the recipe's scale, `secrets` names
-    those that are at hand; None: the cluster holds its own. `expect` replaces what the recipe expects: ``none``, or
-    ``loss_decrease=1.5``. Pure: it looks at nothing but its arguments. Raises UserError with all problems at once.
+    those that are at hand; None: nothing is started, or the cluster holds its own. `expect` replaces what the recipe
+    expects: ``none``, or ``loss_decrease=1.5``. Pure: it looks at nothing but its arguments. Raises UserError with all
+    problems at once.
     """
     problems: list[Problem] = []
     args = recipe.args

@@ -53,6 +53,8 @@ def start(plan: Plan, job: Job, cluster: Cluster, history: History, name: str) -
     try:
         for element in elements:
             runs.append(history.create(job, element.name))
+            if isinstance(launcher.executor, Supervisor):  # or whoever looks on before its ranks start calls it lost
+                runs[-1].claim()
             plan.write(runs[-1].plan_path)
         if isinstance(launcher.executor, Engine):
             tracking.hand_over(launcher.executor, plan, name, cluster, list(zip(runs, elements, strict=True)))

@@ -134,7 +134,7 @@ class TestEachRecipe:
         assert CASE.secrets(recipe.args) == needed
         if needed:
             with pytest.raises(UserError, match="HF_TOKEN is not set"):
-                bind(CASE, recipe, P5)
+                bind(CASE, recipe, P5, secrets=())
 
 
 def test_the_published_figures_are_those_of_four_p5() -> None:

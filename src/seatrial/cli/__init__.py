@@ -80,6 +80,8 @@ def cli() -> None:
 def main() -> None:
     """Entry point: errors of the user go to stderr without a traceback, exit code 2."""
     color = False if os.environ.get("NO_COLOR") else None
+    if "_SEATRIAL_COMPLETE" in os.environ:
+        importlib.import_module("seatrial.cli.shells")
     streams.guard(gives_up=True)
     try:
         cli(prog_name="seatrial", color=color)
