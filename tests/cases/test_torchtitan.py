@@ -225,6 +225,7 @@ def test_a_recorded_log() -> None:
         count=8 * 32,
         seconds=256 / (2 * 292),
         memory_bytes=round(0.61 * 2**30),
+        printed={"mfu": 0.0, "flops": 0.01e12},
     )
     assert (steps[-1].loss, steps[-1].grad_norm) == (4.09235, 2.5805)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -27,6 +28,13 @@ def test_outside_of_a_run_it_says_how_it_is_started(capsys: pytest.CaptureFixtur
         pytest.fail("it went on")
     assert caught.value.code == ExitCode.USAGE
     assert capsys.readouterr().err == "error: SEATRIAL_RUN is not set; this program is started by: seatrial run\n"
+
+
+def test_a_signal_of_a_fault_leaves_a_traceback_in_the_log(run: Path) -> None:
+    code = "import os, signal; from seatrial.rank.core import Rank; from seatrial.rank.start import start\n"
+    code += "with start(Rank): os.kill(os.getpid(), signal.SIGSEGV)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGSEGV and "Fatal Python error: Segmentation fault" in done.stderr
 
 
 def test_it_knows_its_place_and_its_arguments(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

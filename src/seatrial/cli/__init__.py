@@ -23,7 +23,7 @@ COMMANDS = {
     "logs": "What a run's ranks printed.",
     "cancel": "Ask a run to write a checkpoint and stop.",
     "report": "A run's verdict and figures, as a page or as text.",
-    "compare": "Two runs side by side, and which differences are more than noise.",
+    "compare": "Runs side by side, and which differences are more than noise.",
     "read": "A framework's log that was written elsewhere, as a run: its figures and its verdict.",
     "env": "The software of cases with frameworks of their own: list, create, remove, lock.",
     "cluster": "The clusters of seatrial.toml: list, show, check, init.",

@@ -63,7 +63,7 @@ def command(
         processes_per_node=processes,
     )
     text = log.read_text(encoding="utf-8", errors="replace")
-    found = reading.events(case, job, text.splitlines(), log.stat().st_mtime)
+    found = reading.events(case, job, text.splitlines(), log.stat().st_mtime, where.instance_type)
     run = history.create(job, name)
     run.log_path(0).write_text(text, encoding="utf-8")
     run.events_path.write_bytes(b"".join(encode(event, moment) for moment, event in found))

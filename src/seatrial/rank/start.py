@@ -76,6 +76,7 @@ def _job(run: Path) -> dict[str, Any]:
 
 
 def _dump_stacks_on_request(file: TextIO) -> None:
+    faulthandler.enable(2)  # stderr, so that SIGSEGV and its like leave a traceback in this rank's log
     # Without this a hang would leave no trace: SIGUSR2 writes every thread's stack, even from inside C code.
     faulthandler.register(signal.SIGUSR2, file=file, all_threads=True)
 
