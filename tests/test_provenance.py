@@ -47,8 +47,8 @@ def test_variables_that_decide_how_ranks_run_are_kept_and_no_others():
 
 def test_each_start_is_a_line_and_a_torn_one_costs_only_itself(run, monkeypatch):
     monkeypatch.setattr("sys.argv", ["seatrial", "run", "fsdp"])
-    provenance.record(run, "seatrial.cases.fsdp.train")
-    provenance.record(run, "seatrial.cases.fsdp.train")
+    provenance.record(run)
+    provenance.record(run)
     with (run.path / provenance.FILE).open("a") as file:
         file.write('{"time": 1')
     starts = provenance.read(run)
@@ -65,7 +65,7 @@ def git(folder, *args):
     subprocess.run(["git", "-C", str(folder), *who, *args], check=True, capture_output=True)
 
 
-def test_the_commit_of_the_user_s_case(tmp_path, run):
+def test_the_commit_of_the_user_s_case(tmp_path, run, monkeypatch):
     case = tmp_path / "mine.py"
     case.write_text("CASE = 1\n")
     assert provenance.commit(case) == ""
@@ -76,5 +76,6 @@ def test_the_commit_of_the_user_s_case(tmp_path, run):
     assert len(clean) == 40
     case.write_text("CASE = 2\n")
     assert provenance.commit(case) == f"{clean}, mine.py changed since"
-    provenance.record(run, str(case))
+    monkeypatch.setattr("sys.argv", ["seatrial", "run", f"{case}:tiny", "--set", "steps=3"])
+    provenance.record(run)
     assert provenance.read(run)[0].code.startswith(clean)

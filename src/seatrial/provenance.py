@@ -45,9 +45,10 @@ class Start:
     """Those of the command that decide how ranks on this machine run; see seatrial.rank.machine."""
 
 
-def record(run: Run, program: str) -> None:
-    """Note how this process was told to start a run of a program."""
-    code = commit(Path(program)) if program.endswith(".py") else ""
+def record(run: Run) -> None:
+    """Note how this process was told to start a run."""
+    case = next((Path(word.partition(".py")[0] + ".py") for word in sys.argv[1:] if ".py" in word), None)
+    code = commit(case) if case is not None and case.is_file() else ""
     start = collect(sys.argv, os.environ, folder=os.getcwd(), host=socket.gethostname(), moment=time.time(), code=code)
     with (run.path / FILE).open("a", encoding="utf-8", errors="replace") as file:
         file.write(json.dumps(asdict(start)) + "\n")
