@@ -34,6 +34,14 @@ def test_every_page_is_looked_at(pages: dict[str, str]) -> None:
     assert set(pages) == set(NAMES)
 
 
+def test_tables_are_lists_on_a_telephone(tab: Browser, pages: dict[str, str]) -> None:
+    display = "return [...new Set([...document.querySelectorAll('td')].map(n => getComputedStyle(n).display))]"
+    tab.look(pages["completed"], width=900, dark=False, script=False)
+    assert tab.driver.execute_script(display) == ["table-cell"]
+    tab.look(pages["completed"], width=400, dark=False, script=False)
+    assert "table-cell" not in tab.driver.execute_script(display)
+
+
 def shown(tab: Browser) -> list[str]:
     """What stands below the charts."""
     script = "return [...document.querySelectorAll('.readout')].map(n => n.textContent)"
