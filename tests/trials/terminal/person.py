@@ -105,7 +105,7 @@ class Person:
         """The window is closed: the kernel sends SIGHUP, and nothing can be written any more."""
         terminal = self._at()
         os.close(terminal.child_fd)
-        poll(lambda: self.run().events().end() is not None, SECONDS, "the run has ended")
+        poll(lambda: self.run().supervisor() is None, SECONDS, "the command has ended")
         terminal.closed, terminal.child_fd = True, -1
         self.terminal = None
 
