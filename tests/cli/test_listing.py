@@ -144,7 +144,8 @@ def complete(words: str, folder, *, index: bool = False) -> list[str]:
     return [line.removeprefix("plain,") for line in found]
 
 
-def test_recipes_and_runs_are_completed(tmp_path):
+def test_recipes_and_runs_are_completed(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "else where" / "fsdp-1").mkdir(parents=True)
     (tmp_path / "else where" / "fsdp-1" / "job.json").touch()
     complete("seatrial run fs", tmp_path, index=True)
