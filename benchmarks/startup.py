@@ -2,7 +2,7 @@
 
     python benchmarks/startup.py
 
-Targets: `seatrial --help` at most 6 times, `seatrial list` and the completion of a recipe at most 8 times, `seatrial
+Targets: `seatrial --help` at most 6 times, `seatrial list` and the completion of a word at most 8 times, `seatrial
 render` of one job at most 20 times, also for each kind of cluster (clusters.toml). Every command runs once before it
 is measured: modules are compiled to bytecode, as an installation does, and what is kept between two calls is there. How
 long a first call takes, with neither an index of the catalogue nor checked clusters at hand, has no target.
@@ -25,7 +25,7 @@ from programs import HERE, environment
 
 BARE = "bare interpreter"
 LISTS = ["-m", "seatrial", "list"]
-COMPLETES = {"_SEATRIAL_COMPLETE": "bash_complete", "COMP_WORDS": "seatrial run fsdp/ll", "COMP_CWORD": "2"}
+COMPLETES = "completion of "
 
 
 def renders(cluster: str) -> list[str]:
@@ -37,7 +37,10 @@ CLUSTERS = ("slurm", "kubernetes", "batch")
 COMMANDS: dict[str, tuple[list[str], float | None]] = {
     "seatrial --help": (["-m", "seatrial", "--help"], 6),
     "seatrial list": (LISTS, 8),
-    "completion of seatrial run fsdp/ll": (["-m", "seatrial"], 8),
+    **{
+        f"{COMPLETES}seatrial {line}": (["-m", "seatrial"], 8)
+        for line in ("run fsdp/ll", "run fsdp --set sched", "run fsdp --option max", "lint x --instance p5")
+    },
     "seatrial render fsdp": (["-m", "seatrial", "render", "fsdp"], 20),
     **{f"seatrial render fsdp/llama3.1-8b --on {name}": (renders(name), 20) for name in CLUSTERS},
 }
@@ -63,7 +66,9 @@ def main() -> None:
         warm, cold = Path(folder, "warm"), Path(folder, "cold")
         programs: dict[str, Callable[[], float]] = {BARE: partial(seconds, ["-c", "pass"], warm)}
         for name, (argv, _) in COMMANDS.items():
-            programs[name] = partial(seconds, argv, warm, COMPLETES if name.startswith("completion") else None)
+            line = name.removeprefix(COMPLETES)
+            completes = {"_SEATRIAL_COMPLETE": "bash_complete", "COMP_WORDS": line}
+            programs[name] = partial(seconds, argv, warm, completes if line != name else None)
         programs |= {name: partial(seconds, argv, cold, first=True) for name, argv in FIRST.items()}
         for warm_up in programs.values():
             warm_up()

@@ -114,7 +114,7 @@ def test_a_rule_of_the_case_sees_the_overridden_value():
 
 
 def test_a_missing_secret_is_named_with_its_remedy():
-    (found,) = problems(bind, CASE, TINY, LOCAL, settings={"fast": "yes"})
+    (found,) = problems(bind, CASE, TINY, LOCAL, settings={"fast": "yes"}, secrets=())
     assert "TOKEN is not set" in found and "export TOKEN=" in found
 
 

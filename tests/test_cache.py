@@ -70,7 +70,7 @@ def test_what_is_no_python_does_not_count(home):
     assert files(home) == before
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"key": 1}', "\udcff"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"items": 1}', "\udcff"])
 def test_a_broken_file_is_made_anew(text):
     make = Maker()
     cached("x", 1, make)
@@ -84,7 +84,22 @@ def test_nobody_else_reads_it_and_nothing_is_left_beside_it():
     cached("x", 1, Maker())
     [path] = cache.folder().iterdir()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert json.loads(path.read_text())["value"] == [1]
+    assert json.loads(path.read_text())["items"] == {"": [1, [1]]}
+
+
+def test_of_many_things_only_the_changed_are_made_anew():
+    made: list[str] = []
+
+    def make(item: str) -> int:
+        made.append(item)
+        return len(made)
+
+    assert cache.cached_each("many", {"a": 1, "b": [2]}, make) == {"a": 1, "b": 2}
+    assert cache.cached_each("many", {"b": [3], "a": 1, "c": None}, make) == {"b": 3, "a": 1, "c": 4}
+    assert cache.cached_each("many", {"a": 1}, make) == {"a": 1}
+    assert made == ["a", "b", "b", "c"]
+    [path] = cache.folder().iterdir()
+    assert json.loads(path.read_text())["items"].keys() == {"a"}
 
 
 def test_where_nothing_can_be_written_it_is_made_each_time(tmp_path, monkeypatch):

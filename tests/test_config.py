@@ -161,6 +161,9 @@ def test_a_full_table_becomes_a_cluster(fake_launcher):
         ({"cpus_per_node": 6}, 6, 0, 6),
         ({"cpus_per_node": 6, "processes_per_node": 2}, 6, 0, 2),
         ({"cpus_per_node": None, "instance_type": "hpc6a.48xlarge"}, 96, 0, 96),
+        # hyper-threading is off
+        ({"cpus_per_node": 96, "instance_type": "p5.48xlarge"}, 96, 8, 8),
+        ({"cpus_per_node": 36, "instance_type": "c5n.18xlarge"}, 36, 0, 36),
         ({"cpus_per_node": None, "instance_type": "g5.12xlarge", "processes_per_node": 2}, 48, 4, 2),
         # two devices a chip, four of paired cores a chip, and all eight cores one by one
         ({"cpus_per_node": None, "instance_type": "trn1.32xlarge"}, 128, 32, 32),
@@ -273,7 +276,11 @@ local.nodes = 1
     [
         ({"launcher": "local"}, "f:2: clusters.c.launcher", "needs no table"),
         ({"cpus_per_node": None}, "f:1: clusters.c", "neither instance_type nor cpus_per_node"),
-        ({"instance_type": "p5.48xlarge"}, "f:4: clusters.c.cpus_per_node", "p5.48xlarge has 192 CPUs"),
+        (
+            {"instance_type": "p5.48xlarge", "cpus_per_node": 193},
+            "f:4: clusters.c.cpus_per_node",
+            "193 CPUs, but p5.48xlarge has 192",
+        ),
         (
             {"cpus_per_node": None, "instance_type": "p5.48xlarge", "processes_per_node": 9},
             "f:5: clusters.c.processes_per_node",
@@ -634,7 +641,6 @@ def test_the_first_file_needs_a_known_launcher_and_a_folder(tmp_path):
         {"nodes": 0},
         {"nodes": "2"},
         {"instance_type": "p5.48xlage", "cpus_per_node": None},
-        {"instance_type": "p5.48xlarge"},
         {"cpus_per_node": None},
         {"mounts": ["/fsx"]},
         {"shared": "fsx"},

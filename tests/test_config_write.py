@@ -138,7 +138,13 @@ def test_what_cannot_be_kept_is_left_alone(text: str) -> None:
 
 def test_a_cluster_that_no_table_gives_is_our_mistake() -> None:
     with pytest.raises(ValueError, match="cannot say this"):
-        put("", replace(parse(MINE, "f")["a"], cpus_per_node=7), "f")
+        put("", replace(parse(MINE, "f")["a"], accelerators_per_node=7), "f")
+
+
+def test_fewer_cpus_than_the_instance_type_has_are_written() -> None:
+    cluster = replace(parse(MINE, "f")["a"], cpus_per_node=96)
+    assert 'instance_type = "p5.48xlarge"\ncpus_per_node = 96\n' in put("", cluster, "f")
+    assert "cpus_per_node" not in put("", replace(cluster, cpus_per_node=192), "f")
 
 
 def test_a_file_is_changed_at_once_or_not_at_all(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from seatrial import flow, launchers, tracking
+from seatrial import flow, launchers, provenance, tracking
 from seatrial.binding import bind
 from seatrial.errors import CutOff, ExitCode, Problem, UserError
 from seatrial.events import EventWriter, RunEnd, RunStart, Step
@@ -94,6 +94,23 @@ def test_a_run_is_submitted_once_and_followed_to_its_end(memory, history):
 
     assert flow.follow(Plan(), run, fake.cluster(), look, nothing, Clock().pace()) == ExitCode.PASSED
     assert looks == [State.STARTING, State.LOST] and memory.submitted == ["run"]
+
+
+def test_a_run_of_this_machine_is_nobodys_loss_before_its_ranks_are_started(history):
+    run = start(LOCAL, history)
+    assert run.state() is State.STARTING  # as somebody sees it who follows its logs, or removes what is over
+    run.release()
+    assert run.state() is State.LOST
+
+
+def test_every_start_and_resumption_notes_its_command(memory, history, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["seatrial", "run", "case"])
+    run = start(fake.cluster(), history)
+    memory.jobs["run"] = Standing(phase=Phase.ENDED)
+    job = bind(CASE, TINY, fake.cluster())
+    monkeypatch.setattr("sys.argv", ["seatrial", "run", "case", "--resume"])
+    flow.resume(launchers.find(job.launcher).render(job, fake.cluster(), "run"), job, fake.cluster(), run)
+    assert [one.command for one in provenance.read(run)] == ["seatrial run case", "seatrial run case --resume"]
 
 
 def test_tasks_of_an_array_are_runs_that_are_resumed_alone(memory, history):

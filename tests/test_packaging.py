@@ -105,12 +105,12 @@ def surface(group: click.Group, prefix: str = "") -> list[str]:
         command = group.get_command(click.Context(group), verb)
         assert command is not None, verb
         context = click.Context(command, info_name=verb)
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            arguments = [p.make_metavar(context) for p in command.params if isinstance(p, click.Argument)]
+            lines.append(" ".join([f"{prefix}{verb}", *arguments]))
+            lines += sorted(option_line(p, context) for p in command.params if isinstance(p, click.Option))
         if isinstance(command, click.Group):
             lines += surface(command, f"{prefix}{verb} ")
-            continue
-        arguments = [p.make_metavar(context) for p in command.params if isinstance(p, click.Argument)]
-        lines.append(" ".join([f"{prefix}{verb}", *arguments]))
-        lines += sorted(option_line(p, context) for p in command.params if isinstance(p, click.Option))
     return lines
 
 

@@ -48,9 +48,9 @@ def test_states(history):
     }
     rows = json.loads(call("runs", "--json").stdout)
     assert {row["run"]: (row["steps"], row["verdict"]) for row in rows} == {
-        "restarted": ("40", "WARN"),
-        "stopped": ("14", "UNKNOWN"),
-        "submitted": ("0", "-"),
+        "restarted": (40, "WARN"),
+        "stopped": (14, "UNKNOWN"),
+        "submitted": (0, None),
     }
 
 
@@ -96,6 +96,7 @@ def test_the_report_in_every_format(history, format):
 
 def test_a_comparison_with_itself_finds_nothing(history):
     record = json.loads(call("compare", "restarted", "restarted", "--json").stdout)
+    (record,) = record["comparisons"]
     assert record["differences"] == [] and record["loss"]["bit_equal"]
     assert {measure["judgement"] for measure in record["measures"]} == {"within noise", "noise unknown"}
     assert [m["ratio"] for m in record["measures"] if m["name"] == "throughput"] == [1.0]

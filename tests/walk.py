@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import os
+import signal
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from seatrial.arguments import Positive, TrainingArgs
+from seatrial.arguments import Count, Positive, TrainingArgs
 from seatrial.events import Step, Validation
 from seatrial.rank import announce
 from seatrial.rank.core import Rank
@@ -24,6 +29,13 @@ class Args(TrainingArgs):
     """Seconds before the rank joins the others."""
     fall: Positive = 0.1
     """Nats by which the loss falls in each step."""
+    fault: Literal["none", "nan", "error", "kill", "hang", "deaf"] = "none"
+    """What goes wrong at the fault's step: on rank 0 a loss that is not a number, an exception, SIGKILL, or no sign of
+    life any more; on all ranks requests to stop that are not heard."""
+    fault_step: Count = 15
+    """Step of the fault."""
+    faulty_attempts: Count = 1
+    """Attempts that have it."""
 
 
 ARGS = Args(steps=30, global_batch_size=2, checkpoint_every=10)
@@ -48,7 +60,10 @@ def main() -> None:
         announce.run_start(rank, steps=args.steps, first_step=done)
         for step in range(done + 1, args.steps + 1):
             time.sleep(args.seconds)
-            rank.emit(Step(step=step, loss=5.0 - args.fall * step, count=2, seconds=args.seconds))
+            loss = 5.0 - args.fall * step
+            if step == args.fault_step and rank.attempt < args.faulty_attempts:
+                loss = go_wrong(args.fault, rank, loss)
+            rank.emit(Step(step=step, loss=loss, count=2, seconds=args.seconds))
             rank.alive()
             print(f"step {step}")
             request = rank.request()
@@ -58,6 +73,21 @@ def main() -> None:
                 rank.leave(request, step, saved=True)
         rank.emit(Validation(step=args.steps, metrics={"accuracy": args.steps / 30}, seconds=0.01))
         rank.end("completed", args.steps, ranks_agree=True)
+
+
+def go_wrong(fault: str, rank: Rank, loss: float) -> float:
+    """Does it. Returns the loss."""
+    if fault == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if rank.rank != 0:
+        return loss
+    if fault == "error":
+        raise RuntimeError("the weights are gone")
+    if fault == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if fault == "hang":
+        threading.Event().wait()
+    return math.nan if fault == "nan" else loss
 
 
 def newest(run: Path) -> int:

@@ -31,8 +31,10 @@ def at_least(bound: int) -> Range:
     return Range(lambda value: value >= bound, f"is less than {bound}")
 
 
-Count = Annotated[int, at_least(1)]
-WholeNumber = Annotated[int, at_least(0)]
+# More than any run has ever taken of anything, and little enough for every framework's 64-bit arithmetic.
+PLAUSIBLE = Range(lambda value: value <= 10**12, f"is more than {10**12:.0e}")
+Count = Annotated[int, at_least(1), PLAUSIBLE]
+WholeNumber = Annotated[int, at_least(0), PLAUSIBLE]
 NotNegative = Annotated[float, at_least(0)]
 Positive = Annotated[float, Range(lambda value: 0 < value < math.inf, "is not a positive number")]
 Share = Annotated[float, Range(lambda value: 0 <= value < 1, "is not in [0, 1)")]

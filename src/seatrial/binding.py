@@ -24,14 +24,15 @@ def bind(
     settings: Mapping[str, Any] | None = None,
     nodes: int | None = None,
     processes_per_node: int | None = None,
-    secrets: Collection[str] | None = (),
+    secrets: Collection[str] | None = None,
     expect: Sequence[str] = (),
 ) -> Job:
     """Bind a case's recipe to a cluster.
 
     `settings` are the user's overrides, `nodes` and `processes_per_node` replace the recipe's scale, `secrets` names
-    those that are at hand; None: the cluster holds its own. `expect` replaces what the recipe expects: ``none``, or
-    ``loss_decrease=1.5``. Pure: it looks at nothing but its arguments. Raises UserError with all problems at once.
+    those that are at hand; None: nothing is started, or the cluster holds its own. `expect` replaces what the recipe
+    expects: ``none``, or ``loss_decrease=1.5``. Pure: it looks at nothing but its arguments. Raises UserError with all
+    problems at once.
     """
     problems: list[Problem] = []
     args = recipe.args
@@ -90,6 +91,7 @@ def _job(case: Case, recipe: Recipe, cluster: Cluster, args: Any, layout: Layout
         threads_per_process=max(1, cluster.cpus_per_node // layout.processes_per_node),
         args=plain,
         parameters=workload.parameters if workload else recipe.parameters if unchanged else None,
+        flops_per_token=workload.flops_per_token() if workload else {},
         expectations=recipe.expectations,
         published=tuple(f for f in recipe.published if unchanged and (f.instance_type, f.nodes) == there),
         secrets=tuple(case.secrets(args)),

@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +24,34 @@ def cached(name: str, key: Any, make: Callable[[], Any], keep: Callable[[Any], b
 
     `name` becomes part of a file's name. What `keep` refuses, and where nothing can be written, is made each time.
     """
+    return cached_each(name, {"": key}, lambda _: make(), keep)[""]
+
+
+def cached_each(
+    name: str, keys: Mapping[str, Any], make: Callable[[str], Any], keep: Callable[[Any], bool] = lambda _: True
+) -> dict[str, Any]:
+    """As `cached`, of many things in one file: what `make` returns for each item of `keys`, made anew where its key
+    has changed. What is not among them is forgotten."""
     path = folder() / f"{name}-{zlib.crc32(str(PACKAGE).encode()):08x}.json"
-    key = json.loads(json.dumps([files(PACKAGE), key]))
-    with contextlib.suppress(OSError, ValueError, TypeError, LookupError):
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        if stored["key"] == key:
-            return stored["value"]
-    value = make()
-    if keep(value):
+    ours, wanted = files(PACKAGE), json.loads(json.dumps(keys))
+    stored = _stored(path, ours)
+    found = {
+        item: stored[item] if stored.get(item, ())[:1] == [key] else [key, make(item)] for item, key in wanted.items()
+    }
+    kept = {item: pair for item, pair in found.items() if keep(pair[1])}
+    if kept != stored:
         with contextlib.suppress(OSError):
-            _write(path, json.dumps({"key": key, "value": value}))
-    return value
+            _write(path, json.dumps({"package": ours, "items": kept}))
+    return {item: value for item, (_, value) in found.items()}
+
+
+def _stored(path: Path, ours: list[int]) -> dict[str, list[Any]]:
+    """Item -> its key and value, of a file that our own files have not changed since; else empty."""
+    with contextlib.suppress(OSError, ValueError, TypeError, LookupError):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if record["package"] == ours:
+            return {item: [key, value] for item, (key, value) in record["items"].items()}
+    return {}
 
 
 def folder() -> Path:

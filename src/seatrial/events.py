@@ -55,6 +55,8 @@ class RunStart:
     """Host of each rank."""
     versions: dict[str, str] = field(default_factory=dict)
     """Software that takes part -> its version."""
+    variables: dict[str, str] = field(default_factory=dict)
+    """Environment of rank 0, as far as it decides how a run goes: NCCL_*, OMP_* and the like; never a secret."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,6 +81,8 @@ class Step:
     """Measure -> seconds of each rank: ``data_wait``, ``busy`` (wall, until the last collective), ``cpu``."""
     memory_bytes: int | None = None
     """Peak memory of rank 0: device memory where there is one, else resident set."""
+    printed: dict[str, float] = field(default_factory=dict)
+    """What the framework itself says: ``mfu``, a fraction, and ``flops``, model FLOP/s of a rank."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from seatrial import launchers, tracking
+from seatrial import launchers, provenance, tracking
 from seatrial.errors import CutOff, ExitCode, Problem, UserError
 from seatrial.launchers import Element, Engine, Supervisor
 from seatrial.plan import Plan
@@ -53,7 +53,10 @@ def start(plan: Plan, job: Job, cluster: Cluster, history: History, name: str) -
     try:
         for element in elements:
             runs.append(history.create(job, element.name))
+            if isinstance(launcher.executor, Supervisor):  # or whoever looks on before its ranks start calls it lost
+                runs[-1].claim()
             plan.write(runs[-1].plan_path)
+            provenance.record(runs[-1])
         if isinstance(launcher.executor, Engine):
             tracking.hand_over(launcher.executor, plan, name, cluster, list(zip(runs, elements, strict=True)))
     except CutOff:
@@ -72,6 +75,7 @@ def resume(plan: Plan, job: Job, cluster: Cluster, run: Run) -> None:
     run.unmark_cancelled()
     shutil.rmtree(run.plan_path, ignore_errors=True)
     plan.write(run.plan_path)
+    provenance.record(run)
     if isinstance(launcher.executor, Engine):
         assert before is not None  # only runs that an engine had are resumed there
         if not run.events().attempts():  # an older Seatrial noted here that it was cancelled in the queue

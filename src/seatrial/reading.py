@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable
+from dataclasses import replace
 
 from seatrial import hardware, launchers, loading
 from seatrial.errors import Problem, UserError
 from seatrial.events import Event, RunEnd, RunStart, Step
 from seatrial.rank.lines import Reader, Reading
-from seatrial.spec import Case, Cluster, Device, Job, Recipe
+from seatrial.spec import ELSEWHERE, Case, Cluster, Device, Job, Layout, Recipe
 
 BACKENDS: dict[Device, str] = {"cpu": "gloo", "cuda": "nccl", "neuron": "xla"}
 
@@ -30,7 +31,7 @@ def elsewhere(recipe: Recipe, instance_type: str | None, nodes: int | None, proc
     name = instance_type or recipe.instance_type
     ranks = hardware.instance(name).ranks if name else 0
     return Cluster(
-        name="elsewhere",
+        name=ELSEWHERE,
         launcher=launchers.HERE,
         nodes=max(nodes or 1, recipe.nodes),
         cpus_per_node=1,
@@ -40,9 +41,12 @@ def elsewhere(recipe: Recipe, instance_type: str | None, nodes: int | None, proc
     )
 
 
-def events(case: Case, job: Job, lines: Iterable[str], end: float) -> list[tuple[float, Event]]:
+def events(
+    case: Case, job: Job, lines: Iterable[str], end: float, instance_type: str | None = None
+) -> list[tuple[float, Event]]:
     """What a log says, with times: the last step was at `end` (Unix seconds), the others as long before as they took.
 
+    `instance_type` is that of the nodes which it comes from: MFU is a share of their peak.
     Raises UserError if it holds no metric line. How the run ended is known only if its last step is in the log.
     """
     log = Reading(reader(case, job))
@@ -54,7 +58,9 @@ def events(case: Case, job: Job, lines: Iterable[str], end: float) -> list[tuple
     planned = int(job.args.get("steps", steps[-1].step))
     if steps[-1].step >= planned:
         found.append(RunEnd(outcome="completed", step=planned))
-    return _timed(_start(case, job, planned, _steps_before(steps)), found, end)
+    start = _start(case, job, planned, _steps_before(steps))
+    peak, source = _peak(case, job, instance_type)
+    return _timed(replace(start, peak_flops=peak, peak_source=source), found, end)
 
 
 def _timed(start: RunStart, found: list[Event], end: float) -> list[tuple[float, Event]]:
@@ -86,3 +92,19 @@ def _start(case: Case, job: Job, steps: int, first_step: int) -> RunStart:
         unit=case.unit,
         parameters=job.parameters,
     )
+
+
+def _peak(case: Case, job: Job, instance_type: str | None) -> tuple[float | None, str]:
+    """Dense peak FLOP/s of a rank at what the job multiplies matrices in, and who says so; None and why if unknown."""
+    layout = Layout(nodes=job.nodes, processes_per_node=job.processes_per_node, device=job.device)
+    workload = case.workload(case.Args(**job.args), layout)
+    name = hardware.instance(instance_type).accelerator if instance_type else None
+    if job.device == "cpu":
+        return None, "unknown"
+    if name is None or workload is None:
+        return None, "unknown: a log does not tell its hardware, and none was named"
+    found = hardware.accelerator(name)
+    peak = found.peak_flops.get(workload.compute)
+    if peak is None:
+        return None, f"unknown: no {workload.compute} peak for {found.name} in the hardware table"
+    return peak / found.ranks_per_accelerator, f"{found.name}, dense {workload.compute}: {found.source}"

@@ -85,6 +85,14 @@ class Submission:
     """When that was, Unix seconds."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Notes:
+    """What people noted about a run: notes.json."""
+
+    text: str = ""
+    tags: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """A job that was started."""
@@ -230,9 +238,9 @@ class Run:
         """Write submission.json anew."""
         replace_text(self.path / "submission.json", json.dumps(asdict(submission), indent=2) + "\n")
 
-    def state(self) -> State:
-        """Where the run stands: from its owner or its engine, as last seen, and from its events."""
-        log, submission = self.events(), self.submission()
+    def state(self, log: EventLog | None = None) -> State:
+        """Where the run stands: from its owner or its engine, as last seen, and from its events, which `log` may be."""
+        log, submission = log or self.events(), self.submission()
         standing = submission.standing if submission else None
         if self.supervisor() is not None or (standing and standing.phase is Phase.RUNNING):
             return State.RUNNING if log.last(RunStart) or log.last(Heartbeat) else State.STARTING
@@ -243,6 +251,18 @@ class Run:
             return State(end.outcome)
         # Without a word of the job itself an engine's success proves nothing, but its failure does.
         return State.FAILED if standing is not None and standing.failed else State.LOST
+
+    def notes(self) -> Notes:
+        """What people noted about it; nothing where that cannot be read."""
+        try:
+            record = json.loads((self.path / "notes.json").read_text(encoding="utf-8"))
+            return Notes(text=str(record["text"]), tags=tuple(map(str, record["tags"])))
+        except (OSError, ValueError, LookupError, TypeError):
+            return Notes()
+
+    def save_notes(self, notes: Notes) -> None:
+        """Write notes.json anew."""
+        replace_text(self.path / "notes.json", json.dumps(asdict(notes)) + "\n")
 
     def save_findings(self, findings: Iterable[Finding]) -> None:
         """Write findings.jsonl anew."""

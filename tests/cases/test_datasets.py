@@ -104,7 +104,7 @@ def test_data_sets_have_names_of_their_own_which_training_recipes_know() -> None
 def test_a_gated_tokenizer_needs_a_token() -> None:
     settings = {"tokenizer": "meta-llama/Llama-3.1-8B", "format": "megatron"}
     with pytest.raises(UserError, match="HF_TOKEN is not set"):
-        bind(CASE, TINY, P5, settings=settings)
+        bind(CASE, TINY, P5, settings=settings, secrets=())
     assert bind(CASE, TINY, P5, settings=settings, secrets={"HF_TOKEN"}).secrets == ("HF_TOKEN",)
     assert bind(CASE, TINY, P5, settings=settings | {"format": "text"}).secrets == ()
 

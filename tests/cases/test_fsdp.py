@@ -164,7 +164,7 @@ def test_checkpoints_of_two_models_can_never_meet() -> None:
 @pytest.mark.parametrize("recipe", [r for r in RECIPES if gated(r.args.tokenizer)], ids=lambda recipe: recipe.name)
 def test_a_gated_tokenizer_needs_a_token(recipe: Recipe) -> None:
     with pytest.raises(UserError, match="HF_TOKEN is not set") as caught:
-        bind(CASE, recipe, P5)
+        bind(CASE, recipe, P5, secrets=())
     assert "accept the licence on the hub, then export HF_TOKEN=" in str(caught.value)
     assert bind(CASE, recipe, P5, secrets={"HF_TOKEN"}).secrets == ("HF_TOKEN",)
     assert bind(CASE, recipe, P5, settings={"tokenizer": "bytes"}).secrets == ()

@@ -99,6 +99,21 @@ def test_a_dry_run_says_rendered_and_starts_nothing(seatrial, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_dry_run_needs_no_secret_and_names_it(seatrial, tmp_path):
+    (tmp_path / "seatrial.toml").write_text(
+        '[clusters.p5]\nlauncher = "slurm"\nnodes = 4\ninstance_type = "p5.48xlarge"\nshared = "/fsx"\n'
+        '[clusters.eks]\nlauncher = "kubernetes"\nnodes = 4\ninstance_type = "p5.48xlarge"\nimage = "a/b:1"\n'
+        'options.secret_name = "hub"\n'
+    )
+    done = seatrial("render", "fsdp/llama3.1-8b", "--on", "p5")
+    assert done.stderr.splitlines()[-1] == "needs HF_TOKEN when it runs, from the environment"
+    done = seatrial("render", "fsdp/llama3.1-8b", "--on", "eks", "--json")
+    assert done.stderr.splitlines()[-1] == "needs HF_TOKEN when it runs, from a secret of the cluster"
+    assert json.loads(done.stdout)["secrets"] == ["HF_TOKEN"]
+    assert "needs" not in seatrial("render", "fsdp").stderr
+    assert "HF_TOKEN is not set" in seatrial("run", "fsdp/llama3.1-8b", "--on", "p5", expect=2).stderr
+
+
 def test_the_rendered_plan(seatrial, golden):
     text = seatrial("render", "fsdp").stdout
     threads = text.split("OMP_NUM_THREADS=")[1].split()[0]  # cores of this machine

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from seatrial.cli import cli
-from seatrial.cli.cluster import complete_cluster
+from seatrial.cli.completing import complete_cluster
 from seatrial.config.init import SCHEMA_FILE
 from seatrial.errors import UserError
 from tests.test_config import fake_launcher, table
 
 __all__ = ["fake_launcher"]
+
+SHOW = Path(__file__).parents[1] / "launchers" / "slurm" / "recorded" / "show"
 
 
 @pytest.fixture
@@ -107,6 +111,25 @@ def test_a_cluster_that_cannot_be_looked_at_does_not_hide_the_others(home):
     assert "cluster.cpus" in output
 
 
+def test_check_names_the_line_to_change(home, monkeypatch):
+    answers = {"sinfo": "[ $1 = --version ] && echo slurm 22.05.8 || echo 'n1|idle'", "scontrol": f"cat {SHOW}/$3s.txt"}
+    for name, script in answers.items():
+        (home / name).write_text(f"#!/bin/sh\n{script}\n")
+        (home / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{home}:{os.environ['PATH']}")
+    Path("seatrial.toml").write_text(
+        '# ours\n[clusters.p5]\nlauncher = "slurm"\nnodes = 1\ncpus_per_node = 300\n'
+        f'shared = "{home}/shared"\npython = "{sys.executable}"\n'
+        '[clusters.p5.options]\ntime = "2:00:00"\npartition = "small"\n'
+    )
+    lines = call("check", "p5", expect=1).output.splitlines()
+    below = {line.split()[1]: after.strip() for line, after in pairwise(lines) if line.startswith("  FAIL")}
+    assert below == {
+        "cluster.cpus-per-node": "seatrial.toml:5: clusters.p5.cpus_per_node: cpus_per_node = 192",
+        "cluster.time-limit": 'seatrial.toml:9: clusters.p5.options.time: time = "01:00:00"',
+    }
+
+
 def test_init_writes_a_file_that_list_reads(home):
     assert call("init", "--launcher", "slurm").output.split() == ["wrote", "seatrial.toml", "wrote", SCHEMA_FILE]
     assert "slurm" in call("list").output
@@ -120,7 +143,7 @@ def test_init_writes_a_file_that_list_reads(home):
 
 def test_names_are_completed_as_far_as_the_file_can_be_read(home):
     write()
-    assert complete_cluster(None, None, "") == ["local", "c"]
-    assert complete_cluster(None, None, "l") == ["local"]
+    assert [item.value for item in complete_cluster(None, None, "")] == ["local", "c"]
+    assert [item.value for item in complete_cluster(None, None, "l")] == ["local"]
     Path("seatrial.toml").write_text("broken")
     assert complete_cluster(None, None, "") == []

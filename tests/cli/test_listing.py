@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import subprocess
 import sys
 
@@ -12,6 +11,7 @@ import pytest
 
 from seatrial import catalog
 from seatrial.cli.listing import listing
+from tests.cli.test_completion import complete
 
 LISTED = """
 import json, sys
@@ -110,11 +110,11 @@ def test_a_broken_case_is_listed_as_broken_until_it_is_repaired(listed):
     }
     assert by_name["fsdp"]["broken"] is None
     assert "fsdp/tiny" in command("show", "fsdp").stdout
-    assert complete("seatrial run plug", packages, index=True) == ["plugged"]
+    assert complete("seatrial list plug", packages, index=True) == ["plugged"]
     assert "cannot be imported" not in command("env", "list").stderr
     assert "KeyError" in command("show", "plugged", expect=2).stderr
-    assert "plugged/first" in command("list", NEEDED="1").stdout
-    assert "plugged/first" in command("list", NEEDED="1").stdout
+    for _ in range(2):
+        assert "plugged/first" in command("list", "plugged", NEEDED="1").stdout
 
 
 def test_a_function_of_a_case_that_breaks_is_listed_as_broken(listed):
@@ -131,24 +131,3 @@ def test_a_package_whose_folder_is_gone_is_no_error(listed):
     (packages / "plugged_case.py").unlink()
     os.utime(packages, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert call()[0]["plugged"] == []
-
-
-def complete(words: str, folder, *, index: bool = False) -> list[str]:
-    """What a shell is told, by a command that imports no more than it must, once there is an index."""
-    code = "import sys\nfrom seatrial.cli import cli\ntry: cli(prog_name='seatrial')\nfinally: print(*sys.modules)"
-    env = {**os.environ, "_SEATRIAL_COMPLETE": "bash_complete", "COMP_WORDS": words}
-    env["COMP_CWORD"] = str(len(shlex.split(words)) - 1)
-    done = subprocess.run([sys.executable, "-c", code], env=env, cwd=folder, capture_output=True, text=True, check=True)
-    *found, modules = done.stdout.splitlines()
-    assert index or not {"seatrial.launchers", "seatrial.flow", "seatrial.cases.fsdp"} & set(modules.split())
-    return [line.removeprefix("plain,") for line in found]
-
-
-def test_recipes_and_runs_are_completed(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    (tmp_path / "else where" / "fsdp-1").mkdir(parents=True)
-    (tmp_path / "else where" / "fsdp-1" / "job.json").touch()
-    complete("seatrial run fs", tmp_path, index=True)
-    assert complete("seatrial run fs", tmp_path) == ["fsdp"]
-    assert complete("seatrial render fsdp/llama3.2", tmp_path) == ["fsdp/llama3.2-1b", "fsdp/llama3.2-3b"]
-    assert complete("seatrial status --runs-dir 'else where' f", tmp_path) == ["fsdp-1"]

@@ -115,6 +115,7 @@ SLURM = {
             time="2:00:00",
             array=3,
             comment="a-comment",
+            memory="60G",
             stop_seconds=600,
             max_requeues=2,
             max_restarts=5,
@@ -172,7 +173,11 @@ BATCH = {
     "gpu": shape(batch.Options(**QUEUE, **SECRETS)),
     "node": cpu_shape(batch.Options(**QUEUE), M5, launch="node", resumable=False, program="/fsx/mine.py"),
     "file": cpu_shape(batch.Options(**QUEUE), M5, **MINE),
-    "neuron": shape(batch.Options(**QUEUE, **SECRETS, efa_interfaces=1), {"instance_type": "trn1.2xlarge"}, **NEURON),
+    "neuron": shape(
+        batch.Options(**QUEUE, **SECRETS, efa_interfaces=1),
+        {"instance_type": "trn1.2xlarge", "cpus_per_node": 8},
+        **NEURON,
+    ),
     "options": cpu_shape(
         batch.Options(
             **QUEUE,

@@ -130,6 +130,26 @@ def test_a_killed_rank_is_told_by_its_signal(tmp_path):
     assert [f.check for f in run.events().of(Finding)] == ["run.rank-died"]
 
 
+def test_of_ranks_that_are_seen_dead_together_the_one_that_was_killed_came_first(tmp_path):
+    """The other lost it as a peer; between the two the launcher was not scheduled."""
+    body = """
+if rank == 1:
+    os.kill(os.getpid(), signal.SIGKILL)
+while "State:\tZ" not in Path(f"/proc/{(run / f'pid-{attempt}-1').read_text()}/status").read_text(): time.sleep(0.01)
+sys.exit(1)
+"""
+    job, run = make(tmp_path, body)
+    dead: list[bool] = []
+
+    def sleep() -> None:  # until both are
+        while not dead and len(pids(run)) == 2:
+            states = [Path(f"/proc/{pid}/status").read_text() for pid in pids(run)]
+            dead.extend([True] if all("State:\tZ" in state for state in states) else [])
+
+    local.execute(local.render(job, CLUSTER, run.id), run, CLUSTER, sleep)
+    assert run.events().end().reason == "rank 1 was killed by SIGKILL"
+
+
 def test_restarts_only_after_progress_and_only_so_often(tmp_path):
     body = "step(attempt + 1); sys.exit(1) if rank == 0 else forever(60)"
     job, run = make(tmp_path, body)

@@ -121,6 +121,10 @@ def test_assignments_of_a_dockerfile():
         ("shell", "export INSTANCE_TYPE=p99.huge\n", None),
         ("shell", "export INSTANCE_TYPE=$X\n", None),
         ("shell", "A_INSTANCE_TYPE=p5.48xlarge\nB_INSTANCE_TYPE=g5.8xlarge\n", None),
+        ("shell", "# seatrial: site[instance=ml.p5.48xlarge nccl=2.28.3]\n", "p5.48xlarge"),
+        ("yaml", "# seatrial: site[instance=p5.48xlarge]\napiVersion: v1\n", "p5.48xlarge"),
+        ("shell", "# seatrial: site[instance=p99.huge]\n", None),
+        ("shell", "# seatrial: site[instance=p5.48xlarge]\nINSTANCE_TYPE=g5.8xlarge\n", None),
     ],
 )
 def test_the_instance_type_that_a_file_names(kind, text, name):

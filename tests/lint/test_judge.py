@@ -116,3 +116,25 @@ def test_every_problem_is_told(tmp_path):
     with pytest.raises(UserError) as error:
         lint([tmp_path / "a.txt", tmp_path / "b.txt"])
     assert len(error.value.problems) == 2
+
+
+DEVICE_RDMA = "export FI_EFA_USE_DEVICE_RDMA=1\n"
+
+
+@pytest.mark.parametrize(
+    ("site", "found"),
+    [
+        ("", [("network.needless.device-rdma", Verdict.UNKNOWN)]),
+        ("# seatrial: site[instance=trn1.32xlarge]\n", []),
+        ("# seatrial: site[instance=p4d.24xlarge]\n", []),
+        ("# seatrial: site[instance=p4d.24xlarge, libfabric=1.17.3, aws_ofi_nccl=1.5.0]\n", []),
+        (
+            "# seatrial: site[instance=p4d.24xlarge efa_installer=1.50.0]\n",
+            [("network.needless.device-rdma", Verdict.WARN)],
+        ),
+        ("# seatrial: site[instance=g5.48xlarge nccl=latest]\n", [("network.harmful.rdma-abort", Verdict.FAIL)]),
+    ],
+)
+def test_a_comment_says_where_a_file_runs(site, found):
+    findings = lint_text("#!/bin/bash\n" + site + DEVICE_RDMA)
+    assert [(finding.check, finding.verdict) for finding in findings] == found

@@ -12,7 +12,11 @@ from seatrial.rank import announce
 from seatrial.rank.core import NO_PEAK_ON_CPU, Rank
 
 
-def test_the_start_says_where_it_runs_with_what(make_rank: Callable[..., Rank]) -> None:
+def test_the_start_says_where_it_runs_with_what(
+    make_rank: Callable[..., Rank], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("NCCL_DEBUG", "INFO"), ("TORCH_TOKEN", "secret"), ("NOBODY", "1")):
+        monkeypatch.setenv(name, value)
     worker = make_rank(attempt=2, pins={"numpy": "0.1"})
     flops = {"causal": 6.0e6}
     model = {"parameters": 1000, "flops_per_token": flops}
@@ -23,6 +27,7 @@ def test_the_start_says_where_it_runs_with_what(make_rank: Callable[..., Rank]) 
     assert start.device.startswith("cpu (") and len(start.hosts) == 1
     assert (start.peak_flops, start.peak_source) == (None, NO_PEAK_ON_CPU)
     assert start.versions["pytest"] == pytest.__version__
+    assert start.variables["NCCL_DEBUG"] == "INFO" and not {"TORCH_TOKEN", "NOBODY"} & set(start.variables)
     assert {"numpy", "seatrial", "python"} <= set(start.versions) and "no-such" not in start.versions
 
 

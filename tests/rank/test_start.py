@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.events import PRINTED, Heartbeat, RunEnd, read_events
 from seatrial.findings import Finding
+from seatrial.rank import announce
 from seatrial.rank.core import Rank
 from seatrial.rank.start import start
 from tests.ranks import JOB, Left
@@ -26,6 +28,13 @@ def test_outside_of_a_run_it_says_how_it_is_started(capsys: pytest.CaptureFixtur
         pytest.fail("it went on")
     assert caught.value.code == ExitCode.USAGE
     assert capsys.readouterr().err == "error: SEATRIAL_RUN is not set; this program is started by: seatrial run\n"
+
+
+def test_a_signal_of_a_fault_leaves_a_traceback_in_the_log(run: Path) -> None:
+    code = "import os, signal; from seatrial.rank.core import Rank; from seatrial.rank.start import start\n"
+    code += "with start(Rank): os.kill(os.getpid(), signal.SIGSEGV)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == -signal.SIGSEGV and "Fatal Python error: Segmentation fault" in done.stderr
 
 
 def test_it_knows_its_place_and_its_arguments(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +128,7 @@ def test_a_rank_that_cannot_join_says_why(run: Path, capsys: pytest.CaptureFixtu
 @pytest.mark.usefixtures("run")
 def test_a_request_to_stop_is_noted(number: signal.Signals) -> None:
     with pytest.raises(Left) as caught, start(Rank) as rank:
+        announce.run_start(rank, steps=3)
         signal.raise_signal(number)
         assert rank.stop_signal == number.name
     assert caught.value.code == ExitCode.PASSED, "the line above failed"
@@ -133,15 +143,18 @@ def test_ctrl_c_is_the_launchers() -> None:
 
 
 @pytest.mark.usefixtures("run")
-def test_while_it_joins_a_request_to_stop_just_ends_it() -> None:
-    """It has nothing to save yet, and others may never come."""
+def test_before_the_first_step_a_request_to_stop_just_ends_it() -> None:
+    """It has nothing to save yet; others may never come, and a large model takes long to build."""
     before, seen = signal.getsignal(signal.SIGTERM), []
 
     class Joining(Rank):
         def join(self) -> None:
             seen.append(signal.getsignal(signal.SIGTERM))
 
-    with pytest.raises(Left), start(Joining):
+    with pytest.raises(Left), start(Joining) as rank:
+        rank.stage("build model")
         seen.append(signal.getsignal(signal.SIGTERM))
-    assert seen[0] is before
-    assert seen[1] is not before
+        announce.run_start(rank, steps=3)
+        seen.append(signal.getsignal(signal.SIGTERM))
+    assert seen[0] is before and seen[1] is before
+    assert seen[2] is not before

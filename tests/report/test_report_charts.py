@@ -125,10 +125,12 @@ def test_many_ranks_are_cut_to_the_slowest_and_the_median():
     assert tips[0] == "rank 199: 3 min 19 s" and tips[-1] == "rank median: 1 min 40 s"
 
 
-def test_bars_of_few_ranks_stand_in_order_with_one_slowest():
-    root = parse(rank_bars([1.0, 3.0, 2.0, 3.0], title="busy"))
-    assert [node.get("class") for node in root.iter(f"{SVG}rect")] == ["bar", "bar slowest", "bar", "bar"]
-    even = parse(rank_bars([1.0, 1.0], title="busy"))
+def test_bars_of_few_ranks_stand_in_order_and_only_those_behind_are_marked():
+    root = parse(rank_bars([1.0, 3.0, 2.0, 3.0], title="busy", behind=(1,)))
+    assert [node.get("class") for node in root.iter(f"{SVG}rect")] == ["bar", "bar behind", "bar", "bar"]
+    assert [node.text for node in root.iter(f"{SVG}text") if node.get("class") == "behind"] == ["\u25b2"]
+    assert root.find(f"{SVG}desc").text.endswith("behind: 1")
+    even = parse(rank_bars([1.0, 3.0], title="busy"))
     assert [node.get("class") for node in even.iter(f"{SVG}rect")] == ["bar", "bar"]
 
 

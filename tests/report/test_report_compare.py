@@ -6,9 +6,15 @@ import random
 import pytest
 
 from seatrial.findings import Finding, Verdict
-from seatrial.report.compare import compare, to_json, to_markdown, to_text
+from seatrial.report import compare as comparing
+from seatrial.report.compare import to_json, to_markdown, to_text
 from seatrial.report.measures import Judgement
 from seatrial.report.summary import summarise
+
+
+def compare(a, b):
+    (result,) = comparing.compare(a, b)
+    return result
 
 
 @pytest.fixture
@@ -89,16 +95,13 @@ def test_cautions_and_differences(make_run, story):
 
 def test_a_failed_run_is_called_one(make_run, story):
     a = summarise(make_run(story.steps_only(noisy(1))), [Finding(check="c", verdict=Verdict.FAIL, observed="")])
-    assert compare(a, a).cautions == (
-        "A failed its checks; see its own report.",
-        "B failed its checks; see its own report.",
-    )
+    assert compare(a, a).cautions == ("fsdp-tiny-1 failed its checks; see its own report.",)
 
 
 def test_runs_that_are_alike_have_no_caution(against):
     result = against(noisy(1), noisy(2))
     assert result.cautions == () and result.differences == ()
-    assert "are the same" in to_text(result)
+    assert "are the same" in to_text([result])
 
 
 def test_losses_are_compared_bit_by_bit(make_run, story):
@@ -117,7 +120,7 @@ def test_losses_are_compared_bit_by_bit(make_run, story):
 def test_runs_without_events_can_be_compared(make_run):
     empty = summarise(make_run([]), [])
     result = compare(empty, empty)
-    for text in (to_text(result), to_markdown(result), to_json(result)):
+    for text in (to_text([result]), to_markdown([result]), to_json([result])):
         assert "None" not in text
     assert {measure.judgement for measure in result.measures} == {Judgement.MISSING}
 

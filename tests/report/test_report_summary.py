@@ -2,6 +2,7 @@
 
 import json
 import math
+import random
 
 import pytest
 
@@ -13,7 +14,7 @@ from seatrial.runs import State
 
 
 def test_figures_of_a_whole_run(make_run, story):
-    summary = summarise(make_run(story.whole_run()), story.findings)
+    summary = summarise(make_run(story.whole_run()), story.FINDINGS)
     assert (summary.state, summary.verdict, summary.steps_done, summary.steps_planned) == (
         State.COMPLETED,
         Verdict.WARN,
@@ -81,8 +82,8 @@ def test_a_loss_that_is_not_a_number(make_run, story):
 def test_no_mfu_without_peak_or_for_samples(make_run, story):
     no_peak = summarise(make_run(story.steps_only([0.1] * 5, peak_flops=None, peak_source="unknown"), name="a"), [])
     samples = summarise(make_run(story.steps_only([0.1] * 5, unit="samples"), name="b"), [])
-    assert no_peak.mfu == {} and "peak FLOP/s of the device is unknown" in no_peak.notes[0]
-    assert samples.mfu == {} and "counts samples" in samples.notes[0]
+    assert no_peak.mfu == {} and no_peak.mfu_unknown == "not stated on a CPU"
+    assert samples.mfu == {} and "this case counts samples" in samples.mfu_unknown
 
 
 def test_steady_figures_come_from_the_last_number_of_ranks(make_run, story):
@@ -119,6 +120,31 @@ def test_lines_that_cannot_be_read_are_told(make_run, story):
     assert "1 lines of events.jsonl could not be read" in summarise(run, []).notes[-1]
 
 
+def skewed(story, slow, noise):
+    """60 steps of 4 ranks, of which the last is `slow` times as long busy; steps differ by `noise`."""
+    chance = random.Random(1)
+    for number in range(1, 61):
+        seconds = 0.1 * (1 + chance.gauss(0, noise))
+        busy = [0.9 * seconds * (slow if rank == 3 else 1.0) for rank in range(4)]
+        yield number * 0.1, story.step(number, seconds=seconds, ranks={"busy": busy})
+
+
+@pytest.mark.parametrize(
+    ("slow", "noise", "behind"),
+    [(1.002, 0.0, ()), (1.002, 0.02, ()), (1.03, 0.02, ()), (1.05, 0.005, (3,)), (1.2, 0.02, (3,))],
+)
+def test_a_rank_is_behind_only_by_more_than_steps_differ(make_run, story, slow, noise, behind):
+    events = [(0.0, story.start(world_size=4)), *skewed(story, slow, noise)]
+    (busy,) = summarise(make_run(events), []).ranks
+    assert busy.behind == behind and busy.slowest == 3
+
+
+def test_too_few_steps_tell_no_rank_behind(make_run, story):
+    events = [(0.0, story.start(world_size=4)), *list(skewed(story, 2.0, 0.0))[:6]]
+    (busy,) = summarise(make_run(events), []).ranks
+    assert busy.noise is None and busy.behind == ()
+
+
 def test_a_cpu_run_is_no_result_about_a_gpu(make_run, story):
     cpu = summarise(make_run([], name="cpu"), [])
     gpu = summarise(make_run([], name="gpu", device="cuda"), [])
@@ -136,6 +162,7 @@ def test_the_job_stands_in_the_report_once_and_whole(make_run):
     summary = summarise(make_run([]), [Finding(check="c", verdict=Verdict.PASS, observed="")])
     record = json.loads((make_run([], name="other").path / "job.json").read_text())
     elsewhere = {"case", "recipe", "title", "framework", "fidelity", "fidelity_note", "parameters", "args", "notes"}
+    elsewhere |= {"purpose", "flops_per_token"}
     assert elsewhere | set(summary.layout) == set(record) and summary.settings == record["args"]
 
 

@@ -130,6 +130,7 @@ def test_one_rank_is_asked_and_all_of_them_hear(tmp_path: Path) -> None:
 PROGRAM = """
 import sys, threading
 from seatrial.errors import ExitCode
+from seatrial.rank import announce
 from seatrial.train.worker import start
 
 def wait_in_a_function_with_a_name(worker):
@@ -138,6 +139,7 @@ def wait_in_a_function_with_a_name(worker):
         threading.Event().wait(0.01)
 
 with start() as worker:
+    announce.run_start(worker, steps=5)
     wait_in_a_function_with_a_name(worker)
     worker.end("stopped", 5, reason=worker.stop_signal)
     sys.exit(ExitCode.STOPPED)

@@ -10,8 +10,7 @@ from collections.abc import Iterable
 
 import click
 
-from seatrial import __version__
-from seatrial.cli import streams
+from seatrial import __version__, streams
 from seatrial.errors import ExitCode, Problem, UserError
 
 COMMANDS = {
@@ -24,7 +23,7 @@ COMMANDS = {
     "logs": "What a run's ranks printed.",
     "cancel": "Ask a run to write a checkpoint and stop.",
     "report": "A run's verdict and figures, as a page or as text.",
-    "compare": "Two runs side by side, and which differences are more than noise.",
+    "compare": "Runs side by side, and which differences are more than noise.",
     "read": "A framework's log that was written elsewhere, as a run: its figures and its verdict.",
     "env": "The software of cases with frameworks of their own: list, create, remove, lock.",
     "cluster": "The clusters of seatrial.toml: list, show, check, init.",
@@ -81,7 +80,9 @@ def cli() -> None:
 def main() -> None:
     """Entry point: errors of the user go to stderr without a traceback, exit code 2."""
     color = False if os.environ.get("NO_COLOR") else None
-    out, _ = streams.guard()
+    if "_SEATRIAL_COMPLETE" in os.environ:
+        importlib.import_module("seatrial.cli.shells")
+    streams.guard(gives_up=True)
     try:
         cli(prog_name="seatrial", color=color)
     except UserError as error:
@@ -93,9 +94,10 @@ def main() -> None:
         _say_problems([Problem(error.strerror or str(error), str(error.filename or ""), NOT_OURS[error.errno])], color)
         sys.exit(ExitCode.USAGE)
     finally:
-        out.flush()
-        if out.lost is not None:
-            _say_problems([Problem(f"not all was written: {out.lost.strerror}", "standard output")], color)
+        sys.stdout.flush()
+        lost = sys.stdout.lost if isinstance(sys.stdout, streams.Stream) else None
+        if lost is not None:
+            _say_problems([Problem(f"not all was written: {lost.strerror}", "standard output")], color)
             sys.exit(ExitCode.USAGE)
 
 

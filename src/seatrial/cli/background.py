@@ -19,6 +19,7 @@ def in_background(run: Run) -> bool:
     sys.stdout.flush()
     sys.stderr.flush()
     told, tell = os.pipe()
+    run.release()
     if os.fork() != 0:
         os.close(tell)
         os.read(told, 1)  # ends when the child closes its end

@@ -11,7 +11,9 @@ from typing import Any
 import click
 
 from seatrial import config, hardware
-from seatrial.cli.options import VERDICT_COLORS, as_json, complete_cluster, print_json, print_table
+from seatrial.cli.completing import complete_cluster
+from seatrial.cli.options import VERDICT_COLORS, as_json, print_json
+from seatrial.cli.tables import print_table
 from seatrial.errors import ExitCode
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.spec import Cluster, Mount, Software
@@ -122,7 +124,7 @@ def _print_findings(name: str, findings: Iterable[Finding]) -> None:
         mark = click.style(finding.verdict.ljust(7), fg=VERDICT_COLORS.get(finding.verdict))
         click.echo(f"  {mark} {finding.check.ljust(24)} {finding.observed}")
         if finding.remedy and finding.verdict not in (Verdict.PASS, Verdict.SKIP):
-            click.echo(f"          {finding.remedy}")
+            click.echo(f"          {finding.evidence}{': ' if finding.evidence else ''}{finding.remedy}")
 
 
 def _accelerators(cluster: Cluster) -> str | None:

@@ -10,7 +10,8 @@ import click
 from seatrial import environments
 from seatrial.cli.installing import installing
 from seatrial.cli.listing import listing
-from seatrial.cli.options import as_json, print_json, print_table
+from seatrial.cli.options import as_json, print_json
+from seatrial.cli.tables import print_table
 from seatrial.environments import Environment
 from seatrial.report.format import bytes_
 
@@ -59,21 +60,29 @@ def list_(as_json: bool) -> None:
 
 @command.command()
 @_names
-def create(names: Sequence[str]) -> None:
+@as_json
+def create(names: Sequence[str], as_json: bool) -> None:
     """Make environments, or all; print where they are."""
+    made: list[dict[str, Any]] = []
     for name in names or environments.names():
-        with installing() as show:
-            folder = environments.ensure(name, show)
-        click.echo(folder)
+        with installing(quiet=as_json) as show:
+            made.append({"name": name, "path": environments.ensure(name, show)})
+        if not as_json:
+            click.echo(made[-1]["path"])
+    if as_json:
+        print_json(made)
 
 
 @command.command()
 @_names
-def remove(names: Sequence[str]) -> None:
+@as_json
+def remove(names: Sequence[str], as_json: bool) -> None:
     """Remove environments, or all: every version, also those of other locks and Pythons."""
-    for name in names or environments.names():
-        for folder in environments.remove(name):
-            click.echo(f"removed {folder}")
+    folders = [folder for name in names or environments.names() for folder in environments.remove(name)]
+    if as_json:
+        print_json({"removed": folders})
+    for folder in () if as_json else folders:
+        click.echo(f"removed {folder}")
 
 
 @command.command()

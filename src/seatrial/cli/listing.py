@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,39 @@ if TYPE_CHECKING:
 
 def listing() -> list[dict[str, Any]]:
     """Every case with its recipes. No case is imported where none has changed since the last time."""
-    there = [path for path in sys.path if path.endswith("-packages") and os.path.exists(path)]
-    installed = [[path, os.stat(path).st_mtime_ns] for path in there]
-    elsewhere = cached("cases-elsewhere", installed, _elsewhere)
-    key = [installed, [files(Path(path)) if os.path.exists(path) else None for path in elsewhere]]
     # Why a case is broken may lie anywhere: it is looked at each time until it is repaired.
-    found: list[dict[str, Any]] = cached("cases", key, _all, keep=lambda made: not any(case["broken"] for case in made))
+    found: list[dict[str, Any]] = cached("cases", _key(), _all, lambda made: not any(case["broken"] for case in made))
     return found
+
+
+def settings() -> dict[str, dict[str, list[str]]]:
+    """Case -> its arguments -> the values that one may have, where they are few."""
+    return _unbroken(cached("settings", _key(), _settings, _whole))
+
+
+def options() -> dict[str, dict[str, list[str]]]:
+    """Launcher -> its options -> the values that one may have, where they are few."""
+    return _unbroken(cached("options", _installed(), _options, _whole))
+
+
+def _unbroken(made: dict[str, Any]) -> dict[str, Any]:
+    return {name: fields for name, fields in made.items() if fields is not None}
+
+
+def _whole(made: dict[str, Any]) -> bool:
+    return None not in made.values()
+
+
+def _installed() -> list[Any]:
+    there = [path for path in sys.path if path.endswith("-packages") and os.path.exists(path)]
+    return [[path, os.stat(path).st_mtime_ns] for path in there]
+
+
+def _key() -> list[Any]:
+    """What changes with the catalogue."""
+    installed = _installed()
+    elsewhere = cached("cases-elsewhere", installed, _elsewhere)
+    return [installed, [files(Path(path)) if os.path.exists(path) else None for path in elsewhere]]
 
 
 def _elsewhere() -> list[str]:
@@ -51,6 +78,51 @@ def _case(name: str) -> dict[str, Any]:
         return {"case": name, "broken": told, **nothing, "recipes": []}
 
 
+def _settings() -> dict[str, dict[str, list[str]] | None]:
+    from seatrial import catalog
+
+    return {name: _fields_of(catalog.case, name, "Args") for name in catalog.case_names()}
+
+
+def _options() -> dict[str, dict[str, list[str]] | None]:
+    from seatrial import launchers
+
+    return {name: _fields_of(launchers.find, name, "Options") for name in launchers.names()}
+
+
+def _fields_of(find: Callable[[str], Any], name: str, attribute: str) -> dict[str, list[str]] | None:
+    """Of what was found; None where it is broken."""
+    try:
+        return _fields(getattr(find(name), attribute))
+    except UserError:
+        return None
+
+
+def _fields(cls: type[Any]) -> dict[str, list[str]]:
+    from dataclasses import fields
+    from typing import get_type_hints
+
+    hints = get_type_hints(cls)
+    return {field.name: _values(hints[field.name]) for field in fields(cls)}
+
+
+def _values(hint: Any) -> list[str]:
+    """The values of a type, as they are typed; none where there are too many to offer."""
+    from types import NoneType, UnionType
+    from typing import Literal, Union, get_args, get_origin
+
+    if hint is bool:
+        return ["true", "false"]
+    if hint is NoneType:
+        return ["none"]
+    if get_origin(hint) is Literal:
+        return [str(value) for value in get_args(hint)]
+    if get_origin(hint) in (Union, UnionType):
+        each = [_values(part) for part in get_args(hint)]
+        return [value for values in each for value in values] if all(each) else []
+    return []
+
+
 def _listed(case: Case) -> dict[str, Any]:
     from dataclasses import asdict
 
@@ -69,7 +141,7 @@ def _listed(case: Case) -> dict[str, Any]:
             {
                 "name": recipe.name,
                 "title": recipe.title,
-                "fidelity": local_fidelity(case, recipe)[0],
+                "fidelity": local_fidelity(case, recipe)[0] if recipe.instance_type is None else None,
                 "parameters": recipe.parameters,
                 "instance_type": recipe.instance_type,
                 "nodes": recipe.nodes,

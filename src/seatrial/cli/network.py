@@ -11,11 +11,13 @@ from typing import Any
 import click
 
 from seatrial import hardware, network
-from seatrial.cli.options import F, as_json, print_json
+from seatrial.cli.completing import complete_instance
+from seatrial.cli.options import F, as_json, output_format, print_json
 from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.findings import Finding, Verdict
 from seatrial.lint import documents
 from seatrial.lint.documents import Document
+from seatrial.lint.stack import versions
 from seatrial.network.floors import lint_stack
 from seatrial.network.lint import lint_environment
 
@@ -43,18 +45,16 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--instance", required=True, metavar="TYPE", help="EC2 instance type.")
+@click.option("--instance", required=True, metavar="TYPE", help="EC2 instance type.", shell_complete=complete_instance)
 @site_options
-@click.option(
-    "--format", "form", type=click.Choice(("text", "export", "json")), default="text", show_default=True, help="Format."
-)
-def show(instance: str, pod_network: bool, form: str, **versions: str | None) -> None:
+@output_format("export")
+def show(instance: str, pod_network: bool, format_: str, **versions: str | None) -> None:
     """The variables that a job on an instance type needs, each with its reason and source."""
     kind = hardware.instance(instance)
     needed = network.environment(kind, pod_network=pod_network, **versions)
-    if form == "json":
+    if format_ == "json":
         print_json([{"variable": name, **asdict(setting)} for name, setting in needed.items()])
-    elif form == "export":
+    elif format_ == "export":
         for name, setting in needed.items():
             click.echo(f"# {setting.reason}\nexport {name}={shlex.quote(setting.value)}")
     else:
@@ -68,7 +68,12 @@ def show(instance: str, pod_network: bool, form: str, **versions: str | None) ->
 
 @command.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path))
-@click.option("--instance", metavar="TYPE", help="EC2 instance type.  [default: what the file names]")
+@click.option(
+    "--instance",
+    metavar="TYPE",
+    help="EC2 instance type.  [default: what the file names]",
+    shell_complete=complete_instance,
+)
 @site_options
 @as_json
 @click.pass_context
@@ -98,7 +103,8 @@ def _judged(
         last = {assignment.name: assignment.value for assignment in assignments}
         for item in assignments:
             environment = {**last, item.name: item.value}
-            for finding in lint_environment(environment, instance=instance or document.instance(), **site):
+            where = {**versions(document), **{name: value for name, value in site.items() if value}}
+            for finding in lint_environment(environment, instance=instance or document.instance(), **where):
                 if finding.scope["variable"] == item.name:
                     yield document.path, item.line, finding
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import json
 import os
 import shlex
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
 
+from seatrial.cli.completing import (
+    complete_cluster,
+    complete_option,
+    complete_run,
+    complete_setting,
+    complete_target,
+)
 from seatrial.errors import Problem, UserError
 
 if TYPE_CHECKING:
@@ -24,9 +31,32 @@ VERDICT_COLORS = {"PASS": "green", "WARN": "yellow", "FAIL": "red"}
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def output_format(*others: str) -> Callable[[F], F]:
+    """``--format text|json|...`` as the parameter `format_`, and ``--json``, which is short for one of them."""
+
+    def decorate(function: F) -> F:
+        @functools.wraps(function)
+        def call(*args: Any, as_json: bool, format_: str | None, **kwargs: Any) -> Any:
+            if as_json and format_ not in (None, "json"):
+                raise UserError(Problem(f"means --format json, not {format_}", "--json", "leave one of them out"))
+            return function(*args, format_="json" if as_json else format_ or "text", **kwargs)
+
+        choices = click.Choice(["text", "json", *others])
+        json_ = click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+        form = click.option("--format", "format_", type=choices, help="What is printed.  [default: text]")
+        return cast(F, form(json_(call)))
+
+    return decorate
+
+
 def as_json(function: F) -> F:
-    """``--json``"""
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
+    """``--format text|json`` and ``--json``, as the parameter `as_json`."""
+
+    @functools.wraps(function)
+    def call(*args: Any, format_: str, **kwargs: Any) -> Any:
+        return function(*args, as_json=format_ == "json", **kwargs)
+
+    return cast(F, output_format()(call))
 
 
 def _history(ctx: click.Context, _: click.Parameter, path: Path) -> History | Path:
@@ -34,7 +64,9 @@ def _history(ctx: click.Context, _: click.Parameter, path: Path) -> History | Pa
         return path
     from seatrial.runs import History
 
-    return History(path)
+    above = ctx.parent.params.get("history") if ctx.parent else None
+    given = ctx.get_parameter_source("history") is ParameterSource.COMMANDLINE
+    return History(path) if given or above is None else above  # runs --runs-dir DIR rm RUN
 
 
 def runs_dir(function: F) -> F:
@@ -57,6 +89,13 @@ def run_argument(function: F) -> F:
     return click.argument("name", metavar="[RUN]", default="latest", shell_complete=complete_run)(function)
 
 
+def settings_option(help_: str) -> Callable[[F], F]:
+    """``--set KEY=VALUE``, as often as you like."""
+    return click.option(
+        "--set", "settings", metavar="KEY=VALUE", multiple=True, help=help_, shell_complete=complete_setting
+    )
+
+
 def scale(function: F) -> F:
     """Options that decide what a job is: shared by ``run`` and ``render``."""
     for option in (
@@ -68,13 +107,14 @@ def scale(function: F) -> F:
             multiple=True,
             help="What the run must show, instead of what the recipe states: loss_decrease=1.5, or a metric of it.",
         ),
-        click.option("--set", "settings", metavar="KEY=VALUE", multiple=True, help="Change an argument; see show."),
+        settings_option("Change an argument; see show."),
         click.option(
             "--option",
             "options",
             metavar="KEY=VALUE",
             multiple=True,
             help="Change an option of the cluster's launcher.",
+            shell_complete=complete_option,
         ),
         click.option(
             "--on",
@@ -155,43 +195,16 @@ def secrets_for(cluster: Cluster) -> frozenset[str] | None:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    """One JSON document on stdout: numbers as they are, those that JSON cannot hold as in events.jsonl."""
+    click.echo(_json(value, indent=2))
 
 
-def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Columns as wide as their widest cell."""
-    table = [list(header), *(list(row) for row in rows)]
-    widths = [max(len(row[i]) for row in table) for i in range(len(header))]
-    for number, row in enumerate(table):
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        click.echo(click.style(line, bold=True) if number == 0 else line)
+def print_json_line(value: Any) -> None:
+    """One of many documents, each a line."""
+    click.echo(_json(value))
 
 
-def complete_target(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
-    """Cases, and recipes once a case is given."""
-    from seatrial.cli.listing import listing
+def _json(value: Any, indent: int | None = None) -> str:
+    from seatrial.events import plain
 
-    name, slash, _rest = incomplete.partition("/")
-    cases = {case["case"]: case["recipes"] for case in listing()}
-    names = list(cases)
-    if slash and name in names:
-        names = [f"{name}/{recipe['name']}" for recipe in cases[name]]
-    return [n for n in names if n.startswith(incomplete)]
-
-
-def complete_cluster(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
-    """Names of clusters; none if the file cannot be read."""
-    from seatrial import config
-
-    with contextlib.suppress(UserError):
-        return [name for name in config.names() if name.startswith(incomplete)]
-    return []
-
-
-def complete_run(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
-    """Ids of runs."""
-    from seatrial.runs import History
-
-    folder = ctx.params.get("history") or Path(os.environ.get("SEATRIAL_RUNS_DIR", "runs"))
-    return [run.id for run in History(folder).runs if run.id.startswith(incomplete)]
+    return json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False, default=str)

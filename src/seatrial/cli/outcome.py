@@ -11,9 +11,6 @@ from seatrial.findings import Finding, Verdict, overall
 from seatrial.interrupts import held_back
 from seatrial.runs import Run, State
 
-LAST_WORDS = 15
-"""Lines of a dead rank's log that are shown."""
-
 
 def judge_and_keep(run: Run) -> list[Finding]:
     """Judge a run, and write its findings and its page into its folder; where that cannot be, only say so."""
@@ -63,16 +60,19 @@ def say(run: Run, findings: list[Finding], target: str, *, as_json: bool) -> Non
         click.echo(f"resume  {pasteable('run', target, '--resume', run.id, keep=watching)}")
     elif state is State.FAILED:
         click.echo(f"logs    {pasteable('logs', run.id)}")
-        _say_last_words(run, findings)
+        _say_reason(run)
 
 
-def _say_last_words(run: Run, findings: list[Finding]) -> None:
-    """The end of the log of the rank that died last: usually the error itself."""
-    logs = [finding.evidence for finding in findings if finding.evidence.startswith("logs/")]
-    text = (run.path / logs[-1]).read_text(encoding="utf-8", errors="replace") if logs else ""
-    lines = text.rstrip().splitlines()[-LAST_WORDS:]
-    if lines:
-        click.echo(f"\nThe end of {logs[-1]}:\n" + "\n".join(f"  {line}" for line in lines), err=True)
+def _say_reason(run: Run) -> None:
+    """What the report begins with: the rank that failed first, its traceback, the end of its log."""
+    from seatrial.report import document, reason, sections
+
+    found = reason.find(run, run.events(), run.state())
+    if found is None:
+        return
+    click.echo(f"\n{document.one_line(found.what)}", err=True)
+    for block in sections.reason_blocks(found):
+        click.echo("\n".join((f"\n{block.caption}:", *document.indented(block.lines))), err=True)
 
 
 def exit_code(findings: list[Finding]) -> int:

@@ -51,7 +51,7 @@ class Progress:
         self._start: RunStart | None = None
         self._began = time.monotonic()
         self._usual = _usual_start(run)
-        self._phase = self._told = f"import {', '.join(run.job.requires)}"
+        self._phase = self._told = self._first = f"start: import {', '.join(run.job.requires)}".removesuffix(" import ")
         self._last_line = 0.0
         self._bar: Bar | None = None
         self._live: Live | None = None
@@ -100,7 +100,7 @@ class Progress:
         match event:
             case RunStart():
                 self._start, self._phase = event, ""
-                self._describe(self._run.job.purpose, total=event.steps, completed=event.start_step)
+                self._describe(self._run.job.purpose, total=event.steps, completed=event.start_step, text="")
             case Step():
                 self._step(event)
             case Heartbeat() if self._run.job.purpose == "preparation":
@@ -110,7 +110,7 @@ class Progress:
             case StopRequested():
                 self._describe("stopping")
             case Restart():
-                self._start, self._began = None, time.monotonic()
+                self._start, self._began, self._phase = None, time.monotonic(), self._first
         if line := _told(event):
             self._say(line)
 
@@ -120,7 +120,7 @@ class Progress:
         submission = self._run.submission()
         if submission is not None and submission.standing is not None and not self._reader.log.events:
             self._phase = submission.standing.detail or submission.standing.phase
-        before = "" if self._usual is None else f", last time {duration(self._usual)}"
+        before = "" if self._usual is None else f", last time {duration(round(self._usual))}"
         self._describe(self._phase, text=f"{duration(round(waited))}{before}")
         if self._bar is None and waited >= PLAIN_SECONDS and self._phase != self._told:
             self._told = self._phase

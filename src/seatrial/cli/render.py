@@ -12,7 +12,6 @@ from seatrial.cli.options import (
     print_json,
     say_notes,
     scale,
-    secrets_for,
     target_argument,
 )
 
@@ -46,17 +45,21 @@ def command(
         settings=parse_settings(settings),
         nodes=nodes,
         processes_per_node=processes,
-        secrets=secrets_for(where),
         expect=expect,
     )
     say_notes(job)
-    plan = launchers.find(where.launcher).render(job, where, f"{case.name}-{recipe.name}")
+    launcher = launchers.find(where.launcher)
+    plan = launcher.render(job, where, f"{case.name}-{recipe.name}")
     written = plan.write(output) if output else []
     if as_json:
         commands = [{"title": c.title, "argv": c.argv, "env": dict(c.env)} for c in plan.commands]
-        print_json({"state": "RENDERED", "files": dict(plan.files), "commands": commands, "written": written})
+        rendered = {"state": "RENDERED", "files": dict(plan.files), "commands": commands}
+        print_json({**rendered, "secrets": job.secrets, "written": written})
     elif output:
         click.echo(f"RENDERED {job.label} on {where.name}: {len(written)} files in {output}")
     else:
         click.echo(plan.text(), nl=False)
         click.echo(f"RENDERED {job.label} on {where.name}: nothing was started", err=True)
+    if job.secrets:
+        whose = "the environment" if launcher.takes_secrets else "a secret of the cluster"
+        click.echo(f"needs {', '.join(job.secrets)} when it runs, from {whose}", err=True)

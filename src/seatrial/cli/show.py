@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 import click
 
-from seatrial.cli.options import as_json, print_json, print_table, target_argument
+from seatrial.cli.options import as_json, print_json, target_argument
+from seatrial.cli.tables import print_facts, print_table
 
 
 @click.command()
@@ -18,7 +19,8 @@ def command(target: str, as_json: bool) -> None:
     from seatrial.binding import local_fidelity
 
     case, recipe = catalog.recipe(target)
-    fidelity, note = local_fidelity(case, recipe)
+    # What is made for accelerators does not run on a CPU, so there is nothing that it would be there.
+    fidelity, note = local_fidelity(case, recipe) if recipe.instance_type is None else (None, None)
     if as_json:
         print_json(
             {
@@ -34,18 +36,16 @@ def command(target: str, as_json: bool) -> None:
     facts = {
         "recipe": f"{case.name}/{recipe.name}: {recipe.title}",
         "framework": case.framework,
-        "fidelity": f"on CPU {fidelity}: {note}" if note else f"on CPU {fidelity}",
+        **({"fidelity": f"on CPU {fidelity}: {note}" if note else f"on CPU {fidelity}"} if fidelity else {}),
         "made for": scale,
         "parameters": f"{recipe.parameters:,}" if recipe.parameters else "unknown",
         "resumable": "yes" if case.resumable else "no",
         "expected": _expectations(recipe.expectations.loss_decrease, dict(recipe.expectations.at_least)),
     }
-    for name, value in facts.items():
-        click.echo(f"{click.style(name.ljust(11), bold=True)} {value}")
+    print_facts(facts, 11)
     for figure in recipe.published:
         where = f"{figure.nodes} x {figure.instance_type}"
-        what = f"{figure.value:,g} {figure.metric} on {where}: {figure.source}"
-        click.echo(f"{click.style('published'.ljust(11), bold=True)} {what}")
+        print_facts({"published": f"{figure.value:,g} {figure.metric} on {where}: {figure.source}"}, 11)
     click.echo("\nArguments, changed with --set KEY=VALUE:\n")
     documents = catalog.describe(case)
     rows = [(name, str(value), documents.get(name, "")) for name, value in asdict(recipe.args).items()]

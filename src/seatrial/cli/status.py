@@ -7,9 +7,10 @@ import time
 import click
 
 from seatrial.cli.options import as_json, find_run, print_json, run_argument, runs_dir
+from seatrial.cli.tables import print_facts
 from seatrial.events import CheckpointSaved, Heartbeat, RunStart
 from seatrial.findings import overall
-from seatrial.report.format import duration
+from seatrial.report.format import duration, number
 from seatrial.runs import History, State
 from seatrial.verdict import judge
 
@@ -22,11 +23,12 @@ def command(name: str, history: History, as_json: bool) -> None:
     """Where a run stands."""
     run = find_run(history, name)
     log = run.events()
-    state = run.state()
+    state = run.state(log)
     steps, start, saved = log.steps(), log.last(RunStart), log.last(CheckpointSaved)
     phase = log.last(Heartbeat)
     over = state in (State.COMPLETED, State.FAILED)
     submission = run.submission()
+    ago = time.time() - log.events[-1].time if log.events else None
     facts = {
         "run": run.id,
         "job": run.job.label,
@@ -41,16 +43,13 @@ def command(name: str, history: History, as_json: bool) -> None:
         "phase": phase.phase if phase and not steps else None,
         "attempts": log.attempts(),
         "last_checkpoint": saved.path if saved else None,
-        "last_event_seconds_ago": round(time.time() - log.events[-1].time, 1) if log.events else None,
+        "last_event_seconds_ago": ago,
         "path": str(run.path),
     }
     if as_json:
         print_json(facts)
         return
-    facts["last_event_seconds_ago"] = None
-    for key, value in facts.items():
-        if value is not None:
-            click.echo(f"{click.style(key.replace('_', ' ').ljust(16), bold=True)} {value}")
-    if log.events:
-        ago = duration(time.time() - log.events[-1].time)
-        click.echo(f"{click.style('last event'.ljust(16), bold=True)} {ago} ago")
+    facts["loss"] = number(steps[-1].loss) if steps else None
+    del facts["last_event_seconds_ago"]
+    facts["last_event"] = ago and f"{duration(ago)} ago"
+    print_facts({key.replace("_", " "): value for key, value in facts.items() if value is not None}, 16)

@@ -6,14 +6,26 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seatrial import launchers
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.findings import Finding, Rule, Verdict
-from seatrial.spec import Cluster
 
-__all__ = ["FILE", "check", "cluster", "clusters", "find_file", "names", "schema", "with_options"]
+if TYPE_CHECKING:
+    from seatrial.spec import Cluster
+
+__all__ = [
+    "FILE",
+    "check",
+    "cluster",
+    "clusters",
+    "find_file",
+    "launchers_of_clusters",
+    "names",
+    "schema",
+    "with_options",
+]
 
 FILE = "seatrial.toml"
 
@@ -54,7 +66,12 @@ def clusters() -> dict[str, Cluster]:
 
 def names() -> list[str]:
     """Names of all clusters, this machine first. Raises UserError as `clusters` does."""
-    return [launchers.HERE, *_records(find_file())]
+    return [*launchers_of_clusters()]
+
+
+def launchers_of_clusters() -> dict[str, str]:
+    """Name of each cluster -> that of its launcher, this machine first. Raises UserError as `clusters` does."""
+    return {launchers.HERE: launchers.HERE, **{n: r["launcher"] for n, r in _records(find_file()).items()}}
 
 
 def cluster(name: str) -> Cluster:
@@ -80,7 +97,7 @@ def schema() -> dict[str, Any]:
 def check(cluster: Cluster) -> list[Finding]:
     """What can be seen of a cluster without starting anything."""
     try:
-        return launchers.find(cluster.launcher).check(cluster)
+        return _placed(launchers.find(cluster.launcher).check(cluster), cluster)
     except UserError as error:
         return [
             CHECK.finding(
@@ -91,6 +108,18 @@ def check(cluster: Cluster) -> list[Finding]:
             )
             for problem in error.problems
         ]
+
+
+def _placed(findings: list[Finding], cluster: Cluster) -> list[Finding]:
+    """Findings about a key of the cluster's table say where in the file it is, or should be."""
+    path = find_file()
+    if path is None:
+        return findings
+    from seatrial.config.file import place
+    from seatrial.config.validate import dotted
+
+    table = dotted(("clusters", cluster.name))
+    return [replace(f, evidence=place(path, f"{table}.{f.scope['key']}")) if "key" in f.scope else f for f in findings]
 
 
 def with_options(cluster: Cluster, settings: Sequence[str]) -> Cluster:

@@ -121,9 +121,9 @@ def _size(table: ClusterTable) -> Iterable[Problem]:
     except UserError as error:
         yield from (replace(p, where=".instance_type") for p in error.problems)
         return
-    if table.cpus_per_node is not None:
-        what = f"{table.instance_type} has {instance.vcpus} CPUs: its instance_type says it"
-        yield Problem(what, ".cpus_per_node", "leave it out")
+    if (table.cpus_per_node or 0) > instance.vcpus:
+        what = f"{table.cpus_per_node} CPUs, but {table.instance_type} has {instance.vcpus}"
+        yield Problem(what, ".cpus_per_node", "leave it out, or say fewer where hyper-threading is off")
     # A Trainium chip takes at most one process for each core; by default several cores are one device.
     cores = hardware.accelerator(instance.accelerator).cores_per_accelerator if instance.accelerator else 0
     most = instance.accelerators * cores
@@ -183,7 +183,7 @@ def mount(text: str) -> Mount:
 
 def _cluster(name: str, table: ClusterTable, launcher: Launcher, options: Any) -> Cluster:
     instance = hardware.instance(table.instance_type) if table.instance_type else None
-    cpus = instance.vcpus if instance else table.cpus_per_node or 1
+    cpus = table.cpus_per_node or (instance.vcpus if instance else 1)
     devices = instance.ranks if instance else 0
     versions = {key: getattr(table.stack, key) for key in table.stack.__dataclass_fields__}
     return Cluster(

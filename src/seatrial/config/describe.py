@@ -26,7 +26,7 @@ def file_schema() -> dict[str, Any]:
     table["properties"]["instance_type"]["enum"] = [*types, *(f"ml.{name}" for name in types)]
     table["properties"]["software"]["propertyNames"] = {"enum": sorted(versions.ENVIRONMENTS)}
     definitions["SoftwareTable"]["minProperties"] = 1
-    table["oneOf"] = [{"required": ["instance_type"]}, {"required": ["cpus_per_node"]}]
+    table["anyOf"] = [{"required": ["instance_type"]}, {"required": ["cpus_per_node"]}]
     table["allOf"] = []
     for launcher in launcher_names():
         options = _schema_of(launchers.find(launcher).Options, f"{launcher}.")

@@ -65,6 +65,11 @@ def parse(text: str, where: str) -> dict[str, Cluster]:
     return found
 
 
+def place(path: Path, key: str) -> str:
+    """``seatrial.toml:12: clusters.p5.nodes``; the line is that of the table where the key is not there."""
+    return _place(str(path), key, _lines(text_of(path)))
+
+
 def value_of(text: str) -> Any:
     """What a text is in TOML; the text itself if it is nothing there."""
     try:

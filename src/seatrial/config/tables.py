@@ -78,7 +78,8 @@ class ClusterTable(Table):
     """EC2 instance type of its nodes, such as "p5.48xlarge", on SageMaker HyperPod "ml.p5.48xlarge". CPUs,
     accelerators and network cards follow from it."""
     cpus_per_node: Count | None = None
-    """CPUs of one node. Only where there is no instance_type."""
+    """CPUs of one node. Default: those of its instance_type; fewer where hyper-threading is off (a p5.48xlarge then has
+    96), or where the site keeps some for itself."""
     processes_per_node: Count | None = None
     """Processes that one node takes at most. Default: one for each device of its accelerators, or for each CPU."""
     shared: Folder | None = None

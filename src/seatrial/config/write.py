@@ -36,7 +36,7 @@ def put(text: str, cluster: Cluster, where: str) -> str:
 
     In a table that is there, what means the same already stays as it was written, with its comments. Raises UserError
     if the text is wrong, or holds its tables in a way that cannot be added to; ValueError for a cluster that no table
-    gives, such as one whose CPUs are not those of its instance type.
+    gives, such as one whose accelerators are not those of its instance type.
     """
     alone = _table_text(cluster)
     if parse(alone, where) != {cluster.name: cluster}:
@@ -126,7 +126,8 @@ def _defaults(cluster: Cluster) -> dict[str, Any]:
     devices = hardware.instance(cluster.instance_type).ranks if cluster.instance_type else 0
     container = launchers.find(cluster.launcher).containers[0]
     processes = devices or cluster.cpus_per_node
-    return {"processes_per_node": processes, "mounts": [], "container": container, "python": "python3"}
+    cpus = {"cpus_per_node": hardware.instance(cluster.instance_type).vcpus} if cluster.instance_type else {}
+    return {**cpus, "processes_per_node": processes, "mounts": [], "container": container, "python": "python3"}
 
 
 def _full(cluster: Cluster) -> dict[str, Any]:
@@ -135,7 +136,7 @@ def _full(cluster: Cluster) -> dict[str, Any]:
         "launcher": cluster.launcher,
         "nodes": cluster.nodes,
         "instance_type": cluster.instance_type,
-        "cpus_per_node": None if cluster.instance_type else cluster.cpus_per_node,
+        "cpus_per_node": cluster.cpus_per_node,
         "processes_per_node": cluster.processes_per_node,
         "shared": cluster.shared,
         "mounts": [_mount_text(mount) for mount in cluster.mounts],

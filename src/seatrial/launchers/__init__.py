@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seatrial import loading
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.launchers._launcher import Element, Engine, Launcher, Supervisor
-from seatrial.spec import Cluster, Mount, Software
+
+if TYPE_CHECKING:
+    from seatrial.spec import Cluster
 
 __all__ = [
     "ENTRY_POINTS",
@@ -48,6 +50,8 @@ def find(name: str) -> Launcher:
 
 def restore(record: Mapping[str, Any]) -> Cluster:
     """The Cluster of what dataclasses.asdict and JSON made of one."""
+    from seatrial.spec import Cluster, Mount, Software
+
     given = {name: tuple(v) if isinstance(v, list) else v for name, v in record["options"].items()}
     options = find(record["launcher"]).Options(**given)
     mounts = tuple(Mount(**mount) for mount in record["mounts"])

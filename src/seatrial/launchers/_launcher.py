@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from seatrial.errors import Problem
-from seatrial.findings import Finding
-from seatrial.plan import Plan
-from seatrial.runs import Run, Standing, Submission
-from seatrial.spec import Cluster, Container, Job
+if TYPE_CHECKING:  # a shell that completes the name of a cluster waits for this file
+    from pathlib import Path
+
+    from seatrial.errors import Problem
+    from seatrial.findings import Finding
+    from seatrial.plan import Plan
+    from seatrial.runs import Run, Standing, Submission
+    from seatrial.spec import Cluster, Container, Job
 
 
 class Collect(Protocol):

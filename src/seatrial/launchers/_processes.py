@@ -122,7 +122,9 @@ class Group:
         return [process.returncode for process in self._processes]
 
     def _dead(self, codes: list[int | None]) -> Failure | None:
-        for program, code in zip(self.programs, codes, strict=True):
+        # A rank that loses a peer ends, too, and with an exit code: one that was ended by a signal came first.
+        ended = sorted(zip(self.programs, codes, strict=True), key=lambda one: one[1] is None or one[1] >= 0)
+        for program, code in ended:
             if code == -signal.SIGTERM and self._stopping_since is not None:
                 return Failure("stopped before it could write a checkpoint", None, ExitCode.STOPPED)
             if code not in (None, ExitCode.PASSED, ExitCode.STOPPED):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from seatrial import hardware, network
@@ -37,6 +38,13 @@ def variables(job: Job, cluster: Cluster, *, pod_network: bool = False) -> dict[
         found["SEATRIAL_CHECKPOINTS"] = Setting("0", "no shared file system: they would be lost with the node", "")
     mine = f"from cluster {cluster.name}"
     return found | {name: Setting(value, mine, "") for name, value in cluster.environment.items()}
+
+
+def site(cluster: Cluster) -> str:
+    """A comment by which `seatrial lint` knows where a launch file runs, as far as seatrial.toml does."""
+    known = {"instance": cluster.instance_type, **cluster.stack}
+    facts = [f"{name}={re.sub('[^a-zA-Z0-9._+~-]', '', value)}" for name, value in known.items() if value]
+    return f"# seatrial: site[{' '.join(facts)}]" if facts else ""
 
 
 def program(job: Job, folder: str) -> list[str]:

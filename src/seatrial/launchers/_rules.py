@@ -62,14 +62,75 @@ RULES = (
         verdicts=(PASS, WARN, FAIL, UNKNOWN),
     ),
     _rule(
+        "partition",
+        "scontrol show partition",
+        "options.partition, or the default one, is there and up",
+        "sbatch refuses a job for a partition that is not there, and one that is down starts no job",
+        "change options.partition in seatrial.toml",
+        f"{SLURM}/scontrol.html",
+        good="p5 is UP",
+        bad="there is no p5, only dev, gpu",
+    ),
+    _rule(
+        "partition-nodes",
+        "MaxNodes of scontrol show partition",
+        "as many nodes as seatrial.toml says",
+        "a job of more nodes than its partition takes waits without end, or is refused",
+        "change nodes in seatrial.toml",
+        f"{SLURM}/slurm.conf.html#OPT_MaxNodes",
+        good="p5 takes jobs of any number of nodes",
+        bad="p5 takes jobs of 2 nodes",
+        verdicts=(PASS, FAIL),
+    ),
+    _rule(
+        "time-limit",
+        "MaxTime and DefaultTime of scontrol show partition",
+        "options.time, or more",
+        "a job that asks for more time than its partition gives waits without end, or is refused",
+        "change options.time in seatrial.toml",
+        f"{SLURM}/slurm.conf.html#OPT_MaxTime",
+        good="4:00:00 asked for, p5 gives 1-00:00:00",
+        bad="4:00:00 asked for, p5 gives 1:00:00",
+    ),
+    _rule(
+        "cpus-per-node",
+        "CPUEfctv, or CPUTot, of scontrol show node; MaxCPUsPerNode of its partition",
+        "as many CPUs as a job asks for",
+        "sbatch refuses a job that asks for more CPUs than a node has: where hyper-threading is off they are half",
+        "set cpus_per_node in seatrial.toml",
+        f"{SLURM}/slurm.conf.html#OPT_CPUs",
+        good="4 x 192",
+        bad="4 x 96",
+    ),
+    _rule(
+        "memory",
+        "RealMemory of scontrol show node; MaxMemPerNode of its partition",
+        "as much memory as options.memory asks for",
+        "sbatch refuses a job that asks for more memory than a node has",
+        "change options.memory in seatrial.toml",
+        f"{SLURM}/slurm.conf.html#OPT_RealMemory",
+        good="4 x 2000000 MiB",
+        bad="4 x 1000000 MiB",
+    ),
+    _rule(
+        "features",
+        "AvailableFeatures of scontrol show node",
+        "those of options.constraint",
+        "sbatch refuses a job that asks for features which no node has",
+        "change options.constraint in seatrial.toml",
+        f"{SLURM}/sbatch.html#OPT_constraint",
+        good="4 x efa,p5.48xlarge",
+        bad="4 x none",
+    ),
+    _rule(
         "gres",
-        "sinfo",
+        "Gres of scontrol show node",
         "as options.gpus asks",
         "sbatch refuses a job that asks for GPUs which Slurm does not know, and gives none to one that does not ask",
         "change options.gpus in seatrial.toml",
         f"{SLURM}/gres.html",
-        good="gpu:h100:8",
-        bad="(null)",
+        good="4 x 8 h100",
+        bad="4 x no GRES gpu",
     ),
     _rule(
         "shared",
@@ -272,6 +333,12 @@ RULES = (
 _BY_NAME = {rule.id.removeprefix("cluster."): rule for rule in RULES}
 
 
-def finding(name: str, verdict: Verdict, observed: str, expected: str = "", remedy: str = "") -> Finding:
-    """A finding of the rule ``cluster.NAME``; `expected` and `remedy` where more is known than the rule says."""
-    return _BY_NAME[name].finding(verdict, observed, expected=expected, remedy=remedy)
+def finding(
+    name: str, verdict: Verdict, observed: str, expected: str = "", remedy: str = "", *, key: str = ""
+) -> Finding:
+    """A finding of the rule ``cluster.NAME``; `expected` and `remedy` where more is known than the rule says.
+
+    `key` is what decides it in the cluster's table of seatrial.toml: ``options.time``.
+    """
+    scope = {"key": key} if key else {}
+    return _BY_NAME[name].finding(verdict, observed, expected=expected, remedy=remedy, scope=scope)

@@ -122,10 +122,11 @@ def execute(plan: Plan, run: Run, cluster: Cluster, on_tick: Callable[[], None])
                 on_tick()
                 if failure is None:
                     return _exit_code(group.exit_codes())
-                if failure.exit_code != ExitCode.STOPPED:
-                    _record(events, run, failure)
                 progressed = len(run.events().of(Step)) > steps_before
-                if not (restarts and progressed and failure.worth_a_restart):
+                again = restarts > 0 and progressed and failure.worth_a_restart
+                if failure.exit_code != ExitCode.STOPPED:
+                    _record(events, run, failure, again=again)
+                if not again:
                     _end(events, run, failure)
                     return failure.exit_code
                 attempt, restarts = attempt + 1, restarts - 1
@@ -203,12 +204,12 @@ HANG = Rule(
 )
 
 
-def _record(events: EventWriter, run: Run, failure: Failure) -> None:
+def _record(events: EventWriter, run: Run, failure: Failure, *, again: bool) -> None:
     only = "" if failure.rank is None else f" --rank {failure.rank}"
     _note(
         events,
         (HANG if failure.hang else RANK_DIED).finding(
-            Verdict.WARN if failure.worth_a_restart else Verdict.FAIL,
+            Verdict.WARN if again else Verdict.FAIL,
             failure.reason,
             evidence="stacks/" if failure.hang else failure.log,
             remedy="" if failure.hang else f"seatrial logs {run.id}{only}",

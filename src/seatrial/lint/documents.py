@@ -26,6 +26,7 @@ _SHEBANG = re.compile(r"#!\s*\S*?(?:env\s+(?:-\S+\s+)*)?(\w+)(?:\s|$)")
 _DIRECTIVE = re.compile(r"^#SBATCH\b", re.MULTILINE)
 _HEREDOC = re.compile(r"(<<-?[ \t]*[\"']?(\w+)[\"']?[^\n]*)\n(?:.*\n)*?[ \t]*\2[ \t]*$", re.MULTILINE)
 _TEMPLATED = re.compile(r"\{%-?\s*\w+|\{\{-?\s*[\w.$(]")
+_SITE = re.compile(r"^[ \t]*#[ \t]*seatrial:[ \t]*site\[([^\]\n]*)\]", re.MULTILINE)
 _SKIPPED = {"node_modules", "__pycache__", "site-packages", "venv"}
 LARGEST = 2**20
 """Bytes. Nobody writes a launch file that is larger; in a folder such files are left out."""
@@ -65,9 +66,15 @@ class Document:
         """Every command in its shell code."""
         return (command for script in self.scripts for command in script.commands)
 
+    def site(self) -> dict[str, str]:
+        """What a comment ``# seatrial: site[instance=p5.48xlarge nccl=2.28.3]`` says of where it runs."""
+        words = [word for found in _SITE.finditer(self.text) for word in re.split(r"[,\s]+", found[1]) if "=" in word]
+        return dict(word.split("=", 1) for word in words)
+
     def instance(self) -> Instance | None:
         """The one instance type that it names for its nodes; None: none, several, or one we do not know."""
         named = [manifest.instance_type(container.pod) for container in self.containers]
+        named.append(manifest.known_instance(self.site().get("instance", "")))
         for assignment in self.assignments():
             if assignment.name.upper().endswith("INSTANCE_TYPE") and assignment.value:
                 named.append(manifest.known_instance(assignment.value))

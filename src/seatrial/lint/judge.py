@@ -15,7 +15,7 @@ from seatrial.lint import documents
 from seatrial.lint.documents import Document
 from seatrial.lint.manifest import TEMPLATE
 from seatrial.lint.rules import Tree, all_rules, at
-from seatrial.lint.stack import VARIABLES, stated
+from seatrial.lint.stack import VARIABLES, versions
 from seatrial.network import lint as network_rules
 
 UNREADABLE = Rule(
@@ -119,15 +119,12 @@ def _network(document: Document, tree: Tree) -> Iterable[Finding]:
     if not lines:
         return
     environment = {a.name: a.value for a in assigned}
-    versions = {item.component: item.version for item in stated(document)}
     pods = document.kind == "yaml" and not any(c.pod.get("hostNetwork") == "true" for c in document.containers)
     for finding in network_rules.lint_environment(
         environment,
         instance=document.instance() or tree.instance,
         pod_network=pods,
-        efa_installer=versions.get("efa_installer"),
-        aws_ofi_nccl=versions.get("aws_ofi_nccl"),
-        nccl=versions.get("nccl"),
+        **versions(document),
     ):
         name = finding.scope.get("variable", "")
         place = {"path": document.path.as_posix(), "line": lines.get(name, min(lines.values()))}

@@ -136,6 +136,15 @@ A comment excuses one rule, on its own line or alone on the line before, and has
 git clone https://github.com/pytorch/torchtitan.git
 ```
 
+Another one says where a file runs, if it does not name its nodes otherwise (a node selector, a variable that ends in
+`INSTANCE_TYPE`): the instance type and versions, by the names of the keys of `[clusters.NAME.stack]`. What Seatrial
+renders says it, so that the linter finds nothing in it.
+
+```sh
+# seatrial: site[instance=trn1.32xlarge kernel=5.10]
+export FI_EFA_FORK_SAFE=1
+```
+
 FAIL: it does not do what it says. WARN: it works today, or in some places. Exit codes: 0 nothing was found, 1 there are
 findings, 2 a path does not exist or holds no launch file.
 """

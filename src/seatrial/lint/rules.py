@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from seatrial import findings
 from seatrial.findings import Finding, Verdict
 from seatrial.hardware import Instance
 from seatrial.lint.documents import Document, Kind
+from seatrial.masking import mask_forms
 
 Hit = tuple[int, str]
 """Line of the file, and what was seen there."""
@@ -64,7 +64,7 @@ class Rule(findings.Rule):
     def findings(self, document: Document, tree: Tree) -> Iterable[Finding]:
         """What the rule finds in a document of one of its kinds."""
         for line, observed in self.check(document, tree) if document.kind in self.kinds else ():
-            yield at(self, self.verdict, document, line, SECRET_VALUE.sub("***", observed))
+            yield at(self, self.verdict, document, line, mask_forms(observed))
 
 
 def at(rule: findings.Rule, verdict: Verdict, document: Document, line: int, observed: str) -> Finding:
@@ -73,10 +73,6 @@ def at(rule: findings.Rule, verdict: Verdict, document: Document, line: int, obs
     return rule.finding(verdict, observed, evidence=f"{path}:{line}", scope={"path": path, "line": line})
 
 
-SECRET_VALUE = re.compile(
-    r"\b(hf_[A-Za-z0-9]{30,}|AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|nvapi-[\w-]{40,}|sk-[A-Za-z0-9-]{32,})\b"
-)
-"""Keys that show by their form what they are. Never printed."""
 _RULES: dict[str, Rule] = {}
 SHELL: tuple[Kind, ...] = ("shell", "sbatch")
 ALL: tuple[Kind, ...] = ("sbatch", "shell", "yaml", "dockerfile")

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from seatrial.findings import Verdict
 from seatrial.lint.documents import Document
-from seatrial.lint.rules import ALL, SECRET_VALUE, Hit, Tree, rule
+from seatrial.lint.rules import ALL, Hit, Tree, rule
+from seatrial.masking import FORMS
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
 _SECRET = re.compile(r"(^|_)(TOKEN|PASSWORD|PASSWD|SECRET|API_?KEY|ACCESS_KEY|ACCESS_KEY_ID|SECRET_KEY|PRIVATE_KEY)$")
@@ -45,7 +46,7 @@ def secret(document: Document, _: Tree) -> Iterator[Hit]:
         ):
             yield assignment.line, f"{assignment.name} has its value in the file"
     for index, text in enumerate(document.text.split("\n")):
-        found = SECRET_VALUE.search(text)
+        found = FORMS.search(text)
         if found and not re.search(r"(.)\1{7}|example", found[0], re.IGNORECASE):
             yield document.line + index, f"a key that begins with {found[0][:4]}"
 

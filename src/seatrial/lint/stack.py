@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import cast
 
 from seatrial.lint.dockerfile import stages
 from seatrial.lint.documents import Document
+from seatrial.network.site import VersionTexts
 
 VARIABLES = {
     "EFA_INSTALLER_VERSION": "efa_installer",
@@ -33,6 +35,13 @@ class Stated:
     version: str
     """Digits and dots."""
     line: int
+
+
+def versions(document: Document) -> VersionTexts:
+    """Versions on its nodes or in its image, as far as it states them in a way that can be read."""
+    found = document.site() | {item.component: item.version for item in stated(document)}
+    read = {name: text for name, text in found.items() if re.search(r"\d+\.\d+", text)}
+    return cast(VersionTexts, {name: text for name, text in read.items() if name in VersionTexts.__annotations__})
 
 
 def stated(document: Document) -> list[Stated]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from seatrial.events import CheckpointLoaded, CheckpointSaved, RunStart
+from seatrial.rank import machine
 from seatrial.rank.core import Rank
 
 
@@ -42,6 +44,7 @@ def run_start(
             peak_source=source,
             hosts=worker.hosts(),
             versions=worker.versions(packages),
+            variables=machine.variables(os.environ),
         )
     )
 

@@ -17,12 +17,12 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from seatrial.errors import ExitCode
-from seatrial.events import PRINTED, Event, EventWriter, Heartbeat, RunEnd, Step, encode, read_events
+from seatrial.events import PRINTED, Event, EventWriter, Heartbeat, RunEnd, RunStart, Step, encode, read_events
 from seatrial.findings import Rule, Verdict
 from seatrial.rank import machine
 from seatrial.rank.place import place
@@ -63,6 +63,8 @@ class Rank:
         self.attempt = self._attempt()
         self.stop_signal: str | None = None
         """Name of the signal that asked this rank to write a checkpoint and stop."""
+        self.when_started: Callable[[], None] = lambda: None
+        """Called when the first step is about to be taken."""
         self.last_step = 0
         """The newest that was emitted."""
         self.keeps_checkpoints = os.environ.get("SEATRIAL_CHECKPOINTS") != "0"
@@ -76,6 +78,8 @@ class Rank:
 
     def emit(self, event: Event) -> None:
         """Append an event to the run; only rank 0's are kept."""
+        if isinstance(event, RunStart):
+            self.when_started()
         if isinstance(event, Step):
             self.last_step = event.step
             self._finite = self._finite and math.isfinite(event.loss)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import platform
+import re
 import resource
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 
 from seatrial import __version__
 from seatrial.findings import Finding, Rule, Verdict
+from seatrial.masking import mask, names_secret
 
 VERSIONS = Rule(
     id="run.versions",
@@ -23,6 +25,18 @@ VERSIONS = Rule(
     good="torch 2.13.0",
     bad="torch 2.11.0",
 )
+
+VARIABLES = re.compile(
+    r"(?:NCCL|FI|OFI_NCCL|EFA|OMP|KMP|MKL|GLOO|TORCH|TORCHINDUCTOR|PYTORCH|CUDA|CUBLAS|XLA|NEURON)_\w+|"
+    r"LD_PRELOAD|GLIBC_TUNABLES"
+)
+"""Names of the environment variables that decide how a run goes."""
+
+
+def variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Those of VARIABLES that are set, by name; without any whose name says that it holds a secret."""
+    chosen = (name for name in environ if VARIABLES.fullmatch(name) and not names_secret(name))
+    return {name: mask(environ[name]) for name in sorted(chosen)}
 
 
 def processor() -> str:

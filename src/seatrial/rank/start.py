@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, TextIO, TypeVar
 
+from seatrial import streams
 from seatrial.errors import ExitCode, UserError
 from seatrial.rank.core import Rank
 from seatrial.rank.machine import other_versions
@@ -36,6 +37,7 @@ def start(make: Callable[[Path, dict[str, Any]], R]) -> Iterator[R]:
     if folder is None:
         print("error: SEATRIAL_RUN is not set; this program is started by: seatrial run", file=sys.stderr)
         sys.exit(ExitCode.USAGE)
+    streams.guard(gives_up=False)  # a log on a full disk ends no training
     run = Path(folder)
     rank = make(run, _job(run))
     with (run / "stacks" / f"rank-{rank.rank}.txt").open("a") as stacks:
@@ -44,8 +46,10 @@ def start(make: Callable[[Path, dict[str, Any]], R]) -> Iterator[R]:
         for finding in other_versions(rank.pins):
             rank.emit(finding)
         try:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the launcher's to handle: it sends SIGTERM
+            # Not before: a rank that waits for others or builds its model has nothing to save, and may just end.
+            rank.when_started = lambda: _stop_on_request(rank)
             rank.join()
-            _stop_on_request(rank)  # not before: a rank that waits for others has nothing to save, and may just end
             yield rank
             code: Any = ExitCode.PASSED
         except UserError as error:
@@ -72,6 +76,7 @@ def _job(run: Path) -> dict[str, Any]:
 
 
 def _dump_stacks_on_request(file: TextIO) -> None:
+    faulthandler.enable(2)  # stderr, so that SIGSEGV and its like leave a traceback in this rank's log
     # Without this a hang would leave no trace: SIGUSR2 writes every thread's stack, even from inside C code.
     faulthandler.register(signal.SIGUSR2, file=file, all_threads=True)
 
@@ -82,7 +87,6 @@ def _stop_on_request(rank: Rank) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGUSR1, stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the launcher's to handle: it sends SIGTERM
 
 
 def _leave(rank: Rank, code: int) -> NoReturn:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from seatrial.findings import Finding
+from seatrial.masking import mask_forms
 from seatrial.runs import Run, replace_text
 
 FORMATS = ("html", "md", "json", "text")
@@ -25,7 +26,7 @@ def render(run: Run, findings: list[Finding], format: str) -> str:
     renderers = {"html": to_html, "md": to_markdown, "json": to_json, "text": to_text}
     text = renderers[format](summarise(run, findings))
     # A folder's name may hold bytes that are no UTF-8 (lone surrogates in Python), which no file could take.
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return mask_forms(text).encode("utf-8", "replace").decode("utf-8")
 
 
 def write(run: Run, findings: list[Finding]) -> Path:

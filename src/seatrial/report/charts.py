@@ -1,4 +1,4 @@
-"""The report's four kinds of picture, as inline SVG without any script.
+"""The report's four kinds of picture, as inline SVG that is whole without any script.
 
 Every chart is drawn for a third, a half or the whole of the page's width, so that its letters stay readable when a
 narrow screen stacks the charts. Nothing is told by colour alone: lines differ in their dashes, bars and lanes carry
@@ -7,7 +7,8 @@ their names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from seatrial.report.format import duration, percent, quantity
 from seatrial.report.svg import GLYPH_WIDTH, coordinate, drawing, element, label, line, rectangle, shorten
 from seatrial.samples import median
 
-THIRD, HALF, FULL = 340, 520, 1040
+THIRD, HALF, FULL = 340, 420, 1040
 """Widths of a chart, px."""
 MAX_BARS = 64
 MAX_MARKS = 60
@@ -33,6 +34,10 @@ class Series(NamedTuple):
     """(x, y) in the order of x; a y that is not a finite number breaks the line."""
     dots: bool = False
     """Whether to show where the values are, for a line of few."""
+    column: str = ""
+    """Where the page's data hold its values, for the page's script; see report.js."""
+    run: int | None = None
+    """Which of several runs it is of."""
 
 
 class Mark(NamedTuple):
@@ -73,9 +78,9 @@ class _Frame:
     """The plotting area, px."""
 
     width: float = HALF
-    height: float = 240
-    left: float = 58
-    right: float = 14
+    height: float = 220
+    left: float = 54
+    right: float = 12
     top: float = 32
     bottom: float = 34
 
@@ -115,9 +120,20 @@ def line_chart(
         *_marks(frame, x, marks),
         *_reference(frame, y, reference),
         *(part for index, s in enumerate(drawn) for part in _curve(x, y, s, index, frame)),
-        *_legend(frame, [s.name for s in drawn], {mark.kind for mark in marks}, reference),
+        element("g", *_legend(frame, [s.name for s in drawn], {m.kind for m in marks}, reference), class_="legend"),
     ]
-    return drawing(frame.width, frame.height, title, _describe(drawn, tick), parts)
+    told = {
+        "frame": [frame.left, frame.x2, frame.top, frame.y2],
+        "x": [x.low, x.high],
+        "y": [y.low, y.high],
+        "unit": "percent" if tick is percent else "quantity",
+        "zero": from_zero,
+        "marks": [[place, kind] for kind in ("checkpoint", "restart") for place in _places(marks, kind)],
+        "reference": reference.y if reference and drawable(reference.y) else None,
+        "series": [{"name": s.name, "column": s.column, "run": s.run} for s in drawn if s.column],
+    }
+    live = {"data_chart": json.dumps(told)} if told["series"] else {}
+    return drawing(frame.width, frame.height, title, _describe(drawn, tick), parts, **live)
 
 
 def stacked_bar(parts: Mapping[str, float], *, title: str) -> str:
@@ -134,14 +150,14 @@ def stacked_bar(parts: Mapping[str, float], *, title: str) -> str:
         drawn.append(rectangle(left, 0, width, 56, f"part p{index % 6}", tip))
         text = f"{name} {percent(share)}"
         if len(text) * GLYPH_WIDTH * 1.25 + 16 < width:
-            drawn.append(label(left + 10, 33, text, f"on-part q{index % 6}"))
+            drawn.append(label(left + 10, 33, text, "on-part"))
         left += width
     said = "; ".join(f"{name} {duration(value)}, {percent(value / total)}" for name, value in known.items())
     return drawing(FULL, 56, title, said or "no time was recorded", drawn)
 
 
-def rank_bars(values: Sequence[float | None], *, title: str) -> str:
-    """Seconds of each rank side by side, with a line at the median.
+def rank_bars(values: Sequence[float | None], *, title: str, behind: Collection[int] = ()) -> str:
+    """Seconds of each rank side by side, with a line at the median; ranks that are `behind` are marked.
 
     With more than 64 ranks, the 63 slowest stand first and the median of all stands last.
     """
@@ -153,7 +169,7 @@ def rank_bars(values: Sequence[float | None], *, title: str) -> str:
         bars = [*sorted(bars, key=lambda bar: -bar[1])[: MAX_BARS - 1], ("median", middle or 0.0)]
     y_ticks = round_ticks(*bounds([value for _, value in bars], from_zero=True), count=4)
     y = Scale(y_ticks[0], y_ticks[-1], frame.y2, frame.top)
-    parts = [*_grid(frame, y, y_ticks, duration), *_bars(frame, y, bars)]
+    parts = [*_grid(frame, y, y_ticks, duration), *_bars(frame, y, bars, {str(rank) for rank in behind})]
     if middle is not None:
         parts += _reference(frame, y, Reference(middle, ""))
         parts.append(label(frame.x2, 14, f"median {duration(middle)}", "label", "end"))
@@ -163,6 +179,7 @@ def rank_bars(values: Sequence[float | None], *, title: str) -> str:
     said = f"{len(known)} ranks, median {duration(middle)}"
     if worst:
         said += f", slowest rank {worst[0]} with {duration(worst[1])}"
+    said += f"; behind: {', '.join(map(str, behind))}" if behind else "; none is behind by more than noise"
     return drawing(frame.width, frame.height, title, said, parts)
 
 
@@ -199,8 +216,12 @@ def _step_axis(frame: _Frame, x: Scale, places: Sequence[float], name: str) -> I
 
 def _marks(frame: _Frame, x: Scale, marks: Sequence[Mark]) -> Iterator[str]:
     for kind, top in (("checkpoint", frame.y2 - 8), ("restart", frame.top)):
-        for place in every([mark.x for mark in marks if mark.kind == kind], MAX_MARKS):
+        for place in _places(marks, kind):
             yield line(x(place), top, x(place), frame.y2, f"mark {kind}")
+
+
+def _places(marks: Sequence[Mark], kind: str) -> list[float]:
+    return every([mark.x for mark in marks if mark.kind == kind], MAX_MARKS)
 
 
 def _reference(frame: _Frame, y: Scale, reference: Reference | None) -> Iterator[str]:
@@ -246,17 +267,17 @@ def _legend(frame: _Frame, names: Sequence[str], kinds: set[str], reference: Ref
         left += 24 + len(text) * GLYPH_WIDTH + 16
 
 
-def _bars(frame: _Frame, y: Scale, bars: Sequence[tuple[str, float]]) -> Iterator[str]:
+def _bars(frame: _Frame, y: Scale, bars: Sequence[tuple[str, float]], behind: Collection[str]) -> Iterator[str]:
     slot = (frame.x2 - frame.left) / max(len(bars), 1)
     width = min(slot * 0.72, 56)
-    heights = [value for _, value in bars]
-    slowest = heights.index(max(heights)) if bars and max(heights) > min(heights) else None
     stride = -(-len(bars) * 26 // int(frame.x2 - frame.left)) or 1
     for index, (name, value) in enumerate(bars):
         center = frame.left + slot * (index + 0.5)
-        style = "bar middle" if name == "median" else "bar slowest" if index == slowest else "bar"
+        style = "bar middle" if name == "median" else "bar behind" if name in behind else "bar"
         top, bottom = sorted((y(value), y(0.0)))
         yield rectangle(center - width / 2, top, width, bottom - top, style, f"rank {name}: {duration(value)}")
+        if name in behind:  # not by its colour alone
+            yield label(center, top - 3, "\u25b2", "behind", "middle")
         if index % stride == 0 and name != "median":
             yield label(center, frame.y2 + 14, name, "tick", "middle")
 
@@ -276,7 +297,7 @@ def _lane(lane: Lane, x: Scale, top: float, left: float) -> Iterator[str]:
 
 def _describe(drawn: Sequence[Series], tick: Callable[[float], str]) -> str:
     said = []
-    for name, points, _ in drawn:
+    for name, points, *_ in drawn:
         values = [value for _, value in points if drawable(value)]
         missing = len(points) - len(values)
         text = f"{name}: no values"

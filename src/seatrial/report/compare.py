@@ -1,4 +1,7 @@
-"""Two runs side by side: what was different about them, and which of their figures differ by more than noise."""
+"""Runs side by side: what was different about them, and which of their figures differ by more than noise.
+
+All are compared with the first, the baseline: `compare` gives one Comparison for each other run.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,12 @@ from dataclasses import asdict, dataclass
 from seatrial.findings import Verdict
 from seatrial.report import document, record
 from seatrial.report.document import Section, Table
-from seatrial.report.format import UNKNOWN, bytes_, duration, number, percent, quantity
-from seatrial.report.measures import SIGMAS, Measure, measures, same_peak
-from seatrial.report.sections import flatten, quantity_of_loss
+from seatrial.report.format import UNKNOWN, loss_text, quantity, value_text
+from seatrial.report.gate import Gate
+from seatrial.report.measures import Measure, measures, same_peak
+from seatrial.report.sections import flatten
 from seatrial.report.summary import Summary
-from seatrial.samples import MIN_SAMPLES
+from seatrial.samples import MIN_SAMPLES, SIGMAS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,9 +50,10 @@ class LossCurves:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Comparison:
-    """Two runs side by side."""
+    """A run beside the baseline."""
 
     a: str
+    """The baseline."""
     b: str
     cautions: tuple[str, ...]
     """Why the figures must not be compared at face value."""
@@ -57,38 +62,74 @@ class Comparison:
     loss: LossCurves
 
 
-def compare(a: Summary, b: Summary) -> Comparison:
-    """Compare run b with run a.
-
-    What is measured at every step is compared by its mean over the steady steps, throughput as seatrial.steady has it.
-    The noise is 3 * sqrt(SE(a)^2 + SE(b)^2), with the standard errors of seatrial.samples; a larger difference is
-    "larger than noise". Fewer than 8 samples on either side, as for all that is measured once a run, is "noise
-    unknown". The noise is that *within* a run: two runs of one and the same job on other machines, or on another day,
-    may differ by more. It is arithmetic only; nothing random is drawn.
-    """
-    return Comparison(
-        a=a.run,
-        b=b.run,
-        cautions=tuple(_cautions(a, b)),
-        differences=tuple(_differences(a, b)),
-        measures=tuple(measures(a, b)),
-        loss=_losses(a, b),
+def compare(baseline: Summary, *others: Summary) -> tuple[Comparison, ...]:
+    """Each of the others with the baseline. Pure, and the same for the same input: nothing random is drawn."""
+    return tuple(
+        Comparison(
+            a=baseline.run,
+            b=other.run,
+            cautions=tuple(_cautions(baseline, other)),
+            differences=tuple(_differences(baseline, other)),
+            measures=tuple(measures(baseline, other)),
+            loss=_losses(baseline, other),
+        )
+        for other in others
     )
 
 
-def to_text(comparison: Comparison) -> str:
+def to_text(comparisons: Sequence[Comparison], gates: Sequence[Gate] = ()) -> str:
     """A comparison for a terminal: 100 columns, no colour."""
-    return document.to_text(_title(comparison), _sections(comparison))
+    return document.to_text(title(comparisons), sections(comparisons, gates))
 
 
-def to_markdown(comparison: Comparison) -> str:
+def to_markdown(comparisons: Sequence[Comparison], gates: Sequence[Gate] = ()) -> str:
     """A comparison as GitHub-flavoured Markdown."""
-    return document.to_markdown(_title(comparison), _sections(comparison))
+    return document.to_markdown(title(comparisons), sections(comparisons, gates))
 
 
-def to_json(comparison: Comparison) -> str:
+def to_json(comparisons: Sequence[Comparison], gates: Sequence[Gate] = ()) -> str:
     """A comparison as strict JSON; see seatrial.report.record."""
-    return record.dumps({"version": record.VERSION, "kind": "comparison", **asdict(comparison)})
+    return record.dumps(as_record(comparisons, gates))
+
+
+def as_record(comparisons: Sequence[Comparison], gates: Sequence[Gate] = ()) -> dict[str, object]:
+    """What a comparison's JSON holds."""
+    found = [asdict(comparison) for comparison in comparisons]
+    head = {"version": record.VERSION, "kind": "comparison", "baseline": comparisons[0].a}
+    return head | ({"gate": [asdict(one) for one in gates]} if gates else {}) | {"comparisons": found}
+
+
+def letter(index: int) -> str:
+    """What a run is called beside others: A, B, ..., Z, then numbers."""
+    return chr(ord("A") + index) if index < 26 else str(index + 1)
+
+
+def title(comparisons: Sequence[Comparison]) -> str:
+    """All runs with their letters."""
+    runs = [comparisons[0].a, *(comparison.b for comparison in comparisons)]
+    *first, last = [f"{run} ({letter(index)})" for index, run in enumerate(runs)]
+    return f"{', '.join(first)} and {last}"
+
+
+def sections(comparisons: Sequence[Comparison], gates: Sequence[Gate] = ()) -> Iterator[Section]:
+    """What there is to say, with a column for each run; what was asked of them as a gate comes first."""
+    if gates:
+        rows = tuple((one.run, str(one.outcome), "; ".join(one.reasons)) for one in gates)
+        yield Section(title=f"Against {comparisons[0].a}", tables=(Table(headers=("run", "is", "because"), rows=rows),))
+    cautions = dict.fromkeys(
+        caution if len(comparisons) == 1 else f"{letter(0)} and {letter(index)}: {caution}"
+        for index, comparison in enumerate(comparisons, 1)
+        for caution in comparison.cautions
+    )
+    if cautions:
+        yield Section(title="Not comparable at face value", paragraphs=tuple(cautions))
+    yield _difference_section(comparisons)
+    rule = (
+        f"Means over steady steps. Noise is {SIGMAS:.0f} standard errors of the difference, from each run's steps; "
+        f"fewer than {MIN_SAMPLES} samples leave it unknown. It does not cover what changes from run to run."
+    )
+    yield Section(title="Measures", paragraphs=(rule,), tables=tuple(_measure_tables(comparisons)))
+    yield Section(title="Training loss", tables=(_loss_table(comparisons),))
 
 
 def _cautions(a: Summary, b: Summary) -> Iterator[str]:
@@ -106,9 +147,9 @@ def _cautions(a: Summary, b: Summary) -> Iterator[str]:
     if not same_peak(a, b):
         peaks = " and ".join(quantity(run.peak_flops, "FLOP/s") for run in (a, b))
         yield f"The peaks that MFU is a share of differ: {peaks}. Compare throughput instead."
-    for name, run in (("A", a), ("B", b)):
-        if run.verdict is Verdict.FAIL:
-            yield f"{name} failed its checks; see its own report."
+    for run in dict.fromkeys((a.run, b.run)):
+        if Verdict.FAIL in [side.verdict for side in (a, b) if side.run == run]:
+            yield f"{run} failed its checks; see its own report."
 
 
 def _differences(a: Summary, b: Summary) -> Iterator[Difference]:
@@ -116,6 +157,7 @@ def _differences(a: Summary, b: Summary) -> Iterator[Difference]:
         ("setting", flatten(a.settings), flatten(b.settings)),
         ("job", flatten(a.layout), flatten(b.layout)),
         ("version", a.versions, b.versions),
+        ("variable", a.variables, b.variables),
     ):
         for name in sorted(left.keys() | right.keys()):
             if left.get(name) != right.get(name):
@@ -143,60 +185,52 @@ def _losses(a: Summary, b: Summary) -> LossCurves:
     )
 
 
-def _title(comparison: Comparison) -> str:
-    return f"{comparison.a} (A) and {comparison.b} (B)"
-
-
-def _sections(comparison: Comparison) -> Iterator[Section]:
-    if comparison.cautions:
-        yield Section(title="Not comparable at face value", paragraphs=comparison.cautions)
-    yield _difference_section(comparison.differences)
-    headers = ("measure", "A", "B", "B/A", "noise", "difference is")
-    rows = tuple(_row(measure) for measure in comparison.measures)
-    rule = (
-        f"Means over steady steps. Noise is {SIGMAS:.0f} standard errors of the difference, from each run's steps; "
-        f"fewer than {MIN_SAMPLES} samples leave it unknown. It does not cover what changes from run to run."
-    )
-    yield Section(
-        title="Measures",
-        paragraphs=(rule,),
-        tables=(Table(headers=headers, rows=rows, numeric=frozenset((1, 2, 3, 4))),),
-    )
-    yield Section(
-        title="Training loss", tables=(Table(headers=("loss", "value"), rows=tuple(_loss_rows(comparison.loss))),)
-    )
-
-
-def _difference_section(differences: Sequence[Difference]) -> Section:
-    title = "What is different"
-    if not differences:
-        return Section(title=title, paragraphs=("Settings, layout and versions are the same.",))
-    rows = tuple((d.kind, d.name, _side(d.a), _side(d.b)) for d in differences)
-    return Section(title=title, tables=(Table(headers=("kind", "name", "A", "B"), rows=rows),))
+def _difference_section(comparisons: Sequence[Comparison]) -> Section:
+    heading = "What is different"
+    names = dict.fromkeys((d.kind, d.name) for comparison in comparisons for d in comparison.differences)
+    if not names:
+        return Section(title=heading, paragraphs=("Settings, layout and versions are the same.",))
+    found = [{(d.kind, d.name): d for d in comparison.differences} for comparison in comparisons]
+    rows = []
+    for key in names:
+        same = next(one[key].a for one in found if key in one)  # the baseline's: of every run that does not differ
+        rows.append((*key, _side(same), *(_side(one[key].b) if key in one else _side(same) for one in found)))
+    headers = ("kind", "name", *(letter(index) for index in range(len(comparisons) + 1)))
+    return Section(title=heading, tables=(Table(headers=headers, rows=tuple(rows)),))
 
 
 def _side(text: str | None) -> str:
     return "(absent)" if text is None else text
 
 
+def _measure_tables(comparisons: Sequence[Comparison]) -> Iterator[Table]:
+    """One for each run beside the baseline."""
+    for index, comparison in enumerate(comparisons, 1):
+        other = letter(index)
+        headers = ("measure", "A", other, f"{other}/A", "noise", "difference is")
+        caption = f"{other}: {comparison.b}" if len(comparisons) > 1 else ""
+        rows = tuple(_row(measure) for measure in comparison.measures)
+        yield Table(headers=headers, rows=rows, numeric=frozenset((1, 2, 3, 4)), caption=caption)
+
+
 def _row(measure: Measure) -> tuple[str, ...]:
-    values = (_value(value, measure.unit) for value in (measure.a, measure.b))
+    values = (value_text(value, measure.unit) for value in (measure.a, measure.b))
     ratio = UNKNOWN if measure.ratio is None else f"{measure.ratio:.4f}"
-    return (measure.name, *values, ratio, _value(measure.noise, measure.unit), str(measure.judgement))
+    return (measure.name, *values, ratio, value_text(measure.noise, measure.unit), str(measure.judgement))
 
 
-def _value(value: float | None, unit: str) -> str:
-    if unit in ("s", "B", "fraction"):
-        return {"s": duration, "B": bytes_, "fraction": percent}[unit](value)
-    return quantity(value, unit) if unit else number(value)
+def _loss_table(comparisons: Sequence[Comparison]) -> Table:
+    columns = [tuple(_loss_rows(comparison.loss)) for comparison in comparisons]
+    rows = tuple((name, *(column[index][1] for column in columns)) for index, (name, _) in enumerate(columns[0]))
+    return Table(headers=("loss", *(f"A and {letter(index)}" for index in range(1, len(columns) + 1))), rows=rows)
 
 
 def _loss_rows(loss: LossCurves) -> Iterator[tuple[str, str]]:
-    yield "final, A", quantity_of_loss(loss.final_a)
-    yield "final, B", quantity_of_loss(loss.final_b)
-    yield "final, B - A", quantity_of_loss(loss.difference)
+    yield "final, A", loss_text(loss.final_a)
+    yield "final, the other", loss_text(loss.final_b)
+    yield "final, the other - A", loss_text(loss.difference)
     yield "steps in common", str(loss.common_steps)
     where = f" at step {loss.largest_step}" if loss.largest_step is not None else ""
-    yield "largest |B - A|", quantity_of_loss(loss.largest) + where
+    yield "largest difference", loss_text(loss.largest) + where
     first = f", first at step {loss.first_different_step}" if loss.first_different_step is not None else ""
     yield "bit-equal at all of them", {None: UNKNOWN, True: "yes", False: "no"}[loss.bit_equal] + first

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from seatrial.report.format import clean
+from seatrial.report.format import UNKNOWN, clean
 
 WIDTH = 100
 """Columns of terminal text."""
@@ -26,6 +26,24 @@ class Table:
     """Columns that are aligned to the right."""
     caption: str = ""
 
+    def filled(self) -> Table:
+        """The table without columns that tell nothing in any row."""
+        told = [c for c in range(len(self.headers)) if any(row[c] not in ("", UNKNOWN) for row in self.rows)]
+        return Table(
+            headers=tuple(self.headers[c] for c in told),
+            rows=tuple(tuple(row[c] for c in told) for row in self.rows),
+            numeric=frozenset(new for new, old in enumerate(told) if old in self.numeric),
+            caption=self.caption,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """Lines that stay as they are: of a log, of a traceback."""
+
+    caption: str
+    lines: tuple[str, ...]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Section:
@@ -33,6 +51,7 @@ class Section:
 
     title: str
     paragraphs: tuple[str, ...] = ()
+    blocks: tuple[Block, ...] = ()
     tables: tuple[Table, ...] = ()
 
 
@@ -44,6 +63,8 @@ def to_text(title: str, sections: Iterable[Section]) -> str:
             lines += ["", section.title, "-" * len(section.title)]
         for paragraph in section.paragraphs:
             lines += _wrapped(paragraph)
+        for block in section.blocks:
+            lines += ["", *_wrapped(block.caption), *indented(block.lines)]
         for index, table in enumerate(section.tables):
             lines += [""] * bool(index or section.paragraphs)
             lines += [*_wrapped(table.caption), *_text_table(table)]
@@ -56,6 +77,8 @@ def to_markdown(title: str, sections: Iterable[Section]) -> str:
     for section in sections:
         blocks += [f"## {_escape(section.title)}"] if section.title else []
         blocks += [_escape(paragraph) for paragraph in section.paragraphs]
+        for block in section.blocks:
+            blocks += [_escape(block.caption), _fenced(block.lines)]
         for table in section.tables:
             blocks += [_escape(table.caption)] if table.caption else []
             blocks.append(_markdown_table(table))
@@ -67,8 +90,21 @@ def one_line(text: str) -> str:
     return " ".join(clean(text).split())
 
 
+def indented(lines: Iterable[str]) -> Iterator[str]:
+    """Lines as they are, two columns in, the long ones broken at 100 columns."""
+    for line in lines:
+        text = clean(line).expandtabs(4)
+        yield from ("  " + text[at : at + WIDTH - 2] for at in range(0, max(len(text), 1), WIDTH - 2))
+
+
 def _wrapped(text: str, width: int = WIDTH) -> list[str]:
     return textwrap.wrap(one_line(text), width, break_on_hyphens=False)
+
+
+def _fenced(lines: Sequence[str]) -> str:
+    text = "\n".join(map(clean, lines))
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}\n{text}\n{fence}"
 
 
 def _text_table(table: Table) -> list[str]:

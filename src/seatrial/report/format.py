@@ -86,6 +86,19 @@ def percent(fraction: float | None) -> str:
     return f"{share:.3g} %" if abs(share) < 1000 else f"{share:.0f} %"
 
 
+def loss_text(value: float | None) -> str:
+    """A loss with the digits that comparing it takes: ``2.3457 nats``."""
+    return f"{number(value)} nats" if value is not None and math.isfinite(value) else number(value)
+
+
+def value_text(value: float | None, unit: str) -> str:
+    """A figure in its unit: seconds (``s``), bytes (``B``), a ``fraction`` as a percentage, ``nats``, any other."""
+    written = {"s": duration, "B": bytes_, "fraction": percent, "nats": loss_text}.get(unit)
+    if written is not None:
+        return written(value)
+    return quantity(value, unit) if unit else number(value)
+
+
 def moment(seconds: float | None) -> str:
     """A point in time, given in Unix seconds, in UTC: the reader's time zone is not the cluster's."""
     if seconds is None:

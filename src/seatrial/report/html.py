@@ -1,34 +1,44 @@
-"""A run as one HTML page that needs nothing but itself: no script, no font, no image from elsewhere."""
+"""A run as one HTML page that needs nothing from elsewhere, and is whole without its script."""
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from seatrial.attempts import Point
 from seatrial.findings import Verdict
-from seatrial.report import charts, sections
+from seatrial.report import charts, record, sections
 from seatrial.report.charts import Lane, Mark, Reference, Series, Span
+from seatrial.report.document import Table
+from seatrial.report.figures import key_figures
 from seatrial.report.format import clean, duration, moment, percent, quantity
 from seatrial.report.summary import Summary
 
 if TYPE_CHECKING:
-    from jinja2 import Template
+    from jinja2 import Environment
 
-_SYMBOLS = {Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✕", Verdict.UNKNOWN: "?", Verdict.SKIP: "-"}
+SYMBOLS = {Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✕", Verdict.UNKNOWN: "?", Verdict.SKIP: "-"}
 """Beside the word and the colour, so that a verdict is recognised without either."""
 
 
 def to_html(summary: Summary) -> str:
     """A run's report as a page."""
     settings, layout = sections.settings_tables(summary)
-    page = _template().render(
+    reason = summary.reason
+    return page(
+        "report",
         s=summary,
-        symbols=_SYMBOLS,
+        symbols=SYMBOLS,
+        reason_facts=sections.reason_facts(reason) if reason else "",
+        reason_blocks=list(sections.reason_blocks(reason)) if reason else [],
         verdict_line=sections.verdict_line(summary),
-        figures=sections.key_figures(summary),
+        figures=key_figures(summary),
         findings=sections.findings_table(summary.findings),
         facts=sections.facts_table(summary),
+        provenance=sections.provenance_table(summary),
+        variables=sections.variables_table(summary),
         curves=_curves(summary),
         peak=f"{quantity(summary.peak_flops, 'FLOP/s')} per rank, source: {summary.peak_source}",
         formulas=_formulas(summary),
@@ -42,64 +52,71 @@ def to_html(summary: Summary) -> str:
         settings=settings,
         layout=layout,
         versions=sections.versions_table(summary),
-        method=sections.method(),
+        method=sections.method(summary),
+        json=record.embedded(summary),
+        stride=record.stride(summary),
         moment=moment,
-        percent=percent,
         duration=duration,
     )
-    return clean(page) + "\n"
+
+
+def page(template: str, /, **values: Any) -> str:
+    """A page made of a template of this folder."""
+    return clean(_templates().get_template(f"{template}.html.j2").render(values)) + "\n"
 
 
 @cache
-def _template() -> Template:
+def _templates() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+def _formulas(summary: Summary) -> Table:
+    rows = tuple(
+        (name, summary.flop_formulas[name], quantity(summary.flops_per_token.get(name), "FLOP"), percent(value))
+        for name, value in summary.mfu.items()
     )
-    return environment.get_template("report.html.j2")
-
-
-def _formulas(summary: Summary) -> list[tuple[str, str, str]]:
-    return [
-        (name, formula, quantity(summary.flops_per_token.get(name), "FLOP"))
-        for name, formula in summary.flop_formulas.items()
-    ]
+    headers = ("convention", "FLOPs per token, forward and backward", "this model, per token", "steady MFU")
+    return Table(headers=headers, rows=rows, numeric=frozenset((2, 3)))
 
 
 def _curves(summary: Summary) -> list[tuple[str, str]]:
-    """Heading and picture of each figure over steps; the picture is empty where there is nothing to draw."""
-    points = summary.series
-    if not points:
-        return []
-    marks = _marks(summary)
-    rate = f"{summary.unit}/s"
-    steps = [float(point.event.step) for point in points]
-    loss = [Series("training", [(float(p.event.step), p.event.loss) for p in points])]
-    held_out = [
-        (float(t.event.step), t.event.metrics["loss"]) for t in summary.validations if "loss" in t.event.metrics
-    ]
-    if held_out:
-        loss.append(Series("validation", held_out, dots=True))
-    speed = Series(rate, [(step, _or_nan(p.throughput)) for step, p in zip(steps, points, strict=True)])
-    steady = Reference(summary.throughput, "steady") if summary.throughput is not None else None
-    mfu = [
-        Series(name, [(step, _or_nan(p.mfu.get(name))) for step, p in zip(steps, points, strict=True)])
+    """Heading and picture of each figure over steps that there is one of."""
+    points, marks, rate = summary.series, _marks(summary), f"{summary.unit}/s"
+
+    def over_steps(name: str, column: str, value: Callable[[Point], float | None]) -> Series:
+        return Series(name, [(float(p.event.step), _or_nan(value(p))) for p in points], column=column)
+
+    found: list[tuple[str, str]] = []
+    if points:
+        loss = [over_steps("training", "loss", lambda p: p.event.loss)]
+        told = [
+            (float(t.event.step), t.event.metrics["loss"]) for t in summary.validations if "loss" in t.event.metrics
+        ]
+        loss += [Series("validation", told, dots=True, column="validations.loss")] if told else []
+        found.append(("Loss, nats", charts.line_chart(loss, title="Loss, nats", marks=marks)))
+    if any(p.throughput is not None for p in points):
+        speed, title = over_steps(rate, "throughput", lambda p: p.throughput), f"Throughput, {rate}"
+        steady = Reference(summary.throughput, "steady") if summary.throughput is not None else None
+        chart = charts.line_chart([speed], title=title, from_zero=True, marks=marks, reference=steady)
+        found.append((title, chart))
+    shares = [
+        over_steps(name, f"mfu_{name}", partial(_share, name))
         for name in summary.flop_formulas
         if any(name in p.mfu for p in points)
     ]
-    norm = Series("gradient norm", [(step, _or_nan(p.event.grad_norm)) for step, p in zip(steps, points, strict=True)])
-    normed = any(p.event.grad_norm is not None for p in points)
-    return [
-        ("Loss, nats", charts.line_chart(loss, title="Loss, nats", marks=marks)),
-        (
-            f"Throughput, {rate}",
-            charts.line_chart([speed], title=f"Throughput, {rate}", from_zero=True, marks=marks, reference=steady),
-        ),
-        ("MFU", charts.line_chart(mfu, title="MFU", tick=percent, from_zero=True, marks=marks) if mfu else ""),
-        ("Gradient norm", charts.line_chart([norm], title="Gradient norm", marks=marks) if normed else ""),
-    ]
+    if shares:
+        found.append(("MFU", charts.line_chart(shares, title="MFU", tick=percent, from_zero=True, marks=marks)))
+    if any(p.event.grad_norm is not None for p in points):
+        norm = over_steps("gradient norm", "grad_norm", lambda p: p.event.grad_norm)
+        found.append(("Gradient norm", charts.line_chart([norm], title="Gradient norm", marks=marks)))
+    return found
+
+
+def _share(convention: str, point: Point) -> float | None:
+    return point.mfu.get(convention)
 
 
 def _or_nan(value: float | None) -> float:
@@ -121,7 +138,7 @@ _RANK_TITLES = {
 
 def _rank_charts(summary: Summary) -> list[tuple[str, str]]:
     titled = [(_RANK_TITLES.get(measure.name, measure.name), measure) for measure in summary.ranks]
-    return [(title, charts.rank_bars(measure.values, title=title)) for title, measure in titled]
+    return [(title, charts.rank_bars(m.values, title=title, behind=m.behind)) for title, m in titled]
 
 
 def _timeline(summary: Summary) -> str:

@@ -13,13 +13,13 @@ from typing import NamedTuple, TypeVar
 from seatrial.attempts import Point
 from seatrial.metrics import PHASES
 from seatrial.report.summary import Summary
-from seatrial.samples import finite, mean, standard_error
+from seatrial.samples import MIN_SAMPLES, SIGMAS, finite, mean, standard_error
 from seatrial.steady import total
 
 T = TypeVar("T")
 
-SIGMAS = 3.0
-"""A difference counts as larger than noise beyond this many standard errors."""
+
+LOSS = "loss at the end of common steps"
 
 
 class Judgement(StrEnum):
@@ -70,6 +70,7 @@ def measures(a: Summary, b: Summary) -> Iterator[Measure]:
                 yield over_steps(f"MFU {name}", "fraction", partial(_mfu, name))
             else:  # the steps' spread says nothing about the peaks'
                 yield once(f"MFU {name}", "fraction", [a.mfu.get(name)], [b.mfu.get(name)])
+    yield _measure(LOSS, "nats", *_paired_losses(a, b))
     yield over_steps("data wait, slowest rank", "s", partial(_mean_of, _longest_wait))
     # Most steps spend nothing on checkpoints, so that phase says little; the stall below does.
     for name in (phase for phase in PHASES if phase != "checkpoint"):
@@ -80,6 +81,18 @@ def measures(a: Summary, b: Summary) -> Iterator[Measure]:
     last = [run.validations[-1].event.metrics if run.validations else {} for run in (a, b)]
     for name in last[0] | last[1]:
         yield once(f"validation {name}, last", "", [last[0].get(name)], [last[1].get(name)])
+
+
+def _paired_losses(a: Summary, b: Summary) -> tuple[_Estimate, _Estimate]:
+    """Means over the last quarter of the steps that both logged. Steps are compared one by one, so that what both
+    learn, and the batches that both see, are no noise."""
+    left, right = ({point.event.step: point.event.loss for point in run.series} for run in (a, b))
+    common = sorted(left.keys() & right.keys())
+    pairs = [(left[step], right[step]) for step in common[-max(len(common) // 4, MIN_SAMPLES) :]]
+    pairs = [pair for pair in pairs if all(map(math.isfinite, pair))]
+    error = standard_error(pairs, lambda some: statistics.fmean(one - other for one, other in some))
+    first, second = (_mean([pair[side] for pair in pairs]) for side in (0, 1))
+    return _Estimate(first, None if error is None else 0.0, len(pairs)), _Estimate(second, error, len(pairs))
 
 
 def same_peak(a: Summary, b: Summary) -> bool:

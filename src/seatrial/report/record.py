@@ -8,7 +8,7 @@ events.jsonl. All times are seconds or Unix seconds, all sizes bytes. Keys are o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -19,14 +19,29 @@ from seatrial.report.summary import Summary
 VERSION = 1
 
 
+MAX_EMBEDDED = 5000
+"""Logged steps that a page holds; of a longer run every so many."""
+
+
 def to_json(summary: Summary) -> str:
     """A summary as JSON. The series stand as columns, one entry for each logged step."""
-    record: dict[str, Any] = {"version": VERSION, "kind": "run"}
-    for field in fields(summary):
-        if field.name not in ("series", "steady"):
-            record[field.name] = getattr(summary, field.name)
-    record["series"] = _columns(summary)
-    return dumps(record)
+    return dumps(_record(summary, summary.series))
+
+
+def embedded(summary: Summary) -> str:
+    """The same for the script of a page, which must not be ended by what stands in it."""
+    return for_script(_record(summary, summary.series[:: stride(summary)]))
+
+
+def stride(summary: Summary) -> int:
+    """Of how many logged steps a page holds one."""
+    return max(-(-len(summary.series) // MAX_EMBEDDED), 1)
+
+
+def for_script(record: Mapping[str, Any]) -> str:
+    """JSON in one line, safe between <script> and </script>."""
+    text = json.dumps(plain(_tree(record)), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def dumps(record: Mapping[str, Any]) -> str:
@@ -34,10 +49,18 @@ def dumps(record: Mapping[str, Any]) -> str:
     return json.dumps(plain(_tree(record)), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _columns(summary: Summary) -> dict[str, list[Any]]:
-    points = summary.series
+def _record(summary: Summary, points: Sequence[Point]) -> dict[str, Any]:
+    record: dict[str, Any] = {"version": VERSION, "kind": "run"}
+    for field in fields(summary):
+        if field.name not in ("series", "steady"):
+            record[field.name] = getattr(summary, field.name)
+    return record | {"series": columns(summary, points)}
+
+
+def columns(summary: Summary, points: Sequence[Point]) -> dict[str, list[Any]]:
+    """Some of the logged steps, as columns."""
     chosen = {id(point) for point in summary.steady}
-    columns: dict[str, list[Any]] = {
+    found: dict[str, list[Any]] = {
         "step": [p.event.step for p in points],
         "time": [p.time for p in points],
         "attempt": [p.attempt for p in points],
@@ -49,8 +72,8 @@ def _columns(summary: Summary) -> dict[str, list[Any]]:
         "throughput": [p.throughput for p in points],
     }
     for name in summary.flop_formulas:
-        columns[f"mfu_{name}"] = [p.mfu.get(name) for p in points]
-    return columns
+        found[f"mfu_{name}"] = [p.mfu.get(name) for p in points]
+    return found
 
 
 def _tree(value: Any) -> Any:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from seatrial.attempts import Point
 from seatrial.findings import Finding, Verdict
-from seatrial.report.document import Table
+from seatrial.report.document import Block, Table
 from seatrial.report.format import UNKNOWN, bytes_, duration, moment, number, percent, quantity
+from seatrial.report.ranks import NEGLIGIBLE, RankMeasure
+from seatrial.report.reason import Reason
 from seatrial.report.summary import Summary
+from seatrial.samples import SIGMAS
 from seatrial.steady import WARM_UP
 
 MAX_RANKS = 16
@@ -21,14 +23,6 @@ MAX_EVENTS = 40
 """Rows of the table of events; the JSON has them all."""
 MAX_STEPS = 12
 """Rows of the table of steps, which stands in for the charts where there are none."""
-
-
-class Figure(NamedTuple):
-    """One of the few numbers that a reader looks for first."""
-
-    name: str
-    value: str
-    note: str = ""
 
 
 def verdict_line(summary: Summary) -> str:
@@ -40,35 +34,28 @@ def verdict_line(summary: Summary) -> str:
     return f"{len(summary.findings)} checks: {told}."
 
 
-def key_figures(summary: Summary) -> list[Figure]:
-    """Throughput, MFU, loss and cost of the run."""
-    steady = f"over {summary.steady_steps} steady steps" if summary.steady_steps else ""
-    figures = [
-        Figure("Throughput", quantity(summary.throughput, f"{summary.unit}/s"), steady),
-        Figure("Step time", duration(summary.step_seconds), steady),
-        *_mfu(summary),
-        Figure("Final loss", quantity_of_loss(summary.final_loss), _from(summary.first_loss)),
-    ]
-    if summary.validations:
-        last = summary.validations[-1].event
-        first, *others = [f"{name} {number(value)}" for name, value in last.metrics.items()] or [UNKNOWN]
-        figures.append(Figure("Validation", first, ", ".join([*others, f"at step {last.step}"])))
-    planned = f"of {summary.steps_planned}" if summary.steps_planned is not None else ""
-    starts = f"{len(summary.attempts)} attempts" if len(summary.attempts) > 1 else "first to last event"
-    stall = f"{len(summary.saved)} checkpoints" if summary.saved else "no checkpoint was recorded"
-    stalled = "none" if summary.attempts and not summary.saved else duration(summary.stall_seconds)
-    return [
-        *figures,
-        Figure("Steps", UNKNOWN if summary.steps_done is None else str(summary.steps_done), planned),
-        Figure("Wall time", duration(summary.duration), starts),
-        Figure("Checkpoint stall", stalled, stall),
-        Figure("Peak memory", bytes_(summary.peak_memory), "rank 0"),
-    ]
+def reason_facts(reason: Reason) -> str:
+    """Where a run stood when it failed, as far as it is known."""
+    facts = [f"after step {reason.step}" if reason.step is not None else "before its first logged step"]
+    if reason.memory_bytes is not None:
+        facts.append(f"peak memory of rank 0: {bytes_(reason.memory_bytes)}")
+    told = ", ".join(facts) + "."
+    return f"{told[0].upper()}{told[1:]} {reason.note}".rstrip()
+
+
+def reason_blocks(reason: Reason) -> Iterator[Block]:
+    """The traceback, and the end of the log that it stands in."""
+    if reason.traceback:
+        yield Block(caption=f"Traceback in {reason.log}", lines=tuple(reason.traceback.splitlines()))
+    if reason.last_lines:
+        less = ", without the traceback" if reason.traceback else ""
+        yield Block(caption=f"The end of {reason.log}{less}", lines=reason.last_lines)
 
 
 def facts_table(summary: Summary) -> Table:
     """Where and how the run took place."""
     hosts = list(dict.fromkeys(summary.hosts))
+    peak = f"{quantity(summary.peak_flops, 'FLOP/s')} (source: {summary.peak_source})" if summary.peak_flops else ""
     rows = [
         ("case", f"{summary.case}/{summary.recipe}: {summary.title}"),
         ("framework", summary.framework),
@@ -76,13 +63,28 @@ def facts_table(summary: Summary) -> Table:
         ("start", moment(summary.start)),
         ("end", moment(summary.end)),
         ("ranks", str(summary.world_size)),
-        ("device", summary.device or UNKNOWN),
-        ("hosts", _capped(hosts, 8) or UNKNOWN),
-        ("backend", summary.backend or UNKNOWN),
+        ("device", summary.device or ""),
+        ("hosts", _capped(hosts, 8)),
+        ("backend", summary.backend or ""),
         ("parameters", quantity(summary.parameters)),
-        ("peak of one device", f"{quantity(summary.peak_flops, 'FLOP/s')} (source: {summary.peak_source})"),
+        ("peak of one device", peak),
     ]
-    return Table(headers=("fact", "value"), rows=tuple(rows))
+    return Table(headers=("fact", "value"), rows=_told(rows))
+
+
+def provenance_table(summary: Summary) -> Table:
+    """By which commands the run came about, and of which state of the user's code."""
+    rows = []
+    for start in summary.starts:
+        when = f" ({moment(start.time)})" if len(summary.starts) > 1 else ""
+        rows += [(f"command{when}", start.command), ("given in", f"{start.folder} on {start.host}")]
+        rows += [("commit of the case", start.code), ("version of the command", start.seatrial)]
+    return Table(headers=("provenance", "value"), rows=_told([*rows, ("job id", summary.job_id or "")]))
+
+
+def variables_table(summary: Summary) -> Table:
+    """Environment variables that decide how ranks run."""
+    return _pairs("environment variable", summary.variables)
 
 
 def findings_table(findings: Sequence[Finding]) -> Table:
@@ -108,7 +110,7 @@ def steps_table(summary: Summary) -> Table:
         "learning rate",
     )
     rows = tuple(_step_row(point, names) for point in chosen)
-    return Table(headers=headers, rows=rows, numeric=frozenset(range(len(headers))))
+    return Table(headers=headers, rows=rows, numeric=frozenset(range(len(headers)))).filled()
 
 
 def phases_table(summary: Summary) -> Table:
@@ -123,9 +125,10 @@ def phases_table(summary: Summary) -> Table:
 def spread_table(summary: Summary) -> Table:
     """How far the ranks are apart."""
     rows = tuple(
-        (m.name, duration(m.median), percent(m.spread), _rank(m.slowest, summary.hosts)) for m in summary.ranks
+        (m.name, duration(m.median), percent(m.spread), _rank(m.slowest, summary.hosts), _behind(m))
+        for m in summary.ranks
     )
-    headers = ("measure", "median of ranks", "spread (max - min) / median", "slowest rank")
+    headers = ("measure", "median of ranks", "spread (max - min) / median", "slowest rank", "behind")
     return Table(headers=headers, rows=rows, numeric=frozenset((1, 2)))
 
 
@@ -173,13 +176,18 @@ def versions_table(summary: Summary) -> Table:
     return _pairs("software", summary.versions, "version")
 
 
-def method() -> tuple[str, ...]:
-    """How the figures were made, in words."""
-    return (
+def method(summary: Summary) -> tuple[str, ...]:
+    """How the figures were made, in words; nothing where there are none."""
+    steps = (
         f"Steady figures leave out the first {WARM_UP} steps of each attempt. Throughput is the count of all steady "
-        "steps / their seconds, which include the wait for data and for checkpoints.",
-        "Ranks are compared by the median over the steady steps. Times are UTC.",
+        "steps / their seconds, which include the wait for data and for checkpoints."
     )
+    ranks = (
+        "Ranks are compared by the median over the steady steps. A rank is behind, and its bar marked, where it is "
+        f"further from the median of the ranks than steps differ anyway: {SIGMAS:g} robust standard deviations over "
+        f"the steps, and {percent(NEGLIGIBLE)} of a step at least."
+    )
+    return (*([steps] if summary.series else []), *([ranks] if summary.ranks else []), "Times are UTC.")
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -193,22 +201,6 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
                 value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False, default=str)
             )
     return flat
-
-
-def quantity_of_loss(value: float | None) -> str:
-    """A loss with the digits that comparing it takes."""
-    return f"{number(value)} nats" if value is not None and math.isfinite(value) else number(value)
-
-
-def _mfu(summary: Summary) -> list[Figure]:
-    if not summary.mfu:
-        return [Figure("MFU", UNKNOWN)]
-    formulas = summary.flop_formulas
-    return [Figure(f"MFU, {name}", percent(value), formulas.get(name, "")) for name, value in summary.mfu.items()]
-
-
-def _from(loss: float | None) -> str:
-    return "" if loss is None else f"from {quantity_of_loss(loss)}"
 
 
 def _capped(names: Sequence[str], limit: int) -> str:
@@ -239,13 +231,26 @@ def _rank(rank: int | None, hosts: Sequence[str]) -> str:
     return f"{rank} on {hosts[rank]}" if rank < len(hosts) else str(rank)
 
 
+def _behind(measure: RankMeasure) -> str:
+    if measure.noise is None:
+        return "unknown: too few steps"
+    behind = [str(rank) for rank in measure.behind]
+    return f"rank {_capped(behind, 8)}" if behind else f"none by more than {duration(measure.noise)}"
+
+
+def _told(rows: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """The rows that tell something."""
+    return tuple((name, value) for name, value in rows if value not in ("", UNKNOWN))
+
+
 def _at(values: Sequence[float | None], rank: int) -> float | None:
     return values[rank] if rank < len(values) else None
 
 
 def _happened(summary: Summary) -> Iterator[tuple[float, str, str]]:
     for attempt in summary.attempts:
-        ranks = f"{attempt.world_size} ranks" if attempt.world_size else "number of ranks unknown"
+        count = attempt.world_size
+        ranks = f"{count} rank{'' if count == 1 else 's'}" if count else "number of ranks unknown"
         done = f", from step {attempt.info.start_step}" if attempt.info else ""
         yield attempt.start, f"attempt {attempt.number} starts", f"{ranks}{done}"
         outcome = attempt.outcome or "no end was recorded"
@@ -275,4 +280,6 @@ def _happened(summary: Summary) -> Iterator[tuple[float, str, str]]:
 
 
 def _pairs(name: str, values: Mapping[str, Any], value: str = "value") -> Table:
-    return Table(headers=(name, value), rows=tuple(flatten(values).items()))
+    """Without what is empty: it tells nothing."""
+    rows = ((key, text) for key, text in flatten(values).items() if text not in ('""', "null", "[]", "{}"))
+    return Table(headers=(name, value), rows=tuple(rows))

@@ -5,10 +5,10 @@ What is missing is None, shown as "unknown"; nothing is ever filled in with a ze
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from seatrial import provenance
 from seatrial.attempts import Attempt, Attempts, Point
 from seatrial.events import (
     CheckpointLoaded,
@@ -21,10 +21,15 @@ from seatrial.events import (
 )
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.metrics import FLOP_FORMULAS, PHASES
+from seatrial.provenance import Start
+from seatrial.report import reason
 from seatrial.report.caveats import caveats
+from seatrial.report.ranks import RankMeasure, rank_measures
+from seatrial.report.reason import Reason
 from seatrial.runs import Run, State
-from seatrial.samples import mean, median, spread
-from seatrial.spec import Job
+from seatrial.samples import mean
+from seatrial.spec import Job, Purpose
+from seatrial.steady import Steady
 
 _WORST_FIRST = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.WARN, Verdict.PASS, Verdict.SKIP)
 
@@ -36,25 +41,13 @@ _FIDELITY = {
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class RankMeasure:
-    """One measure over all ranks, in seconds per step."""
-
-    name: str
-    """``data_wait``, ``busy`` or ``cpu``; see seatrial.events.Step."""
-    values: tuple[float | None, ...]
-    """Median over the steady steps, for each rank."""
-    median: float | None
-    spread: float | None
-    """(max - min) / median over the ranks, a fraction."""
-    slowest: int | None
-    """Rank with the largest value."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
     """A run, as reports show it."""
 
+    reason: Reason | None
+    """Why it failed; None if it did not, or nothing tells."""
     run: str
+    purpose: Purpose
     case: str
     recipe: str
     title: str
@@ -98,6 +91,10 @@ class Summary:
     """Mean over the steady steps."""
     mfu: dict[str, float]
     """Convention -> MFU at the steady throughput; empty if unknown."""
+    mfu_unknown: str
+    """Why it is unknown; empty if it is known."""
+    printed: dict[str, float]
+    """What the framework's own log says, as means over the steady steps: ``mfu``, and ``flops`` of a rank."""
     phases: dict[str, float]
     """Phase -> mean seconds per steady step on rank 0. Means, because only means add up to the step."""
     ranks: tuple[RankMeasure, ...]
@@ -115,6 +112,12 @@ class Summary:
     """FLOP/s of one rank's device."""
     peak_source: str
     versions: dict[str, str]
+    variables: dict[str, str]
+    """Environment variables that decide how ranks run: rank 0's, or else those of the command that started them."""
+    starts: tuple[Start, ...]
+    """The command lines that started and resumed it; empty if nobody saw them."""
+    job_id: str | None
+    """The engine's."""
     settings: dict[str, Any]
     """The case's arguments."""
     layout: dict[str, Any]
@@ -126,14 +129,17 @@ class Summary:
 def summarise(run: Run, findings: list[Finding]) -> Summary:
     """Read a run's job and events. Raises UserError if the job cannot be read; events may be missing."""
     job, log, state = run.job, run.events(), run.state()
-    attempts = Attempts(log.events)
+    attempts = Attempts(log.events, job.flops_per_token)
     points, steady_points, steady = attempts.points(), attempts.steady_points(), attempts.steady()
     info = log.last(RunStart)
     times = [timed.time for timed in log.events]
     saved = _timed(log, CheckpointSaved)
+    starts, submission = provenance.read(run), run.submission()
     memory = [p.event.memory_bytes for p in points if p.event.memory_bytes is not None]
     return Summary(
+        reason=reason.find(run, log, state),
         run=run.id,
+        purpose=job.purpose,
         case=job.case,
         recipe=job.recipe,
         title=job.title,
@@ -144,7 +150,7 @@ def summarise(run: Run, findings: list[Finding]) -> Summary:
         state=state,
         verdict=overall(findings),
         findings=tuple(sorted(findings, key=lambda finding: _WORST_FIRST.index(finding.verdict))),
-        notes=(*job.notes, *caveats(log, state, attempts.all, points, steady_points)),
+        notes=(*job.notes, *caveats(log, state, job, attempts.all, points, steady_points)),
         start=min(times, default=None),
         end=max(times, default=None),
         duration=max(times) - min(times) if times else None,
@@ -164,19 +170,24 @@ def summarise(run: Run, findings: list[Finding]) -> Summary:
         throughput=steady.throughput,
         step_seconds=steady.step_seconds,
         mfu=attempts.mfu(),
+        mfu_unknown="" if attempts.mfu() else _mfu_unknown(job, info, attempts, steady),
+        printed=_printed(steady_points),
         phases=_mean_phases(steady_points),
-        ranks=tuple(_rank_measures(steady_points)),
+        ranks=tuple(rank_measures(steady_points)),
         saved=saved,
         loaded=_timed(log, CheckpointLoaded),
         stall_seconds=sum(timed.event.stall_seconds for timed in saved) if saved else None,
         restarts=_timed(log, Restart),
         validations=_timed(log, Validation),
         peak_memory=max(memory, default=None),
-        flops_per_token=dict(info.flops_per_token) if info else {},
+        flops_per_token=dict(attempts.flops_per_token()),
         flop_formulas=dict(FLOP_FORMULAS),
         peak_flops=info.peak_flops if info else None,
         peak_source=info.peak_source if info else "unknown",
         versions=dict(sorted(info.versions.items())) if info else {},
+        variables=dict(info.variables if info and info.variables else starts[-1].variables if starts else {}),
+        starts=tuple(starts),
+        job_id=submission.job_id if submission else None,
         settings=dict(job.args),
         layout=_layout(job),
         steady_steps=steady.steps,
@@ -196,6 +207,8 @@ def _timed(log: EventLog, kind: type[Any]) -> tuple[Timed, ...]:
 
 def _fidelity(job: Job) -> str:
     what = f"Fidelity {job.fidelity}: {_FIDELITY[job.fidelity]}."
+    if job.purpose == "preparation":
+        return f"Data was prepared, nothing was trained. {what}"
     if job.device == "cpu":
         return f"Trained on CPU. This is no result about a GPU. {what}"
     return what
@@ -203,7 +216,28 @@ def _fidelity(job: Job) -> str:
 
 def _layout(job: Job) -> dict[str, Any]:
     elsewhere = {"case", "recipe", "title", "framework", "fidelity", "fidelity_note", "parameters", "args", "notes"}
+    elsewhere |= {"purpose", "flops_per_token"}
     return {name: value for name, value in job.record().items() if name not in elsewhere}
+
+
+def _mfu_unknown(job: Job, info: RunStart | None, attempts: Attempts, steady: Steady) -> str:
+    if info is None:
+        return "the ranks never said what they run on"
+    if info.unit != "tokens":
+        return f"FLOPs are counted per token, this case counts {info.unit}"
+    if not attempts.flops_per_token():
+        return "no FLOPs per token are told by the program or its case"
+    if not info.peak_flops:
+        told = info.peak_source.removeprefix("unknown").lstrip(": ")
+        return told or ("not stated on a CPU" if job.device == "cpu" else "no peak FLOP/s of the device")
+    return "" if steady.steps else "no steady step"
+
+
+def _printed(points: list[Point]) -> dict[str, float]:
+    names = dict.fromkeys(name for point in points for name in point.event.printed)
+    told = {name: [p for p in points if name in p.event.printed] for name in names}
+    means = {n: mean((p.event.printed[n] for p in of), (p.steady.steps for p in of)) for n, of in told.items()}
+    return {name: value for name, value in means.items() if value is not None}
 
 
 def _mean_phases(points: list[Point]) -> dict[str, float]:
@@ -215,17 +249,3 @@ def _mean_phases(points: list[Point]) -> dict[str, float]:
         name: mean((p.event.phases.get(name, 0.0) for p in told), (p.steady.steps for p in told)) for name in order
     }
     return {name: value for name, value in means.items() if value is not None}
-
-
-def _rank_measures(points: list[Point]) -> Iterator[RankMeasure]:
-    names = list(dict.fromkeys(name for p in points for name in p.event.ranks))
-    for name in names:
-        rows = [p.event.ranks[name] for p in points if p.event.ranks.get(name)]
-        if not rows:
-            continue
-        size = len(rows[-1])
-        columns = zip(*(row for row in rows if len(row) == size), strict=True)
-        values = tuple(median(column) for column in columns)
-        known = [rank for rank, value in enumerate(values) if value is not None]
-        slowest = max(known, key=lambda rank: values[rank] or 0.0, default=None)
-        yield RankMeasure(name=name, values=values, median=median(values), spread=spread(values), slowest=slowest)

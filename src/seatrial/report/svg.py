@@ -21,7 +21,9 @@ def element(name: str, *children: str, **attributes: str | float) -> str:
     return f"<{name}{pairs}>{''.join(children)}</{name}>" if children else f"<{name}{pairs}/>"
 
 
-def drawing(width: float, height: float, title: str, description: str, parts: Iterable[str]) -> str:
+def drawing(
+    width: float, height: float, title: str, description: str, parts: Iterable[str], **attributes: str | float
+) -> str:
     """A whole picture with the name and the description that a screen reader speaks."""
     return element(
         "svg",
@@ -32,6 +34,7 @@ def drawing(width: float, height: float, title: str, description: str, parts: It
         viewBox=f"0 0 {coordinate(width)} {coordinate(height)}",
         role="img",
         class_="chart",
+        **attributes,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from seatrial.report import document, sections
 from seatrial.report.document import Section, Table
+from seatrial.report.figures import key_figures
 from seatrial.report.summary import Summary
 
 
@@ -24,17 +25,22 @@ def _title(summary: Summary) -> str:
 
 
 def _sections(summary: Summary) -> Iterator[Section]:
+    """What failed comes first; what there is nothing to say of is left out."""
+    if summary.reason:
+        told = (summary.reason.what, sections.reason_facts(summary.reason))
+        yield Section(title="Reason", paragraphs=told, blocks=tuple(sections.reason_blocks(summary.reason)))
     fidelity = (summary.fidelity_statement, summary.fidelity_note)
-    yield Section(title="", paragraphs=(*filter(None, fidelity), *summary.notes))
+    yield Section(title="About this result", paragraphs=(*filter(None, fidelity), *summary.notes))
     yield Section(
         title="Verdict",
         paragraphs=(sections.verdict_line(summary),),
         tables=_filled(sections.findings_table(summary.findings)),
     )
-    figures = tuple(sections.key_figures(summary))
-    yield Section(title="Key figures", tables=(Table(headers=("figure", "value", "how"), rows=figures),))
-    yield Section(title="Run", tables=(sections.facts_table(summary),))
+    figures = tuple(key_figures(summary))
     parts = (
+        ("Key figures", (Table(headers=("figure", "value", "how"), rows=figures),)),
+        ("Run", (sections.facts_table(summary),)),
+        ("Provenance", (sections.provenance_table(summary), sections.variables_table(summary))),
         ("Steps", (sections.steps_table(summary),)),
         ("Time of a step, rank 0", (sections.phases_table(summary),)),
         ("Ranks, seconds per step", (sections.spread_table(summary), sections.ranks_table(summary))),
@@ -43,9 +49,9 @@ def _sections(summary: Summary) -> Iterator[Section]:
         ("Versions", (sections.versions_table(summary),)),
     )
     for title, tables in parts:
-        filled = _filled(*tables)
-        yield Section(title=title, paragraphs=() if filled else ("unknown",), tables=filled)
-    yield Section(title="Method", paragraphs=sections.method())
+        if filled := _filled(*tables):
+            yield Section(title=title, tables=filled)
+    yield Section(title="Method", paragraphs=sections.method(summary))
 
 
 def _filled(*tables: Table) -> tuple[Table, ...]:

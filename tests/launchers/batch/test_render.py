@@ -86,7 +86,7 @@ class TestRequests:
 class TestContainer:
     @pytest.mark.parametrize("instance", hardware.INSTANCES, ids=lambda instance: instance.name)
     def test_it_gets_the_whole_instance_and_leaves_the_system_its_share(self, instance: hardware.Instance) -> None:
-        where = cluster(options=SECRETS, instance_type=instance.name)
+        where = cluster(options=SECRETS, instance_type=instance.name, cpus_per_node=instance.vcpus)
         found = container(gpu_job(), where)
         resources = {entry["type"]: int(entry["value"]) for entry in found["resourceRequirements"]}
         assert resources["VCPU"] == instance.vcpus

@@ -12,6 +12,8 @@ from seatrial.findings import Verdict
 from seatrial.launchers import slurm
 from seatrial.spec import Cluster, Software
 
+SHOW = Path(__file__).with_name("recorded") / "show"
+
 
 def program(path: Path, text: str) -> str:
     path.write_text(f"#!/bin/sh\n{text}\n")
@@ -20,7 +22,8 @@ def program(path: Path, text: str) -> str:
 
 
 def test_every_python_that_a_job_may_get_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program(tmp_path / "sinfo", "[ $1 = --version ] && echo slurm 22.05.8 || echo 'n1|idle|8|(null)'")
+    program(tmp_path / "sinfo", "[ $1 = --version ] && echo slurm 22.05.8 || echo 'p5-1|idle'")
+    program(tmp_path / "scontrol", f"cat {SHOW}/${{3}}s.txt")
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     old, absent = program(tmp_path / "old", "echo 0.0.1"), str(tmp_path / "absent")
     cluster = Cluster(

@@ -1,7 +1,8 @@
-"""What a submission does to the shared file system, with commands of Slurm that answer as they are told."""
+"""What a submission does to the shared file system, above all where Slurm refuses it."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,63 +10,62 @@ import pytest
 
 from seatrial.errors import UserError
 from seatrial.launchers import slurm
+from seatrial.launchers.slurm import engine
+from seatrial.plan import Plan
 from seatrial.spec import Cluster
-from tests.launchers.shapes import SLURM, Shape
+from tests.launchers.slurm.test_render import CPU, job
 
 
 @pytest.fixture
-def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Shape, Path]:
-    """A cluster whose sbatch refuses unless `sbatch.ok` is there, and the folder of the run `trial`."""
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    for name, text in (("sbatch", f"[ -e {tmp_path}/sbatch.ok ] && echo 7"), ("squeue", "true")):
-        (programs / name).write_text(f"#!/bin/sh\n{text}\n")
-        (programs / name).chmod(0o755)
-    monkeypatch.setenv("PATH", str(programs), prepend=":")
-    shape = SLURM["node"]
-    return replace(shape, cluster=replace(shape.cluster, shared=str(tmp_path / "shared"))), tmp_path / "shared/trial"
+def where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """A cluster whose Slurm refuses every job."""
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    for name, text in {
+        "sbatch": "echo 'sbatch: error: invalid account' >&2; exit 1",
+        "squeue": "",
+        "sacct": "",
+    }.items():
+        (commands / name).write_text(f"#!/bin/sh\n{text}\n")
+        (commands / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
+    (tmp_path / "shared").mkdir()
+    return replace(CPU, shared=str(tmp_path / "shared"))
 
 
-def submit(shape: Shape) -> str:
-    cluster: Cluster = shape.cluster
-    return slurm.submit(slurm.render(shape.job, cluster, "trial"), "trial", cluster)
+def submit(where: Cluster) -> str:
+    plan: Plan = slurm.render(job(where), where, "run")
+    with pytest.raises(UserError) as refused:
+        engine.submit(plan, "run", where)
+    return str(refused.value)
 
 
-def test_what_is_refused_leaves_nothing(there):
-    shape, folder = there
-    with pytest.raises(UserError):
-        submit(shape)
-    assert folder.parent.is_dir() and not folder.exists()
+def test_nothing_is_left_of_a_job_that_is_refused(where: Cluster) -> None:
+    assert "invalid account" in submit(where)
+    assert list(Path(where.shared or "").iterdir()) == []
 
 
-def test_a_folder_that_was_there_is_neither_removed_nor_written_into(there, tmp_path):
-    """Somebody's own, of the name that the run has."""
-    shape, folder = there
-    folder.mkdir(parents=True)
-    (folder / "thesis.tex").write_text("years of work")
-    for _ in ("refused by sbatch", "taken by sbatch"):
-        with pytest.raises(UserError, match=r"trial is there already and is no run: give the run another name"):
-            submit(shape)
-        assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
-        (tmp_path / "sbatch.ok").touch()
+def test_a_folder_of_somebody_else_is_neither_used_nor_touched(where: Cluster) -> None:
+    there = Path(where.shared or "") / "run"
+    (there / "thesis").mkdir(parents=True)
+    (there / "thesis" / "chapter-1").write_text("the only copy")
+    said = submit(where)
+    assert "run is no run of Seatrial and holds something: take another --name" in said
+    assert [path.name for path in there.rglob("*")] == ["thesis", "chapter-1"]
 
 
-@pytest.mark.parametrize("sign", ["job.json", "job.id", ".lock"])
-def test_a_run_that_is_resumed_keeps_its_checkpoints_where_slurm_refuses(there, sign):
-    """A task of an array has no job.sbatch in its own folder."""
-    shape, folder = there
-    (folder / "checkpoints").mkdir(parents=True)
-    (folder / sign).touch()
-    with pytest.raises(UserError):
-        submit(shape)
-    assert (folder / "checkpoints").is_dir()
+@pytest.mark.parametrize("of_a_run", ["job.sbatch", "job.id"])  # the latter of a task of an array
+def test_checkpoints_of_an_earlier_submission_stay(where: Cluster, of_a_run: str) -> None:
+    there = Path(where.shared or "") / "run"
+    (there / "checkpoints").mkdir(parents=True)
+    (there / of_a_run).write_text("before")
+    (there / "checkpoints" / "step-10").write_text("weights")
+    assert "invalid account" in submit(where)
+    assert (there / "checkpoints" / "step-10").read_text() == "weights"
 
 
-def test_an_empty_folder_will_do_and_stays(there, tmp_path):
-    shape, folder = there
-    folder.mkdir(parents=True)
-    with pytest.raises(UserError):
-        submit(shape)
-    assert folder.is_dir()
-    (tmp_path / "sbatch.ok").touch()
-    assert submit(shape) == "7" and (folder / "job.id").read_text() == "7\n"
+def test_an_empty_folder_that_was_there_stays(where: Cluster) -> None:
+    there = Path(where.shared or "") / "run"
+    there.mkdir()
+    assert "invalid account" in submit(where)
+    assert there.is_dir()

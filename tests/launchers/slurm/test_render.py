@@ -180,6 +180,29 @@ def test_what_cannot_resume_is_neither_requeued_nor_restarted():
     assert "--auto-resume=1" in slurm.render(job(), cluster, "job").files["job.sbatch"]
 
 
+def test_memory_is_asked_for_beside_nodes_that_are_the_jobs_alone():
+    def asked(**options: object) -> list[str]:
+        cluster = replace(CPU, options=slurm.Options(**options))
+        lines = slurm.render(job(cluster), cluster, "job").files["job.sbatch"].splitlines()
+        return [line.removeprefix("#SBATCH ") for line in lines if "--mem" in line or "--exclusive" in line]
+
+    assert asked() == ["--exclusive", "--mem=0"]
+    assert asked(memory="1500G") == ["--exclusive", "--mem=1500G"]
+    assert asked(exclusive=False) == []
+    assert asked(exclusive=False, memory="64G") == ["--mem=64G"]
+    assert asked(sbatch=("--mem-per-cpu=4G",)) == ["--exclusive", "--mem-per-cpu=4G"]
+    with pytest.raises(UserError, match="'64 GiB' is no amount of memory"):
+        asked(memory="64 GiB")
+
+
+def test_cpus_are_those_that_slurm_has_where_hyper_threading_is_off():
+    devices = {"accelerators_per_node": 8, "processes_per_node": 8, "instance_type": "p5.48xlarge"}
+    cluster = replace(CPU, nodes=4, cpus_per_node=96, **devices)
+    bound = job(cluster, "fsdp/llama3.1-8b", nodes=4)
+    assert "#SBATCH --cpus-per-task=12\n" in slurm.render(bound, cluster, "job").files["job.sbatch"]
+    assert bound.threads_per_process == 12
+
+
 def test_gpus_are_asked_for_as_the_cluster_wants():
     def asked(instance: str, target: str = "fsdp/llama3.1-8b", **options: object) -> str:
         cluster = replace(

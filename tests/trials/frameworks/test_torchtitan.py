@@ -67,7 +67,7 @@ def test_a_run_tells_all_that_its_verdict_needs(driver: Driver, undisturbed: Eve
     assert found[0].loss - found[-1].loss > 3
     start, end = undisturbed.last(RunStart), undisturbed.end()
     assert start.parameters == FLAVORS["debugmodel"].parameters()
-    assert start.flops_per_token == {}  # so that nobody reckons a utilisation of a CPU
+    assert start.flops_per_token == FLAVORS["debugmodel"].flops_per_token(32)
     assert end is not None
     assert (end.outcome, end.step, end.ranks_agree) == ("completed", 8, True)
     assert [saved.step for saved in undisturbed.of(CheckpointSaved)] == [3, 6, 8]

@@ -66,8 +66,6 @@ def check(args: Args, layout: Layout) -> Iterable[Problem]:
         yield Problem(
             f"{args.sequence_length} is more than the {model.max_context} positions of {args.model}", "sequence_length"
         )
-    if args.warmup_steps >= args.steps:
-        yield Problem(f"{args.warmup_steps} steps of warm-up leave none of {args.steps}", "warmup_steps")
     yield from batch_divides(args.global_batch_size, args.micro_batch_size, layout.world_size)
     if layout.device == "cpu" and args.precision != "fp32":
         yield Problem("Composer computes in fp32 on a CPU", "precision", "--set precision=fp32")

@@ -81,8 +81,9 @@ def schedule(args: Args) -> ComposerScheduler:
     """Linear warm-up, then a cosine down to a part of the peak, as llm-foundry's cosine_with_warmup."""
     from composer.optim import CosineAnnealingWithWarmupScheduler
 
+    warmup = min(args.warmup_steps, args.steps - 1)  # Composer refuses a warm-up without a decay
     return CosineAnnealingWithWarmupScheduler(
-        t_warmup=f"{args.warmup_steps}ba", alpha_f=args.min_learning_rate / args.learning_rate
+        t_warmup=f"{warmup}ba", alpha_f=args.min_learning_rate / args.learning_rate
     )
 
 

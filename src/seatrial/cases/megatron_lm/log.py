@@ -20,6 +20,8 @@ _VALIDATION = re.compile(
     r"\| lm loss value: (\S+) \| lm loss PPL: (\S+) \|"
 )
 _MEMORY = re.compile(r"\[Rank \d+\] \(after \d+ iterations\) memory \(MB\).*\| max allocated: ([\d.]+) \|")
+_FLOPS = "throughput per GPU (TFLOP/s/GPU)"
+"""There with --log-throughput."""
 _ALWAYS = {
     "consumed samples",
     "elapsed time per iteration (ms)",
@@ -85,6 +87,7 @@ class Reader(lines.Reader):
             count=int(fields["global batch size"]) * self.args.sequence_length,
             seconds=fields["elapsed time per iteration (ms)"] / 1e3,
             memory_bytes=self._memory,
+            printed={"flops": fields[_FLOPS] * 1e12} if _FLOPS in fields else {},
         )
 
 

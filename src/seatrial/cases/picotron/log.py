@@ -45,7 +45,7 @@ class Reader(lines.Reader):
     def _step(self, fields: dict[str, str]) -> Step:
         count = self._count(number(fields["Global batch size"]))
         exact = fields.get("Step time")
-        rate, norm = fields.get("Learning rate"), fields.get("Grad norm")
+        rate, norm, mfu = fields.get("Learning rate"), fields.get("Grad norm"), fields.get("MFU", "")
         return Step(
             step=int(fields["Step"]),
             loss=number(fields["Loss"]),
@@ -54,6 +54,7 @@ class Reader(lines.Reader):
             count=count,
             seconds=_seconds(exact) if exact is not None else count / number(fields["Tokens/s"]),
             memory_bytes=size(fields["Memory usage"]),
+            printed={"mfu": number(mfu[:-1]) / 100} if mfu.endswith("%") else {},
         )
 
     def _count(self, printed: float) -> int:

@@ -20,7 +20,7 @@ _TPS = r"tps: (\d{1,3}(?:,\d{3})*)"
 # Versions before 0.1 printed neither grad_norm nor tflops, and four decimals.
 _STEP = re.compile(
     rf"step: *([1-9]\d*)  loss:{_DECIMAL}  (?:grad_norm:{_DECIMAL}  )?{_MEMORY}  {_TPS}"
-    r"(?:  tflops: [\d,]+\.\d\d)?  mfu: (?:\d+\.\d\d|nan|inf)%"
+    r"(?:  tflops: ([\d,]+\.\d\d))?  mfu: (\d+\.\d\d|nan|inf)%"
 )
 _VALIDATION = re.compile(rf"validate step: *\d+  loss:{_DECIMAL}  {_MEMORY}  {_TPS}")
 """This case does not validate, but a foreign log may hold such lines; they do not tell how long it took."""
@@ -30,8 +30,8 @@ _START = re.compile(r"Training starts at step (\d+)")
 class Reader(lines.Reader):
     """Reads torchtitan's metric lines. Every rank prints them: the first of a step counts.
 
-    torchtitan does not print the learning rate. Its ``mfu`` is left alone: on a device that it does not know it is
-    reckoned against an A100.
+    torchtitan does not print the learning rate. Its ``mfu`` is kept as what it says itself: on a device that it does
+    not know it is reckoned against an A100.
     """
 
     def __init__(self, args: Args, world_size: int) -> None:
@@ -58,7 +58,9 @@ class Reader(lines.Reader):
             self.last = step.step
             yield step
 
-    def _step(self, step: str, loss: str, grad_norm: str | None, memory: str, tps: str) -> Step:
+    def _step(
+        self, step: str, loss: str, grad_norm: str | None, memory: str, tps: str, tflops: str | None, mfu: str
+    ) -> Step:
         if number(loss) < 0:
             raise ValueError("a negative loss is that of a pipeline stage which has none: log the last stage's ranks")
         count = self.args.global_batch_size * self.args.sequence_length
@@ -72,4 +74,5 @@ class Reader(lines.Reader):
             count=count,
             seconds=count / rate,
             memory_bytes=size(memory) if not memory.startswith("-") else None,  # a device that cannot tell
+            printed={"mfu": number(mfu) / 100} | ({} if tflops is None else {"flops": number(tflops) * 1e12}),
         )

@@ -146,7 +146,7 @@ def run_start(args: Args, worker: Worker, trainer: Any) -> None:
         steps=args.steps,
         first_step=trainer.step,
         parameters=sum(p.numel() for part in trainer.model_parts for p in part.parameters()),
-        flops_per_token={} if worker.device.type == "cpu" else flops,  # utilisation of a CPU is nobody's aim
+        flops_per_token=flops,
         dtype=args.precision,
         packages=("datasets", "tokenizers"),
     )

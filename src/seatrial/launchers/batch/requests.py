@@ -133,7 +133,7 @@ def _container(job: Job, cluster: Cluster, instance: hardware.Instance) -> dict[
         "image": cluster.software_for(job.environment).image,
         "command": node_command(job, cluster),
         "instanceType": instance.name,
-        "resourceRequirements": _resources(job, instance, memory_mib),
+        "resourceRequirements": _resources(job, cluster, instance, memory_mib),
         "environment": _environment(job, cluster),
         "linuxParameters": {
             "initProcessEnabled": True,  # reaps what the ranks leave behind
@@ -160,9 +160,9 @@ def _container(job: Job, cluster: Cluster, instance: hardware.Instance) -> dict[
     return {key: value for key, value in container.items() if value not in (None, [])}
 
 
-def _resources(job: Job, instance: hardware.Instance, memory_mib: int) -> list[dict[str, str]]:
+def _resources(job: Job, cluster: Cluster, instance: hardware.Instance, memory_mib: int) -> list[dict[str, str]]:
     # The whole instance: a multi-node job's container has it to itself anyway.
-    found = {"VCPU": instance.vcpus, "MEMORY": memory_mib}
+    found = {"VCPU": cluster.cpus_per_node, "MEMORY": memory_mib}
     if job.device != "cpu" and instance.accelerator and hardware.accelerator(instance.accelerator).vendor == "NVIDIA":
         found["GPU"] = instance.accelerators
     return [{"type": kind, "value": str(value)} for kind, value in found.items()]

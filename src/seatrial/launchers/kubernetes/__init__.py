@@ -56,7 +56,7 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
     choice = ("--context", context) if context else ()
     # Server-side, because the manifest may be longer than the annotation that a client-side apply would add.
     apply = ("kubectl", *choice, "apply", "--server-side", "--filename", MANIFEST)
-    text = documents(objects(work))
+    text = "\n".join(filter(None, (_ranks.site(cluster), documents(objects(work)))))
     return Plan(files={MANIFEST: text}, commands=(Command(argv=apply, title="submit"),))
 
 

@@ -62,6 +62,7 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
         .render(
             job=job,
             version=__version__,
+            site=_ranks.site(cluster),
             elements=[engine_name(element) for element in array_names(name, options.array or 0)],
             directives=_directives(job, cluster, name, job.processes_per_node if tasks else 1),
             driver=job.launch == "driver",
@@ -114,6 +115,7 @@ def _directives(job: Job, cluster: Cluster, name: str, tasks_per_node: int) -> l
     lines = [f"--{key}={value}" for key, value in given.items() if value is not None]
     lines += _gpus(job, options)
     lines += ["--exclusive"] if options.exclusive else []
+    lines += _memory(options)
     lines += ["--overcommit"] if tasks_per_node > cluster.cpus_per_node else []
     lines += ["--requeue", f"--signal=B:USR1@{options.stop_seconds}"] if job.resumable else ["--no-requeue"]
     return [*lines, *options.sbatch]
@@ -125,6 +127,14 @@ def _gpus(job: Job, options: Options) -> list[str]:
     kind = f"{options.gpu_type}:" if options.gpu_type else ""
     asked = "gres=gpu:" if options.gpus == "gres" else "gpus-per-node="
     return [f"--{asked}{kind}{job.processes_per_node}"]
+
+
+def _memory(options: Options) -> list[str]:
+    """--exclusive alone gives all CPUs of a node, but of its memory only the partition's default."""
+    if any(option.startswith("--mem") for option in options.sbatch):  # --mem-per-cpu, --mem-per-gpu: only one of them
+        return []
+    memory = options.memory or ("0" if options.exclusive else None)
+    return [f"--mem={memory}"] if memory else []
 
 
 def _srun(job: Job, cluster: Cluster, tasks: bool) -> list[str]:
@@ -152,6 +162,7 @@ def _start(job: Job, cluster: Cluster, tasks: bool) -> str:
         .get_template("start.sh.j2")
         .render(
             job=job,
+            site=_ranks.site(cluster),
             style=style,
             what=what[style],
             variables=variables,

@@ -24,9 +24,6 @@ $jobs
 EOF
 }"""
 
-_NO_RUN = "[ ! -e job.json ] && [ ! -e job.id ] && [ ! -e .lock ]"
-"""Whether nobody has submitted anything from this folder."""
-
 
 def submit(plan: Plan, name: str, cluster: Cluster) -> str:
     """Put the plan's files into the run's folder and give them to sbatch; an active job of this name is kept."""
@@ -42,6 +39,13 @@ def lookup(name: str, cluster: Cluster) -> str | None:
     return answer(cluster, script).strip() or None
 
 
+_REFUSE_WHAT_IS_NOT_OURS = """\
+if [ ! -e job.sbatch ] && [ ! -e job.id ] && [ -n "$(ls -A | grep -vx .lock)" ]; then
+    echo "$PWD is no run of Seatrial and holds something: take another --name" >&2
+    return 1
+fi"""
+
+
 def _submit_script(plan: Plan, name: str, cluster: Cluster, job: Job) -> str:
     there = quote(folder(name, cluster))
     lines = [
@@ -50,22 +54,16 @@ def _submit_script(plan: Plan, name: str, cluster: Cluster, job: Job) -> str:
         _FIND,
         f"made=''; [ -d {there} ] || {{ mkdir -p {there}; made=1; }}",
         f"cd {there}",
-        f'if [ -z "$made" ] && [ -n "$(ls -A)" ] && {_NO_RUN}; then',
-        '    echo "$PWD is there already and is no run: give the run another name, or the cluster another shared" >&2',
-        "    return 1",
-        "fi",
+        _REFUSE_WHAT_IS_NOT_OURS,
         "exec 9>.lock && flock 9",
         # Whoever had the lock before left its files: only then can there be a job already.
         f"id=''; if [ -e job.sbatch ]; then made=''; id=$(find_job {quote(engine_name(name))}); fi",
         'if [ -n "$id" ]; then echo "$id" | tee job.id; return; fi',
     ]
-    folders = {os.path.dirname(path) for path in plan.files} - {""}
-    lines += [f"mkdir -p {quote(folder)}" for folder in sorted(folders)]
     lines += [f"printf %s {quote(text)} >{quote(path)}" for path, text in plan.files.items()]
     # By standard input, so in no file and in no process list; sbatch hands its environment to the job.
     lines += [f"export {s}={quote(os.environ[s])}" for s in job.secrets if s in os.environ]
-    # Never a folder that was there: it holds checkpoints of an earlier submission, or is somebody's.
-    undo = f'[ -z "$made" ] || rm -r {there}'
+    undo = f'[ -z "$made" ] || rm -r {there}'  # never a folder that was there: it may hold checkpoints, or anything
     lines += [f"id=$(sbatch --parsable job.sbatch) || {{ {undo}; return 1; }}", "id=${id%%;*}", 'echo "$id" >job.id']
     for element, task in enumerate(array_names(name, cluster.options.array or 0)):
         there = quote(folder(task, cluster))

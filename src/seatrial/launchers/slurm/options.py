@@ -48,6 +48,9 @@ class Options(LauncherOptions):
     """Comment of the job."""
     exclusive: bool = True
     """Whether the nodes are the job's alone."""
+    memory: str | None = None
+    """Memory of each node, such as 1500G; 0 is all of it. Default: 0 with exclusive, which alone would give a job no
+    more than the partition's default; without it Slurm's own default."""
     gpus: Literal["gpus-per-node", "gres", "none"] = "gpus-per-node"
     """How GPUs are asked for: none where slurm.conf knows no GRES (Trainium, older HyperPod), gres for clusters
     without select/cons_tres."""
@@ -72,13 +75,12 @@ def check_options(options: Options) -> Iterable[Problem]:
     """What is wrong with the options alone."""
     if options.reach != "here" and not re.fullmatch(r"ssh:[^-\s][^\s]*", options.reach):
         yield Problem(f"{options.reach!r} is neither here nor ssh:USER@HOST", "reach")
-    for name in ("array", "stop_seconds"):
+    for name, least in {"array": 1, "stop_seconds": 1, "max_requeues": 0, "max_restarts": 0}.items():
         value = getattr(options, name)
-        if value is not None and value < 1:
-            yield Problem(f"{value} is less than 1", name)
-    for name in ("max_requeues", "max_restarts"):
-        if getattr(options, name) < 0:
-            yield Problem(f"{getattr(options, name)} is less than 0", name)
+        if value is not None and value < least:
+            yield Problem(f"{value} is less than {least}", name)
+    if options.memory is not None and mebibytes(options.memory) is None:
+        yield Problem(f"{options.memory!r} is no amount of memory such as 1500G", "memory")
     for name in _DIRECTIVES:
         value = getattr(options, name)
         if value is not None and not PLAIN.fullmatch(value):
@@ -86,6 +88,12 @@ def check_options(options: Options) -> Iterable[Problem]:
     for value in options.sbatch:
         if not value.startswith("--") or not PLAIN.fullmatch(value):
             yield Problem(f"{value!r} is not an option of the form --name=value", "sbatch")
+
+
+def mebibytes(memory: str) -> int | None:
+    """An amount of memory as sbatch reads it, in MiB; None if it is none."""
+    found = re.fullmatch(r"(\d+)([KMGT]?)", memory)
+    return int(found[1]) * 1024 ** "KMGT".index(found[2] or "M") // 1024 if found else None
 
 
 _DIRECTIVES = (

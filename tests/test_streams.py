@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.cli.streams import Stream
+from seatrial.streams import Stream
 
 
 def command(*args: str, **streams: object) -> subprocess.Popen[str]:

@@ -1,0 +1,188 @@
+"""Scenarios of runs that end otherwise than they were meant to."""
+
+from __future__ import annotations
+
+from tests.trials.terminal.scenario import LONG, TRAINS, Scenario, run
+
+ASKED = "the ranks write a checkpoint and stop"
+DETACHED = (("elsewhere", f"{LONG} --detach"), ("until", "checkpoints/10"))
+STOPPED = (*DETACHED, ("elsewhere", "seatrial cancel w"))
+
+STOPS = (
+    Scenario(
+        name="Ctrl-C while the ranks start",
+        command=run("--set import_seconds=60"),
+        does=(("see", "w: 2 ranks"), ("see", "start"), ("press", "c")),
+        code=75,
+        says=(ASKED, "stopped before it could write a checkpoint", "resume  seatrial run walk.py --resume w"),
+        state="stopped",
+    ),
+    Scenario(
+        name="Ctrl-C while it trains",
+        command=LONG,
+        does=(TRAINS, ("press", "c")),
+        code=75,
+        says=(ASKED, "walk/tiny stopped: UNKNOWN", "resume  seatrial run walk.py --resume w"),
+        never=("FAIL",),
+        state="stopped",
+    ),
+    Scenario(
+        name="Ctrl-C twice, and the ranks do not listen",
+        command=run("--set steps=3000 --set seconds=0.05 --set fault=deaf --set fault_step=11"),
+        does=(TRAINS, ("see", "1[2-8]/3000"), ("press", "c"), ("see", ASKED), ("press", "c")),
+        code=75,
+        says=("killed on request",),
+        state="stopped",
+    ),
+    Scenario(
+        name="Ctrl-C ten times in a row",
+        command=LONG,
+        does=(TRAINS, *[("press", "c")] * 10),
+        code=75,
+        says=("resume  seatrial run walk.py --resume w",),
+        state="stopped",
+    ),
+    Scenario(
+        name="the window is closed while it trains",
+        command=LONG,
+        does=(TRAINS, ("hang_up", "")),
+        state="stopped",
+    ),
+    Scenario(
+        name="the connection breaks (SIGHUP)",
+        command=LONG,
+        does=(TRAINS, ("signal", "SIGHUP")),
+        code=75,
+        says=("SIGHUP: the ranks write a checkpoint and stop",),
+        state="stopped",
+    ),
+    Scenario(
+        name="a scheduler ends it (SIGTERM)",
+        command=LONG,
+        does=(TRAINS, ("signal", "SIGTERM")),
+        code=75,
+        says=("SIGTERM: the ranks write a checkpoint and stop",),
+        state="stopped",
+    ),
+    Scenario(
+        name="the command is killed (kill -9)",
+        command=LONG,
+        does=(TRAINS, ("signal", "SIGKILL")),
+        code=137,
+        state="lost",
+    ),
+    Scenario(
+        name="Ctrl-\\ kills the command",
+        command=LONG,
+        does=(TRAINS, ("press", "\\")),
+        code=131,
+        state="lost",
+    ),
+    Scenario(
+        name="Ctrl-Z, then fg",
+        command=run("--set steps=60"),
+        does=(TRAINS, ("signal", "SIGTSTP"), ("elsewhere", "seatrial status w"), ("signal", "SIGCONT")),
+        says=("walk/tiny completed: PASS",),
+        state="completed",
+    ),
+    Scenario(
+        name="a rank is killed",
+        command=run("--set steps=300"),
+        does=(TRAINS, ("kill_rank", "1")),
+        says=("restart 1: rank 1 was killed by SIGKILL", "WARN    run.rank-died", "walk/tiny completed: WARN"),
+        state="completed",
+    ),
+    Scenario(
+        name="a rank dies at the same step each time",
+        command=run("--set fault=error --set faulty_attempts=9"),
+        code=1,
+        says=(
+            "WARN    run.rank-died",
+            "FAIL    run.rank-died",
+            "RuntimeError: the weights are gone",
+            "Traceback (most recent call last)",
+            "logs    seatrial logs w",
+        ),
+        state="failed",
+    ),
+    Scenario(
+        name="a rank dies and there is no checkpoint",
+        command=run("--set fault=kill --set fault_step=5 --set faulty_attempts=9 --max-restarts 0"),
+        code=1,
+        says=("rank 0 was killed by SIGKILL", "walk/tiny failed: FAIL"),
+        state="failed",
+    ),
+    Scenario(
+        name="a rank hangs",
+        command=run("--set fault=hang --set faulty_attempts=9 --hang-timeout 2 --max-restarts 0"),
+        code=1,
+        says=("rank 0 gave no sign of life", "FAIL    run.hang"),
+        state="failed",
+    ),
+    Scenario(
+        name="the loss is not a number",
+        command=run("--set fault=nan"),
+        code=1,
+        says=("FAIL    run.finite", "not finite at step 15"),
+        state="failed",
+    ),
+    Scenario(
+        name="its folder is deleted while it trains",
+        command=LONG,
+        does=(TRAINS, ("delete", "runs/w")),
+        code=2,
+        says=("runs/w: was deleted, so the ranks were stopped",),
+    ),
+    Scenario(
+        name="cancelled from another terminal",
+        command=LONG,
+        does=(TRAINS, ("elsewhere", "seatrial cancel w")),
+        code=75,
+        says=("w: stopped", "walk/tiny stopped: UNKNOWN"),
+        state="stopped",
+    ),
+    Scenario(
+        name="stopped, then resumed",
+        command="seatrial run walk.py --resume w",
+        before=STOPPED,
+        does=(("see", "3000 parameters|goes on|/3000"), ("press", "c")),
+        code=75,
+        state="stopped",
+    ),
+    Scenario(
+        name="resumed with another value of a setting",
+        command="seatrial run walk.py --resume w --set steps=7",
+        before=STOPPED,
+        code=2,
+        says=("steps was 3000 when w began",),
+        state="stopped",
+    ),
+    Scenario(
+        name="resumed when it is completed",
+        command="seatrial run walk.py --resume w",
+        before=(("elsewhere", run("--set steps=3")),),
+        code=2,
+        says=("w is completed",),
+    ),
+    Scenario(
+        name="resumed while it runs",
+        command="seatrial run walk.py --resume w",
+        before=DETACHED,
+        code=2,
+        says=("w is running", "seatrial logs -f w"),
+        state="running",
+    ),
+    Scenario(
+        name="nothing to resume",
+        command="seatrial run walk.py --resume",
+        code=2,
+        says=("no unfinished run of walk/tiny in runs", "leave it out to start a new one"),
+    ),
+    Scenario(
+        name="detached, and its terminal is gone",
+        command=LONG + " --detach; exit",
+        code=0,
+        says=("seatrial status w", "seatrial logs -f w", "seatrial cancel w"),
+        state="running",
+    ),
+)
