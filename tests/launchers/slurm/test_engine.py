@@ -13,6 +13,7 @@ from seatrial.launchers import slurm
 from seatrial.launchers.slurm import engine
 from seatrial.plan import Plan
 from seatrial.spec import Cluster
+from tests.launchers import shapes
 from tests.launchers.slurm.test_render import CPU, job
 
 
@@ -43,6 +44,17 @@ def submit(where: Cluster) -> str:
 def test_nothing_is_left_of_a_job_that_is_refused(where: Cluster) -> None:
     assert "invalid account" in submit(where)
     assert list(Path(where.shared or "").iterdir()) == []
+
+
+def test_the_files_of_a_case_are_in_the_folder_where_the_job_looks_for_them(where: Cluster) -> None:
+    (Path(where.shared or "").parent / "bin/sbatch").write_text("#!/bin/sh\necho 7\n")
+    plan = slurm.render(job(where, **shapes.MINE), where, "run")
+    assert engine.submit(plan, "run", where) == "7"
+    there = Path(where.shared or "") / "run"
+    assert {path: (there / "program" / path).read_text() for path in shapes.FILES} == {
+        path: file.text for path, file in shapes.FILES.items()
+    }
+    assert "program/mine.py" in (there / "start.sh").read_text()
 
 
 def test_a_folder_of_somebody_else_is_neither_used_nor_touched(where: Cluster) -> None:

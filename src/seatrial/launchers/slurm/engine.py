@@ -60,6 +60,8 @@ def _submit_script(plan: Plan, name: str, cluster: Cluster, job: Job) -> str:
         f"id=''; if [ -e job.sbatch ]; then made=''; id=$(find_job {quote(engine_name(name))}); fi",
         'if [ -n "$id" ]; then echo "$id" | tee job.id; return; fi',
     ]
+    folders = {os.path.dirname(path) for path in plan.files} - {""}
+    lines += [f"mkdir -p {quote(folder)}" for folder in sorted(folders)]
     lines += [f"printf %s {quote(text)} >{quote(path)}" for path, text in plan.files.items()]
     # By standard input, so in no file and in no process list; sbatch hands its environment to the job.
     lines += [f"export {s}={quote(os.environ[s])}" for s in job.secrets if s in os.environ]
