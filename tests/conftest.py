@@ -26,8 +26,9 @@ PREFIXES = ("MASTER_", "TORCHELASTIC_", "SLURM_", "SEATRIAL_", "HF_")
 
 
 def pytest_configure() -> None:
-    """A shell starts what runs in its background with Ctrl-C ignored, and so would all that tests start."""
+    """A shell starts what runs in its background with the keyboard's signals ignored, and so would all tests."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -143,9 +143,7 @@ def test_bf16_with_every_option_of_the_trainer_trains(command):
     " " in str(importlib.util.find_spec("torch").origin), reason="torch cannot link from a path that has a space in it"
 )
 def test_compiled_blocks_give_the_same_losses(command, undisturbed):
-    run = command.fsdp(
-        "compiled", "--processes", "1", *settings("compile=true", "steps=2", "checkpoint_every=0"), expect=1
-    )  # two steps are too few for the loss to fall as promised
+    run = command.fsdp("compiled", "--processes", "1", *settings("compile=true", "steps=2", "checkpoint_every=0"))
     assert run.state() is State.COMPLETED
     for step in (1, 2):  # both in the warm-up, so the schedule is the same
         assert losses(run)[step] == pytest.approx(losses(undisturbed)[step], rel=1e-4)

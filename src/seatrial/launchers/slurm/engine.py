@@ -40,7 +40,8 @@ def lookup(name: str, cluster: Cluster) -> str | None:
 
 
 _REFUSE_WHAT_IS_NOT_OURS = """\
-if [ ! -e job.sbatch ] && [ ! -e job.id ] && [ -n "$(ls -A | grep -vx .lock)" ]; then
+if [ ! -e job.json ] && [ ! -e job.sbatch ] && [ ! -e job.id ] && [ -n "$(ls -A | grep -vx .lock)" ]; then
+    [ -n "$locked" ] || rm .lock
     echo "$PWD is no run of Seatrial and holds something: take another --name" >&2
     return 1
 fi"""
@@ -54,8 +55,9 @@ def _submit_script(plan: Plan, name: str, cluster: Cluster, job: Job) -> str:
         _FIND,
         f"made=''; [ -d {there} ] || {{ mkdir -p {there}; made=1; }}",
         f"cd {there}",
+        "locked=''; [ ! -e .lock ] || locked=1",
+        "exec 9>>.lock && flock 9",
         _REFUSE_WHAT_IS_NOT_OURS,
-        "exec 9>.lock && flock 9",
         # Whoever had the lock before left its files: only then can there be a job already.
         f"id=''; if [ -e job.sbatch ]; then made=''; id=$(find_job {quote(engine_name(name))}); fi",
         'if [ -n "$id" ]; then echo "$id" | tee job.id; return; fi',
