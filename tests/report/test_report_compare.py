@@ -44,6 +44,11 @@ def test_the_same_distribution_is_within_noise(against, seed):
     assert {judged(result, name).judgement for name in ("throughput", "step time", "MFU full")} == {Judgement.WITHIN}
 
 
+def test_steps_that_all_took_the_same_are_no_different(against):
+    """0.01 s, added up 58 and 38 times: the two sums are not the same multiple of it to the last bit."""
+    assert judged(against([0.01] * 60, [0.01] * 40)).judgement is Judgement.WITHIN
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_ten_percent_with_one_percent_noise_is_larger(against, seed):
     result = against(noisy(seed), noisy(seed + 100, level=0.11))

@@ -150,7 +150,8 @@ def _measure(name: str, unit: str, a: _Estimate, b: _Estimate) -> Measure:
     elif noise is None:
         judgement = Judgement.NOISE_UNKNOWN
     else:
-        judgement = Judgement.LARGER if abs(b.value - a.value) > noise else Judgement.WITHIN
+        equal = math.isclose(a.value, b.value, rel_tol=1e-9)  # where each step took the same, rounding is no difference
+        judgement = Judgement.WITHIN if equal or abs(b.value - a.value) <= noise else Judgement.LARGER
     return Measure(
         name=name,
         unit=unit,
