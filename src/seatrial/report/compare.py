@@ -14,7 +14,7 @@ from seatrial.report import document, record
 from seatrial.report.document import Section, Table
 from seatrial.report.format import UNKNOWN, loss_text, quantity, value_text
 from seatrial.report.gate import Gate
-from seatrial.report.measures import Measure, measures, same_peak
+from seatrial.report.measures import Judgement, Measure, measures, same_peak
 from seatrial.report.sections import flatten
 from seatrial.report.summary import Summary
 from seatrial.samples import MIN_SAMPLES, SIGMAS
@@ -208,9 +208,20 @@ def _measure_tables(comparisons: Sequence[Comparison]) -> Iterator[Table]:
     for index, comparison in enumerate(comparisons, 1):
         other = letter(index)
         headers = ("measure", "A", other, f"{other}/A", "noise", "difference is")
-        caption = f"{other}: {comparison.b}" if len(comparisons) > 1 else ""
-        rows = tuple(_row(measure) for measure in comparison.measures)
-        yield Table(headers=headers, rows=rows, numeric=frozenset((1, 2, 3, 4)), caption=caption)
+        said = [f"{other}: {comparison.b}."] if len(comparisons) > 1 else []
+        said += _not_compared(comparison.measures, other)
+        rows = tuple(_row(m) for m in comparison.measures if m.judgement is not Judgement.MISSING)
+        yield Table(headers=headers, rows=rows, numeric=frozenset((1, 2, 3, 4)), caption=" ".join(said))
+
+
+def _not_compared(all_of_them: Sequence[Measure], other: str) -> Iterator[str]:
+    """The measures that one of two runs does not tell, or neither."""
+    missing = [measure for measure in all_of_them if measure.judgement is Judgement.MISSING]
+    sides = {"A alone": (True, False), f"{other} alone": (False, True), "neither": (False, False)}
+    for side, known in sides.items():
+        names = [m.name for m in missing if (m.a is not None, m.b is not None) == known]
+        if names:
+            yield f"Known of {side}: {'; '.join(names)}."
 
 
 def _row(measure: Measure) -> tuple[str, ...]:

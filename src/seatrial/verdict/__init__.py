@@ -47,16 +47,20 @@ def judge_events(job: Job, log: EventLog) -> list[Finding]:
 def completed(job: Job, log: EventLog) -> Finding:
     """All steps were done."""
     end, start = log.end(), log.last(RunStart)
-    expected = f"all {start.steps} steps" if start else ""
+    expected = f"all {start.steps} steps" if start and start.steps > 1 else "its one step" if start else ""
     if end is None:
         why = "the run never said how it ended"
         return rules.COMPLETED.finding(Verdict.UNKNOWN, why, expected=expected, evidence="events.jsonl")
-    done = f"{end.step} steps, {end.outcome}" + (f": {end.reason}" if end.reason else "")
+    done = f"{_steps(end.step)}, {end.outcome}" + (f": {end.reason}" if end.reason else "")
     if end.outcome == "stopped":
         again = "go on with the same command and --resume"
         return rules.COMPLETED.finding(Verdict.UNKNOWN, done, expected=expected, remedy=again)
     good = end.outcome == "completed" and start is not None and end.step == start.steps
     return rules.COMPLETED.finding(judged(good), done, expected=expected)
+
+
+def _steps(count: int) -> str:
+    return f"{count} step" if count == 1 else f"{count} steps"
 
 
 def readable(_: Job, log: EventLog) -> Finding:
