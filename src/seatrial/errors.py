@@ -23,6 +23,8 @@ class ExitCode:
     """A rank met what a restart would only meet again, such as a loss that is not a number (EX_DATAERR)."""
     STOPPED = 75
     """Asked to stop; a checkpoint was written and the run can be resumed (EX_TEMPFAIL)."""
+    INTERRUPTED = 130
+    """Ctrl-C where there was nothing to stop: before a run was begun, while looking at one (as shells say it)."""
 
 
 @dataclass(frozen=True, slots=True)

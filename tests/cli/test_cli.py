@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +78,19 @@ def test_help_names_the_exit_codes(seatrial):
     text = seatrial("--help").stdout
     assert "75  stopped with a checkpoint" in text
     assert all(word in text for word in ("list", "show", "run", "render", "compare"))
+
+
+def test_ctrl_c_before_anything_was_started(tmp_path):
+    """The case is still being imported: there is no run yet that could be stopped."""
+    os.mkfifo(tmp_path / "begun")
+    (tmp_path / "slow.py").write_text("import time\nopen('begun', 'w').close()\ntime.sleep(60)\n")
+    command = [sys.executable, "-m", "seatrial", "run", "./slow.py"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        (tmp_path / "begun").read_text()
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said.strip()) == (130, "interrupted")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["begun", "slow.py"]
 
 
 def test_list_and_show_as_json(seatrial):

@@ -39,6 +39,7 @@ Exit codes:
    2  something you can repair: nothing was started
    3  the run ended but cannot be judged
   75  stopped with a checkpoint: resume it
+  130 interrupted, with nothing to stop
 """
 
 
@@ -64,6 +65,13 @@ class _Verbs(click.Group):
         module = importlib.import_module(f"seatrial.cli.{name}")
         command: click.Command = module.command
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            return ctx.exit(ExitCode.INTERRUPTED)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -132,8 +132,8 @@ SCREENS = (
         command="seatrial logs -f w",
         before=(("elsewhere", LONG + " --detach"),),
         does=(("see", "0: step 12"), ("press", "c")),
-        code=1,
-        says=("Aborted!",),
+        code=130,
+        says=("interrupted",),
         state="running",
     ),
     Scenario(
