@@ -99,6 +99,10 @@ ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
 """Environment -> what is asked for in it. The whole, with hashes, stands in environments/locks/, made of this by
 scripts/lock.py."""
 
+ON_REQUEST: Mapping[str, str] = {}
+"""Environment that is too much to be made unasked -> what it takes, ``2.5 GB, Python 3.10``. A run of one of its cases
+makes it, and `env create` with its name; `run --all` and `env create` without names leave it out."""
+
 TORCH_NEEDS = ("filelock", "fsspec", "jinja2", "networkx", "numpy", "setuptools>=77.0.3", "sympy>=1.13.3")
 """What torch 2.13 requires of others, and numpy: in every environment, beside the torch that is shared."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from seatrial import environments
+from seatrial import environments, versions
 from seatrial.cli import cli
 from seatrial.errors import UserError
 from tests.environments.small import Small, small
@@ -52,6 +52,14 @@ def test_one_for_an_older_lock_is_outdated(small: Small) -> None:
     invoke("env", "create")
     small.lock.write_text(small.lock.read_text() + "\n")
     assert "outdated" in invoke("env", "list").stdout
+
+
+def test_one_on_request_is_made_only_by_its_name(small: Small, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(versions, "ON_REQUEST", {"small": "2 packages"})
+    assert json.loads(invoke("env", "list", "--json").stdout)[0]["state"] == "on request"
+    assert invoke("env", "create").stdout == "" and small.left() == []
+    invoke("env", "create", "small")
+    assert json.loads(invoke("env", "list", "--json").stdout)[0]["state"] == "made"
 
 
 def test_lock_prints_the_file_for_other_installers(small: Small) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import seatrial
-from seatrial import environments
+from seatrial import environments, versions
 from seatrial.binding import bind
 from seatrial.environments import _shared, _uv
 from seatrial.errors import UserError
@@ -283,6 +283,19 @@ def test_a_job_runs_in_its_environment_only_if_this_interpreter_lacks_something(
     assert environments.missing(lacking) == []
     found = environments.interpreter(lacking)
     assert found == str(environments.python(environments.ensure("small")))
+
+
+def test_a_job_whose_environment_is_on_request_is_left_out_until_it_is_made(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = replace(bind(CASE, TINY, LOCAL), environment="small", requires=("seatrial_one",))
+    assert environments.left_out(job) is None
+    monkeypatch.setattr(versions, "ON_REQUEST", {"small": "2 packages"})
+    assert environments.left_out(job) == "needs the environment small (2 packages): seatrial env create small"
+    assert environments.left_out(replace(job, requires=("json",))) is None
+    assert environments.left_out(replace(job, environment=None)) is None
+    environments.ensure("small")
+    assert environments.left_out(job) is None
 
 
 def test_the_local_launcher_starts_it(small: Small, tmp_path: Path) -> None:

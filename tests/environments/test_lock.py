@@ -35,6 +35,11 @@ def entries(name: str) -> list[tuple[Requirement, list[str]]]:
     return found
 
 
+def test_what_is_made_on_request_is_an_environment() -> None:
+    assert versions.ON_REQUEST.keys() <= versions.ENVIRONMENTS.keys()
+    assert "pytorch" in environments.unasked()
+
+
 @every_lock
 def test_a_changed_table_needs_a_new_lock(name: str) -> None:
     made_from = re.search(r"^# Inputs: sha256:(\w+)$", locked_text(name), re.MULTILINE)

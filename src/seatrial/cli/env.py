@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from seatrial import environments
+from seatrial import environments, versions
 from seatrial.cli.installing import installing
 from seatrial.cli.listing import listing
 from seatrial.cli.options import as_json, print_json
@@ -62,9 +62,9 @@ def list_(as_json: bool) -> None:
 @_names
 @as_json
 def create(names: Sequence[str], as_json: bool) -> None:
-    """Make environments, or all; print where they are."""
+    """Make environments, or all but those on request; print where they are."""
     made: list[dict[str, Any]] = []
-    for name in names or environments.names():
+    for name in names or environments.unasked():
         with installing(quiet=as_json) as show:
             made.append({"name": name, "path": environments.ensure(name, show)})
         if not as_json:
@@ -93,9 +93,10 @@ def lock(name: str) -> None:
 
 
 def _row(found: Environment, cases: list[str]) -> dict[str, Any]:
+    not_made = "on request" if found.name in versions.ON_REQUEST else "not made"
     return {
         "name": found.name,
-        "state": "made" if found.made else "outdated" if found.others else "not made",
+        "state": "made" if found.made else "outdated" if found.others else not_made,
         "size": found.size,
         "packages": found.packages,
         "for": cases,

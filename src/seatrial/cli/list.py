@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from seatrial import versions
 from seatrial.cli.completing import complete_case, complete_place
 from seatrial.cli.listing import listing
 from seatrial.cli.options import as_json, print_json
@@ -61,7 +62,7 @@ def _chosen(cases: list[dict[str, Any]], names: Sequence[str]) -> list[dict[str,
 
 def _print_cases(cases: list[dict[str, Any]]) -> None:
     rows = [
-        (case["case"], case["framework"], str(len(case["recipes"])), case["fidelity"], case["title"])
+        (case["case"], case["framework"], str(len(case["recipes"])), case["fidelity"], _what(case))
         for case in cases
         if not case["broken"]
     ]
@@ -69,6 +70,12 @@ def _print_cases(cases: list[dict[str, Any]]) -> None:
     print_table(("CASE", "FRAMEWORK", "RECIPES", "ON A CPU", "WHAT"), rows)
     if sys.stdout.isatty():
         click.echo("\nseatrial list CASE shows recipes,\n--local and --fits those that fit", err=True)
+
+
+def _what(case: dict[str, Any]) -> str:
+    """Its title, and where its environment is made on request only, what that takes."""
+    takes = versions.ON_REQUEST.get(case["environment"])
+    return f"{case['title']} (on request: {takes})" if takes else str(case["title"])
 
 
 def _print_recipes(cases: list[dict[str, Any]]) -> None:

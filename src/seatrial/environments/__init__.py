@@ -27,6 +27,7 @@ __all__ = [
     "Environment",
     "ensure",
     "interpreter",
+    "left_out",
     "lock",
     "missing",
     "names",
@@ -34,6 +35,7 @@ __all__ = [
     "remove",
     "runs_here",
     "standing",
+    "unasked",
 ]
 
 KEY = 16 * "[0-9a-f]"
@@ -61,6 +63,11 @@ def names() -> list[str]:
     return sorted(versions.ENVIRONMENTS)
 
 
+def unasked() -> list[str]:
+    """Those that are made also where nobody names them."""
+    return [name for name in names() if name not in versions.ON_REQUEST]
+
+
 def lock(name: str) -> Path:
     """File that names an environment's packages with their hashes, for pip and uv."""
     return _lock.path(name)
@@ -77,6 +84,17 @@ def missing(job: Job) -> list[Problem]:
 def runs_here(job: Job) -> bool:
     """Whether a job's ranks on this machine run with this interpreter, so that they find what it finds."""
     return job.environment is None or all(map(extras.importable, job.requires))
+
+
+def left_out(job: Job) -> str | None:
+    """Why a job does not run on this machine unless it is asked for by its name; None: it does.
+
+    Its environment is made on request only, and is not made.
+    """
+    name = job.environment
+    if name is None or name not in versions.ON_REQUEST or runs_here(job) or standing(name).made:
+        return None
+    return f"needs the environment {name} ({versions.ON_REQUEST[name]}): seatrial env create {name}"
 
 
 def interpreter(job: Job, progress: Progress = lambda _: None) -> str:
