@@ -91,6 +91,29 @@ def test_files_go_with_their_job_and_come_again_with_a_resumed_one(api):
         job["status"] = {"conditions": [{"type": "Failed", "status": "True"}]}
 
 
+def test_files_of_a_submission_that_came_to_no_job_do_not_run(api):
+    """They have been changed since, and a ConfigMap of ours is immutable."""
+    where, path = samples.cluster(), f"/api/v1/namespaces/default/configmaps/{ENGINE}"
+    mine = samples.job(where, **shapes.MINE)
+    [files, _] = samples.documents(where, mine, name=NAME)
+    api.add(path, files | {"data": {"mine.py": "old"}})
+    kubernetes.submit(kubernetes.render(mine, where, NAME), NAME, where)
+    assert api.objects[path]["data"]["mine.py"] == shapes.FILES["mine.py"].text
+    assert api.objects[path]["metadata"]["ownerReferences"]
+
+
+@pytest.mark.parametrize("kind", ["configmaps", "services"])
+def test_what_somebody_else_has_beside_a_job_is_neither_used_nor_touched(api, kind):
+    where, path = samples.cluster(options={"kind": "job"}), f"/api/v1/namespaces/default/{kind}/{ENGINE}"
+    theirs = {"kind": "Theirs", "metadata": {"name": ENGINE}, "data": {"mine.py": "theirs"}}
+    api.add(path, dict(theirs))
+    plan = kubernetes.render(samples.job(where, **shapes.MINE), where, NAME)
+    with pytest.raises(UserError, match="exists, but not as run"):
+        kubernetes.submit(plan, NAME, where)
+    assert [*api.objects] == [path] and api.objects[path]["data"] == theirs["data"]
+    assert "ownerReferences" not in api.objects[path]["metadata"]
+
+
 def test_job_that_has_ended_makes_room_for_a_resumed_one(api):
     where = samples.cluster()
     submit(where)

@@ -40,18 +40,18 @@ def submit(plan: Plan, name: str, cluster: Cluster) -> str:
         if not is_over(old):
             return f"{kind.plural}/{job['metadata']['name']}"
         _remove(api, path, old)
+    made: list[Thing] = []
     try:
-        for thing in beside:
-            _create(api, thing)
-        made = _create(api, job)
+        for thing in (*beside, job):
+            made.append(_create(api, thing, name))
     except Refused as error:
-        for thing in beside:  # nothing half-submitted
+        for thing in beside[: len(made)]:  # nothing half-submitted, and nothing of somebody else removed
             with contextlib.suppress(Refused):
                 api.delete(_path(api, thing))
         there = installed(api) if error.status == 404 else []
         raise _missing_operator(kind, there) if there and cluster.options.kind not in there else error from None
     for thing in beside:  # so that whoever deletes the job deletes them, too
-        api.merge(_path(api, thing), {"metadata": {"ownerReferences": [_reference(made)]}})
+        api.merge(_path(api, thing), {"metadata": {"ownerReferences": [_reference(made[-1])]}})
     return f"{kind.plural}/{job['metadata']['name']}"
 
 
@@ -122,14 +122,20 @@ def _path(api: Api, thing: Thing) -> str:
     return f"{root}/namespaces/{api.namespace}/{plural}/{name}"
 
 
-def _create(api: Api, thing: Thing) -> Thing:
+def _create(api: Api, thing: Thing, name: str) -> Thing:
     path = _path(api, thing)
+    folder = path.rpartition("/")[0]
     try:
-        return api.create(path.rpartition("/")[0], thing)
+        return api.create(folder, thing)
     except Refused as error:
         if error.status != 409:
             raise
-        return api.get(path)  # of a submission whose answer was lost
+    there = api.get(path)
+    _check_owner(there, name)
+    if there.get("data") == thing.get("data"):
+        return there  # of a submission whose answer was lost
+    api.delete(path)  # with the files of a submission that came to no job
+    return api.create(folder, thing)
 
 
 def _find(api: Api, path: str) -> Thing | None:
@@ -148,7 +154,7 @@ def _is_of(job: Thing, name: str) -> bool:
 def _check_owner(job: Thing, name: str) -> None:
     if not _is_of(job, name):
         where = f"{job['kind']} {job['metadata']['name']}"
-        raise UserError(Problem(f"exists, but not as run {name!r}", where, "give the run another --name"))
+        raise Refused(409, f"exists, but not as run {name!r}", where, "give the run another --name")
 
 
 def _remove(api: Api, path: str, job: Thing) -> None:
