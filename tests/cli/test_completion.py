@@ -68,7 +68,8 @@ def test_runs_clusters_and_instance_types(folder: Path) -> None:
     assert offered("run fsdp --on p", folder) == ["p5"]
     assert offered("lint x --instance p5e", folder) == ["p5e.48xlarge", "p5en.48xlarge"]
     assert offered("list --fits p5", folder)[:2] == ["p5", "p5.4xlarge"]
-    assert complete("seatrial status --runs-dir 'else where' f", folder, index=True) == ["fsdp-1"]
+    for verb in ("status --runs-dir 'else where'", "runs --runs-dir 'else where' rm"):
+        assert complete(f"seatrial {verb} f", folder, index=True) == ["fsdp-1"]
 
 
 def test_settings_with_their_values(folder: Path) -> None:

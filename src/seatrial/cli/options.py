@@ -60,13 +60,14 @@ def as_json(function: F) -> F:
 
 
 def _history(ctx: click.Context, _: click.Parameter, path: Path) -> History | Path:
+    above: History | Path | None = ctx.parent.params.get("history") if ctx.parent else None
+    if above is not None and ctx.get_parameter_source("history") is not ParameterSource.COMMANDLINE:
+        return above  # runs --runs-dir DIR rm RUN
     if ctx.resilient_parsing:  # a shell completes something, most often no run
         return path
     from seatrial.runs import History
 
-    above = ctx.parent.params.get("history") if ctx.parent else None
-    given = ctx.get_parameter_source("history") is ParameterSource.COMMANDLINE
-    return History(path) if given or above is None else above  # runs --runs-dir DIR rm RUN
+    return History(path)
 
 
 def runs_dir(function: F) -> F:
