@@ -103,14 +103,22 @@
     return found.slice(Math.max(first, 0), last < 0 ? undefined : last + 1);
   }
 
+  // A point without neighbours is a dot, as no line would show it.
   function line(chart, series, ys, style) {
-    let path = "", pen = false;
-    series.xs.forEach((x, index) => {
-      const shown = within(chart, x) && drawable(chart, ys[index]);
-      if (shown) path += `${pen ? "L" : "M"}${place(chart, x).toFixed(2)} ${height(chart, ys[index]).toFixed(2)}`;
-      pen = shown;
+    const shown = ys.map((y, index) => within(chart, series.xs[index]) && drawable(chart, y)), dots = [];
+    let path = "";
+    shown.forEach((drawn, index) => {
+      if (!drawn) return;
+      const x = place(chart, series.xs[index]).toFixed(2), y = height(chart, ys[index]).toFixed(2);
+      path += `${shown[index - 1] ? "L" : "M"}${x} ${y}`;
+      if (!shown[index - 1] && !shown[index + 1]) dots.push(make("circle", { cx: x, cy: y, r: 3, class: `dot ${style}` }));
     });
-    return make("path", { d: path, class: `line ${style}` });
+    return [make("path", { d: path, class: `line ${style}` }), ...dots];
+  }
+  function gaps(chart, series) {
+    const found = series.xs.filter((x, index) => within(chart, x) && !Number.isFinite(series.ys[index]));
+    const some = found.filter((_, index) => index % Math.ceil(found.length / 60) === 0);
+    return some.map((x) => make("text", { x: place(chart, x), y: chart.frame[2] + 10, class: "bad", "text-anchor": "middle" }, "\u00d7"));
   }
 
   function bounds(chart) {
@@ -155,8 +163,8 @@
     const parts = axes(chart, ticks);
     chart.series.forEach((series, index) => {
       const style = `s${index % 4}`;
-      if (state.smoothing) parts.push(line(chart, series, series.ys, `raw ${style}`));
-      parts.push(line(chart, series, smooth(series.ys, state.smoothing), style));
+      if (state.smoothing) parts.push(...line(chart, series, series.ys, `raw ${style}`));
+      parts.push(...line(chart, series, smooth(series.ys, state.smoothing), style), ...gaps(chart, series));
     });
     const kept = chart.original.filter((node) => /^(title|desc)$/.test(node.nodeName) || node.classList?.contains("legend"));
     chart.svg.replaceChildren(...kept, ...parts);

@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from seatrial.events import Validation
+from seatrial.report import write
+from tests import stories
 from tests.waiting import poll
 
 if TYPE_CHECKING:
@@ -90,6 +94,25 @@ def test_zoom_log_axis_and_smoothing_redraw_and_reset_brings_back_the_page(tab: 
     assert reset.is_enabled()
     reset.send_keys(Keys.ENTER)
     assert (ticks(tab), ticks(tab, 3)) == before and not tab.said()
+
+
+def test_what_is_no_line_is_still_seen_when_a_chart_is_redrawn(tab: Browser, tmp_path: Path) -> None:
+    from selenium.webdriver import Keys
+    from selenium.webdriver.common.by import By
+
+    steps = [(n / 10, stories.step(n, loss=math.nan if n in (3, 5) else 9.0 - n)) for n in range(1, 9)]
+    told = (0.9, Validation(step=8, metrics={"loss": 1.5}, seconds=0.1))
+    run = stories.write_run(tmp_path, [(0.0, stories.start()), *steps, told], name="gaps")
+    tab.look(write(run, []).as_uri(), width=900, dark=False, script=True)
+
+    def seen() -> tuple[int, int]:
+        chart = tab.driver.find_element(By.CSS_SELECTOR, "svg[data-chart]")
+        dots, crosses = (len(chart.find_elements(By.CSS_SELECTOR, kind)) for kind in ("circle.dot", "text.bad"))
+        return dots, crosses
+
+    before = seen()
+    tab.driver.find_element(By.ID, "log").send_keys(Keys.SPACE)
+    assert seen() == before == (2, 2) and not tab.said()
 
 
 def table(path: Path) -> list[dict[str, str]]:
