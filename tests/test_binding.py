@@ -182,6 +182,12 @@ def test_copies_do_not_fit_on_more_nodes_either():
     assert "a recipe of a smaller model" in found
 
 
+def test_ranks_share_the_memory_of_their_accelerator():
+    case, recipe = replace(CASE, workload=copies), replace(SINGLE, instance_type="trn1.32xlarge")
+    (found,) = problems(bind, case, recipe, on("trn1.32xlarge", ranks=32), settings={"limit": "2"})  # 29.8 GiB
+    assert "a rank has 16.0" in found, "of the 32 GiB of an accelerator that two ranks have"
+
+
 @pytest.mark.parametrize(
     ("target", "instance_type", "nodes", "says"),
     [

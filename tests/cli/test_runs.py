@@ -67,6 +67,9 @@ def test_a_row_has_throughput_loss_and_size_exact_in_json_and_rounded_for_people
     assert (row["state"], row["verdict"], row["tags"], row["note"]) == ("completed", None, [], "")
     assert row["bytes"] == sum(path.stat().st_size for path in (root / "one").rglob("*") if path.is_file()) > 1000
     assert datetime.fromisoformat(row["started"]).tzinfo is not None
+    later = time.time() + HOUR
+    os.utime(root / "one" / "job.json", (later, later))  # as a resume does
+    assert json.loads(call("--json").output)[0]["started"] == row["started"]
     header, line = call().output.splitlines()
     assert header.split() == ["RUN", "JOB", "ON", "STARTED", "STATE", "STEPS", "LOSS", "THROUGHPUT", "VERDICT", "SIZE"]
     assert "20/20  2.1235  2K tokens/s  -" in line and line.endswith("KiB")

@@ -122,6 +122,9 @@ def test_a_package_that_is_missing(monkeypatch: pytest.MonkeyPatch, spec: str, p
     monkeypatch.setitem(sys.modules, package, None)
     (problem,) = check_tokenizer(spec, 1000)
     assert problem == Absent(f"{package} is not installed", spec, installing(package))
+    with pytest.raises(UserError) as caught:
+        open_tokenizer(spec)
+    assert caught.value.problems == (problem,)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from seatrial.binding import bind
 from seatrial.errors import ExitCode, UserError
 from seatrial.events import EventWriter, RunEnd, RunStart, Step, StopRequested
 from seatrial.findings import Finding
-from seatrial.interrupts import held_back
+from seatrial.interrupts import Interrupts, held_back
 from seatrial.launchers import _processes, _shared_memory, local
 from seatrial.runs import History, Run, State, process_started
 from seatrial.spec import Case, Job, Launch, Recipe
@@ -272,6 +272,8 @@ def test_a_request_that_comes_before_the_watch_is_not_lost(tmp_path):
         os.kill(os.getpid(), signal.SIGINT)
         assert execute(job, run) == ExitCode.STOPPED
         os.kill(os.getpid(), signal.SIGINT)  # meant for the ranks, too late
+    with Interrupts() as later:
+        assert later.requests == []
     assert [event.signal for event in run.events().of(StopRequested)] == ["SIGINT"]
 
 

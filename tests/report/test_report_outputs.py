@@ -214,6 +214,9 @@ def test_sections_without_data_vanish_and_empty_values_are_not_printed(make_run,
         assert heading not in page
     assert '<td data-label="setting">steps</td>' in page and ">data<" not in page and ">names<" not in page
     assert "unknown" not in texts["text"] and "Ranks, seconds" not in texts["text"]
+    assert "checkpoints: 0" not in page, "a lane in which nothing happened"
+    steps = [(n / 10, story.step(n, grad_norm=None)) for n in range(1, 9)]
+    assert "grad norm" not in render(make_run([(0.0, story.start()), *steps], name="no norm"), [], "text")
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,12 @@ def test_no_mfu_without_peak_or_for_samples(make_run, story):
     assert samples.mfu == {} and "this case counts samples" in samples.mfu_unknown
 
 
+def test_mfu_beyond_the_peak_is_a_caveat(make_run, story):
+    for peak, told in ((1e9, True), (1e15, False)):
+        summary = summarise(make_run(story.steps_only([0.1] * 9, peak_flops=peak), name=f"{peak:g}"), [])
+        assert any("MFU is over 100 %" in note for note in summary.notes) is told
+
+
 def test_steady_figures_come_from_the_last_number_of_ranks(make_run, story):
     events = story.steps_only([0.1] * 6, end=False)
     events += [(1.0, story.start(attempt=1, start_step=6, world_size=1))]

@@ -120,8 +120,15 @@ def test_as_many_nodes_as_the_cluster_has_must_be_right() -> None:
     mixed = "\n".join([lines[0].replace("CPUTot=192", "CPUTot=96").replace("CPUEfctv=192", "CPUEfctv=96"), *lines[1:]])
     assert found(mixed)["cpus-per-node"].verdict is Verdict.FAIL
     assert found(mixed)["cpus-per-node"].observed == "3 x 192, 1 x 96"
+    assert found(mixed)["cpus-per-node"].remedy == "cpus_per_node = 96", "what four of them have"
     assert found(mixed, where={"nodes": 3})["cpus-per-node"].verdict is Verdict.PASS
     assert found(ONE_CPU_A_CORE, where={"cpus_per_node": 96})["cpus-per-node"].verdict is Verdict.PASS
+
+
+def test_nodes_of_other_partitions_do_not_count() -> None:
+    small = {"partition": "small", "time": None}
+    assert found(where={"nodes": 1}, **small)["cpus-per-node"].observed == "1 x 192"
+    assert found(ONE_CPU_A_CORE, where={"nodes": 1}, **small)["cpus-per-node"].observed == "1 x 96"
 
 
 def test_what_cannot_be_seen_is_unknown() -> None:
