@@ -74,6 +74,8 @@ def test_the_commit_of_the_user_s_case(tmp_path, run, monkeypatch):
     git(tmp_path, "commit", "-m", "one")
     clean = provenance.commit(case)
     assert len(clean) == 40
+    (tmp_path / "notes.txt").write_text("not of the case")
+    assert provenance.commit(case) == clean
     case.write_text("CASE = 2\n")
     assert provenance.commit(case) == f"{clean}, mine.py changed since"
     monkeypatch.setattr("sys.argv", ["seatrial", "run", f"{case}:tiny", "--set", "steps=3"])

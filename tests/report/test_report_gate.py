@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from seatrial.cli import cli
 from seatrial.findings import Finding, Verdict
+from seatrial.report.comparison_page import to_html
 from seatrial.report.gate import Outcome, gate
 from seatrial.report.summary import summarise
 
@@ -100,6 +101,24 @@ def test_more_than_two_runs_stand_side_by_side(run, compare):
     assert record["baseline"] == "one" and [one["b"] for one in record["comparisons"]] == ["two", "three"]
     page = compare("one", "two", "three", "--format", "html").stdout
     assert page.startswith("<!doctype html>") and page.count("<svg") == 2
+    assert all(letter in page for letter in ("three (C)", "A and C", ">C</text>"))
+
+
+def test_without_a_baseline_nothing_is_a_gate(run, compare):
+    run("base")
+    run("slow", level=1.2)
+    done = compare("base", "slow")
+    assert done.exit_code == 0 and "larger than noise" in done.stdout and "Against base" not in done.stdout
+
+
+def test_no_form_of_a_comparison_shows_a_key(run, compare):
+    key = "hf_" + 20 * "a"
+    first, second = run("one"), run("two", versions={"torch": key})
+    for format_ in ("text", "md", "json", "html"):
+        said = compare("one", "two", "--format", format_).stdout
+        assert "hf_***" in said and key not in said
+    page = to_html([first, second])  # as it is served
+    assert "hf_***" in page and key not in page
 
 
 def test_one_run_alone_is_not_compared(run, compare):
