@@ -5,10 +5,12 @@ import threading
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from seatrial.report.serve import answer, server
+from seatrial.runs import History
 
 
 @pytest.fixture
@@ -26,6 +28,8 @@ def links(page):
 def test_the_index_has_every_run_and_filters(root):
     status, page = answer(root, "/")
     assert status == HTTPStatus.OK and len(links(page)) == 3 and "3 of 3 runs" in page
+    assert page.count('name="run" value=') == 3  # what is ticked is compared
+    assert links(page) == [quote(run.id) for run in reversed(History(root).runs)]
     assert "<three>" not in page and "&lt;three&gt; &amp; &#39;four&#39;" in page
     assert links(answer(root, "/?job=jax/tiny")[1]) == ["two"]
     assert links(answer(root, "/?state=completed&verdict=WARN")[1]) == ["two"]
