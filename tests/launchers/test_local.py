@@ -312,6 +312,10 @@ if rank == 0: place.write_bytes(b"x" * 4096)
 while not place.exists() or place.stat().st_size < 4096: time.sleep(0.01)
 file = place.open("r+b")
 kept = mmap.mmap(file.fileno(), 4096)
+data = run / f"data-{{rank}}"
+data.write_bytes(b"x" * 4096)
+on_disk = data.open("r+b")
+also = mmap.mmap(on_disk.fileno(), 4096)
 (run / f"mapped-{{rank}}").touch()
 while len(list(run.glob("mapped-*"))) < 2: time.sleep(0.01)
 os.kill(os.getpid(), signal.SIGKILL) if rank == 0 else forever(60)
@@ -321,6 +325,7 @@ os.kill(os.getpid(), signal.SIGKILL) if rank == 0 else forever(60)
         job, run = make(tmp_path, body)
         assert execute(job, run) == ExitCode.FAILED
         assert not place.exists()
+        assert len([*run.path.glob("data-*")]) == 2, "files on disks are nobody's to remove"
         place.write_bytes(b"x" * 4096)
         with place.open("r+b") as file, mmap.mmap(file.fileno(), 4096):
             _shared_memory.remove({place})
