@@ -134,6 +134,7 @@ def _benchmark(name: str, parallel: Literal["fsdp2", "ddp"], per_gpu: int, figur
             log_every=10,
         ),
         nodes=2,
+        processes_per_node=4,
         instance_type="g5.12xlarge",
         parameters=ESM["esm2-150m"].parameters(),
         expectations=Expectations(loss_decrease=0.3),  # as above, at a tenth of the batch

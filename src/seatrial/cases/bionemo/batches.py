@@ -123,9 +123,10 @@ class Lane:
 
     def take(self) -> MicroBatch:
         """The next micro-batch."""
-        if self._next == len(self._pool) > 0:
-            self._taken, self._next, self._pool = self._taken + self._size, 0, []
         if not self._pool:
+            self._fill()
+        if self._next == len(self._pool):
+            self._taken, self._next = self._taken + self._size, 0
             self._fill()
         samples = self._pool[self._next]
         self._next += 1
