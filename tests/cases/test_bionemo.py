@@ -283,6 +283,21 @@ def test_steps_are_the_same_at_any_number_of_ranks_and_after_a_restart(data: Pat
     undisturbed[0].close()
 
 
+def test_a_lane_takes_every_fourth_protein_once(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    sample = Proteins.sample
+
+    def seen(self: Proteins, number: int) -> Sample:
+        taken.append(number)
+        return sample(self, number)
+
+    monkeypatch.setattr(Proteins, "sample", seen)
+    lane = lanes(data)[3]
+    for _ in range(70):  # two pools and more
+        lane.take()
+    assert taken == list(range(3, 4 * len(taken), 4))
+
+
 def test_ranks_read_different_proteins(data: Path) -> None:
     parts = [part for lane in lanes(data) for part in (lane.take() for _ in range(3))]
     rows = [tuple(row) for part in parts for row in part.tokens.tolist()]
