@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple, get_args
 from seatrial.errors import Problem, UserError, unknown
 
 if TYPE_CHECKING:
-    from seatrial.models import Decoder  # the tables: the command starts without them
+    from seatrial.models import Decoder, Encoder  # the tables: the command starts without them
 
 
 class Range(NamedTuple):
@@ -182,8 +182,8 @@ def splits(name: str, count: int, degree_name: str, degree: int) -> Iterable[Pro
         yield Problem(f"{count} {name} do not divide by {degree_name}={degree}", degree_name)
 
 
-def fits_context(sequence_length: int, model: str, decoder: Decoder) -> Iterable[Problem]:
+def fits_context(sequence_length: int, model: str, shape: Decoder | Encoder) -> Iterable[Problem]:
     """A sequence is no longer than what the model was published for."""
-    if sequence_length > decoder.max_context:
-        what = f"{sequence_length} is more than the {decoder.max_context} tokens {model} was made for"
+    if sequence_length > shape.max_context:
+        what = f"{sequence_length} is more than the {shape.max_context} tokens {model} was made for"
         yield Problem(what, "sequence_length")

@@ -122,6 +122,13 @@ CHECKOUTS: Mapping[str, tuple[str, str]] = {
 }
 """What is on no package index: case -> repository, and the commit or tag that a checkout or an image is made at."""
 
+BIONEMO = "2.5"
+"""Tag of nvcr.io/nvidia/clara/bionemo-framework whose train_esm2 bionemo's recipes were written for, the one that
+figures and logs were published with. 2.6 and later are out; untried."""
+
+BIONEMO_1 = "1.2"
+"""The last published with ESM-1nv on AWS. NVIDIA offers ESM-1nv no longer; 2 does not have it."""
+
 STACK: Mapping[str, str] = {
     "efa_installer": "1.50.0",
     "libfabric": "2.6.0amzn1.0",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from seatrial.models import Decoder  # the tables: the command starts without them
+    from seatrial.models import Decoder, Encoder  # the tables: the command starts without them
 
 Kind = Literal["parameters", "gradients", "optimizer"]
 """The parts of a model's states."""
@@ -70,8 +70,8 @@ FP32_ADAM = States(parameters=4, gradients=4, optimizer=8)
 class Workload:
     """A neutral description of a training job."""
 
-    model: Decoder | None = None
-    """None: not a decoder; only the number of its parameters is known."""
+    model: Decoder | Encoder | None = None
+    """None: neither a decoder nor an encoder; only the number of its parameters is known."""
     parameters: int
     """Parameters that are trained."""
     global_batch_size: int
@@ -137,7 +137,7 @@ class Workload:
         return 4 if self.compute == "fp32" else 2
 
     def flops_per_token(self) -> dict[str, float]:
-        """Model FLOPs per token, forward and backward, by convention (seatrial.metrics); empty if it is no decoder."""
+        """Model FLOPs per token, forward and backward, by convention (seatrial.metrics); empty if unknown."""
         if self.model is None or self.sequence_length is None:
             return {}
         return self.model.flops_per_token(self.sequence_length)

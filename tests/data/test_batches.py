@@ -202,7 +202,7 @@ def test_a_resumed_run_goes_on_with_exactly_the_next_batch(world: int, then: int
 def test_states_are_those_of_the_batch_that_was_taken_not_of_those_made_ahead() -> None:
     loading = loader()
     next(loading)
-    made_ahead = loading._queue
+    made_ahead = loading._batches._queue
     while not made_ahead.full():
         threading.Event().wait(0.001)
     states = loading.states
@@ -214,7 +214,7 @@ def test_a_source_must_not_be_drained() -> None:
     """Made ahead means a few batches, not as many as memory holds."""
     source = Listed(["x" * 33] * 1000)
     loading = loader(source=source, length=16, batch=2)
-    while not loading._queue.full():
+    while not loading._batches._queue.full():
         threading.Event().wait(0.001)
     loading.close()
     assert len(source.reads) <= 2 * (AHEAD + 3)

@@ -151,7 +151,8 @@ class Progress:
         parts = [f"loss {step.loss:.4f}", quantity(steady.throughput, f"{unit}/s")]
         if start is not None:
             shares = self._attempts.mfu()
-            parts += [f"MFU {percent(shares['causal'])} (causal)"] if shares else []
+            # The last convention is the causal one where there is any: an encoder has none.
+            parts += [f"MFU {percent(share)} ({name})" for name, share in list(shares.items())[-1:]]
             parts.append(f"ETA {duration((start.steps - step.step) * steady.step_seconds)}")
         return "  ".join(parts)
 

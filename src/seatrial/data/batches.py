@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,21 +106,47 @@ class Loader:
             Lane(source, tokenizer, length, lane, global_batch_size, states[lane] if states else None) for lane in mine
         ]
         self.states = [lane.state() for lane in self._lanes]
-        self._queue: queue.Queue[Batch | BaseException] = queue.Queue(AHEAD)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._produce, name="tokenise", daemon=True)
-        self._thread.start()
+        self._batches = Ahead(self._make)
 
     def __iter__(self) -> Iterator[NDArray[np.int32]]:
         return self
 
     def __next__(self) -> NDArray[np.int32]:
         """int32 [sequences of this rank, length + 1]; raises what the thread met."""
+        batch = next(self._batches)
+        self.states = batch.states
+        return batch.tokens
+
+    def close(self) -> None:
+        """Stop the thread and wait for it."""
+        self._batches.close()
+
+    def _make(self) -> Batch:
+        return Batch(np.stack([lane.take() for lane in self._lanes]), [lane.state() for lane in self._lanes])
+
+
+T = TypeVar("T")
+
+
+class Ahead(Generic[T]):
+    """What `make` returns, again and again, made by a thread ahead of the steps that need it."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._queue: queue.Queue[T | BaseException] = queue.Queue(AHEAD)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._produce, name="tokenise", daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        """The next one; raises what the thread met."""
         item = self._queue.get()
         if isinstance(item, BaseException):
             raise item
-        self.states = item.states
-        return item.tokens
+        return item
 
     def close(self) -> None:
         """Stop the thread and wait for it."""
@@ -134,7 +160,6 @@ class Loader:
     def _produce(self) -> None:
         try:
             while not self._stop.is_set():
-                tokens = np.stack([lane.take() for lane in self._lanes])
-                self._queue.put(Batch(tokens, [lane.state() for lane in self._lanes]))
+                self._queue.put(self._make())
         except BaseException as error:  # whatever it is, the step that needs the batch must see it
             self._queue.put(error)

@@ -190,12 +190,22 @@ def initialise(model: Llama, seed: int) -> None:
         if parameter.ndim == 1:  # RMSNorm
             parameter.fill_(1.0)
             continue
-        device = parameter.device
-        number = int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:7], "big")
-        generator = torch.Generator(device).manual_seed(number)
         std = residual if name.endswith(("attention.output.weight", ".down.weight")) else model.config.init_std
-        whole = torch.empty(parameter.shape, dtype=torch.float32, device=device).normal_(0.0, std, generator=generator)
-        if isinstance(parameter, DTensor):
-            # src_data_rank=None: every rank cuts its own shard out of its own copy.
-            whole = distribute_tensor(whole, parameter.device_mesh, parameter.placements, src_data_rank=None)
-        parameter.copy_(whole)
+        fill(parameter, draw(parameter, name, seed, std))
+
+
+def draw(parameter: Tensor, name: str, seed: int, std: float) -> Tensor:
+    """Normal values for the whole of a parameter, which its name and the seed decide."""
+    device = parameter.device
+    number = int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:7], "big")
+    generator = torch.Generator(device).manual_seed(number)
+    return torch.empty(parameter.shape, dtype=torch.float32, device=device).normal_(0.0, std, generator=generator)
+
+
+@torch.no_grad()
+def fill(parameter: Tensor, whole: Tensor) -> None:
+    """Give a parameter its values, or this rank's shard of them."""
+    if isinstance(parameter, DTensor):
+        # src_data_rank=None: every rank cuts its own shard out of its own copy.
+        whole = distribute_tensor(whole, parameter.device_mesh, parameter.placements, src_data_rank=None)
+    parameter.copy_(whole)
