@@ -44,7 +44,7 @@ class Args(AdamWArgs, SequenceArgs):
     dataset: str = "hf:allenai/c4/en"
     """stdlib | text:GLOB | hf:NAME[/CONFIG] | synthetic."""
     tokenizer: str = "meta-llama/Meta-Llama-3-8B"
-    """bytes, the path of a tokenizer.json, or a name on the Hugging Face hub."""
+    """bytes, the path of a tokenizer.json, or a name on the Hugging Face hub; all sizes of Llama 3 share one."""
     sequences: Count = 94_025
     """Sequences that are tokenised before the first step; when they are used up, they come again in another order."""
     weights: str | None = None
@@ -99,7 +99,6 @@ _70B = Args(
     sequence_parallel=True,
     recompute="selective",
     flash_attention=True,
-    tokenizer="meta-llama/Meta-Llama-3-70B",
     checkpoint_every=30,
 )
 _8B = Args(

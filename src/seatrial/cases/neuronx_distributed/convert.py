@@ -4,7 +4,7 @@
 --tensor-parallel 32 --pipeline-parallel 8 --kv-replicator 4
     python -m seatrial.cases.neuronx_distributed.convert merge llama3-70b FOLDER FULL.pt --tensor-parallel 32 ...
 
-FULL is a file of torch, or a folder of .safetensors; FOLDER what `--set weights=FOLDER` takes, or a checkpoint of a run.
+FULL is a file of torch, or a folder of .safetensors; FOLDER what `--set weights=FOLDER` takes, or a run's checkpoint.
 Needs memory for one slice beside the whole, which is mapped, not read.
 """
 

@@ -48,8 +48,9 @@ class RMSNorm(nn.Module):
 
     def __init__(self, config: Decoder, options: Options) -> None:
         super().__init__()
-        self.weight: Any = nn.Parameter(torch.ones(config.hidden_size, dtype=options.dtype))
-        self.weight.sequence_parallel_enabled = options.sequence_parallel  # then its gradient is a part of the whole
+        weight: Any = nn.Parameter(torch.ones(config.hidden_size, dtype=options.dtype))
+        weight.sequence_parallel_enabled = options.sequence_parallel  # then its gradient is a part of the whole
+        self.weight = weight
         self.eps = config.norm_eps
 
     def forward(self, x: Tensor) -> Tensor:
@@ -76,6 +77,9 @@ class CoreAttention(nn.Module):
 
 class Attention(nn.Module):
     """Grouped-query attention with rotary positions."""
+
+    cos: Tensor
+    sin: Tensor
 
     def __init__(self, config: Decoder, options: Options, rotary: tuple[Tensor, Tensor]) -> None:
         super().__init__()

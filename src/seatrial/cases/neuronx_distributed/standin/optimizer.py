@@ -88,7 +88,7 @@ class Zero1Optimizer:
         self.grad_norm: Tensor | None = None
         self.param_groups: list[dict[str, Any]] = optimizer_class(params, **defaults).param_groups
         self._parameters: list[nn.Parameter] = [p for group in self.param_groups for p in group["params"]]
-        self._make = lambda groups: optimizer_class(groups, **defaults)
+        self._make: Any = lambda groups: optimizer_class(groups, **defaults)
         self.init_zero()
 
     def init_zero(self) -> None:

@@ -57,14 +57,14 @@ class NxDModel(nn.Module):
     def run_train(self, *args: Any, **kwargs: Any) -> Tensor:
         """Forward and backward. Returns the loss."""
         loss: Tensor = self.forward(*args, **kwargs)
-        loss.backward()  # type: ignore[no-untyped-call] # torch leaves it so
+        loss.backward()
         return loss
 
     def named_parameters(self, *args: Any, **kwargs: Any) -> Iterator[tuple[str, nn.Parameter]]:
         """Those of the model, by its own names."""
         return self.module.named_parameters(*args, **kwargs)
 
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override] # as the package does
         """That of the model, with its own names."""
         return self.module.state_dict(*args, **kwargs)
 
