@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 
 from seatrial.cases.neuronx_distributed import CASE
 from seatrial.cases.neuronx_distributed.convert import main as convert
+from seatrial.cases.neuronx_distributed.data import LANES, tokenise
 from seatrial.errors import ExitCode
 from seatrial.events import CheckpointLoaded, CheckpointSaved, RunStart
 from seatrial.findings import Verdict, overall
@@ -181,3 +183,10 @@ def test_training_goes_on_from_converted_weights(undisturbed: Driver, tmp_path: 
         first[name] = losses(undisturbed.events(name))
     assert first["from-4"] == pytest.approx(first["from-2"], rel=1e-5)
     assert first["from-2"][1] < losses(undisturbed.events("undisturbed"))[1] - 0.5, "they were loaded"
+
+
+def test_any_number_of_processes_packs_the_same_tokens(tmp_path: Path) -> None:
+    args = replace(CASE.recipe("tiny").args, sequence_length=16, sequences=50)
+    one, two = (tokenise(args, tmp_path / str(n), processes=n, alive=lambda: None) for n in (1, 2))
+    assert len(list(one.glob("*.bin"))) == LANES
+    assert all((two / path.name).read_bytes() == path.read_bytes() for path in one.glob("*.bin"))

@@ -208,6 +208,7 @@ def convert(direction: str, config: Decoder, grid: Grid, source: Path, target: P
     try:
         if direction == "shard":
             full = read_full(source)
+            _whole(full, config, source)
             (target / "model").mkdir(parents=True, exist_ok=True)
             for rank, stage in places:
                 torch.save(shard(full, config, grid, rank, stage), slice_path(target, rank, stage))
@@ -216,9 +217,18 @@ def convert(direction: str, config: Decoder, grid: Grid, source: Path, target: P
                 place: torch.load(slice_path(source, *place), map_location="cpu", mmap=True, weights_only=True)
                 for place in places
             }
-            torch.save(merge(slices, config, grid), target)
-    except (KeyError, FileNotFoundError) as error:
+            full = merge(slices, config, grid)
+            _whole(full, config, source)
+            torch.save(full, target)
+    except (KeyError, FileNotFoundError, ValueError) as error:
         raise UserError(Problem(f"is no checkpoint of this model, cut like this: {error}", str(source))) from error
+
+
+def _whole(full: Mapping[str, Tensor], config: Decoder, source: Path) -> None:
+    """Raises ValueError if this is another model's: its slices would load, and be wrong."""
+    count = sum(tensor.numel() for name, tensor in full.items() if name.endswith(".weight"))
+    if count != config.parameters():
+        raise ValueError(f"{count} parameters are not the model's {config.parameters()}")
 
 
 if __name__ == "__main__":

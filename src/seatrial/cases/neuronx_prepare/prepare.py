@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from seatrial.cases.datasets.prepare import alive_or_stopped, check_that_it_lasts, checksums
@@ -25,6 +26,7 @@ from seatrial.rank.start import start
 
 TRAINING = "seatrial.cases.neuronx_distributed.train"
 CACHE = "neuron-compile-cache"  # as the training's neuron.py, which needs torch
+POLL_SECONDS = 1.0
 FOLDER = "graphs"
 """Of the run: what the trial run's ranks write."""
 
@@ -100,23 +102,32 @@ def environment(args: Args, node: Node) -> dict[str, str]:
 
 def run_compiler(words: list[str], variables: dict[str, str], alive: Callable[[], None]) -> list[str]:
     """Run it to its end and pass on what it prints. Returns that. Raises UserError if it is not installed."""
-    printed = []
+    printed: list[str] = []
     try:
         process = subprocess.Popen(
             words, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
         )
     except FileNotFoundError as error:
         raise UserError(Problem("is not installed here", words[0], "take an image of the Neuron SDK")) from error
-    with process:
-        try:
-            for line in process.stdout or ():
+
+    def pass_on() -> None:
+        assert process.stdout is not None
+        with process.stdout:
+            for line in process.stdout:
                 print(line, end="", flush=True)
                 printed.append(line)
-                alive()
-        except BaseException:
-            process.terminate()
-            raise
-    if process.returncode:
+
+    reader = Thread(target=pass_on, daemon=True)  # a large graph takes minutes in which nothing is printed
+    reader.start()
+    try:
+        while reader.is_alive():
+            reader.join(POLL_SECONDS)
+            alive()
+    except BaseException:
+        process.terminate()  # the launcher kills what does not heed it
+        process.wait()
+        raise
+    if process.wait():
         raise RuntimeError(f"{words[0]} ended with code {process.returncode}")
     return printed
 
