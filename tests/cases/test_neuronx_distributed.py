@@ -216,7 +216,7 @@ def test_configurations_have_the_keys_that_the_package_reads(monkeypatch: pytest
 
 @pytest.mark.torch
 def test_the_stand_in_takes_nothing_that_the_package_does_not() -> None:
-    from seatrial.cases.neuronx_distributed import standin
+    from seatrial.cases.neuronx_distributed.standin import package as standin
 
     record = Record(RECORDED.read_text())
     real: dict[str, Any] = {}

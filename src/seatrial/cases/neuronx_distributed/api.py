@@ -26,8 +26,8 @@ if ON_NEURON:
     from neuronx_distributed.trainer.model import NxDModel
     from neuronx_distributed.trainer.optimizer import NxDOptimizer
 else:
-    import seatrial.cases.neuronx_distributed.standin as nxd
-    from seatrial.cases.neuronx_distributed.standin import (
+    import seatrial.cases.neuronx_distributed.standin.package as nxd
+    from seatrial.cases.neuronx_distributed.standin.package import (
         ColumnParallelLinear,
         GQAQKVColumnParallelLinear,
         NxDModel,
