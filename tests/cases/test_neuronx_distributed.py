@@ -385,7 +385,9 @@ def test_copies_that_differ_and_other_models_are_refused(tmp_path: Path, capsys:
     part = torch.load(path)
     part["model.layers.2.self_attn.qkv_proj.weight_v"][0, 0] += 1
     torch.save(part, path)
+    (tmp_path / "text.pt").write_text("no tensors")
     for words, says in (
+        (["shard", "tiny", str(tmp_path / "text.pt"), str(tmp_path / "x")], "is no checkpoint of this model"),
         (["merge", "tiny", str(tmp_path / "parts"), str(tmp_path / "back.pt"), *four], "ranks hold different values"),
         (["merge", "tiny", str(tmp_path), str(tmp_path / "back.pt")], "is no checkpoint of this model"),
         (["shard", "llama3-8b", str(tmp_path / "full.pt"), str(tmp_path / "x")], "is no checkpoint of this model"),

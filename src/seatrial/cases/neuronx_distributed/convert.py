@@ -14,6 +14,7 @@ import argparse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -174,7 +175,15 @@ def read_full(path: Path) -> Mapping[str, Tensor]:
         return {name: tensor for file in files for name, tensor in load_file(file).items()}
     if not path.is_file():
         raise UserError(Problem("is neither a file nor a folder of .safetensors", str(path), "give a whole checkpoint"))
-    found: Mapping[str, Tensor] = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    return read(path)
+
+
+def read(path: Path) -> Mapping[str, Tensor]:
+    """A file of torch, mapped. Raises ValueError if it is none that holds tensors alone."""
+    try:
+        found: Mapping[str, Tensor] = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    except (RuntimeError, UnpicklingError) as error:
+        raise ValueError(f"{path.name} cannot be read: {str(error).splitlines()[0]}") from error
     return found
 
 
@@ -213,10 +222,7 @@ def convert(direction: str, config: Decoder, grid: Grid, source: Path, target: P
             for rank, stage in places:
                 torch.save(shard(full, config, grid, rank, stage), slice_path(target, rank, stage))
         else:
-            slices = {
-                place: torch.load(slice_path(source, *place), map_location="cpu", mmap=True, weights_only=True)
-                for place in places
-            }
+            slices = {place: read(slice_path(source, *place)) for place in places}
             full = merge(slices, config, grid)
             _whole(full, config, source)
             torch.save(full, target)

@@ -228,7 +228,6 @@ def save(args: Args, worker: NeuronWorker, model: NxDModel, optimizer: NxDOptimi
             model=model,
             optimizer=optimizer,
             user_content={"step": done, "digest": worker.digest, "world_size": worker.world_size},
-            use_xser=worker.on_neuron,  # every rank writes for itself, a tensor at a time
             num_kept_ckpts=args.checkpoint_keep,
         )
     return True

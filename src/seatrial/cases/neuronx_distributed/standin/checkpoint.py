@@ -18,12 +18,9 @@ def save_checkpoint(
     model: Any = None,
     optimizer: Any = None,
     user_content: Any = None,
-    use_xser: bool = False,
     num_kept_ckpts: int | None = None,
 ) -> None:
     """Write a checkpoint, and remove older ones than the newest `num_kept_ckpts`. A collective."""
-    if use_xser:
-        raise NotImplementedError("the stand-in has no xser")
     root, first = Path(checkpoint_dir_str), dist.get_rank() == 0
     folder = root / tag
     if first:
