@@ -24,7 +24,15 @@ from seatrial.events import RunStart, Step
 
 STEPS = 60
 WARM_UP = 10
-CASES = ("torchtitan", "megatron-lm", "composer-mpt", "composer-stable-diffusion", "picotron", "fsdp")
+CASES = (
+    "torchtitan",
+    "megatron-lm",
+    "composer-mpt",
+    "composer-stable-diffusion",
+    "picotron",
+    "neuronx-distributed",
+    "fsdp",
+)
 STEP_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) - .*step: *(\d+) .*tps: ([\d,]+)")
 
 

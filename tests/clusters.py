@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from seatrial.spec import Cluster
+from dataclasses import replace
+
+from seatrial import hardware
+from seatrial.spec import Cluster, Recipe
 
 LOCAL = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=2, processes_per_node=8)
 P5 = Cluster(
@@ -14,3 +17,19 @@ P5 = Cluster(
     processes_per_node=8,
     instance_type="p5.48xlarge",
 )
+
+
+def for_recipe(recipe: Recipe, cluster: Cluster = P5) -> Cluster:
+    """The cluster; of Trainium nodes, and with as many ranks, if the recipe is made for those."""
+    instance = hardware.instance(recipe.instance_type) if recipe.instance_type else None
+    if not (instance and instance.accelerator and cluster.accelerators_per_node):
+        return cluster
+    if hardware.accelerator(instance.accelerator).vendor == "NVIDIA":
+        return cluster
+    return replace(
+        cluster,
+        instance_type=instance.name,
+        cpus_per_node=instance.vcpus,
+        accelerators_per_node=instance.ranks,
+        processes_per_node=instance.ranks,
+    )

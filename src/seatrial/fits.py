@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial import hardware
 from seatrial.errors import Problem
-from seatrial.spec import Case, Cluster, Layout, Recipe
+from seatrial.spec import Case, Cluster, Device, Layout, Recipe
 
 if TYPE_CHECKING:
     from seatrial.workload import Memory, Workload
@@ -107,7 +107,9 @@ def notes(case: Case, recipe: Recipe, cluster: Cluster, layout: Layout, workload
 def _made_for(recipe: Recipe) -> Layout | None:
     """The layout that a recipe was made for; None if it leaves the processes of a node open."""
     ranks = recipe.processes_per_node or (hardware.instance(recipe.instance_type).ranks if recipe.instance_type else 0)
-    return Layout(nodes=recipe.nodes, processes_per_node=ranks, device="cuda") if ranks else None
+    neuron = recipe.instance_type is not None and accelerator_of(recipe.instance_type).vendor == "AWS"
+    device: Device = "neuron" if neuron else "cuda"
+    return Layout(nodes=recipe.nodes, processes_per_node=ranks, device=device) if ranks else None
 
 
 def _micro_batches(workload: Workload) -> str:

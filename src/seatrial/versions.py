@@ -129,6 +129,15 @@ figures and logs were published with. 2.6 and later are out; untried."""
 BIONEMO_1 = "1.2"
 """The last published with ESM-1nv on AWS. NVIDIA offers ESM-1nv no longer; 2 does not have it."""
 
+NEURON: Mapping[str, str] = {
+    "neuronx-distributed": "0.17.26814",  # 0.19.28093 is the newest
+    "neuronx-cc": "2.23.6484.0",  # 2.28.7631.0 is the newest
+}
+"""What Trainium nodes have of Neuron SDK 2.28.0, whose torch is 2.9: the last that supports training with
+neuronx-distributed and torch-xla (maintenance only from 2.30 on). Not on PyPI. Sources:
+https://awsdocs-neuron.readthedocs-hosted.com/en/v2.28.1/release-notes/releasecontent.html and
+https://awsdocs-neuron.readthedocs-hosted.com/en/latest/about-neuron/announcements/neuron2.x/announce-eos-nxdt-nxd-core-training.html"""
+
 STACK: Mapping[str, str] = {
     "efa_installer": "1.50.0",
     "libfabric": "2.6.0amzn1.0",

@@ -15,7 +15,7 @@ import pytest
 from seatrial import catalog, hardware
 from seatrial.binding import bind
 from seatrial.spec import Case, Job, Recipe
-from tests.clusters import P5
+from tests.clusters import P5, for_recipe
 from tests.conftest import GOLDEN
 
 CASES = catalog.cases()
@@ -37,7 +37,7 @@ def record(case: Case) -> str:
 
     What is empty is left out, as are arguments that have their default.
     """
-    jobs = [bind(case, recipe, P5, secrets=None) for recipe in case.recipes]
+    jobs = [bind(case, recipe, for_recipe(recipe), secrets=None) for recipe in case.recipes]
     [head] = {lines(asdict(job), OF_THE_CASE) for job in jobs}
     blocks = [head, "[Args]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in defaults(case).items())]
     blocks += [f"[{job.recipe}]\n" + own(job, defaults(case)) for job in jobs]
@@ -76,10 +76,11 @@ def test_every_record_is_of_a_case() -> None:
 @each_recipe
 def test_a_recipe_binds_where_it_was_made_for(case: Case, recipe: Recipe) -> None:
     """Which asks the case's rules about its arguments at its own scale."""
-    job = bind(case, recipe, P5, secrets=None)
+    cluster = for_recipe(recipe)
+    job = bind(case, recipe, cluster, secrets=None)
     ranks = hardware.instance(recipe.instance_type).ranks if recipe.instance_type else 1
     assert (job.nodes, job.processes_per_node) == (recipe.nodes, recipe.processes_per_node or ranks)
-    assert job.device == ("cuda" if recipe.instance_type else "cpu")
+    assert job.device == ("cpu" if recipe.instance_type is None else "cuda" if cluster is P5 else "neuron")
 
 
 @each_case
@@ -106,12 +107,17 @@ def test_every_argument_has_a_reader_in_the_program(case: Case) -> None:
 
 
 def program(case: Case) -> Iterator[ast.Module]:
-    """The modules of a case's folder, without the one that defines it and its rules."""
-    spec = importlib.util.find_spec(case.program)
-    assert spec is not None and spec.origin is not None
-    for path in Path(spec.origin).parent.rglob("*.py"):
-        if path.name not in ("__init__.py", "rules.py"):
-            yield ast.parse(path.read_text(encoding="utf-8"))
+    """The modules of a case's folder, without the one that defines it and its rules. A case whose arguments are
+    another's and more has that one's readers too."""
+    names = [
+        case.program,
+        *(cls.__module__ for cls in case.Args.__mro__ if cls.__module__.startswith("seatrial.cases.")),
+    ]
+    specs = [importlib.util.find_spec(name) for name in names]
+    for folder in {Path(spec.origin).parent for spec in specs if spec is not None and spec.origin is not None}:
+        for path in folder.rglob("*.py"):
+            if path.name not in ("__init__.py", "rules.py"):
+                yield ast.parse(path.read_text(encoding="utf-8"))
 
 
 def reads(module: ast.Module, args: type[Any]) -> Iterator[str]:

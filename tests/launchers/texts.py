@@ -9,6 +9,7 @@ from seatrial import __version__, catalog, launchers
 from seatrial.binding import bind
 from seatrial.plan import Plan
 from seatrial.spec import Cluster, Job
+from tests.clusters import for_recipe
 
 NOT_ITS_OWN = {
     r"""(value"?: )(["'])\{.*"?digest.*\}\2""": r"\1{job.json}",  # inside a manifest or a request
@@ -29,15 +30,19 @@ def own_text(plan: Plan) -> str:
 
 
 def catalogue(cluster: Cluster) -> list[tuple[Job, Plan]]:
-    """Every recipe on a cluster, under one name; of a cluster without accelerators, every recipe for one CPU node."""
+    """Every recipe on a cluster, under one name, its nodes Trainium's for recipes that are made for those.
+
+    Of a cluster without accelerators every recipe for one CPU node.
+    """
     launcher = launchers.find(cluster.launcher)
     jobs = [
-        bind(case, recipe, cluster, secrets=None)
+        (bind(case, recipe, its_own, secrets=None), its_own)
         for case in catalog.cases()
         for recipe in case.recipes
+        for its_own in [for_recipe(recipe, cluster)]
         if cluster.accelerators_per_node or (recipe.nodes == 1 and recipe.instance_type is None)
     ]
-    return [(job, launcher.render(job, cluster, "run-1")) for job in jobs]
+    return [(job, launcher.render(job, its_own, "run-1")) for job, its_own in jobs]
 
 
 def distinct(cluster: Cluster, part: Callable[[Plan], str] = own_text) -> list[tuple[Job, Plan]]:

@@ -154,6 +154,14 @@ def test_a_published_figure_must_be_reached_within_the_noise(tmp_path, events, v
     assert verdicts(tmp_path, events, replace(JOB, published=(figure,)))["run.published"] is verdict
 
 
+@pytest.mark.parametrize(("value", "verdict"), [(1.0, Verdict.PASS), (1.06, Verdict.FAIL)])
+def test_a_figure_for_trainium_is_one_per_chip_whatever_its_ranks(tmp_path, value, verdict):
+    figure = Published(
+        metric="tokens/s per accelerator", value=value, instance_type="trn1.32xlarge", nodes=1, source="them, 2025-06"
+    )  # 1 token in 1 s on 2 ranks, which are one chip
+    assert verdicts(tmp_path, GOOD, replace(JOB, published=(figure,)))["run.published"] is verdict
+
+
 def test_prepared_data_is_not_asked_for_a_falling_loss(tmp_path):
     checksums = Finding(check="data.checksums", verdict=Verdict.PASS, observed="3 files")
     found = verdicts(

@@ -19,20 +19,25 @@ def ranks_agree(model: nn.Module, step: int, loss: float) -> bool:
     return _agree(step, loss, [_part(parameter) for parameter in model.parameters()])
 
 
-def replicas_agree(step: int, loss: float, place: Hashable, tensors: Iterable[Tensor]) -> bool:
+def replicas_agree(
+    step: int, loss: float, place: Hashable, tensors: Iterable[Tensor], group: dist.ProcessGroup | None = None
+) -> bool:
     """Whether step and loss are the same on every rank, and `tensors` on all ranks that name the same `place`.
 
     For models that are split without DTensor, where only the framework knows which ranks hold the same weights:
-    `place` tells the parts of the model apart. A collective, as above.
+    `place` tells the parts of the model apart. `group` is one of all ranks; None: the default one. A collective, as
+    above.
     """
-    return _agree(step, loss, [(place, tensor) for tensor in tensors])
+    return _agree(step, loss, [(place, tensor) for tensor in tensors], group)
 
 
 @torch.no_grad()
-def _agree(step: int, loss: float, parts: list[tuple[Hashable, Tensor]]) -> bool:
+def _agree(
+    step: int, loss: float, parts: list[tuple[Hashable, Tensor]], group: dist.ProcessGroup | None = None
+) -> bool:
     mine = (step, loss.hex(), [(place, _bits(tensor)) for place, tensor in parts])
     everyone: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(everyone, mine)
+    dist.all_gather_object(everyone, mine, group=group)
     seen: dict[Any, int] = {}
     same_weights = all(
         seen.setdefault((number, place), bits) == bits

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from statistics import fmean
 
+from seatrial import hardware
 from seatrial.attempts import Attempts
 from seatrial.events import CheckpointSaved, EventLog, RunStart, Step, Validation
 from seatrial.findings import Finding, Verdict, judged
 from seatrial.runs import Run
-from seatrial.spec import Job
+from seatrial.spec import Job, Published
 from seatrial.verdict import rules
 
 PUBLISHED_SHARE = 0.95
@@ -153,12 +154,18 @@ def impossible(attempts: Attempts) -> list[Finding]:
     return [rules.MFU.finding(Verdict.WARN, f"MFU, {highest[0]}: {highest[1]:.1%}")]
 
 
+def _accelerators(job: Job, figure: Published) -> float:
+    """Whole accelerators of a job on the hardware of a figure: a Trainium chip has several ranks."""
+    name = hardware.instance(figure.instance_type).accelerator
+    return job.world_size / (hardware.accelerator(name).ranks_per_accelerator if name else 1)
+
+
 def published(job: Job, attempts: Attempts) -> list[Finding]:
     """The steady throughput against what others measured on the same hardware."""
     rate = attempts.steady().throughput
     found = []
     for figure in job.published:
-        share = job.world_size if figure.metric.endswith("per accelerator") else 1
+        share = _accelerators(job, figure) if figure.metric.endswith("per accelerator") else 1
         measured = rate / share if rate is not None else None
         rule = replace(rules.PUBLISHED, source=figure.source)
         found.append(

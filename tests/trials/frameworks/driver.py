@@ -14,7 +14,7 @@ from seatrial.binding import bind
 from seatrial.events import EventLog, read_events
 from seatrial.spec import Case, Cluster
 
-LOCAL = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=2, processes_per_node=2)
+LOCAL = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=2, processes_per_node=4)
 SOURCES = (Path(seatrial.__file__).parents[1], Path(__file__).parents[3])
 
 

@@ -10,7 +10,7 @@ import torch
 from seatrial.cases.picotron import Args, checkout
 from seatrial.cases.picotron.configuration import as_text, configuration
 from seatrial.cases.picotron.engine.checkpoint import EngineCheckpointer
-from seatrial.cases.picotron.engine.mesh import Axis, make_mesh
+from seatrial.cases.picotron.engine.mesh import make_mesh
 from seatrial.cases.picotron.engine.step import Engine
 from seatrial.cases.picotron.log import Reader, metric_line
 from seatrial.cases.picotron.models import MODELS
@@ -21,6 +21,7 @@ from seatrial.errors import Problem, UserError
 from seatrial.rank import announce
 from seatrial.rank.console import console
 from seatrial.spec import Layout
+from seatrial.train.axis import Axis
 from seatrial.train.checkpoint import Loaded
 from seatrial.train.worker import Worker, start
 

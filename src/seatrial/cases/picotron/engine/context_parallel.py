@@ -16,7 +16,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.autograd import Function
 
-from seatrial.cases.picotron.engine.mesh import Axis
+from seatrial.train.axis import Axis
 
 
 def ring_attention(query: Tensor, key: Tensor, value: Tensor, axis: Axis) -> Tensor:

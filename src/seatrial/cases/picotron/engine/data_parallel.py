@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from seatrial.cases.picotron.engine.mesh import Axis
+from seatrial.train.axis import Axis
 
 BUCKET_BYTES = 25 * 2**20
 """Large enough for the network's full speed, small enough that the first goes while others are computed."""

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from seatrial.cases.picotron.engine.context_parallel import ring_attention
 from seatrial.cases.picotron.engine.mesh import Mesh
-from seatrial.cases.picotron.engine.tensor_parallel import Column, Embedding, Row, Split, cross_entropy, enter
+from seatrial.cases.picotron.engine.tensor_parallel import Column, Embedding, Row, Split, cross_entropy
 from seatrial.models import Decoder
+from seatrial.train.axis import enter
 from seatrial.train.model import rotary_table, rotate
 
 

@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from seatrial.cases.picotron.engine.mesh import Axis
+from seatrial.train.axis import Axis
 
 
 class Pipeline:
