@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 
 import pytest
 
 from seatrial.findings import Finding, Verdict
+from seatrial.provenance import Start
 from seatrial.report.suite import CANNOT_RUN, HEADERS, LEFT_OUT, NOT_STARTED, Row, passed, row, to_html
 from seatrial.report.summary import summarise
 from seatrial.runs import Run
@@ -27,8 +29,27 @@ def test_a_row_is_what_the_runs_own_page_says(run: Run, story: ModuleType) -> No
     cells = dict(zip(HEADERS, row(found).cells(), strict=True))
     assert cells["job"] == "fsdp/tiny" and cells["state"] == "completed" and cells["fidelity"] == "CPU: real"
     assert (row(found).loss, row(found).throughput) == (found.final_loss, found.throughput)
-    assert cells["throughput"].endswith(" tokens/s") and row(found).seconds == found.duration
+    assert cells["throughput"].endswith(" tokens/s")
     assert (cells["verdict"], cells["why"], row(found).passed) == ("WARN", "", True)
+
+
+def test_time_begins_with_the_command_and_a_pause_does_not_count(
+    make_run: Callable[..., Run], story: ModuleType
+) -> None:
+    run = make_run(story.whole_run(), name="resumed")
+    found = summarise(run, [])
+    before, after = found.attempts[0].end, found.attempts[1].start
+    starts = [story.START - 5, after - 1]
+
+    def taken(*moments: float, **changes: object) -> float | None:
+        told = tuple(Start(time=moment, command="", folder="", host="", seatrial="") for moment in moments)
+        return row(replace(found, starts=told, **changes)).seconds
+
+    assert before < starts[1] and found.end is not None and found.duration is not None
+    assert taken(starts[0]) == pytest.approx(found.end - starts[0])
+    assert taken(*starts) == pytest.approx(before - starts[0] + found.end - starts[1])
+    assert taken(*starts, found.end + 9) == taken(*starts)  # the last has said nothing yet
+    assert taken(*starts, job_id="17") == taken() == found.duration
 
 
 def test_why_is_the_worst_of_what_it_did_not_pass(run: Run) -> None:

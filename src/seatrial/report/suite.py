@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -42,7 +43,8 @@ class Row:
     """`unit` per second over the steady steps."""
     unit: str = ""
     seconds: float | None = None
-    """From its first event to its last, as its page says."""
+    """From the command that started it to its last event, without what lies between a stop and a resume; of a job of
+    an engine, which may have waited for its nodes, from its first event."""
     why: str = ""
     """Why there is no run of it, or what it did not pass."""
 
@@ -79,9 +81,19 @@ def row(summary: Summary) -> Row:
         loss=summary.final_loss,
         throughput=summary.throughput,
         unit=summary.unit,
-        seconds=summary.duration,
+        seconds=_seconds(summary),
         why="; ".join(f"{finding.check}: {finding.observed}" for finding in bad if judged),
     )
+
+
+def _seconds(summary: Summary) -> float | None:
+    if summary.end is None or summary.job_id is not None or not summary.starts:
+        return summary.duration
+    begins = [start.time for start in summary.starts]
+    moments = [*(attempt.end for attempt in summary.attempts), summary.end]
+    windows = zip(begins, [*begins[1:], math.inf], strict=True)
+    ends = [(begin, [moment for moment in moments if begin <= moment < until]) for begin, until in windows]
+    return sum(max(found) - begin for begin, found in ends if found)
 
 
 def passed(rows: Sequence[Row]) -> str:
