@@ -118,7 +118,7 @@ def test_what_passed_is_not_run_again_and_what_failed_is(done: tuple[Packaged, s
 @pytest.fixture
 def three(tmp_path: Path) -> Iterator[Packaged]:
     """Three good cases; the one in the middle takes some seconds."""
-    found = Packaged(tmp_path, {"one": walk("one"), "slow": walk("slow", steps=400), "third": walk("third")})
+    found = Packaged(tmp_path, {"one": walk("one"), "slow": walk("slow", steps=250), "third": walk("third")})
     yield found
     assert all(is_gone(run) for runs in found.runs().values() for run in runs), "a rank is left"
 
@@ -140,7 +140,7 @@ def test_ctrl_c_stops_the_present_one_and_resume_goes_on_where_it_ended(three: P
     assert [(row["state"], row["verdict"]) for row in told["jobs"]] == [("completed", "PASS")] * 3
     assert {name: len(runs) for name, runs in three.runs().items()} == {"one": 1, "slow": 1, "third": 1}
     first, second = run.events().of(RunStart)
-    assert first.start_step == 0 and second.start_step >= 12 and len(losses(run)) == 400
+    assert first.start_step == 0 and second.start_step >= 12 and len(losses(run)) == 250
     assert "third/drill" in (three.root / f"{tag_of(out)}.html").read_text()
 
 
@@ -167,7 +167,7 @@ def test_a_request_before_anything_has_begun_leaves_nothing(
 ) -> None:
     offer(tmp_path, monkeypatch, one=walk("one"))
     monkeypatch.setattr(running, "make_environment", lambda *_, **__: os.kill(os.getpid(), number))
-    out = call("run", "--all", "drill", expect=ExitCode.STOPPED).stdout
+    out = call("run", "--all", "drill", expect=ExitCode.INTERRUPTED).stdout
     assert "one/drill  not started" in out and "resume" not in out and "report" not in out
     assert not Path("runs").exists()
 

@@ -73,7 +73,7 @@ class Suite:
         if any(one.verdict is Verdict.FAIL for one in self.rows.values()):
             return ExitCode.FAILED
         if stopped:
-            return ExitCode.STOPPED
+            return ExitCode.STOPPED if self.begun else ExitCode.INTERRUPTED
         good = all(one.passed or one.state == LEFT_OUT for one in self.rows.values())
         return ExitCode.PASSED if good else ExitCode.UNKNOWN
 
