@@ -16,15 +16,19 @@ import pytest
 from click.testing import CliRunner, Result
 
 from seatrial import versions
-from seatrial.cli import cli, outcome, run_all, running
+from seatrial.binding import bind
+from seatrial.cli import cli, outcome, run_all, running, suite
 from seatrial.cli.listing import listing
+from seatrial.cli.running import Request
 from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.events import RunStart
-from seatrial.findings import Finding
-from seatrial.runs import History, Phase, Run, Standing
+from seatrial.findings import Finding, Verdict
+from seatrial.report.suite import CANNOT_RUN, LEFT_OUT, NOT_STARTED, Row
+from seatrial.runs import History, Notes, Phase, Run, Standing
 from tests.command import Command, is_gone, losses, wait_for_step
 from tests.launchers import fake
 from tests.packaged import install, walk
+from tests.test_binding import CASE, LOCAL, TINY
 from tests.waiting import poll
 
 NO_DATA = """
@@ -128,6 +132,8 @@ def test_ctrl_c_stops_the_present_one_and_resume_goes_on_where_it_ended(three: P
     poll(lambda: "slow" in three.runs(), 60, "the second has begun")
     [run] = three.runs()["slow"]
     wait_for_step(run, 12)
+    [page] = three.root.glob("all-drill-*.html")  # also somebody who kills the command has one
+    assert "slow/drill" in page.read_text()
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == ExitCode.STOPPED, out + err
@@ -190,6 +196,50 @@ def call(*args: str, expect: int = 0) -> Result:
         raise result.exception
     assert result.exit_code == expect, result.output
     return result
+
+
+def ended(job: str, verdict: Verdict) -> Row:
+    return Row(job=job, state="completed", verdict=verdict, run=job)
+
+
+PASS, FAIL, UNKNOWN = ended("a", Verdict.PASS), ended("b", Verdict.FAIL), ended("c", Verdict.UNKNOWN)
+LEFT, BROKEN, NOT = (Row(job=state, state=state) for state in (LEFT_OUT, CANNOT_RUN, NOT_STARTED))
+
+
+@pytest.mark.parametrize(
+    ("rows", "stopped", "code"),
+    [
+        ([PASS, ended("d", Verdict.WARN), LEFT], False, ExitCode.PASSED),
+        ([PASS, UNKNOWN], False, ExitCode.UNKNOWN),
+        ([PASS, BROKEN], False, ExitCode.UNKNOWN),
+        ([PASS, FAIL, UNKNOWN, BROKEN], False, ExitCode.FAILED),
+        ([PASS, UNKNOWN, NOT], True, ExitCode.STOPPED),
+        ([PASS, FAIL, NOT], True, ExitCode.FAILED),
+        ([NOT, BROKEN], True, ExitCode.INTERRUPTED),
+    ],
+)
+def test_the_exit_code_is_the_worst_of_all(rows: list[Row], stopped: bool, code: int, tmp_path: Path) -> None:
+    found = suite.make("tiny", [], Request(history=History(tmp_path)), None, quiet=True)
+    found.rows = {row.job: row for row in rows}
+    assert found.exit_code(stopped=stopped) == code
+
+
+def test_the_newest_suite_goes_on_or_the_one_that_is_named_and_in_it_the_newest_runs(tmp_path: Path) -> None:
+    old, new, other = "all-tiny-20260101-000000", "all-tiny-20260102-000000", "all-tiny-mds-20260103-000000"
+    history, job = History(tmp_path), bind(CASE, TINY, LOCAL)
+    tagged = {"a": [old], "b": [new], "c": [new, "mine"], "d": [other], "e": []}
+    for second, (name, tags) in enumerate(tagged.items()):
+        run = history.create(job, name)
+        run.save_notes(Notes(tags=tuple(tags)))
+        os.utime(run.path / "job.json", (second, second))
+
+    def found(resume: str) -> tuple[str, list[str]]:
+        one = suite.make("tiny", [job.label], Request(history=History(tmp_path)), resume, quiet=True)
+        return one.tag, [run.id for run in one.earlier.values()]
+
+    assert (found(""), found(old)) == ((new, ["c"]), (old, ["a"]))
+    with pytest.raises(UserError, match="no suite of tiny is called 'all-tiny-mds-20260103-000000'"):
+        found(other)
 
 
 BAD = [
