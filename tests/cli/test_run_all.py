@@ -294,6 +294,7 @@ def memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> fake.Memory:
         found.jobs = {name: Standing(phase=Phase.ENDED) for name in found.jobs}
 
     found.before_answer = over
+    monkeypatch.setattr(running, "make_environment", lambda *_, **__: pytest.fail("it runs here"))
     return found
 
 
@@ -374,6 +375,7 @@ def test_left_out_here_is_no_failure(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SEATRIAL_ENVIRONMENTS", str(tmp_path / "environments"))
     monkeypatch.setattr(versions, "ON_REQUEST", {"pytorch": "768 MiB"})
+    monkeypatch.setattr(running, "make_environment", lambda *_, **__: pytest.fail("it is made"))
     monkeypatch.setattr(run_all, "listing", lambda: [case for case in listing() if case["environment"] == "pytorch"])
     result = call("run", "--all", RECIPE)
     assert "left out: needs the environment pytorch (768 MiB): seatrial env create pytorch" in result.stderr
