@@ -45,9 +45,11 @@ class Packaged(Command):
     def __init__(self, folder: Path, cases: Mapping[str, str]) -> None:
         super().__init__(folder / "runs")
         self.env = install(folder, cases)
+        self.started: list[subprocess.Popen[str]] = []
 
     def start(self, *args: str, **env: str) -> subprocess.Popen[str]:
-        return super().start(*args, **self.env, **env)
+        self.started.append(super().start(*args, **self.env, **env))
+        return self.started[-1]
 
     def runs(self) -> dict[str, list[Run]]:
         """Case -> its runs, oldest first."""
@@ -124,6 +126,10 @@ def three(tmp_path: Path) -> Iterator[Packaged]:
     """Three good cases; the one in the middle takes some seconds."""
     found = Packaged(tmp_path, {"one": walk("one"), "slow": walk("slow", steps=250), "third": walk("third")})
     yield found
+    for process in found.started:
+        if process.poll() is None:  # a test that failed has left it
+            process.terminate()
+            process.communicate(timeout=60)
     assert all(is_gone(run) for runs in found.runs().values() for run in runs), "a rank is left"
 
 
