@@ -87,7 +87,7 @@ def test_what_cannot_run_is_a_line_with_its_reason_and_the_others_go_on(done: tu
     assert "run.loss-fell: from 4.999 to 4.972" in table[1]
     assert "broken.py:1: cannot be imported: ModuleNotFoundError" in table[2]
     assert "CPU: real  2 " in table[3] and "tokens/s" in table[3]
-    assert table[4].endswith("/data: there is none put it there")
+    assert table[4].endswith("/data: there is none (put it there)")
     assert table[6].startswith("1 of 4 passed, in ")
     places = [line for line in err.splitlines() if " of 4: " in line]
     assert places == ["1 of 4: bad/drill", "2 of 4: broken/drill", "3 of 4: good/drill", "4 of 4: nodata/drill"]
@@ -354,7 +354,7 @@ def test_an_engine_that_refuses_one_gets_the_others(memory: fake.Memory) -> None
 
     memory.before_answer = refuse_the_first
     rows = jobs("--on", "far", expect=ExitCode.UNKNOWN)
-    assert rows[0]["state"] == "cannot run" and rows[0]["why"] == "sbatch: no partition is called p5 name another"
+    assert rows[0]["state"] == "cannot run" and rows[0]["why"] == "sbatch: no partition is called p5 (name another)"
     assert [row["state"] for row in rows[1:]] == ["lost"] * (len(CASES) - 1)
 
 

@@ -54,7 +54,7 @@ def _run_each(found: Suite, jobs: dict[str, str | None]) -> bool:
         try:
             found.rows[job], stopped = _run(found, job, broken)
         except UserError as error:
-            why = "; ".join(" ".join(str(problem).split()) for problem in error.problems)
+            why = "; ".join(map(_in_a_line, error.problems))
             found.say(f"{CANNOT_RUN}: {why}")
             found.rows[job], stopped = Row(job=job, state=CANNOT_RUN, why=why), False
         found.keep_page()
@@ -86,6 +86,11 @@ def _run(found: Suite, job: str, broken: str | None) -> tuple[Row, bool]:
     with interrupts.held_back() as asked:
         row, _ = _follow(found, *_begin(found, ready), ready.where)
         return row, row.state == State.STOPPED or bool(asked)
+
+
+def _in_a_line(problem: Problem) -> str:
+    where, remedy = problem.where and f"{problem.where}: ", problem.remedy and f" ({problem.remedy})"
+    return " ".join(f"{where}{problem.what}{remedy}".split())
 
 
 def _goes_on(run: Run) -> bool:
