@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from seatrial import environments, extras
 from seatrial.binding import bind
 from seatrial.cli import cli
-from seatrial.cli.run import _preflight as preflight
+from seatrial.cli.running import preflight
 from seatrial.errors import Problem, UserError
 from seatrial.extras import Absent, installing, missing, needed
 from tests.test_binding import CASE, LOCAL, TINY

@@ -52,19 +52,32 @@ class Interrupts:
 
 
 @contextlib.contextmanager
-def held_back() -> Iterator[None]:
-    """Requests wait for the `Interrupts` inside; those that come when there are none any more are dropped.
+def held_back() -> Iterator[list[str]]:
+    """Requests wait for the `Interrupts` inside; those that come when there are none any more are dropped, and are in
+    the list until then.
 
     So a run whose folder is there is always ended in order, and a second Ctrl-C, meant for its ranks, cannot cut its
     report in half.
     """
     before = {number: signal.signal(number, _wait) for number in REQUESTS}
     try:
+        yield _waiting
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if _wait not in before.values():  # else they still wait
+            _waiting.clear()
+
+
+@contextlib.contextmanager
+def raised() -> Iterator[None]:
+    """Every request, not Ctrl-C alone, raises KeyboardInterrupt where nothing holds it back."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in REQUESTS}
+    try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        _waiting.clear()
 
 
 _waiting: list[str] = []

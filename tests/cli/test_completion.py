@@ -56,6 +56,11 @@ def test_a_case_and_then_its_recipes(folder: Path) -> None:
     assert offered("list fs", folder) == ["fsdp"]
 
 
+def test_a_recipe_of_any_case(folder: Path) -> None:
+    found = offered("run --all tiny", folder)
+    assert found[0] == "tiny" and "tiny-tp2" in found and found == sorted(set(found))
+
+
 def test_files_and_the_folders_on_the_way(folder: Path) -> None:
     assert offered("run my", folder) == ["my_case.py"]
     assert offered("run mi", folder) == ["nospace,mine/"]

@@ -42,6 +42,13 @@ def complete_target(_: click.Context, __: click.Parameter, incomplete: str) -> I
     return [*_beginning(incomplete, [f"{case}/" for case in cases]), *_python_files(incomplete)]
 
 
+def complete_recipe(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
+    """Names of recipes, of any case."""
+    from seatrial.cli.listing import listing
+
+    return _beginning(incomplete, sorted({recipe["name"] for case in listing() for recipe in case["recipes"]}))
+
+
 def complete_cluster(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
     """Names of clusters."""
     return _beginning(incomplete, _launchers())

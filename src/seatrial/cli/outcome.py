@@ -11,6 +11,9 @@ from seatrial.findings import Finding, Verdict, overall
 from seatrial.interrupts import held_back
 from seatrial.runs import Run, State
 
+WATCHING = ("options", "max_restarts", "hang_timeout")
+"""Parameters of `seatrial run` that hold again when it goes on."""
+
 
 def judge_and_keep(run: Run) -> list[Finding]:
     """Judge a run, and write its findings and its page into its folder; where that cannot be, only say so."""
@@ -45,25 +48,36 @@ def say(run: Run, findings: list[Finding], target: str, *, as_json: bool) -> Non
             }
         )
         return
+    say_findings(findings)
+    click.echo()
+    say_verdict(run, findings)
+    if run.report_path.exists():
+        click.echo(f"report  {run.report_path}")
+    state = run.state()
+    if state is State.STOPPED:
+        click.echo(f"resume  {pasteable('run', target, '--resume', run.id, keep=WATCHING)}")
+    elif state is State.FAILED:
+        click.echo(f"logs    {pasteable('logs', run.id)}")
+        say_reason(run)
+
+
+def say_findings(findings: list[Finding]) -> None:
+    """A line for each."""
     for finding in findings:
         mark = click.style(finding.verdict.ljust(7), fg=VERDICT_COLORS.get(finding.verdict))
         click.echo(f"{mark} {finding.check.ljust(20)} {finding.observed}")
-    state = run.state()
+
+
+def say_verdict(run: Run, findings: list[Finding]) -> None:
+    """What a run came to, in a line."""
+    verdict = overall(findings)
     word = click.style(verdict, fg=VERDICT_COLORS.get(verdict), bold=True)
     fidelity = f"on CPU, fidelity {run.job.fidelity}" if run.job.device == "cpu" else run.job.device
     left_out = ", ".join(finding.check for finding in findings if finding.verdict is Verdict.SKIP)
-    click.echo(f"\n{run.job.label} {state}: {word} ({fidelity})" + (f", without {left_out}" if left_out else ""))
-    if run.report_path.exists():
-        click.echo(f"report  {run.report_path}")
-    if state is State.STOPPED:
-        watching = ("options", "max_restarts", "hang_timeout")
-        click.echo(f"resume  {pasteable('run', target, '--resume', run.id, keep=watching)}")
-    elif state is State.FAILED:
-        click.echo(f"logs    {pasteable('logs', run.id)}")
-        _say_reason(run)
+    click.echo(f"{run.job.label} {run.state()}: {word} ({fidelity})" + (f", without {left_out}" if left_out else ""))
 
 
-def _say_reason(run: Run) -> None:
+def say_reason(run: Run) -> None:
     """What the report begins with: the rank that failed first, its traceback, the end of its log."""
     from seatrial.report import document, reason, sections
 

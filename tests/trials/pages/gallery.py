@@ -12,10 +12,10 @@ from seatrial.binding import bind
 from seatrial.events import Heartbeat, RunEnd, RunStart, Step, encode
 from seatrial.findings import Finding, Severity, Verdict
 from seatrial.provenance import FILE, Start
-from seatrial.report import write
+from seatrial.report import suite, write
 from seatrial.report.comparison_page import to_html
 from seatrial.report.gate import gate
-from seatrial.report.summary import summarise
+from seatrial.report.summary import Summary, summarise
 from seatrial.runs import History, Run
 from seatrial.verdict import judge
 from tests import stories
@@ -55,10 +55,25 @@ def pages(root: Path) -> dict[str, Path]:
         "comparison": to_html([completed, stopped]),
         "gate": to_html([completed, failed, stopped], [gate(completed, failed)]),
     }
+    sides["suite"] = suite.to_html("all-tiny-20261128-180512", "local", _suite([completed, failed, stopped]))
     for name, text in sides.items():
         found[name] = root / f"{name}.html"
         found[name].write_text(text, encoding="utf-8")
     return found
+
+
+def _suite(summaries: list[Summary]) -> list[suite.Row]:
+    """Runs, and jobs that have none, for each of the reasons that there can be."""
+    why = (
+        "environment pytorch: seatrial-two 2.0 could not be had: there is no network, and no folder of wheels is named"
+    )
+    heavy = "needs the environment paxml (2.5 GB, Python 3.10): seatrial env create paxml"
+    return [
+        *map(suite.row, summaries),
+        suite.Row(job="composer-stable-diffusion/tiny", state=suite.CANNOT_RUN, why=why),
+        suite.Row(job="jax-paxml/tiny", state=suite.LEFT_OUT, why=heavy),
+        suite.Row(job="torchtitan/tiny", state=suite.NOT_STARTED),
+    ]
 
 
 def _completed(root: Path) -> None:

@@ -19,7 +19,18 @@ from tests.waiting import poll
 if TYPE_CHECKING:
     from tests.trials.pages.browser import Browser
 
-NAMES = ("completed", "failed", "stopped", "preparation", "elsewhere", "nothing", "comparison", "gate", "index")
+NAMES = (
+    "completed",
+    "failed",
+    "stopped",
+    "preparation",
+    "elsewhere",
+    "nothing",
+    "comparison",
+    "gate",
+    "suite",
+    "index",
+)
 WIDTHS = (400, 900, 1600)
 
 

@@ -15,6 +15,7 @@ import pexpect
 
 from seatrial.runs import History, Run
 from tests.command import is_gone, rank_pid
+from tests.packaged import install, walk
 from tests.waiting import poll
 
 WALK = Path(__file__).parents[2] / "walk.py"
@@ -134,6 +135,11 @@ class Person:
     def _write(self, text: str) -> None:
         name, _, content = text.partition(": ")
         (self.folder / name).write_text(content.replace("\\n", "\n"))
+
+    def _install(self, text: str) -> None:
+        """A package with cases that have a recipe `drill`: ``name=STEPS``, each after a blank."""
+        steps = dict(pair.split("=") for pair in text.split())
+        self.env |= install(self.folder, {name: walk(name, steps=int(count)) for name, count in steps.items()})
 
     def _at(self) -> pexpect.spawn[str]:
         assert self.terminal is not None, "no command was started"

@@ -35,4 +35,7 @@ def run(*extra: str) -> str:
 
 
 LONG = run("--set steps=3000")
+ALL = "seatrial run --all drill"
+THREE = ("install", "one=30 slow=3000 third=30")
+"""Three cases that have the recipe; the second takes half a minute."""
 TRAINS = ("see", "step 10: checkpoint")

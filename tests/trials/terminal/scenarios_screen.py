@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.trials.terminal.scenario import LONG, TRAINS, Scenario, run
+from tests.trials.terminal.scenario import ALL, LONG, TRAINS, Scenario, run
 
 SHORT = run("--set steps=3")
 DONE = (("elsewhere", SHORT),)
@@ -155,5 +155,19 @@ SCREENS = (
         name="the dry run",
         command="seatrial render walk.py",
         says=("# --- job.json", "RENDERED walk/tiny on local: nothing was started"),
+    ),
+    Scenario(
+        name="every case's recipe, one after the other",
+        command=ALL,
+        before=(("install", "one=30 two=30"),),
+        says=("1 of 2: one/drill", "two/drill completed: PASS", "JOB STATE VERDICT FIDELITY LOSS", "2 of 2 passed, in"),
+        state="completed",
+    ),
+    Scenario(
+        name="the same on a narrow terminal",
+        command=ALL,
+        before=(("install", "one=30"),),
+        says=("JOB STATE VERDICT LOSS", "1 of 1 passed, in"),
+        size=(24, 50),
     ),
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tests.trials.terminal.scenario import LONG, TRAINS, Scenario, run
+from tests.trials.terminal.scenario import ALL, LONG, THREE, TRAINS, Scenario, run
 
 ASKED = "the ranks write a checkpoint and stop"
 DETACHED = (("elsewhere", f"{LONG} --detach"), ("until", "checkpoints/10"))
+SECOND = (("see", "2 of 3: slow/drill"), TRAINS)
 STOPPED = (*DETACHED, ("elsewhere", "seatrial cancel w"))
 
 STOPS = (
@@ -184,5 +185,43 @@ STOPS = (
         code=0,
         says=("seatrial status w", "seatrial logs -f w", "seatrial cancel w"),
         state="running",
+    ),
+    Scenario(
+        name="Ctrl-C in the middle of every case's recipe",
+        command=ALL,
+        before=(THREE,),
+        does=(*SECOND, ("press", "c")),
+        code=75,
+        says=(
+            ASKED,
+            "third/drill not started",
+            "1 of 3 passed",
+            "resume  seatrial run --all drill --resume all-drill-",
+        ),
+        never=("3 of 3: third", "FAIL"),
+        state="stopped",
+    ),
+    Scenario(
+        name="the same ten times in a row",
+        command=ALL,
+        before=(THREE,),
+        does=(*SECOND, *[("press", "c")] * 10),
+        code=75,
+        says=("third/drill not started", "resume  seatrial run --all drill --resume all-drill-"),
+        state="stopped",
+    ),
+    Scenario(
+        name="every case's recipe, and the window is closed",
+        command=ALL,
+        before=(THREE,),
+        does=(*SECOND, ("hang_up", "")),
+        state="stopped",
+    ),
+    Scenario(
+        name="every case's recipe, gone on with",
+        command=ALL + " --resume",
+        before=(("install", "one=30 two=30"), ("elsewhere", ALL)),
+        says=("2 of 2: two/drill passed before", "2 of 2 passed"),
+        state="completed",
     ),
 )

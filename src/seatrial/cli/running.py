@@ -1,0 +1,172 @@
+"""A run, from what was asked for to its end: the same for one, and for each of many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import click
+
+from seatrial.cli.options import parse_settings, pasteable, secrets_for, warn_unseen
+from seatrial.errors import ExitCode, Problem, UserError
+
+# What a verb needs is imported when it runs: a shell that completes its arguments waits for this file.
+if TYPE_CHECKING:
+    from seatrial.findings import Finding
+    from seatrial.launchers import Launcher
+    from seatrial.plan import Plan
+    from seatrial.runs import History, Run
+    from seatrial.spec import Case, Cluster, Job, Recipe
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What the options of `seatrial run` ask for."""
+
+    history: History
+    cluster: str | None = None
+    """Where to run; None: on this machine, or where the run was that is resumed."""
+    options: tuple[str, ...] = ()
+    expect: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+    nodes: int | None = None
+    processes: int | None = None
+    name: str | None = None
+    max_restarts: int | None = None
+    hang_timeout: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ready:
+    """A job that nothing keeps from being started."""
+
+    job: Job
+    where: Cluster
+    launcher: Launcher
+    stored: Run | None
+    """The run that goes on."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ended:
+    """What came of a run."""
+
+    code: int
+    """An ExitCode."""
+    findings: list[Finding]
+
+
+def prepare(request: Request, target: str, resume: str | None = None) -> Ready:
+    """Bind what was asked for, and look whether it can be started here. Raises UserError if not."""
+    from seatrial import launchers
+    from seatrial.cli.resuming import resolve
+
+    case, recipe, stored = resolve(request.history, target, resume)
+    where = place(request, stored)
+    job, launcher = _bound(request, case, recipe, where, stored), launchers.find(where.launcher)
+    # On a cluster only the nodes know what they have.
+    problems = [] if launcher.hands_over else preflight(case, job)
+    problems += request.history.check_name(request.name) if request.name is not None and stored is None else []
+    if problems:
+        raise UserError(problems)
+    return Ready(job=job, where=where, launcher=launcher, stored=stored)
+
+
+def place(request: Request, stored: Run | None = None) -> Cluster:
+    """The cluster to run on, with the options that were asked for: of a run that is resumed the one it was on."""
+    from seatrial import config, launchers
+
+    name, submission = request.cluster, stored.submission() if stored else None
+    if stored is not None and name not in (None, stored.job.cluster):
+        raise UserError(Problem(f"{stored.id} ran on {stored.job.cluster}", "--on", "its checkpoints are there"))
+    where = launchers.restore(submission.cluster) if submission else config.cluster(name or launchers.HERE)
+    watched_here = not launchers.find(where.launcher).hands_over
+    if request.hang_timeout is not None and not watched_here:
+        raise UserError(Problem("ranks are watched on this machine only", "--hang-timeout", "leave it out"))
+    watching = {"max_restarts": request.max_restarts, "hang_seconds": request.hang_timeout}
+    asked = [f"{key}={value}" for key, value in watching.items() if value is not None]
+    return config.with_options(where, [*request.options, *asked])
+
+
+def preflight(case: Case, job: Job) -> list[Problem]:
+    """What this machine lacks. What only this interpreter lacks is no matter where the ranks run with another."""
+    from seatrial import environments
+    from seatrial.extras import Absent
+
+    here, found = environments.runs_here(job), case.preflight(case.Args(**job.args))
+    return [*environments.missing(job), *(p for p in found if here or not isinstance(p, Absent))]
+
+
+def make_environment(job: Job, *, quiet: bool) -> None:
+    """Before the run is created, so that a failure leaves none behind."""
+    from seatrial import environments
+    from seatrial.cli.installing import installing
+
+    with installing(quiet=quiet) as show:
+        environments.interpreter(job, show)
+
+
+def begin(ready: Ready, history: History, name: str | None) -> tuple[Plan, list[Run]]:
+    """The plan that is executed, and the runs that come of it."""
+    from seatrial import flow
+    from seatrial.runs import NameTaken
+
+    job, where, stored = ready.job, ready.where, ready.stored
+    if stored is not None:
+        plan = ready.launcher.render(job, where, stored.id)
+        flow.resume(plan, job, where, stored)
+        return plan, [stored]
+    while True:
+        chosen = name or history.free_id(job)
+        plan = ready.launcher.render(job, where, chosen)
+        try:
+            return plan, flow.start(plan, job, where, history, chosen)
+        except NameTaken:  # by a run that began in the same second
+            if name is not None:
+                raise
+
+
+def follow(plan: Plan, run: Run, where: Cluster, *, quiet: bool) -> Ended | None:
+    """Watch a run to its end, and judge it. None: the user watches no longer, and it goes on."""
+    from seatrial import flow, tracking
+    from seatrial.cli.outcome import exit_code, judge_and_keep
+    from seatrial.cli.progress import Progress
+
+    try:
+        with Progress(run, quiet=quiet) as progress:
+            code = flow.follow(plan, run, where, progress.update, progress.silence)
+    except UserError:
+        if run.submission() is not None:
+            status = pasteable("status", run.id)
+            click.echo(f"{run.id} is not watched any more, but it goes on: {status}", err=True)
+        raise
+    if code is None:
+        return None
+    warn_unseen(tracking.refresh([run], logs=True))
+    findings = judge_and_keep(run)
+    return Ended(
+        code=code if code in (ExitCode.STOPPED, ExitCode.USAGE) else exit_code(findings),
+        findings=findings,
+    )
+
+
+def _bound(request: Request, case: Case, recipe: Recipe, where: Cluster, stored: Run | None) -> Job:
+    from seatrial.binding import bind
+    from seatrial.cli.resuming import stored_settings
+
+    overrides, nodes, processes = parse_settings(request.settings), request.nodes, request.processes
+    if stored is not None and processes is None and nodes is None:
+        nodes, processes = stored.job.nodes, stored.job.processes_per_node
+    job = bind(
+        case,
+        recipe,
+        where,
+        settings=stored_settings(stored, recipe, overrides) if stored else overrides,
+        nodes=nodes,
+        processes_per_node=processes,
+        secrets=secrets_for(where),
+        expect=request.expect,
+    )
+    if stored is not None and not request.expect:
+        job = replace(job, expectations=stored.job.expectations)
+    return job
