@@ -43,12 +43,12 @@ def test_what_is_made_on_request_is_an_environment() -> None:
 @every_lock
 def test_a_changed_table_needs_a_new_lock(name: str) -> None:
     made_from = re.search(r"^# Inputs: sha256:(\w+)$", locked_text(name), re.MULTILINE)
-    assert made_from and made_from[1] == _lock.digest(SCRIPT["requested"](name)), f"python scripts/lock.py {name}"
+    assert made_from and made_from[1] == _lock.digest(SCRIPT["requested"](name), _lock.oldest_python(name)), f"python scripts/lock.py {name}"
 
 
 @pytest.mark.parametrize("name", ["pytorch", "develop"])
 def test_the_digest_depends_on_every_input(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = _lock.digest(SCRIPT["requested"](name))
+    before = _lock.digest(SCRIPT["requested"](name), _lock.oldest_python(name))
     changes: list[tuple[str, Any]] = [
         ("DIRECT", {**versions.DIRECT, "click": "0"}),
         ("ENVIRONMENTS", {"pytorch": (*versions.ENVIRONMENTS["pytorch"], "more")}),
@@ -60,7 +60,7 @@ def test_the_digest_depends_on_every_input(name: str, monkeypatch: pytest.Monkey
         with monkeypatch.context() as patch:
             patch.setattr(versions, table, value)
             depends = {"DIRECT": name == "develop", "ENVIRONMENTS": name == "pytorch"}.get(table, True)
-            assert (_lock.digest(SCRIPT["requested"](name)) != before) is depends, table
+            assert (_lock.digest(SCRIPT["requested"](name), _lock.oldest_python(name)) != before) is depends, table
 
 
 @every_lock
