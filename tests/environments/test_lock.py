@@ -43,7 +43,9 @@ def test_what_is_made_on_request_is_an_environment() -> None:
 @every_lock
 def test_a_changed_table_needs_a_new_lock(name: str) -> None:
     made_from = re.search(r"^# Inputs: sha256:(\w+)$", locked_text(name), re.MULTILINE)
-    assert made_from and made_from[1] == _lock.digest(SCRIPT["requested"](name), _lock.oldest_python(name)), f"python scripts/lock.py {name}"
+    assert made_from and made_from[1] == _lock.digest(SCRIPT["requested"](name), _lock.oldest_python(name)), (
+        f"python scripts/lock.py {name}"
+    )
 
 
 @pytest.mark.parametrize("name", ["pytorch", "develop"])

@@ -17,7 +17,9 @@ def find(version: str, where: str) -> str:
         if _answers(candidate, version):
             return candidate
     what = f"needs Python {version}, which is not on this machine"
-    raise UserError(Problem(what, where, f"install it, so that python{version} is in PATH, or: pyenv install {version}"))
+    raise UserError(
+        Problem(what, where, f"install it, so that python{version} is in PATH, or: pyenv install {version}")
+    )
 
 
 def _candidates(version: str) -> Iterator[str]:

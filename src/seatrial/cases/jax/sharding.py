@@ -42,7 +42,9 @@ def device_mesh(mesh: Mesh) -> jax.sharding.Mesh:
 def parameter_shardings(parameters: Any, mesh: jax.sharding.Mesh) -> Any:
     """Parameters, or their shapes, as the shardings of them."""
     return jax.tree_util.tree_map_with_path(
-        lambda path, _: NamedSharding(mesh, SPECS[path[-2].key]), parameters, is_leaf=lambda leaf: hasattr(leaf, "shape")
+        lambda path, _: NamedSharding(mesh, SPECS[path[-2].key]),
+        parameters,
+        is_leaf=lambda leaf: hasattr(leaf, "shape"),
     )
 
 

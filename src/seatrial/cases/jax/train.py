@@ -59,7 +59,7 @@ def train(args: Args, rank: JaxRank, mesh: Mesh, devices: jax.sharding.Mesh) -> 
         dtype=args.precision,
     )
     timer = StepTimer()
-    mean_loss, stop, saved = math.nan, False, True
+    mean_loss, request, saved = math.nan, None, True
     for step in range(first_step, args.steps):
         with timer.phase("data_wait"):
             batch = to_devices(next(loader), devices, args.micro_batch_size, mesh.batch_ways)
@@ -69,19 +69,21 @@ def train(args: Args, rank: JaxRank, mesh: Mesh, devices: jax.sharding.Mesh) -> 
 
         done = step + 1
         if done % args.log_every == 0 or done == args.steps or step == first_step:
-            mean_loss, stop = log_step(args, rank, timer, done, float(loss), float(norm), program)
-            if not math.isfinite(mean_loss):
-                rank.leave("give up", done, saved=False)
+            mean_loss = float(loss)  # of the whole batch, and the same on every rank
+            log_step(args, rank, timer, done, mean_loss, float(norm), float(program.learning_rate(step)))
+            request = rank.request()
+            if request == "give up":
+                rank.leave(request, done, saved=False)
         if args.validation_every and (done % args.validation_every == 0 or done == args.steps):
             validate(args, rank, mesh, devices, program, state.parameters, done)
         wanted = args.checkpoint_every and (done % args.checkpoint_every == 0 or done == args.steps)
-        if wanted or stop:
+        if wanted or request == "stop":
             with timer.phase("checkpoint"):
-                saved = checkpointer.save(done, state, all_lanes(rank, mesh, loader), wait=stop)
-        if stop and done < args.steps:
+                saved = checkpointer.save(done, state, all_lanes(rank, mesh, loader), wait=request == "stop")
+        if request == "stop" and done < args.steps:
             loader.close()
             checkpointer.close()
-            rank.leave("stop", done, saved=saved)
+            rank.leave(request, done, saved=saved)
 
     loader.close()
     checkpointer.close()
@@ -114,27 +116,24 @@ def all_lanes(rank: JaxRank, mesh: Mesh, loader: Loader) -> list[dict[str, Any]]
     return [lane for part in sorted(parts) for lane in parts[part]]
 
 
-def log_step(
-    args: Args, rank: JaxRank, timer: StepTimer, done: int, loss: float, norm: float, program: Program
-) -> tuple[float, bool]:
-    """Write the step's event. Returns the mean loss, and whether any rank was asked to stop. A collective."""
+def log_step(args: Args, rank: JaxRank, timer: StepTimer, done: int, loss: float, norm: float, rate: float) -> None:
+    """Write the step's event. A collective."""
     mine = timer.so_far()
-    ranks = rank.gather([rank.stop_signal is not None, *mine.values()])
+    ranks = rank.gather([*mine.values()])
     seconds, phases = timer.collect()
     rank.emit(
         Step(
             step=done,
-            loss=loss,  # of the whole batch, and the same on every rank
-            learning_rate=float(program.learning_rate(done - 1)),
+            loss=loss,
+            learning_rate=rate,
             grad_norm=norm,
             count=args.global_batch_size * args.sequence_length,
             seconds=seconds,
             phases=phases,
-            ranks={name: [values[i] for values in ranks] for i, name in enumerate(mine, start=1)},
+            ranks={name: [values[i] for values in ranks] for i, name in enumerate(mine)},
             memory_bytes=rank.peak_memory(),
         )
     )
-    return loss, any(values[0] for values in ranks)
 
 
 def validate(
