@@ -15,6 +15,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from functools import partial
+from types import FrameType
 
 from seatrial.errors import ExitCode
 
@@ -28,12 +30,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Before the first rank: from now on a request finds those that are there.
     for number in PASSED_ON:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, lambda number, _: [rank.send_signal(number) for rank in ranks.values()] and None)
+            signal.signal(number, partial(_pass_on, ranks))
     command = [sys.executable, *(["-m"] if options.module else []), options.program, *options.arguments]
     for local in range(options.nproc_per_node):
         rank = subprocess.Popen(command, env=os.environ | _place(options, local))
         ranks[rank.pid] = rank
     return _wait(ranks)
+
+
+def _pass_on(ranks: dict[int, subprocess.Popen[bytes]], number: int, _: FrameType | None) -> None:
+    for rank in ranks.values():
+        rank.send_signal(number)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
