@@ -94,7 +94,20 @@ JAX: Mapping[str, str] = {
 }
 """What the case jax trains with: an environment of its own, since it needs no torch."""
 
+PAXML: Mapping[str, str] = {
+    "paxml": "1.4.0",  # the last one, of April 2024: Python 3.10 and older
+    "praxis": "1.4.0",
+    "jax": "0.4.26",  # the last that they import with
+    "jaxlib": "0.4.26",
+}
+"""What the case jax-paxml trains with, in a Python of its own."""
+
 ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
+    "jax": (*(f"{name}=={version}" for name, version in JAX.items()), f"numpy=={DIRECT['numpy']}"),
+    "paxml": (
+        *(f"{name}=={version}" for name, version in PAXML.items()),
+        "setuptools<81",  # tensorflow_hub imports pkg_resources, which later ones no longer have
+    ),
     "pytorch": (
         *(f"{name}=={version}" for name, version in FRAMEWORKS.items()),
         "datasets",
@@ -104,19 +117,18 @@ ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
         "psutil",  # megatron-core's checkpoints hang without it; it does not declare it
         "tomlkit",  # writes the configuration that torchtitan reads
     ),
-    "jax": (*(f"{name}=={version}" for name, version in JAX.items()), "numpy"),
 }
 """Environment -> what is asked for in it. The whole, with hashes, stands in environments/locks/, made of this by
 scripts/lock.py."""
 
-ON_REQUEST: Mapping[str, str] = {}
+ON_REQUEST: Mapping[str, str] = {"paxml": "2.5 GB, Python 3.10"}
 """Environment that is too much to be made unasked -> what it takes, ``2.5 GB, Python 3.10``. A run of one of its cases
 makes it, and `env create` with its name; `run --all` and `env create` without names leave it out."""
 
 WITHOUT_TORCH = ("jax",)
 """Environments that do not share the command's torch: nothing in them needs it."""
 
-OTHER_PYTHON: Mapping[str, str] = {}
+OTHER_PYTHON: Mapping[str, str] = {"paxml": "3.10"}
 """Environment -> its Python, where that is not the command's own. It shares nothing with the command."""
 
 TORCH_NEEDS = ("filelock", "fsspec", "jinja2", "networkx", "numpy", "setuptools>=77.0.3", "sympy>=1.13.3")

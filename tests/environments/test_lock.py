@@ -92,13 +92,13 @@ def test_every_entry_is_exact_and_hashed(name: str) -> None:
 @every_lock
 def test_it_is_for_every_platform_and_python(name: str) -> None:
     """One version of each package on each; the files of all, which a mirror of one platform would not have given."""
-    found = entries(name)
+    found, torch = entries(name), {"networkx"} if _lock.shares_torch(name) else set()
     for system, machine in (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64")):
-        for python in ("3.11", "3.12"):
+        for python in [versions.OTHER_PYTHON[name]] if name in versions.OTHER_PYTHON else ["3.11", "3.12"]:
             place = {"sys_platform": system, "platform_machine": machine, "python_version": python}
             place |= {"python_full_version": f"{python}.0"}
             names = [r.name for r, _ in found if r.marker is None or r.marker.evaluate(place)]
-            assert len(names) == len(set(names)) and {"numpy", "scipy", "networkx"} <= set(names), place
+            assert len(names) == len(set(names)) and {"numpy", "scipy", *torch} <= set(names), place
     (numpy,) = [hashes for requirement, hashes in found if requirement.name == "numpy"]
     assert len(numpy) > 20  # numpy 2.1.3 has 55 files
 
@@ -108,7 +108,7 @@ def test_it_names_no_place(name: str) -> None:
     assert [line for line in locked_text(name).splitlines() if "://" in line or "--index" in line or " /" in line] == []
 
 
-@every_lock
+@pytest.mark.parametrize("name", [name for name in NAMES if _lock.shares_torch(name)])
 def test_it_has_what_torch_requires(name: str) -> None:
     locked = {requirement.name: requirement for requirement, _ in entries(name)}
     for requirement in map(Requirement, importlib.metadata.requires("torch") or []):
