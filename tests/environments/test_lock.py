@@ -108,7 +108,7 @@ def test_it_names_no_place(name: str) -> None:
     assert [line for line in locked_text(name).splitlines() if "://" in line or "--index" in line or " /" in line] == []
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if _lock.shares_torch(name)])
+@pytest.mark.parametrize("name", [name for name in environments.names() if _lock.shares_torch(name)])
 def test_it_has_what_torch_requires(name: str) -> None:
     locked = {requirement.name: requirement for requirement, _ in entries(name)}
     for requirement in map(Requirement, importlib.metadata.requires("torch") or []):

@@ -106,7 +106,9 @@ def interpreter(job: Job, progress: Progress = lambda _: None) -> str:
     """
     if job.environment is None or runs_here(job):
         return sys.executable
-    return str(python(ensure(job.environment, progress)))
+    made = python(ensure(job.environment, progress))
+    # What needs another Python than Seatrial is started by a program that Seatrial's own runs.
+    return sys.executable if job.environment in versions.OTHER_PYTHON else str(made)
 
 
 def ensure(name: str, progress: Progress = lambda _: None) -> Path:
