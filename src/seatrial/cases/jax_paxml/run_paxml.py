@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 import jax
-from absl import app
 import numpy as np
+from absl import app
 from paxml import checkpoint_creators, experiment_registry, main
 from paxml.tasks.lm.params import lm_cloud
 
