@@ -1,4 +1,4 @@
-"""The jax-paxml case on paxml itself: trained, killed in the middle, and gone on. Only where its environment is made."""
+"""The jax-paxml case on paxml: killed in the middle, gone on, passed. Only where its environment is made."""
 
 from __future__ import annotations
 

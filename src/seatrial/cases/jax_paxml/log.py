@@ -65,7 +65,14 @@ class Reader:
         values = self._values.pop(step, {})
         if values.keys() != set(_NAMES.values()):
             raise ValueError(f"the summary of step {step} lacks {set(_NAMES.values()) - values.keys()}")
-        return Step(step=step, count=self._count, seconds=self._seconds(step, when), **values)
+        return Step(
+            step=step,
+            loss=values["loss"],
+            learning_rate=values["learning_rate"],
+            grad_norm=values["grad_norm"],
+            count=self._count,
+            seconds=self._seconds(step, when),
+        )
 
     def _seconds(self, step: int, when: datetime) -> float:
         """Per step since the last summary, by absl's clock; of the first, what paxml says that the step took."""

@@ -7,6 +7,7 @@ Imports nothing of Seatrial, which needs a newer Python. FLAGS are paxml's.
 
 import ctypes
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -43,7 +44,7 @@ def compare_copies(checkpointer):
 
     def compared(self, step, *, partitioned_train_state, **more):
         agree = all(map(_agree, jax.tree_util.tree_leaves(partitioned_train_state)))
-        print(f"seatrial: copies agree: {agree}", flush=True)
+        os.write(1, f"seatrial: copies agree: {agree}\n".encode())  # whole: another thread logs meanwhile
         return save_final(self, step, partitioned_train_state=partitioned_train_state, **more)
 
     checkpointer.save_final = compared
