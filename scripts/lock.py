@@ -31,7 +31,7 @@ SETUPS: Mapping[str, tuple[str, ...]] = {
 that the others do, and decides their versions."""
 
 HEADER = """\
-# {kind} {name}, for Linux and macOS with Python {python} or newer: files by their hashes, without torch.
+# {kind} {name}, for Linux and macOS with Python {python}: files by their hashes, without torch.
 # Made by: python scripts/lock.py {name}
 # Inputs: sha256:{digest}
 """
@@ -92,14 +92,16 @@ def resolve(name: str, *, upgrade: bool) -> str:
         (folder / "left-out.txt").write_text("\n".join(versions.LEFT_OUT) + "\n", encoding="utf-8")
         if path(name).exists() and not upgrade:
             shutil.copy(path(name), folder / "lock.txt")
-        options = ["--universal", "--python-version", versions.PYTHON, "--generate-hashes", "--no-header"]
+        python = _lock.oldest_python(name)
+        options = ["--universal", "--python-version", python, "--generate-hashes", "--no-header"]
         options += ["--excludes", "left-out.txt", "--output-file", "lock.txt", *_uv.pip_options()]
         if name in others:
             shutil.copy(path(whole), folder / "whole.txt")
             options += ["--constraints", "whole.txt"]
         _uv.run(["pip", "compile", "--quiet", *options, "requested.in"], folder=folder, without=PARTIAL)
         kind = "Set-up" if name in SETUPS else "Environment"
-        header = HEADER.format(kind=kind, name=name, python=versions.PYTHON, digest=_lock.digest(requested(name)))
+        later = python if name in versions.OTHER_PYTHON else f"{python} or newer"
+        header = HEADER.format(kind=kind, name=name, python=later, digest=_lock.digest(requested(name), python))
         return header + (folder / "lock.txt").read_text(encoding="utf-8")
 
 

@@ -85,7 +85,29 @@ FRAMEWORKS: Mapping[str, str] = {
 }
 """What the cases train with. A case names those that decide its result as its pins."""
 
+JAX: Mapping[str, str] = {
+    "jax": "0.10.2",  # newest for Python 3.11: 0.11 needs 3.12
+    "jaxlib": "0.10.2",
+    "flax": "0.12.8",
+    "optax": "0.2.8",
+    "orbax-checkpoint": "0.12.8",
+}
+"""What the case jax trains with: an environment of its own, since it needs no torch."""
+
+PAXML: Mapping[str, str] = {
+    "paxml": "1.4.0",  # the last one, of April 2024: Python 3.10 and older
+    "praxis": "1.4.0",
+    "jax": "0.4.26",  # the last that they import with
+    "jaxlib": "0.4.26",
+}
+"""What the case jax-paxml trains with, in a Python of its own."""
+
 ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
+    "jax": (*(f"{name}=={version}" for name, version in JAX.items()), f"numpy=={DIRECT['numpy']}"),
+    "paxml": (
+        *(f"{name}=={version}" for name, version in PAXML.items()),
+        "setuptools<81",  # tensorflow_hub imports pkg_resources, which later ones no longer have
+    ),
     "pytorch": (
         *(f"{name}=={version}" for name, version in FRAMEWORKS.items()),
         "datasets",
@@ -99,12 +121,18 @@ ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
 """Environment -> what is asked for in it. The whole, with hashes, stands in environments/locks/, made of this by
 scripts/lock.py."""
 
-ON_REQUEST: Mapping[str, str] = {}
+ON_REQUEST: Mapping[str, str] = {"paxml": "2.5 GB, Python 3.10"}
 """Environment that is too much to be made unasked -> what it takes, ``2.5 GB, Python 3.10``. A run of one of its cases
 makes it, and `env create` with its name; `run --all` and `env create` without names leave it out."""
 
+WITHOUT_TORCH = ("jax",)
+"""Environments that do not share the command's torch: nothing in them needs it."""
+
+OTHER_PYTHON: Mapping[str, str] = {"paxml": "3.10"}
+"""Environment -> its Python, where that is not the command's own. It shares nothing with the command."""
+
 TORCH_NEEDS = ("filelock", "fsspec", "jinja2", "networkx", "numpy", "setuptools>=77.0.3", "sympy>=1.13.3")
-"""What torch 2.13 requires of others, and numpy: in every environment, beside the torch that is shared."""
+"""What torch 2.13 requires of others, and numpy: in every environment that shares torch, beside it."""
 
 LEFT_OUT: Mapping[str, str] = {
     "torch": "shared with the interpreter that runs the command, so that nothing can fetch another build",

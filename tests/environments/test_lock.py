@@ -43,12 +43,14 @@ def test_what_is_made_on_request_is_an_environment() -> None:
 @every_lock
 def test_a_changed_table_needs_a_new_lock(name: str) -> None:
     made_from = re.search(r"^# Inputs: sha256:(\w+)$", locked_text(name), re.MULTILINE)
-    assert made_from and made_from[1] == _lock.digest(SCRIPT["requested"](name)), f"python scripts/lock.py {name}"
+    assert made_from and made_from[1] == _lock.digest(SCRIPT["requested"](name), _lock.oldest_python(name)), (
+        f"python scripts/lock.py {name}"
+    )
 
 
 @pytest.mark.parametrize("name", ["pytorch", "develop"])
 def test_the_digest_depends_on_every_input(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = _lock.digest(SCRIPT["requested"](name))
+    before = _lock.digest(SCRIPT["requested"](name), _lock.oldest_python(name))
     changes: list[tuple[str, Any]] = [
         ("DIRECT", {**versions.DIRECT, "click": "0"}),
         ("ENVIRONMENTS", {"pytorch": (*versions.ENVIRONMENTS["pytorch"], "more")}),
@@ -60,7 +62,7 @@ def test_the_digest_depends_on_every_input(name: str, monkeypatch: pytest.Monkey
         with monkeypatch.context() as patch:
             patch.setattr(versions, table, value)
             depends = {"DIRECT": name == "develop", "ENVIRONMENTS": name == "pytorch"}.get(table, True)
-            assert (_lock.digest(SCRIPT["requested"](name)) != before) is depends, table
+            assert (_lock.digest(SCRIPT["requested"](name), _lock.oldest_python(name)) != before) is depends, table
 
 
 @every_lock
@@ -90,13 +92,13 @@ def test_every_entry_is_exact_and_hashed(name: str) -> None:
 @every_lock
 def test_it_is_for_every_platform_and_python(name: str) -> None:
     """One version of each package on each; the files of all, which a mirror of one platform would not have given."""
-    found = entries(name)
+    found, torch = entries(name), {"networkx"} if _lock.shares_torch(name) else set()
     for system, machine in (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64")):
-        for python in ("3.11", "3.12"):
+        for python in [versions.OTHER_PYTHON[name]] if name in versions.OTHER_PYTHON else ["3.11", "3.12"]:
             place = {"sys_platform": system, "platform_machine": machine, "python_version": python}
             place |= {"python_full_version": f"{python}.0"}
             names = [r.name for r, _ in found if r.marker is None or r.marker.evaluate(place)]
-            assert len(names) == len(set(names)) and {"numpy", "scipy", "networkx"} <= set(names), place
+            assert len(names) == len(set(names)) and {"numpy", "scipy", *torch} <= set(names), place
     (numpy,) = [hashes for requirement, hashes in found if requirement.name == "numpy"]
     assert len(numpy) > 20  # numpy 2.1.3 has 55 files
 
@@ -106,7 +108,7 @@ def test_it_names_no_place(name: str) -> None:
     assert [line for line in locked_text(name).splitlines() if "://" in line or "--index" in line or " /" in line] == []
 
 
-@every_lock
+@pytest.mark.parametrize("name", [name for name in environments.names() if _lock.shares_torch(name)])
 def test_it_has_what_torch_requires(name: str) -> None:
     locked = {requirement.name: requirement for requirement, _ in entries(name)}
     for requirement in map(Requirement, importlib.metadata.requires("torch") or []):

@@ -1,7 +1,8 @@
 """The software of cases whose frameworks are not beside Seatrial: made from a lock on first use, cached by content.
 
-An environment is a venv of the Python that runs the command. It holds what its lock names, each file by its hash;
-torch and Seatrial are links into the command's own interpreter. It is made under another name and takes its own when
+An environment is a venv of the Python that runs the command, unless what it holds needs another one. It holds what its
+lock names, each file by its hash; torch, where it is needed, and Seatrial are links into the command's own interpreter.
+It is made under another name and takes its own when
 it is complete; what it depends on is in its name, so that a change means another one, never a changed one.
 """
 
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seatrial import extras, versions
-from seatrial.environments import _lock, _making, _shared, _uv
+from seatrial.environments import _lock, _making, _pythons, _shared, _uv
 from seatrial.environments._making import STAMP, Progress, python
 from seatrial.errors import Problem, UserError
 from seatrial.spec import Job
@@ -49,7 +50,7 @@ class Environment:
     name: str
     made: bool
     path: Path | None
-    """Where it is, or would be. None: without torch, which it shares, this cannot be said."""
+    """Where it is, or would be. None: without the torch that it shares, or its Python, this cannot be said."""
     packages: int
     """Packages of its lock, on all platforms."""
     size: int | None
@@ -105,14 +106,17 @@ def interpreter(job: Job, progress: Progress = lambda _: None) -> str:
     """
     if job.environment is None or runs_here(job):
         return sys.executable
-    return str(python(ensure(job.environment, progress)))
+    made = python(ensure(job.environment, progress))
+    # What needs another Python than Seatrial is started by a program that Seatrial's own runs.
+    return sys.executable if job.environment in versions.OTHER_PYTHON else str(made)
 
 
 def ensure(name: str, progress: Progress = lambda _: None) -> Path:
     """The folder of an environment, which is made unless it is there. Raises UserError if it cannot be."""
     source = _lock.path(name)
     locked = _lock.packages(source.read_text(encoding="utf-8"))
-    shared = _shared.entries(locked)
+    shared = _shared_by(name, locked)
+    interpreter = _interpreter_of(name)
     folder = _folder(name, shared)
 
     def tell(news: str) -> None:
@@ -124,7 +128,7 @@ def ensure(name: str, progress: Progress = lambda _: None) -> Path:
             with _making.locked(folder, tell) as descriptor:
                 if not _making.is_made(folder):
                     tell(f"is made on first use, {len(locked)} packages")
-                    _making.make(folder, source, shared, tell, descriptor)
+                    _making.make(folder, interpreter, source, shared, tell, descriptor)
     except _uv.Failed as failed:
         raise UserError(_making.problem(name, source, failed)) from None
     except OSError as error:
@@ -137,7 +141,7 @@ def standing(name: str) -> Environment:
     """Whether an environment is made, where, and how large it is."""
     locked = _lock.packages(_lock.path(name).read_text(encoding="utf-8"))
     try:
-        folder = _folder(name, _shared.entries(locked))
+        folder = _folder(name, _shared_by(name, locked))
     except UserError:
         folder = None
     made = folder is not None and _making.is_made(folder)
@@ -174,10 +178,24 @@ def root() -> Path:
     return Path(os.environ.get("SEATRIAL_ENVIRONMENTS") or Path(cache, "seatrial/environments")).absolute()
 
 
+def _shared_by(name: str, locked: dict[str, list[str]]) -> dict[str, Path]:
+    """What an environment gets by links: of another Python nothing would work there."""
+    if name in versions.OTHER_PYTHON:
+        return {}
+    return _shared.entries(locked) if _lock.shares_torch(name) else _shared.only_seatrial()
+
+
+def _interpreter_of(name: str) -> str:
+    """The interpreter that an environment is made for. Raises UserError if it is not on this machine."""
+    other = versions.OTHER_PYTHON.get(name)
+    return sys.executable if other is None else _pythons.find(other, f"environment {name}")
+
+
 def _folder(name: str, shared: dict[str, Path]) -> Path:
     """Where an environment belongs: the name holds a hash of all that it depends on."""
     facts = [_lock.path(name).read_text(encoding="utf-8"), sys.version, sys.base_prefix, sysconfig.get_platform()]
     facts += sorted(f"{entry} {source}" for entry, source in shared.items())
+    facts += [_interpreter_of(name)] if name in versions.OTHER_PYTHON else []
     return root() / f"{name}-{hashlib.sha256(chr(0).join(facts).encode()).hexdigest()[:16]}"
 
 

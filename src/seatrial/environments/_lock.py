@@ -32,10 +32,20 @@ def packages(text: str) -> dict[str, list[str]]:
 
 def requested(name: str) -> list[str]:
     """The requirements that an environment's lock is made from."""
-    return [*versions.ENVIRONMENTS[name], *versions.TORCH_NEEDS]
+    return [*versions.ENVIRONMENTS[name], *(versions.TORCH_NEEDS if shares_torch(name) else ())]
 
 
-def digest(requested: Sequence[str]) -> str:
+def shares_torch(name: str) -> bool:
+    """Whether an environment gets links to the command's torch."""
+    return name not in versions.WITHOUT_TORCH and name not in versions.OTHER_PYTHON
+
+
+def oldest_python(name: str) -> str:
+    """The Python that a lock is made for: of an environment's own, or the oldest that may run the command."""
+    return versions.OTHER_PYTHON.get(name, versions.PYTHON)
+
+
+def digest(requested: Sequence[str], python: str) -> str:
     """Hash of all that decides a lock. It stands in the lock, so that a change without a new lock is seen."""
-    inputs = [versions.PYTHON, *requested, *(f"without {package}" for package in versions.LEFT_OUT)]
+    inputs = [python, *requested, *(f"without {package}" for package in versions.LEFT_OUT)]
     return hashlib.sha256("\n".join(inputs).encode()).hexdigest()

@@ -43,8 +43,10 @@ def locked(folder: Path, progress: Progress) -> Iterator[int]:
         yield file.fileno()
 
 
-def make(folder: Path, source: Path, shared: dict[str, Path], progress: Progress, descriptor: int) -> None:
-    """Make `folder` by the lock `source`, with links to `shared`. Raises UserError or uv's Failed.
+def make(
+    folder: Path, interpreter: str, source: Path, shared: dict[str, Path], progress: Progress, descriptor: int
+) -> None:
+    """Make `folder` for `interpreter` by the lock `source`, with links to `shared`. Raises UserError or uv's Failed.
 
     The caller holds the lock of which `descriptor` is the file's.
     """
@@ -55,7 +57,7 @@ def make(folder: Path, source: Path, shared: dict[str, Path], progress: Progress
         shutil.rmtree(leftover)
     unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
-        _fill(unfinished, source, progress, descriptor)
+        _fill(unfinished, interpreter, source, progress, descriptor)
         (site_packages,) = unfinished.glob("lib/python*/site-packages")
         size = _size(unfinished)
         _shared.link(shared, site_packages)
@@ -66,12 +68,12 @@ def make(folder: Path, source: Path, shared: dict[str, Path], progress: Progress
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _fill(folder: Path, source: Path, progress: Progress, descriptor: int) -> None:
+def _fill(folder: Path, interpreter: str, source: Path, progress: Progress, descriptor: int) -> None:
     """A venv with what the lock names. uv keeps the lock's descriptor: if we are killed, nobody gets in before it ends.
 
     uv takes wheels; what has none for this platform it builds from its source.
     """
-    venv = ["--quiet", "--no-project", "--relocatable", "--python", sys.executable]
+    venv = ["--quiet", "--no-project", "--relocatable", "--python", interpreter]
     install = ["--no-deps", "--require-hashes", *_uv.pip_options()]
     # Ranks that may not write bytecode would compile anew at every start: 5 s of 12 with all frameworks.
     install += ["--compile-bytecode"] if sys.dont_write_bytecode else []

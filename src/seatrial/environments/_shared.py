@@ -20,18 +20,23 @@ if TYPE_CHECKING:
 
 
 def entries(locked: Collection[str]) -> dict[str, Path]:
-    """Name in site-packages -> file or folder that it is to lead to.
+    """Name in site-packages -> file or folder that it is to lead to, where torch is shared.
 
     Seatrial, torch, and what torch requires as far as it is installed here and not in the lock: of a CUDA build
     triton and NVIDIA's libraries. Raises UserError if torch is not installed.
     """
-    found = {"seatrial": Path(seatrial.__path__[0]).resolve()}
+    found = only_seatrial()
     for distribution in _closure("torch", locked):
         found |= _top_level(distribution)
     if "torch" not in found:  # installed in development mode: its record names no package
         spec = util.find_spec("torch")
         found["torch"] = Path(next(iter((spec and spec.submodule_search_locations) or [])))
     return found
+
+
+def only_seatrial() -> dict[str, Path]:
+    """The same for an environment without torch."""
+    return {"seatrial": Path(seatrial.__path__[0]).resolve()}
 
 
 def link(found: dict[str, Path], site_packages: Path) -> None:

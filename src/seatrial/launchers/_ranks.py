@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from seatrial import hardware, network
+from seatrial import hardware, network, versions
 from seatrial.errors import Problem
 from seatrial.image import mutable
 from seatrial.network import Setting
@@ -68,9 +68,11 @@ def torchrun(job: Job, cluster: Cluster) -> list[str]:
     """torchrun on one node, as far as it is the same on all of them: node rank and master's address follow.
 
     A static rendezvous: c10d's would compare host names, which costs a reverse look-up and fails where names differ.
+    Where the case's environment has no torch, ours stands in for it.
     """
+    module = "seatrial.rank.node" if job.environment in versions.WITHOUT_TORCH else "torch.distributed.run"
     scale = [f"--nnodes={job.nodes}", f"--nproc-per-node={job.processes_per_node}"]
-    return [cluster.software_for(job.environment).python, "-m", "torch.distributed.run", *scale, "--max-restarts=0"]
+    return [cluster.software_for(job.environment).python, "-m", module, *scale, "--max-restarts=0"]
 
 
 def image_key(job: Job, cluster: Cluster) -> str:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seatrial.train.worker import Worker
+from seatrial.rank.core import Rank
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,15 @@ def fork(order: Order, rank: int, port: int, program: Callable[[], None]) -> int
 
 def strike(number: int, at: int) -> None:
     """This rank gets a signal when it has done `at` steps of this start, before it looks for one."""
-    request, seen = Worker.request, []
+    request, seen = Rank.request, []
 
-    def struck(self: Worker) -> Any:
+    def struck(self: Rank) -> Any:
         seen.append(self)
         if len(seen) == at:
             os.kill(os.getpid(), number)
         return request(self)
 
-    Worker.request = struck  # type: ignore[method-assign]
+    Rank.request = struck  # type: ignore[method-assign]
 
 
 def wait(run: Path, when: str) -> None:

@@ -1,0 +1,53 @@
+"""Where a step's time goes, by the clock of the process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from seatrial.metrics import PHASES
+
+
+class StepTimer:
+    """Adds up the time of each phase between two calls of `collect`."""
+
+    def __init__(self) -> None:
+        self._seconds = dict.fromkeys(PHASES, 0.0)
+        self._steps = 0
+        self._begin = time.perf_counter()
+        self._cpu = time.process_time()
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Count the body's time as phase `name` of seatrial.metrics.PHASES."""
+        begin = time.perf_counter()
+        yield
+        self._seconds[name] += time.perf_counter() - begin
+
+    def step(self) -> None:
+        """One more step is done."""
+        self._steps += 1
+
+    def so_far(self) -> dict[str, float]:
+        """This rank's own seconds per step: ``data_wait``, ``busy`` (wall) and ``cpu``.
+
+        Call it before the step's last collective, in which a fast rank waits for the slow ones.
+        """
+        steps = max(1, self._steps)
+        return {
+            "data_wait": self._seconds["data_wait"] / steps,
+            "busy": (time.perf_counter() - self._begin) / steps,
+            "cpu": (time.process_time() - self._cpu) / steps,
+        }
+
+    def collect(self) -> tuple[float, dict[str, float]]:
+        """Seconds per step and their split, both means since the last call; then start anew."""
+        now = time.perf_counter()
+        steps = max(1, self._steps)
+        total = (now - self._begin) / steps
+        phases = {name: seconds / steps for name, seconds in self._seconds.items()}
+        phases["other"] += max(0.0, total - sum(phases.values()))
+        self._seconds = dict.fromkeys(PHASES, 0.0)
+        self._steps, self._begin, self._cpu = 0, now, time.process_time()
+        return total, phases
