@@ -147,7 +147,9 @@ RECIPES = (
         micro_batch_size=4,
     ),
     _benchmark("gpt3-5b", "gpt3/5b", nodes=2, parameters=5_047_558_144, steps=30, micro_batch_size=2),
-    _benchmark("gpt3-40b", "gpt3/40b", nodes=2, parameters=39_096_041_472, steps=5, tensor_parallel=8, sequence_parallel=True),
+    _benchmark(
+        "gpt3-40b", "gpt3/40b", nodes=2, parameters=39_096_041_472, steps=5, tensor_parallel=8, sequence_parallel=True
+    ),
     _benchmark(
         "gpt3-175b",
         "gpt3/175b",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -31,9 +31,10 @@ def composed(args: Args, layout: Layout, *, run: Path, data: Path) -> dict[str, 
         missing = OmegaConf.missing_keys(tree)
         if missing:
             raise UserError(Problem("is not given", key, f"--set overrides={key}=VALUE") for key in sorted(missing))
-        plain: dict[str, Any] = OmegaConf.to_container(tree, resolve=True)  # type: ignore[assignment]
+        plain: dict[str, Any] = OmegaConf.to_container(tree, resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
-        raise UserError(Problem(_first_lines(error), "Hydra, composing the tree", "see --set overrides=")) from error
+        where = f"overrides, {error.override}" if isinstance(error, OverrideParseException) else "Hydra's composition"
+        raise UserError(Problem(_first_lines(error), where, "see --set overrides=")) from error
     return plain
 
 

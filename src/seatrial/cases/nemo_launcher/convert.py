@@ -11,15 +11,13 @@ import sys
 from pathlib import Path
 
 import torch
-from torch.distributed.checkpoint import FileSystemReader
-from torch.distributed.checkpoint.default_planner import _EmptyStateDictLoadPlanner
+import torch.distributed.checkpoint as dcp
 from torch.distributed.checkpoint.metadata import TensorStorageMetadata
-from torch.distributed.checkpoint.state_dict_loader import _load_state_dict
 
 from seatrial.errors import ExitCode
 
-MODEL = "model."
-"""Begins the names of a model's weights; the optimizer's begin otherwise."""
+OPTIMIZER = "optimizer."
+"""Begins the names of the optimizer's tensors; all others are weights."""
 
 
 def main(checkpoints: str, file: str) -> None:
@@ -36,10 +34,14 @@ def main(checkpoints: str, file: str) -> None:
 
 def read(folder: Path) -> dict[str, torch.Tensor]:
     """Name -> whole tensor of every weight of a checkpoint."""
-    reader = FileSystemReader(folder)
-    saved = reader.read_metadata().state_dict_metadata
-    print({k: type(v).__name__ for k, v in list(saved.items())[:5]})
-    return {}
+    saved = dcp.FileSystemReader(folder).read_metadata().state_dict_metadata
+    weights = {
+        name: torch.empty(entry.size, dtype=entry.properties.dtype)
+        for name, entry in saved.items()
+        if isinstance(entry, TensorStorageMetadata) and not name.startswith(OPTIMIZER)
+    }
+    dcp.load(weights, checkpoint_id=folder, no_dist=True)
+    return weights
 
 
 if __name__ == "__main__":

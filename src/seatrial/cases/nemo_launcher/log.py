@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MARK = re.compile(r"\bEpoch \d+:|reduced_train_loss=|train_step_timing")
 """Any of these makes a line one of metrics, so that a torn one is missed and not overlooked."""
 _BAR = re.compile(
-    r"Epoch (?P<epoch>\d+): (?:: )?\ *\d+%\|[^|]*\| (?P<done>\d+)/\d+ "
+    r"Epoch (?P<epoch>\d+): (?:: )?\ *\d+%\|[^|A-Za-z]*\| (?P<done>\d+)/\d+ "
     r"\[(?P<elapsed>[\d:]+)<(?P<left>[\d:?]+)(?:, +(?P<rate>[\d.]+|\?)(?P<unit>it/s|s/it))?(?P<rest>, [^\[\]]*)?\]"
     r"(?P<more>.*)"
 )

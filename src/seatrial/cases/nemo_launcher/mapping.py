@@ -52,6 +52,17 @@ def _number_flag(name: str) -> Words:
     return words
 
 
+def _count_flag(name: str) -> Words:
+    """A whole number, and at least one."""
+
+    def words(value: Any, training: Training) -> list[str]:
+        if not isinstance(value, int) or value < 1:
+            raise ValueError("a whole number of at least 1 is needed")
+        return _number_flag(name)(value, training)
+
+    return words
+
+
 def _decay(value: Any, training: Training) -> list[str]:
     """The cosine ends `value` steps before the end."""
     decay = training["trainer.max_steps"] - value
@@ -60,8 +71,10 @@ def _decay(value: Any, training: Training) -> list[str]:
     return ["--lr-decay-iters", str(decay)]
 
 
-def _groups(value: Any, _: Training) -> list[str]:
-    return [] if value is None else ["--group-query-attention", "--num-query-groups", str(value)]
+def _groups(value: Any, training: Training) -> list[str]:
+    if value is None:
+        return []
+    return ["--group-query-attention", *_count_flag("--num-query-groups")(value, training)]
 
 
 def _recompute(value: Any, training: Training) -> list[str]:
@@ -107,18 +120,18 @@ MAPPED: Mapping[str, Words] = {
     "model.context_parallel_size": _number_flag("--context-parallel-size"),
     "model.sequence_parallel": _choice(true=["--sequence-parallel"], false=[]),
     "model.encoder_seq_length": _number_flag("--seq-length"),
-    "model.max_position_embeddings": _number_flag("--max-position-embeddings"),
-    "model.num_layers": _number_flag("--num-layers"),
-    "model.hidden_size": _number_flag("--hidden-size"),
-    "model.ffn_hidden_size": _number_flag("--ffn-hidden-size"),
-    "model.num_attention_heads": _number_flag("--num-attention-heads"),
+    "model.max_position_embeddings": _count_flag("--max-position-embeddings"),
+    "model.num_layers": _count_flag("--num-layers"),
+    "model.hidden_size": _count_flag("--hidden-size"),
+    "model.ffn_hidden_size": _count_flag("--ffn-hidden-size"),
+    "model.num_attention_heads": _count_flag("--num-attention-heads"),
     "model.num_query_groups": _groups,
     "model.init_method_std": _number_flag("--init-method-std"),
     "model.hidden_dropout": _number_flag("--hidden-dropout"),
     "model.attention_dropout": _number_flag("--attention-dropout"),
     "model.normalization": _choice(layernorm=["--normalization", "LayerNorm"], rmsnorm=["--normalization", "RMSNorm"]),
     "model.layernorm_epsilon": _number_flag("--norm-epsilon"),
-    "model.make_vocab_size_divisible_by": _number_flag("--make-vocab-size-divisible-by"),
+    "model.make_vocab_size_divisible_by": _count_flag("--make-vocab-size-divisible-by"),
     "model.bias": _choice(true=[], false=["--disable-bias-linear"]),
     "model.activation": _choice(gelu=[], swiglu=["--swiglu"], fast_swiglu=["--swiglu"]),
     "model.position_embedding_type": _choice(
@@ -182,6 +195,13 @@ FIXED: Mapping[str, Any] = {
 }
 """Key -> the one value that our driver knows: with another the result would be another."""
 
+DESCRIBES = (
+    *("model.num_layers", "model.hidden_size", "model.ffn_hidden_size", "model.num_attention_heads"),
+    *("model.num_query_groups", "model.max_position_embeddings", "model.make_vocab_size_divisible_by"),
+    "model.activations_checkpoint_granularity",
+)
+"""Keys of MAPPED that decide how large a model is, whoever trains it."""
+
 WITHOUT_EFFECT = (
     *("run.name", "run.results_dir", "run.time_limit", "run.dependency"),
     *("trainer.num_nodes", "trainer.devices", "trainer.accelerator"),  # the launcher's
@@ -233,11 +253,20 @@ def refused(training: Training) -> Iterator[Problem]:
         yield Problem("is missing", f"training.{key}", "the stand-in on megatron-core needs it")
 
 
+def undescribed(training: Training) -> Iterator[Problem]:
+    """Every key for want of which nobody could say how large the model is."""
+    for key in DESCRIBES:
+        if key not in training:
+            yield Problem("is missing", f"training.{key}", "without it the size of the model is unknown")
+        else:
+            yield from _unreadable(key, training[key], training)
+
+
 def _unreadable(key: str, value: Any, training: Training) -> Iterator[Problem]:
     try:
         MAPPED[key](value, training)
     except (KeyError, TypeError, ValueError) as error:
-        yield Problem(f"{value!r} cannot be given to Megatron: {error}", f"training.{key}")
+        yield Problem(f"{value!r} cannot be: {error}", f"training.{key}")
 
 
 def flags(training: Training, vocab_size: int) -> list[str]:
@@ -260,11 +289,9 @@ def decoder(training: Training, vocab_size: int) -> Decoder:
         num_heads=heads,
         num_kv_heads=training["model.num_query_groups"] or heads,
         max_context=training["model.max_position_embeddings"],
-        positions="rotary" if training["model.position_embedding_type"] == "rope" else "learned",
-        norm="rms" if training["model.normalization"] == "rmsnorm" else "layer",
-        gated="swiglu" in training["model.activation"],
-        bias=training["model.bias"],
-        tie_embeddings=training["model.share_embeddings_and_output_weights"],
-        norm_eps=training["model.layernorm_epsilon"],
-        init_std=training["model.init_method_std"],
+        positions="rotary" if training.get("model.position_embedding_type") == "rope" else "learned",
+        norm="rms" if training.get("model.normalization") == "rmsnorm" else "layer",
+        gated="swiglu" in str(training.get("model.activation")),
+        bias=bool(training.get("model.bias", True)),
+        tie_embeddings=bool(training.get("model.share_embeddings_and_output_weights", True)),
     )

@@ -70,6 +70,12 @@ def is_sweep(value: str) -> bool:
     return "," in bare or re.match(r"(choice|range|interval|glob|sort|shuffle|tag)\(", value) is not None
 
 
+def is_open(value: str) -> bool:
+    """Whether a bracket of it is not closed."""
+    bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", value)
+    return any(bare.count(left) != bare.count(right) for left, right in ("[]", "{}", "()"))
+
+
 # --- keys that are arguments of the case ---
 
 
@@ -184,14 +190,20 @@ def _wrong(override: Override, keys: Mapping[str, Any], sections: set[str]) -> I
         yield Problem("is decided elsewhere", where, decided)
     elif key in OWNED:
         yield Problem(f"cannot be, since it decides the argument {OWNED[key][0]}", where, f"give {key} a plain value")
+    elif override.value is not None and is_open(override.value):
+        yield Problem("has brackets that do not match", where, "quote a bracket that is part of a word")
     elif override.value is not None and is_sweep(override.value):
-        yield Problem("would be several jobs, and this is one", where, "give one value; quote a comma that is part of it")
+        yield Problem(
+            "would be several jobs, and this is one", where, "give one value; quote a comma that is part of it"
+        )
     elif key in sections:
         yield Problem("is a section of the tree", where, f"override its keys one by one: {key}.KEY=VALUE")
     elif override.sign == "+" and key in keys:
         yield Problem("is there already, so that it cannot be added", where, f"leave the + out: {key}=VALUE")
     elif override.sign in ("", "~") and key not in keys:
         yield _unknown(key, keys, where)
+    elif override.sign == "~" and keys[key] is None:
+        yield Problem("is null, which Hydra takes for not there", where, "leave it out: it says nothing")
 
 
 def _unknown(key: str, keys: Iterable[str], where: str) -> Problem:

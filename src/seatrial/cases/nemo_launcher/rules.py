@@ -59,15 +59,16 @@ def _check_hooks(args: Args, layout: Layout, values: dict[str, Any]) -> Iterable
     usual = tree.keys(args.training, cluster(layout))["conversion.command"]
     if "conversion" in stages(args) and by_nemo(args, layout) and values["conversion.command"] == usual:
         what = "reads checkpoints of our driver, not those of NeMo"
-        yield Problem(what, "conversion.command", "--set overrides=\"conversion.command=[python,YOURS.py]\"")
+        yield Problem(what, "conversion.command", '--set overrides="conversion.command=[python,YOURS.py]"')
     if "evaluation" in stages(args) and not values["evaluation.command"]:
-        yield Problem("is not given", "evaluation.command", "--set overrides=\"evaluation.command=[python,YOURS.py]\"")
+        yield Problem("is not given", "evaluation.command", '--set overrides="evaluation.command=[python,YOURS.py]"')
 
 
 def _check_training(args: Args, layout: Layout, values: dict[str, Any]) -> Iterable[Problem]:
     from seatrial.cases.nemo_launcher import mapping  # the tables of models: the command starts without them
+
     training = mapping.of_training(values)
-    wrong = [] if by_nemo(args, layout) else list(mapping.refused(training))
+    wrong = list(mapping.undescribed(training) if by_nemo(args, layout) else mapping.refused(training))
     yield from wrong
     yield from _check_degrees(args, layout)
     if not wrong:

@@ -117,9 +117,7 @@ def train_with_driver(args: Args, worker: Worker, layout: Layout, stages: Stages
     if layout.device == "cpu":  # a dozen times: no Apex, no Transformer Engine
         warnings.filterwarnings("ignore", category=UserWarning, module=r"megatron\.")
     with console(worker, Reader(args, worker.world_size)):
-        return trained(
-            driver_args(args), worker, command_line(args, worker, layout, training), model_of(args, stages)
-        )
+        return trained(driver_args(args), worker, command_line(args, worker, layout, training), model_of(args, stages))
 
 
 def command_line(args: Args, worker: Worker, layout: Layout, training: dict[str, Any]) -> list[str]:
@@ -158,7 +156,7 @@ def model_of(args: Args, stages: Stages) -> Any:
 
 def write_result(args: Args, worker: Worker) -> None:
     """A benchmark's figures, in a file that no other run of the same model writes over."""
-    steady = Attempts(read_events(worker.run / "events.jsonl")).steady
+    steady = Attempts(read_events(worker.run / "events.jsonl").events).steady()
     now = time.gmtime()
     figures = {
         "training": args.training,
