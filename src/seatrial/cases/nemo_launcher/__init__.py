@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from seatrial import versions
@@ -48,8 +48,6 @@ class Args(ValidationArgs, SequenceArgs):
     """Ranks that share each sequence; needs Transformer Engine."""
     sequence_parallel: bool = False
     """Split the activations between tensor-parallel regions along the sequence; needs a fused norm, so a GPU."""
-    global_batch_size: Count = field()
-    """Sequences per optimizer step, all ranks together."""
 
     def __post_init__(self) -> None:
         """An override of a key that is an argument becomes that argument; a benchmark has no validations and saves."""

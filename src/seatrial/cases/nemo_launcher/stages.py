@@ -22,7 +22,7 @@ POLL_SECONDS = 1.0
 
 
 class Stages:
-    """The stages of a run, in order. Who asks whether one is done and who says so are all ranks, or rank 0 alone."""
+    """The stages of a run, in order. Whether one is done is for rank 0 to say: others may see another listing."""
 
     def __init__(self, tree: Mapping[str, Any], names: Sequence[str], run: Path) -> None:
         self.names = tuple(names)
@@ -63,28 +63,45 @@ class Stages:
 
 
 def command(name: str, configuration: Mapping[str, Any], worker: Rank, step: int) -> None:
-    """Run a stage's command; for rank 0. Raises UserError if it fails, so that no later stage begins.
+    """Run a stage's command on rank 0 while the others wait. A collective.
 
-    `step` is the last one of training, whose checkpoint is there: a request to stop ends the command, and the next
-    start runs it again.
+    Raises UserError on all ranks if it fails, so that no later stage begins. `step` is the last one of training, whose
+    checkpoint is there: a request to stop ends the command, and the next start runs it again.
     """
     words = [sys.executable if word == "python" else str(word) for word in configuration["command"]]
-    Path(configuration["run"]["results_dir"]).mkdir(parents=True, exist_ok=True)
-    lonely = {key: value for key, value in os.environ.items() if key not in ("RANK", "LOCAL_RANK", "WORLD_SIZE")}
-    try:
-        process = subprocess.Popen(words, env=lonely)
-    except OSError as error:
-        raise UserError(Problem(f"cannot be started: {error.strerror}", f"{name}.command, {words[0]}")) from error
-    while True:
-        try:
-            code = process.wait(POLL_SECONDS)
-            break
-        except subprocess.TimeoutExpired:
-            worker.alive()
-        if worker.stop_signal is not None:
+    process = _started(words, Path(configuration["run"]["results_dir"])) if worker.rank == 0 else None
+    ended = failed = stop = False
+    while not (ended or stop):
+        code = _code(process) if worker.rank == 0 else None  # the others wait in the next line
+        ended, failed, stop = worker.on_any_rank(code is not None, bool(code), worker.stop_signal is not None)
+        worker.alive()
+    if not ended:
+        if process is not None:
             process.terminate()
             process.wait()
-            worker.leave("stop", step, saved=True)
-    if code:
+        worker.leave("stop", step, saved=True)
+    if failed:
         where = f"stage {name}, {' '.join(words)}"
-        raise UserError(Problem(f"ended with code {code}", where, "its own words are in logs/rank-0.log"))
+        raise UserError(Problem("did not end well", where, "what it said is in logs/rank-0.log"))
+
+
+def _started(words: Sequence[str], results: Path) -> subprocess.Popen[bytes] | None:
+    """The process; None, and a word about it, if there is no such program. It is no rank."""
+    results.mkdir(parents=True, exist_ok=True)
+    lonely = {key: value for key, value in os.environ.items() if key not in ("RANK", "LOCAL_RANK", "WORLD_SIZE")}
+    sys.stdout.flush()
+    try:
+        return subprocess.Popen(words, env=lonely)
+    except OSError as error:
+        print(f"error: {words[0]}: {error.strerror}", file=sys.stderr)
+        return None
+
+
+def _code(process: subprocess.Popen[bytes] | None) -> int | None:
+    """Exit code, after a second at most; None while it runs, 127 as of a shell if it never did."""
+    if process is None:
+        return 127
+    try:
+        return process.wait(POLL_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None

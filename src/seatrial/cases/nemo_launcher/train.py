@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 import warnings
 from pathlib import Path
@@ -44,7 +43,6 @@ def main() -> None:
         for name, value in tree["cluster"]["env_vars"].items():
             os.environ.setdefault(name, str(value))
         for name in stages.names:
-            # Rank 0 decides: others may see another listing of the folder.
             [done] = worker.on_any_rank(worker.rank == 0 and stages.done(name) is not None)
             run_stage(name, args, worker, layout, stages, done=done)
         worker.end("completed", args.steps, ranks_agree=(stages.done("training") or {}).get("ranks_agree"))
@@ -176,19 +174,11 @@ def write_result(args: Args, worker: Worker) -> None:
 
 
 def after_training(name: str, args: Args, worker: Worker, stages: Stages) -> None:
-    """Rank 0 runs the stage's command; the others wait until it is done."""
+    """The stage's command, which rank 0 runs."""
     if not worker.keeps_checkpoints:
         remedy = "give the cluster a folder that all nodes share, or leave the stage out"
         raise UserError(Problem("no checkpoint is kept that it could read", f"stage {name}", remedy))
-    sys.stdout.flush()
-    if worker.rank == 0:
-        command(name, stages.configurations[name], worker, args.steps)
-        return
-    while stages.done(name) is None:
-        worker.alive()
-        if worker.stop_signal is not None:
-            worker.leave("stop", args.steps, saved=True)
-        time.sleep(1.0)
+    command(name, stages.configurations[name], worker, args.steps)
 
 
 if __name__ == "__main__":
