@@ -107,6 +107,7 @@ def test_all_that_the_tree_leaves_open_is_given_and_nothing_else() -> None:
         ("training.model.data.data_impl=mock", "is decided elsewhere\n    --set dataset=mock"),
         ("training.trainer.max_steps=many", "cannot be, since it decides the argument steps"),
         ("training.trainer.precision=64", "cannot be, since it decides the argument precision"),
+        ("+training.trainer.max_steps=5", "cannot be, since it decides the argument steps"),
         ("~training.trainer.max_steps", "cannot be, since it decides the argument steps"),
         # What the stand-in would train otherwise than NeMo is refused, never ignored.
         ("+training.model.rotary_base=5e5", "training.model.rotary_base: no flag of Megatron is known for it"),
@@ -519,6 +520,11 @@ def test_a_restart_begins_anew_and_a_later_epoch_is_counted_on() -> None:
     assert [s.step for s in read(NEW.replace("Epoch 0", "Epoch 2"))] == [7]  # global_step says so
     with pytest.raises(ValueError, match="which step it is cannot be seen"):
         read(NEW.replace("Epoch 0", "Epoch 2").replace("=6.000", "=2e+3"))
+
+
+def test_of_two_bars_on_a_line_none_is_lost() -> None:
+    with pytest.raises(ValueError, match="this is not a whole progress bar"):
+        read(NEW + NEXT)
 
 
 def test_what_a_bar_does_not_tell_is_said() -> None:
