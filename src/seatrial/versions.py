@@ -82,6 +82,8 @@ FRAMEWORKS: Mapping[str, str] = {
     "mosaicml": "0.32.1",
     "mosaicml-streaming": "0.13.0",
     "diffusers": "0.39.0",  # newest beside mosaicml-streaming, which holds huggingface-hub below 1
+    "hydra-core": "1.3.8",
+    "omegaconf": "2.3.1",  # newest that hydra-core takes: it holds it below 2.4
 }
 """What the cases train with. A case names those that decide its result as its pins."""
 
@@ -165,6 +167,12 @@ NEURON: Mapping[str, str] = {
 neuronx-distributed and torch-xla (maintenance only from 2.30 on). Not on PyPI. Sources:
 https://awsdocs-neuron.readthedocs-hosted.com/en/v2.28.1/release-notes/releasecontent.html and
 https://awsdocs-neuron.readthedocs-hosted.com/en/latest/about-neuron/announcements/neuron2.x/announce-eos-nxdt-nxd-core-training.html"""
+
+CONTAINERS: Mapping[str, str] = {
+    # the last one that the published test case was made for; NeMo 1's programs are in /opt/NeMo/examples
+    "nemo-launcher": "nvcr.io/nvidia/nemo:24.12",
+}
+"""What is in a vendor's container alone: case -> its image, which a cluster's own is made from."""
 
 STACK: Mapping[str, str] = {
     "efa_installer": "1.50.0",

@@ -26,7 +26,7 @@ def flags(
         *_data(args, size, data, cache),
         *_checkpoints(args, checkpoints),
         *_logging(args),
-        *_kernels(device, transformer_engine),
+        *kernels(device, transformer_engine),
     ]
 
 
@@ -138,7 +138,7 @@ def _logging(args: Args) -> list[str]:
     )
 
 
-def _kernels(device: Device, transformer_engine: bool) -> list[str]:
+def kernels(device: Device, transformer_engine: bool) -> list[str]:
     """On a CPU, and on a GPU without Transformer Engine, megatron-core's own layers, without its fused kernels."""
     if transformer_engine:
         return _options(transformer_impl="transformer_engine")

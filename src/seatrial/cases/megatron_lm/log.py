@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator
 
-from seatrial.cases.megatron_lm import Args
+from seatrial.arguments import SequenceArgs
 from seatrial.events import Event, Step, Validation
 from seatrial.rank import lines
 from seatrial.rank.lines import Line, number
@@ -39,7 +39,7 @@ class Reader(lines.Reader):
     A line whose steps were all skipped, as fp16 does while it looks for its loss scale, has no loss and gives no Step.
     """
 
-    def __init__(self, args: Args, world_size: int) -> None:
+    def __init__(self, args: SequenceArgs, world_size: int) -> None:
         self.args, self.world_size = args, world_size
         self._last = ""
         self._memory: int | None = None

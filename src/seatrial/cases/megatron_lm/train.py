@@ -20,6 +20,7 @@ from seatrial.cases.megatron_lm.options import parse
 from seatrial.cases.megatron_lm.sizes import SIZES, padded
 from seatrial.errors import ExitCode
 from seatrial.events import Event, EventWriter, read_events
+from seatrial.models import Decoder
 from seatrial.rank import announce, lines
 from seatrial.rank.console import console
 from seatrial.rank.lines import Line
@@ -63,7 +64,13 @@ def megatron_flags(args: Args, worker: Worker) -> list[str]:
 
 
 def drive(args: Args, worker: Worker, command_line: list[str]) -> None:
-    """Train with megatron-core under our driver."""
+    """Train with megatron-core under our driver, to the end of the run."""
+    agree = trained(args, worker, command_line, padded(args))
+    worker.end("completed", args.steps, ranks_agree=agree)
+
+
+def trained(args: Args, worker: Worker, command_line: list[str], model: Decoder) -> bool:
+    """Train with megatron-core under our driver; whether the ranks agree in the end. `model` is what the flags say."""
     worker.stage("import megatron")
     from megatron.core import parallel_state
 
@@ -72,7 +79,7 @@ def drive(args: Args, worker: Worker, command_line: list[str]) -> None:
 
     worker.stage("build model")
     root = worker.run / "checkpoints"
-    flops = padded(args).flops_per_token(args.sequence_length)
+    flops = model.flops_per_token(args.sequence_length)
     training = Training(parse(command_line), worker.device, flops_per_token=flops["causal"])
     found = checkpoint.latest(root)
     if found is not None:
@@ -82,7 +89,7 @@ def drive(args: Args, worker: Worker, command_line: list[str]) -> None:
             training.load(folder)
     worker.stage("open data")
     training.open_data()
-    run_start(args, worker, training.iteration)
+    run_start(args, worker, training.iteration, model)
 
     while training.iteration < args.steps:
         training.step()
@@ -105,18 +112,17 @@ def drive(args: Args, worker: Worker, command_line: list[str]) -> None:
 
     training.gather_parameters()
     place = parallel_state.get_tensor_model_parallel_rank(), parallel_state.get_pipeline_model_parallel_rank()
-    agree = replicas_agree(args.steps, training.loss, place, training.model.parameters())
-    worker.end("completed", args.steps, ranks_agree=agree)
+    return replicas_agree(args.steps, training.loss, place, training.model.parameters())
 
 
-def run_start(args: Args, worker: Worker, first_step: int) -> None:
+def run_start(args: Args, worker: Worker, first_step: int, model: Decoder) -> None:
     """Tell what the run's readers need to know once. A collective."""
     announce.run_start(
         worker,
         steps=args.steps,
         first_step=first_step,
-        parameters=padded(args).parameters(),
-        flops_per_token=padded(args).flops_per_token(args.sequence_length),
+        parameters=model.parameters(),
+        flops_per_token=model.flops_per_token(args.sequence_length),
         dtype="fp32" if args.precision == "fp32" else "bf16",  # the peak of fp16 is the same
         packages=("transformer-engine",),
     )
@@ -144,7 +150,7 @@ def run_pretrain_gpt(args: Args, worker: Worker, command_line: list[str]) -> Non
     assert args.source is not None
     program = str(Path(args.source, "pretrain_gpt.py"))
     root = worker.run / "checkpoints"
-    run_start(args, worker, newest(root))
+    run_start(args, worker, newest(root), padded(args))
     sys.argv = [program, *command_line]
     reader = Reader(args, worker.world_size)
     last = worker.rank == worker.world_size - 1
