@@ -420,21 +420,31 @@ torchrun.main()
 '''
 
 
-def torchrun(folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+def torchrun(folder: Path, program: str = RANKS) -> tuple[subprocess.Popen[bytes], int]:
     """Our torchrun over a stand-in for torch's, with one rank; its process, and the rank's number."""
     place = folder / "pid"
     environment = {**os.environ, "SEATRIAL_TORCHRUN_OUTCOME": str(folder / "outcome")}
-    process = subprocess.Popen([sys.executable, "-c", RANKS, str(place)], env=environment)
+    place.unlink(missing_ok=True)
+    process = subprocess.Popen([sys.executable, "-c", program, str(place)], env=environment)
     poll(lambda: place.exists() and place.read_text() != "", 30, "the rank runs")
     return process, int(place.read_text())
 
 
-@pytest.mark.parametrize(("number", "told"), [(signal.SIGTERM, 75), (signal.SIGKILL, 1)])
+@pytest.mark.parametrize(("number", "told"), [(signal.SIGTERM, 75), (signal.SIGKILL, 1), (signal.SIGUSR1, 1)])
 def test_a_request_reaches_the_ranks_and_their_code_comes_back(tmp_path: Path, number: int, told: int) -> None:
     process, rank = torchrun(tmp_path)
     os.kill(rank if number == signal.SIGKILL else process.pid, number)
     assert process.wait(timeout=30) == told
     assert (tmp_path / "outcome").read_text().splitlines()[0] == str(told)
+
+
+def test_a_rank_that_could_not_save_yet_ends_by_the_request(tmp_path: Path) -> None:
+    """So that the launcher calls the run stopped, not failed."""
+    plain = RANKS.replace("signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))", "")
+    process, _ = torchrun(tmp_path, plain)
+    process.terminate()
+    assert process.wait(timeout=30) == 1
+    assert (tmp_path / "outcome").read_text().splitlines()[0] == str(-signal.SIGTERM)
 
 
 def test_no_rank_outlives_who_started_torchrun(tmp_path: Path) -> None:

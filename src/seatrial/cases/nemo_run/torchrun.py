@@ -42,9 +42,10 @@ def main() -> None:
         code, words = failed.get_first_failure()[1].exitcode, str(failed)
     finally:
         end_descendants()
-    code = code if code >= 0 else ExitCode.FAILED
+    if code < 0 and code != -signal.SIGTERM:  # a rank that was asked to stop before it could save ends by that
+        code = ExitCode.FAILED
     Path(os.environ[OUTCOME]).write_text(f"{code}\n{words}")
-    sys.exit(code)
+    sys.exit(code if code >= 0 else ExitCode.FAILED)
 
 
 def end_without(parent: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,11 @@ def main() -> None:
     outcome = home / "outcome"
     outcome.unlink(missing_ok=True)  # of the attempt before
     launch(Args(**job["args"]), job, home, outcome)
-    sys.exit(_told(outcome))
+    code = _told(outcome)
+    if code == -signal.SIGTERM:  # the launcher knows what that means
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTERM)
+    sys.exit(code)
 
 
 def launch(args: Args, job: dict[str, Any], home: Path, outcome: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from lightning.pytorch import Callback
 from megatron.core import parallel_state, tensor_parallel
+from nemo.lightning.io import pl as checkpoint_io
 
 from seatrial.cases.nemo_run import Args
 from seatrial.cases.nemo_run.models import MODELS
@@ -30,6 +31,8 @@ class Watch(Callback):  # type: ignore[misc]
             # With each line rank 0 alone gathers what none of Megatron's timers measured: NCCL takes an empty gather
             # for done, gloo counts it, and the next collective of all ranks never ends.
             trainer.strategy.timers = None
+            # What is loaded is where it belongs; NeMo would move it to a GPU, and asserts that there is one.
+            checkpoint_io._fix_tensors_device = lambda checkpoint: checkpoint
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """The first step is about to be taken."""
