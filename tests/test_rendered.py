@@ -250,8 +250,6 @@ ALIKE = {"slurm-torchrun": on_slurm, "kubernetes": on_kubernetes, "batch": on_ba
 def test_a_job_is_the_same_everywhere(tmp_path):
     """Arguments with world size, variables, mounts and secrets, as the program of node 1 sees them."""
     for job, _ in texts.distinct(CLUSTERS["kubernetes"]):
-        if job.launch != "rank":  # no torchrun starts its ranks
-            continue
         given = [look(*on(kind, job.label), tmp_path) for kind, look in ALIKE.items()]
         assert given[0].environment["NCCL_DEBUG"] == "WARN"
         if job.launch == "rank":

@@ -84,6 +84,8 @@ FRAMEWORKS: Mapping[str, str] = {
     "diffusers": "0.39.0",  # newest beside mosaicml-streaming, which holds huggingface-hub below 1
     "hydra-core": "1.3.8",
     "omegaconf": "2.3.1",  # newest that hydra-core takes: it holds it below 2.4
+    "nemo-run": "0.11.1",
+    "nemo-toolkit": "2.7.3",  # newest whose collections.llm was looked at; 3.0.0 was out
 }
 """What the cases train with. A case names those that decide its result as its pins."""
 
@@ -104,14 +106,43 @@ PAXML: Mapping[str, str] = {
 }
 """What the case jax-paxml trains with, in a Python of its own."""
 
+
+def _at(*names: str) -> tuple[str, ...]:
+    """Those FRAMEWORKS as requirements."""
+    return tuple(f"{name}=={FRAMEWORKS[name]}" for name in names)
+
+
+_LEPTON = "leptonai<0.28"  # a newer one lacks leptonai.api.v1, which nemo-run imports and does not ask for
+
 ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
     "jax": (*(f"{name}=={version}" for name, version in JAX.items()), f"numpy=={DIRECT['numpy']}"),
+    "nemo": (
+        "nemo-toolkit[nlp]==2.7.3",
+        *_at("nemo-run"),
+        _LEPTON,
+        "megatron-core==0.15.3",  # nemo-toolkit 2.7.3 passes no_weight_decay_cond, which 0.16 does not take any more
+        "onnx<1.19",  # newer ones ask for an ml-dtypes that numpy<2 keeps out
+        "nvidia-resiliency-ext<0.5",  # 0.5 has wheels for glibc 2.39 only
+        "psutil",
+        "tensorstore",
+        "numpy<2",
+        "pyarrow<21",
+        "datasets<4.5",
+    ),
+    "nemo-run": (
+        *_at("nemo-run", "megatron-core"),
+        _LEPTON,
+        "kubernetes",  # of its KubeflowExecutor
+        f"numpy=={DIRECT['numpy']}",
+        "tokenizers",
+        "psutil",  # megatron-core's checkpoints hang without it; it does not declare it
+    ),
     "paxml": (
         *(f"{name}=={version}" for name, version in PAXML.items()),
         "setuptools<81",  # tensorflow_hub imports pkg_resources, which later ones no longer have
     ),
     "pytorch": (
-        *(f"{name}=={version}" for name, version in FRAMEWORKS.items()),
+        *_at("torchtitan", "megatron-core", "mosaicml", "mosaicml-streaming", "diffusers", "hydra-core", "omegaconf"),
         "datasets",
         "tokenizers",
         "transformers",
@@ -123,7 +154,7 @@ ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
 """Environment -> what is asked for in it. The whole, with hashes, stands in environments/locks/, made of this by
 scripts/lock.py."""
 
-ON_REQUEST: Mapping[str, str] = {"paxml": "2.5 GB, Python 3.10"}
+ON_REQUEST: Mapping[str, str] = {"nemo": "2.2 GB", "paxml": "2.5 GB, Python 3.10"}
 """Environment that is too much to be made unasked -> what it takes, ``2.5 GB, Python 3.10``. A run of one of its cases
 makes it, and `env create` with its name; `run --all` and `env create` without names leave it out."""
 

@@ -51,6 +51,7 @@ def test_one_word_for_each_degree() -> None:
     assert {name for name in found if "parallel" in name or "shard" in name} - words == {
         "parallel",  # of composer-mpt: a choice of engine
         "async_tensor_parallel",
+        "expert_parallel",  # Degrees.expert, of nemo-run
         "sequence_parallel",
         "reshard_after_forward",
     }

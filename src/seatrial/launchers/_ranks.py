@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from seatrial import hardware, network, versions
+from seatrial import versions
 from seatrial.errors import Problem
 from seatrial.image import mutable
 from seatrial.network import Setting
@@ -14,30 +14,10 @@ from seatrial.spec import PROGRAM, Cluster, Job
 PORT = 29400
 """TCP port of the rendezvous where every job has addresses of its own (pods, Batch nodes). torchrun's default."""
 
-CPU_TUNING = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-"""On CPUs tensors come from malloc; transparent huge pages save about 3 % of a step (glibc 2.35 or newer)."""
-
 SHUTDOWN_SECONDS = 120
 """What ranks get to write a checkpoint after a request to stop, where torchrun passes it on. Its default is 30."""
 SHUTDOWN = {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": Setting(str(SHUTDOWN_SECONDS), "seconds to write a checkpoint", "")}
 """How torchrun is told (torch 2.13)."""
-
-
-def variables(job: Job, cluster: Cluster, *, pod_network: bool = False) -> dict[str, Setting]:
-    """Variables of every rank that do not depend on its place, each with its reason; the user's own come last."""
-    found: dict[str, Setting] = {}
-    if job.device != "cpu" and cluster.instance_type is not None:
-        instance = hardware.instance(cluster.instance_type)
-        found |= network.environment(instance, pod_network=pod_network, **cluster.stack)
-    threads = "this many CPUs of a node are one rank's"
-    found["OMP_NUM_THREADS"] = Setting(str(job.threads_per_process), threads, "")
-    if job.device == "cpu":
-        found |= {name: Setting(value, "huge pages for tensors", "") for name, value in CPU_TUNING.items()}
-    found["PYTHONUNBUFFERED"] = Setting("1", "a killed rank's last words are kept", "")
-    if cluster.shared is None:
-        found["SEATRIAL_CHECKPOINTS"] = Setting("0", "no shared file system: they would be lost with the node", "")
-    mine = f"from cluster {cluster.name}"
-    return found | {name: Setting(value, mine, "") for name, value in cluster.environment.items()}
 
 
 def site(cluster: Cluster) -> str:

@@ -22,6 +22,7 @@ from seatrial.launchers._processes import Failure, Group, Program
 from seatrial.plan import Command, Plan
 from seatrial.runs import Run
 from seatrial.spec import PROGRAM, Cluster, Job, LauncherOptions
+from seatrial.variables import CPU_TUNING
 
 RUN_FOLDER = "{run}"
 """Stands in a plan for the run's folder, which gets its name when the plan is executed."""
@@ -71,7 +72,7 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": FREE_PORT,
         "OMP_NUM_THREADS": str(job.threads_per_process),
-        **(_ranks.CPU_TUNING if job.device == "cpu" else {}),
+        **(CPU_TUNING if job.device == "cpu" else {}),
         "SEATRIAL_RUN": RUN_FOLDER,
         "SEATRIAL_HEARTBEATS": "1",
     }

@@ -39,7 +39,7 @@ def start(make: Callable[[Path, dict[str, Any]], R]) -> Iterator[R]:
         sys.exit(ExitCode.USAGE)
     streams.guard(gives_up=False)  # a log on a full disk ends no training
     run = Path(folder)
-    rank = make(run, _job(run))
+    rank = make(run, read_job(run))
     with (run / "stacks" / f"rank-{rank.rank}.txt").open("a") as stacks:
         _dump_stacks_on_request(stacks)
         rank.stage("start")
@@ -66,7 +66,7 @@ def start(make: Callable[[Path, dict[str, Any]], R]) -> Iterator[R]:
         _leave(rank, code if isinstance(code, int) else ExitCode.FAILED)
 
 
-def _job(run: Path) -> dict[str, Any]:
+def read_job(run: Path) -> dict[str, Any]:
     """The job, from the run's folder, or from the launcher; then this is also who makes the folder."""
     for name in FOLDERS:
         (run / name).mkdir(parents=True, exist_ok=True)

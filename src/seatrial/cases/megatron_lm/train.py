@@ -31,24 +31,28 @@ from seatrial.train.worker import Worker, start
 
 def main() -> None:
     """Train, and exit with a code of ExitCode."""
+    with start() as worker:
+        train(Args(**worker.args), worker)
+
+
+def train(args: Args, worker: Worker) -> None:
+    """All that a rank does after it has met the others."""
     # Kernels must start in the order in which they were launched, or collectives do not overlap as Megatron plans.
     os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", "1")
     # megatron-core 0.16 calls what torch 2.13 calls by newer names.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"megatron\.|torch\.distributed")
-    with start() as worker:
-        args = Args(**worker.args)
-        if args.source is not None:
-            sys.path.insert(0, args.source)  # its megatron.core goes before an installed one
-        cuda_on_cpu()
-        if worker.device.type == "cpu":  # a dozen times: no Apex, no Transformer Engine
-            warnings.filterwarnings("ignore", category=UserWarning, module=r"megatron\.")
-        worker.stage("prepare data")
-        command_line = megatron_flags(args, worker)
-        if args.source is None:
-            with console(worker, Reader(args, worker.world_size)):
-                drive(args, worker, command_line)
-        else:
-            run_pretrain_gpt(args, worker, command_line)
+    if args.source is not None:
+        sys.path.insert(0, args.source)  # its megatron.core goes before an installed one
+    cuda_on_cpu()
+    if worker.device.type == "cpu":  # a dozen times: no Apex, no Transformer Engine
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"megatron\.")
+    worker.stage("prepare data")
+    command_line = megatron_flags(args, worker)
+    if args.source is None:
+        with console(worker, Reader(args, worker.world_size)):
+            drive(args, worker, command_line)
+    else:
+        run_pretrain_gpt(args, worker, command_line)
 
 
 def megatron_flags(args: Args, worker: Worker) -> list[str]:

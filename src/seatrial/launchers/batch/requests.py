@@ -15,6 +15,7 @@ from seatrial.errors import ExitCode
 from seatrial.launchers import _ranks
 from seatrial.launchers._names import engine_name
 from seatrial.spec import Cluster, Job
+from seatrial.variables import of_every_rank
 
 if TYPE_CHECKING:
     from seatrial.launchers.batch import Options
@@ -178,7 +179,7 @@ def _devices(job: Job, options: Options, instance: hardware.Instance) -> list[di
 
 
 def _environment(job: Job, cluster: Cluster) -> list[dict[str, str]]:
-    settings = _ranks.variables(job, cluster, pod_network=True) | _ranks.SHUTDOWN
+    settings = of_every_rank(job, cluster, pod_network=True) | _ranks.SHUTDOWN
     found = {
         "GLOO_SOCKET_IFNAME": INTERFACE,
         **({} if job.device == "cpu" else {"NCCL_SOCKET_IFNAME": INTERFACE}),

@@ -12,6 +12,7 @@ from seatrial.launchers.kubernetes.options import Options
 from seatrial.launchers.kubernetes.resources import memory_mib, resources
 from seatrial.launchers.kubernetes.writer import Note
 from seatrial.spec import PROGRAM, Cluster, Job
+from seatrial.variables import of_every_rank
 
 RUN_LABEL = "seatrial.io/run"
 """Label of everything that belongs to a run; its value is the engine's name of the run."""
@@ -133,7 +134,7 @@ def container(
 
 def environment(work: Work) -> list[Any]:
     """Variables of a container that starts ranks, each with its reason; its place in the job is not among them."""
-    settings = _ranks.variables(work.job, work.cluster, pod_network=True) | _ranks.SHUTDOWN
+    settings = of_every_rank(work.job, work.cluster, pod_network=True) | _ranks.SHUTDOWN
     found = [variable(name, setting.value, setting.reason) for name, setting in settings.items()]
     plain = json.dumps(json.loads(work.job.to_json()))
     found += [

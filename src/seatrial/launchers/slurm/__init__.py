@@ -25,6 +25,7 @@ from seatrial.launchers.slurm.logs import collect
 from seatrial.launchers.slurm.options import Options, check_options
 from seatrial.plan import Command, Plan
 from seatrial.spec import PROGRAM, Cluster, Job
+from seatrial.variables import of_every_rank
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -153,8 +154,8 @@ def _srun(job: Job, cluster: Cluster, tasks: bool) -> list[str]:
 def _start(job: Job, cluster: Cluster, tasks: bool) -> str:
     style = "tasks" if tasks else "torchrun" if job.launch == "rank" else job.launch
     what = {"tasks": "every rank", "torchrun": "every node", "node": "every node", "driver": "the first node"}
-    variables = _ranks.variables(job, cluster)
-    if style == "torchrun":
+    variables = of_every_rank(job, cluster)
+    if style in ("torchrun", "node"):  # a program that starts ranks may do it with torchrun
         variables |= _ranks.SHUTDOWN
     program, python = _ranks.program(job, PROGRAM), cluster.software_for(job.environment).python
     return (

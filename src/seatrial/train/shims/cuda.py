@@ -133,7 +133,7 @@ def _share_the_generator() -> None:
         "get_rng_state": lambda *_, **__: torch.get_rng_state(),
         "get_rng_state_all": lambda: [torch.get_rng_state()],
         "set_rng_state": lambda state, *_, **__: torch.set_rng_state(state),
-        "set_rng_state_all": lambda states: torch.set_rng_state(states[0]),
+        "set_rng_state_all": _set_rng_state_all,
         "manual_seed": lambda seed: torch.default_generator.manual_seed(seed),
         "manual_seed_all": lambda seed: torch.default_generator.manual_seed(seed),
         "initial_seed": lambda: torch.initial_seed(),
@@ -142,6 +142,11 @@ def _share_the_generator() -> None:
         for name, replacement in replacements.items():
             setattr(module, name, replacement)
     torch.cuda.default_generators = (torch.default_generator,)
+
+
+def _set_rng_state_all(states: list[Tensor]) -> None:
+    for state in states[:1]:  # Lightning, which asked whether there is CUDA, has none
+        torch.set_rng_state(state)
 
 
 class Event:
