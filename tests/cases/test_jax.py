@@ -99,6 +99,13 @@ def test_every_place_is_one_rank_s_and_tensor_parallel_ranks_share_a_part(degree
         assert len({places[rank][:2] for rank in together}) == 1
 
 
+def test_parts_of_a_batch_are_dealt_out_as_the_array_on_the_mesh_is() -> None:
+    """Its first axis is split over data, then fsdp: another order would mix up sequences and their saved places."""
+    mesh = mesh_of(replace(TINY, ici_fsdp=2, ici_tensor=2, dcn_data=2, dcn_fsdp=2), 4, 4)
+    by_place = {mesh.place(rank)[:2]: mesh.batch_part(rank) for rank in range(16)}
+    assert [by_place[place] for place in itertools.product(range(2), range(4))] == list(range(8))
+
+
 # --- recipes
 
 

@@ -159,10 +159,10 @@ def test_what_paxml_printed() -> None:
     assert steps[1].learning_rate is not None and steps[1].learning_rate > 0 and steps[0].grad_norm > 1
 
 
-def test_seconds_are_between_two_summaries_also_over_midnight() -> None:
+def test_seconds_are_between_two_summaries_also_over_new_year() -> None:
     assert [step.seconds for step in read(*summary(1, 5.0, 1.0), *summary(5, 4.0, 3.0))] == [0.0, 0.5]
-    late = [line.replace("19:04:01", "23:59:59") for line in summary(1, 5.0, 1.0)]
-    early = [line.replace("1128 19:04:03", "1129 00:00:01") for line in summary(2, 5.0, 3.0)]
+    late = [line.replace("1128 19:04:01", "1231 23:59:59") for line in summary(1, 5.0, 1.0)]
+    early = [line.replace("1128 19:04:03", "0101 00:00:01") for line in summary(2, 5.0, 3.0)]
     assert read(*late, *early)[1].seconds == pytest.approx(2.0)
 
 
@@ -197,6 +197,8 @@ def test_a_summary_that_is_not_whole_is_told() -> None:
         reader.end()
     with pytest.raises(ValueError):
         read(first + rest[0])
+    with pytest.raises(ValueError, match="two lines in one"):
+        read(first.replace("summary tensor", "Setting task status: summary tensor"))
 
 
 @given(loss=st.floats(0, 1e4) | st.just(math.nan), step=st.integers(1, 10**6), noise=st.text(max_size=10))

@@ -31,9 +31,9 @@ os.write(1, " ".join([*(os.environ[name] for name in names.split()), *sys.argv[1
 # The second rank waits for a request; the first ends as it is told.
 END = "import os, signal, sys\nif os.environ['LOCAL_RANK'] == '1': signal.pause()\n"
 STOP = """
-import signal, sys
+import os, signal, sys
 signal.signal(signal.SIGUSR1, lambda *_: sys.exit(75))
-print("ready", flush=True)
+os.write(1, b"ready\\n")
 while True: signal.pause()
 """
 

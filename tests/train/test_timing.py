@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from seatrial.metrics import PHASES
-from seatrial.train import timing
+from seatrial.rank import timing
 from seatrial.train.timing import StepTimer
 
 pytestmark = pytest.mark.torch

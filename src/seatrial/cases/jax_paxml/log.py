@@ -79,5 +79,5 @@ class Reader:
         before, self._last = self._last, (step, when)
         if before is None or before[0] >= step:
             return self._took or 0.0
-        passed = when - before[1]
-        return (passed + ONE_DAY if passed < timedelta(0) else passed).total_seconds() / (step - before[0])
+        passed = (when - before[1]) % ONE_DAY  # absl gives no year
+        return passed.total_seconds() / (step - before[0])
