@@ -183,13 +183,6 @@ CHECKOUTS: Mapping[str, tuple[str, str]] = {
 }
 """What is on no package index: case -> repository, and the commit or tag that a checkout or an image is made at."""
 
-BIONEMO = "2.5"
-"""Tag of nvcr.io/nvidia/clara/bionemo-framework whose train_esm2 bionemo's recipes were written for, the one that
-figures and logs were published with. 2.6 and later are out; untried."""
-
-BIONEMO_1 = "1.2"
-"""The last published with ESM-1nv on AWS. NVIDIA offers ESM-1nv no longer; 2 does not have it."""
-
 NEURON: Mapping[str, str] = {
     "neuronx-distributed": "0.17.26814",  # 0.19.28093 is the newest
     "neuronx-cc": "2.23.6484.0",  # 2.28.7631.0 is the newest
@@ -200,10 +193,14 @@ https://awsdocs-neuron.readthedocs-hosted.com/en/v2.28.1/release-notes/releaseco
 https://awsdocs-neuron.readthedocs-hosted.com/en/latest/about-neuron/announcements/neuron2.x/announce-eos-nxdt-nxd-core-training.html"""
 
 CONTAINERS: Mapping[str, str] = {
+    # what train_esm2's options, figures and logs were published with; 2.6 and later are out, untried
+    "bionemo": "nvcr.io/nvidia/clara/bionemo-framework:2.5",
+    # the last published with ESM-1nv on AWS: NVIDIA offers it no longer, BioNeMo 2 does not have it
+    "bionemo1": "nvcr.io/nvidia/clara/bionemo-framework:1.2",
     # the last one that the published test case was made for; NeMo 1's programs are in /opt/NeMo/examples
     "nemo-launcher": "nvcr.io/nvidia/nemo:24.12",
 }
-"""What is in a vendor's container alone: case -> its image, which a cluster's own is made from."""
+"""What is in a vendor's container alone: case, or engine of one -> its image, which a cluster's own is made from."""
 
 STACK: Mapping[str, str] = {
     "efa_installer": "1.50.0",

@@ -20,13 +20,13 @@ from seatrial.cases._proteins import fasta
 from seatrial.cases.bionemo import CASE, RECIPES, Args, check, container, preflight
 from seatrial.cases.bionemo.batches import Lane, Loader, MicroBatch, Proteins, Sample, cut, together
 from seatrial.cases.bionemo.log import Reader
-from seatrial.cases.bionemo.rules import IMAGES
 from seatrial.cases.bionemo.tokens import AMINO_ACIDS, CLS, EOS, MASK, PAD, VOCABULARY, crop, encode, mask
 from seatrial.errors import UserError
 from seatrial.events import Event, Step, Validation
 from seatrial.models import ESM
 from seatrial.rank.lines import clean
 from seatrial.spec import Layout
+from seatrial.versions import CONTAINERS
 from tests.cases.proteins import prepared
 from tests.clusters import LOCAL, P5
 
@@ -91,8 +91,8 @@ def test_containers_have_rules_of_their_own(args: Args, changes: dict[str, Any],
 
 def test_a_container_needs_gpus_and_says_which_image() -> None:
     [found] = problems(CONTAINER, Layout(nodes=1, processes_per_node=2, device="cpu"))
-    assert found.startswith(f"engine: BioNeMo runs on GPUs only, in {IMAGES['bionemo']}")
-    assert IMAGES["bionemo1"] in bind(CASE, CASE.recipe("esm1nv"), P5).fidelity_note
+    assert found.startswith(f"engine: BioNeMo runs on GPUs only, in {CONTAINERS['bionemo']}")
+    assert CONTAINERS["bionemo1"] in bind(CASE, CASE.recipe("esm1nv"), P5).fidelity_note
 
 
 def test_what_works_is_let_through() -> None:

@@ -69,6 +69,10 @@ def _name(model: str) -> str:
     return model.upper().replace("ESM2-", "ESM-2 ")
 
 
+def _tag(engine: str) -> str:
+    return versions.CONTAINERS[engine].rpartition(":")[2]
+
+
 def _at_scale(model: str, *, nodes: int, micro_batch_size: int, recompute: bool = False) -> Recipe:
     """ESM-2's own batch of 2 million tokens and schedule, cut to 200 steps; layouts are ours."""
     return Recipe(
@@ -96,7 +100,7 @@ def _in_container(model: str, *, nodes: int, micro_batch_size: int) -> Recipe:
     """BioNeMo's train_esm2 with what was published for the 650M model on two nodes; other layouts are ours."""
     return Recipe(
         name=f"bionemo-{model}",
-        title=f"{_name(model)} by BioNeMo {versions.BIONEMO}'s own train_esm2, {8 * nodes} GPUs",
+        title=f"{_name(model)} by BioNeMo {_tag('bionemo')}'s own train_esm2, {8 * nodes} GPUs",
         args=Args(
             model=model,
             engine="bionemo",
@@ -180,7 +184,7 @@ RECIPES = (
     _benchmark("esm2-150m-fsdp-14", "fsdp2", 14, ESM2_150M["fsdp2", 14]),
     Recipe(
         name="esm1nv",
-        title=f"legacy: ESM-1nv by BioNeMo {versions.BIONEMO_1}, 44 M parameters, 32 GPUs",
+        title=f"legacy: ESM-1nv by BioNeMo {_tag('bionemo1')}, 44 M parameters, 32 GPUs",
         args=Args(
             model="esm1nv",
             engine="bionemo1",

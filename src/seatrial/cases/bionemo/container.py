@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from seatrial import versions
 from seatrial.cases.bionemo import Args
 from seatrial.cases.bionemo.log import Reader
-from seatrial.cases.bionemo.rules import IMAGES
 from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.models import ESM
 from seatrial.rank import announce
@@ -71,7 +71,7 @@ def run_program(args: Args, argv: list[str]) -> None:
             sys.argv = [str(program), *argv]
             runpy.run_path(str(program), run_name="__main__")
     except (ModuleNotFoundError, FileNotFoundError) as error:
-        remedy = f"set image to one made of {IMAGES[args.engine]} in seatrial.toml"
+        remedy = f"set image to one made of {versions.CONTAINERS[args.engine]} in seatrial.toml"
         raise UserError(Problem(f"BioNeMo is not there: {error}", "engine", remedy)) from error
 
 

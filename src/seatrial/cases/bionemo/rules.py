@@ -16,11 +16,6 @@ from seatrial.workload import FP32_ADAM, Degrees, Kind, States, Workload
 if TYPE_CHECKING:
     from seatrial.cases.bionemo import Args
 
-IMAGES = {
-    "bionemo": f"nvcr.io/nvidia/clara/bionemo-framework:{versions.BIONEMO}",
-    "bionemo1": f"nvcr.io/nvidia/clara/bionemo-framework:{versions.BIONEMO_1}",
-}
-"""Engine -> the container that it runs in."""
 PREPARED = "proteins:"
 
 
@@ -50,7 +45,7 @@ def _check_transformers(args: Args) -> Iterable[Problem]:
 def _check_container(args: Args, layout: Layout) -> Iterable[Problem]:
     """What the programs of the containers can, and what they decide themselves."""
     if layout.device != "cuda":
-        what = f"BioNeMo runs on GPUs only, in {IMAGES[args.engine]}"
+        what = f"BioNeMo runs on GPUs only, in {versions.CONTAINERS[args.engine]}"
         yield Problem(what, "engine", "--set engine=transformers, or the recipe tiny, computes here")
     if not args.dataset.startswith(PREPARED):
         yield Problem(
@@ -101,6 +96,6 @@ def preflight(args: Args) -> Iterable[Problem]:
 def fidelity_of(args: Args, layout: Layout) -> tuple[Fidelity, str]:
     """Which program trains, and on what."""
     if args.engine != "transformers":
-        return "real", f"BioNeMo's own program; its processes need the image {IMAGES[args.engine]}"
+        return "real", f"BioNeMo's own program; its processes need the image {versions.CONTAINERS[args.engine]}"
     ours = "ESM-2 as transformers has it, in our program, not the BioNeMo framework"
     return "real-core", ours + ("; gloo instead of NCCL, CPU kernels" if layout.device == "cpu" else "")
