@@ -32,7 +32,8 @@ def own_text(plan: Plan) -> str:
 def catalogue(cluster: Cluster) -> list[tuple[Job, Plan]]:
     """Every recipe on a cluster, under one name, its nodes Trainium's for recipes that are made for those.
 
-    Of a cluster without accelerators every recipe for one CPU node.
+    Of a cluster without accelerators every recipe for one CPU node; of HyperPod's own kind none whose program starts
+    its ranks itself, which it refuses.
     """
     launcher = launchers.find(cluster.launcher)
     jobs = [
@@ -40,6 +41,7 @@ def catalogue(cluster: Cluster) -> list[tuple[Job, Plan]]:
         for case in catalog.cases()
         for recipe in case.recipes
         for its_own in [for_recipe(recipe, cluster)]
+        if case.launch != "node" or getattr(cluster.options, "kind", "") != "hyperpodpytorchjob"
         if cluster.accelerators_per_node or (recipe.nodes == 1 and recipe.instance_type is None)
     ]
     return [(job, launcher.render(job, its_own, "run-1")) for job, its_own in jobs]

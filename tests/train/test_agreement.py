@@ -24,7 +24,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, *ranks: tuple[Any, ...], ask: Calla
     """What `ask` says of several replicas, each asked in turn as if it were a rank."""
     told: list[Any] = []
 
-    def collect(everyone: list[Any], mine: Any) -> None:
+    def collect(everyone: list[Any], mine: Any, group: None) -> None:
         told.append(mine)
         everyone[:] = told + [mine] * (len(ranks) - len(told))
 
