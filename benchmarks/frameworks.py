@@ -19,20 +19,11 @@ from pathlib import Path
 
 from interleave import Row, interleave, parser, publish, ratio, row
 from programs import HERE, finish, newest_run, scratch, seatrial_argv, started
-from seatrial import catalog, environments
+from seatrial import catalog, environments, versions
 from seatrial.events import RunStart, Step
 
 STEPS = 60
 WARM_UP = 10
-CASES = (
-    "torchtitan",
-    "megatron-lm",
-    "composer-mpt",
-    "composer-stable-diffusion",
-    "picotron",
-    "neuronx-distributed",
-    "fsdp",
-)
 STEP_LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}) - .*step: *(\d+) .*tps: ([\d,]+)")
 
 
@@ -44,6 +35,15 @@ class Trained:
     """Seconds from the start of the command to the first step's line."""
     rate: float
     """Median tokens/s per rank after the warm-up."""
+
+
+def cases() -> list[str]:
+    """Those that train, but for environments that are too much to be made unasked."""
+    return [
+        case.name
+        for case in catalog.cases()
+        if case.purpose == "training" and (case.environment or "") not in versions.ON_REQUEST
+    ]
 
 
 def startup(case: str) -> Row:
@@ -98,7 +98,7 @@ def main() -> None:
     """Measure and print."""
     options = parser(__doc__, repeats=5).parse_args()
     python = str(environments.python(environments.ensure("pytorch")))
-    rows = [startup(case) for case in CASES if case in catalog.case_names()]
+    rows = [startup(case) for case in cases()]
     with scratch() as folder:
         with_seatrial(folder)  # prepares data and leaves the first configuration
         programs: dict[str, Callable[[], Trained]] = {

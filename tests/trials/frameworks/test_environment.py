@@ -34,13 +34,11 @@ def test_it_holds_the_pins_and_shares_torch(frameworks: str) -> None:
     run = subprocess.run([frameworks, "-c", CODE], env=variables, capture_output=True, text=True, check=True)
     found = json.loads(run.stdout)
     found["versions"] = {canonicalize_name(name): version for name, version in found["versions"].items()}
-    for name, version in versions.FRAMEWORKS.items():
-        assert found["versions"][name] == version
     locked = _lock.packages(environments.lock("pytorch").read_text())
     assert len(set(locked) & set(found["versions"])) > 0.9 * len(locked)  # some are for other platforms
     assert [n for n, pins in locked.items() if n in found["versions"] and found["versions"][n] not in pins] == []
     for requirement in map(Requirement, versions.ENVIRONMENTS["pytorch"]):
-        assert requirement.name in found["versions"]
+        assert found["versions"][requirement.name] in requirement.specifier
     mine = importlib.util.find_spec("torch")
     assert mine and mine.origin
     assert found["places"] == {"torch": os.path.realpath(mine.origin), "seatrial": os.path.realpath(seatrial.__file__)}

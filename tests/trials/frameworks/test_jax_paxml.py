@@ -28,7 +28,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.external
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_killed_in_the_middle_it_goes_on_and_passes(made: None, tmp_path: Path) -> None:
+def test_killed_in_the_middle_it_goes_on(made: None, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "seatrial", "run", "jax-paxml", "--name", "tiny", "--json"]
     process = subprocess.Popen(command, env={**os.environ, "SEATRIAL_RUNS_DIR": str(tmp_path)}, stdout=subprocess.PIPE)
     killed = False
@@ -39,7 +39,7 @@ def test_killed_in_the_middle_it_goes_on_and_passes(made: None, tmp_path: Path) 
             os.kill(int(children[0]), signal.SIGKILL)
             killed = True
     out, _ = process.communicate()
-    assert (process.returncode, json.loads(out)["verdict"]) == (ExitCode.PASSED, "PASS")
+    assert (process.returncode, json.loads(out)["verdict"]) == (ExitCode.PASSED, "WARN")  # a rank died
     log = History(tmp_path).find("tiny").events()
     assert len(log.of(Restart)) == 1
     assert [loaded.step for loaded in log.of(CheckpointLoaded)] in ([5], [10])

@@ -69,8 +69,8 @@ def test_tensor_parallel_killed_and_stopped_it_is_the_same_training(command: Com
     assert [start.start_step for start in run.events().of(RunStart)] == [0, 4, run.events().last(CheckpointLoaded).step]
     assert is_gone(run) and run.state() is State.COMPLETED
     assert losses(run).keys() == losses(undisturbed).keys()
-    for step, loss in losses(undisturbed).items():
-        assert losses(run)[step] == pytest.approx(loss, rel=5e-6), step
+    for step, loss in losses(undisturbed).items():  # which is data-parallel: its sums are in another order
+        assert losses(run)[step] == pytest.approx(loss, rel=5e-5), step
 
 
 def wait_for_restart(run: Run, step: int) -> None:
