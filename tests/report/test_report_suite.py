@@ -80,6 +80,7 @@ def test_the_page_leads_to_the_runs_and_says_why_there_is_none(run: Run, story: 
         Row(job="c/tiny", state=NOT_STARTED),
     ]
     text = to_html("all-tiny-1", "local", rows)
+    assert ">why</th>" in text and ">why</th>" not in to_html("all-tiny-1", "local", rows[:1])
     assert re.findall(r'<a href="([^"]*)"', text) == ["it%27s%20%3Cone%3E%20%26%20two/report.html"]
     assert "&lt;no&gt; network: hf_***" in text and "<no>" not in text
     assert passed(rows) == "1 of 3 passed, 1 left out" and passed(rows) in text

@@ -19,7 +19,7 @@ from seatrial.cli.tables import print_table
 from seatrial.errors import ExitCode, Problem, UserError, unknown
 from seatrial.findings import Verdict
 from seatrial.report.format import duration
-from seatrial.report.suite import HEADERS, LEFT_OUT, NOT_STARTED, Row, passed, row, to_html
+from seatrial.report.suite import LEFT_OUT, NOT_STARTED, Row, headers, passed, row, to_html
 from seatrial.report.summary import summarise
 from seatrial.runs import History, Notes, Run, replace_text
 
@@ -110,8 +110,8 @@ def say(suite: Suite, code: int, seconds: float) -> None:
         print_json({"suite": suite.tag, "page": page, "jobs": [asdict(one) for one in rows]})
         return
     click.echo()
-    headers = [header.upper() for header in HEADERS]
-    print_table(headers, [one.cells() for one in rows], optional=("FIDELITY", "TIME", "THROUGHPUT"))
+    shown = [header.upper() for header in headers(rows)]
+    print_table(shown, [one.cells()[: len(shown)] for one in rows], optional=("FIDELITY", "TIME", "THROUGHPUT"))
     click.echo(f"\n{passed(rows)}, in {duration(seconds)}")
     if page is not None:
         click.echo(f"report  {page}")

@@ -103,10 +103,15 @@ def passed(rows: Sequence[Row]) -> str:
     return f"{told}, {left_out} left out" if left_out else told
 
 
+def headers(rows: Sequence[Row]) -> tuple[str, ...]:
+    """The columns that tell something: without reasons where there are none."""
+    return HEADERS if any(row.why for row in rows) else HEADERS[:-1]
+
+
 def to_html(tag: str, place: str, rows: Sequence[Row]) -> str:
     """The page of a suite, in the folder of all runs. `place`: the cluster."""
     on_cpu = any((row.fidelity or "").startswith("CPU") for row in rows)
     lines = [(row, dict(zip(HEADERS, row.cells(nothing=""), strict=True))) for row in rows]
     values = {"tag": tag, "place": place, "passed": passed(rows), "on_cpu": on_cpu, "lines": lines}
-    text = page("suite", headers=HEADERS, numeric=NUMERIC, symbols=SYMBOLS, **values)
+    text = page("suite", headers=headers(rows), numeric=NUMERIC, symbols=SYMBOLS, **values)
     return mask_forms(text).encode("utf-8", "replace").decode("utf-8")
