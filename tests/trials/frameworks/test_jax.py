@@ -23,6 +23,8 @@ from seatrial.train.model import Llama, initialise, rotary_table
 from seatrial.train.optimizer import adamw, learning_rate_at, set_learning_rate
 from tests.trials.frameworks.driver import Driver, losses, norms
 
+pytestmark = pytest.mark.timeout(600)  # five layouts in one fixture: 87 s on two idle cores
+
 SHORT = {"steps": "8", "checkpoint_every": "3", "validation_every": "8", "sequence_length": "32", "warmup_steps": "3"}
 
 

@@ -28,6 +28,8 @@ from tests.clusters import P5
 from tests.command import Command, is_gone, losses, rank_pid, settings, wait_for_step
 from tests.trials.frameworks.driver import SOURCES
 
+pytestmark = pytest.mark.timeout(600)  # three starts of an experiment: 96 s on two idle cores
+
 SHORT = settings("steps=26", "checkpoint_every=4", "validation_every=0", "data_tokens=200000")
 
 
