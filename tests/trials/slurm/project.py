@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ class Project:
 
     folder: Path
     slurm: Slurm
+    processes: list[subprocess.Popen[str]] = field(default_factory=list, repr=False)
 
     @classmethod
     def make(
@@ -64,7 +66,7 @@ class Project:
     def start(self, *args: str | Path) -> subprocess.Popen[str]:
         """The command, started."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SEATRIAL_")}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "seatrial", *map(str, args)],
             cwd=self.folder,
             env={**inherited, **self.slurm.env, "PYTHONPATH": str(ROOT / "src"), "NO_COLOR": "1"},
@@ -74,6 +76,20 @@ class Project:
             # A shell's background job, such as a test run may be, inherits that Ctrl-C is ignored.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
+        self.processes.append(process)
+        return process
+
+    def close(self) -> None:
+        """Ends what a failed test left running, which the next test would be blamed for."""
+        for process in self.processes:
+            process.kill()
+            with process:  # waits for it, and closes its pipes
+                pass
+
+    def said(self) -> str:
+        """What the jobs themselves wrote, the last of it: why a run failed."""
+        logs = sorted(self.folder.glob("shared/*/*.log")) + sorted(self.folder.glob("shared/*/logs/*"))
+        return "\n".join(f"{path}:\n{path.read_text()[-2000:]}" for path in logs)
 
     def __call__(self, *args: str | Path, code: int = 0, timeout: float = 150) -> str:
         """Runs the command to its end. Returns what it printed, after its exit code was compared."""
@@ -82,7 +98,7 @@ class Project:
             out, err = process.communicate(timeout=timeout)
         finally:
             process.kill()
-        assert process.returncode == code, f"{args}: exit code {process.returncode}\n{out}\n{err}"
+        assert process.returncode == code, f"{args}: exit code {process.returncode}\n{out}\n{err}\n{self.said()}"
         return out + err
 
     def detach(self, *args: str) -> Run:
@@ -113,5 +129,7 @@ class Project:
 
 
 @pytest.fixture
-def project(slurm: Slurm, tmp_path: Path) -> Project:
-    return Project.make(tmp_path / "project", slurm)
+def project(slurm: Slurm, tmp_path: Path) -> Iterator[Project]:
+    project = Project.make(tmp_path / "project", slurm)
+    yield project
+    project.close()
