@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
 
 import pytest
 
@@ -107,3 +108,13 @@ def test_where_nothing_can_be_written_it_is_made_each_time(tmp_path, monkeypatch
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     make = Maker()
     assert [cached("x", 1, make), cached("x", 1, make)] == [[1], [2]]
+
+
+def test_what_nobody_made_anew_for_a_month_goes(tmp_path):
+    for name in ("old", "recent", "x"):
+        cached(name, 1, Maker())
+    [old] = cache.folder().glob("old-*")
+    past = time.time() - cache.KEPT_FOR - 60
+    os.utime(old, (past, past))
+    cached("x", 2, Maker())
+    assert sorted(path.name.partition("-")[0] for path in cache.folder().iterdir()) == ["recent", "x"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,9 @@ from typing import Any
 import seatrial
 
 PACKAGE = Path(seatrial.__file__).parent
+
+KEPT_FOR = 30 * 24 * 3600
+"""Seconds. Each folder with clusters or runs has a file of its own, and folders go."""
 
 
 def cached(name: str, key: Any, make: Callable[[], Any], keep: Callable[[Any], bool] = lambda _: True) -> Any:
@@ -83,3 +87,7 @@ def _write(path: Path, text: str) -> None:
     temporary.touch(mode=0o600)
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
+    for other in path.parent.glob("*.json"):
+        with contextlib.suppress(OSError):  # another process may have been first
+            if time.time() - other.stat().st_mtime > KEPT_FOR:
+                other.unlink()
