@@ -14,6 +14,7 @@ import pytest
 
 import seatrial
 from seatrial.binding import bind
+from seatrial.checks.catalogue import all_checks
 from seatrial.events import EventLog, decode
 from seatrial.findings import Finding, Rule, Severity, Verdict
 from seatrial.hardware import instance
@@ -27,7 +28,7 @@ from seatrial.versions import STACK
 @cache
 def everywhere() -> dict[str, Rule]:
     """Every rule that stands in a module of Seatrial, alone or in a tuple, and those of the linter."""
-    found = list(headers())
+    found: list[object] = [*headers(), *(check.rule for check in all_checks())]
     for module in pkgutil.walk_packages(seatrial.__path__, "seatrial."):
         if module.name.rpartition(".")[2] in ("__main__", "train") or ".cases._composer" in module.name:
             continue
@@ -40,7 +41,7 @@ def everywhere() -> dict[str, Rule]:
 
 def test_no_two_rules_have_one_id():
     topics = {name.partition(".")[0] for name in everywhere()}
-    assert {"run", "cluster", "checkpoint", "data", "network", "lint"} <= topics
+    assert {"run", "cluster", "checkpoint", "data", "network", "lint", "node"} <= topics
     assert len(headers()) == len({rule.id for rule in headers()})
     assert rules.NOT_SAVED in everywhere()  # which the verdict counts
 

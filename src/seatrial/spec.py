@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 Fidelity = Literal["real", "real-core", "stand-in"]
 """What a local run exercises: the framework as a user installs it, its core under our driver, or a substitute."""
 
-Purpose = Literal["training", "preparation"]
-"""What a job is for: its verdict asks for a falling loss, or for verified data."""
+Purpose = Literal["training", "preparation", "check", "benchmark"]
+"""What a job is for. The verdict of a training asks for a falling loss, that of all others for their findings alone."""
 
 Launch = Literal["rank", "node", "driver"]
 """How a program is started: once per accelerator, once per node, or once for the whole job."""

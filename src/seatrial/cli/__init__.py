@@ -26,6 +26,7 @@ COMMANDS = {
     "compare": "Runs side by side, and which differences are more than noise.",
     "read": "A framework's log that was written elsewhere, as a run: its figures and its verdict.",
     "env": "The software of cases with frameworks of their own: list, create, remove, lock.",
+    "check": "Is a node healthy, and what to do if not: node, read, list, show.",
     "cluster": "The clusters of seatrial.toml: list, show, check, init.",
     "network": "EFA, NCCL and Neuron variables: what a node type needs, and what is wrong in a file.",
     "lint": "Defects in anybody's launch files: sbatch, shell, Kubernetes manifests, Dockerfiles.",

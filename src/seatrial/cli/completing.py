@@ -61,6 +61,20 @@ def complete_instance(_: click.Context, __: click.Parameter, incomplete: str) ->
     return _beginning(incomplete, [item.name for item in hardware.INSTANCES])
 
 
+def complete_check(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
+    """Ids of rules about nodes."""
+    from seatrial.checks.catalogue import all_checks
+
+    return _beginning(incomplete, [check.id for check in all_checks()])
+
+
+def complete_observation(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
+    """Kinds of observations that are judged from files."""
+    from seatrial.checks.catalogue import all_checks
+
+    return _beginning(incomplete, sorted({check.source.kind for check in all_checks() if check.source.read}))
+
+
 def complete_place(ctx: click.Context, param: click.Parameter, incomplete: str) -> Items:
     """Names of clusters and of instance types."""
     return [*complete_cluster(ctx, param, incomplete), *complete_instance(ctx, param, incomplete)]

@@ -103,7 +103,7 @@ class Progress:
                 self._describe(self._run.job.purpose, total=event.steps, completed=event.start_step, text="")
             case Step():
                 self._step(event)
-            case Heartbeat() if self._run.job.purpose == "preparation":
+            case Heartbeat() if self._run.job.purpose != "training":
                 self._prepare(event.phase)
             case Heartbeat():
                 self._phase = event.phase

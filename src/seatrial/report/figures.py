@@ -19,7 +19,7 @@ class Figure(NamedTuple):
 
 def key_figures(summary: Summary) -> list[Figure]:
     """Throughput, MFU, loss and cost of the run."""
-    if summary.purpose == "preparation":
+    if summary.purpose != "training":
         return list(_time(summary))
     return [*(_steady(summary) if summary.series else ()), *_progress(summary), *_time(summary), *_cost(summary)]
 

@@ -33,6 +33,8 @@ from seatrial.steady import Steady
 
 _WORST_FIRST = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.WARN, Verdict.PASS, Verdict.SKIP)
 
+_DONE = {"preparation": "Data was prepared", "check": "The machines were checked", "benchmark": "They were measured"}
+"""Purpose -> what a job that trains nothing did."""
 _FIDELITY = {
     "real": "the framework as a user installs it",
     "real-core": "the framework's core under a driver of Seatrial's",
@@ -207,8 +209,8 @@ def _timed(log: EventLog, kind: type[Any]) -> tuple[Timed, ...]:
 
 def _fidelity(job: Job) -> str:
     what = f"Fidelity {job.fidelity}: {_FIDELITY[job.fidelity]}."
-    if job.purpose == "preparation":
-        return f"Data was prepared, nothing was trained. {what}"
+    if job.purpose != "training":
+        return f"{_DONE[job.purpose]}, nothing was trained. {what}"
     if job.device == "cpu":
         return f"Trained on CPU. This is no result about a GPU. {what}"
     return what

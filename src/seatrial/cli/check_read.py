@@ -1,0 +1,61 @@
+"""seatrial check read"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from seatrial.cli.completing import complete_instance, complete_observation
+from seatrial.cli.findings import exit_code, nagios_option, print_findings, print_nagios, record
+from seatrial.cli.options import as_json, print_json
+
+if TYPE_CHECKING:
+    from seatrial.checks.observations import Observation
+
+
+@click.command()
+@click.argument("kind", shell_complete=complete_observation)
+@click.argument(
+    "files", nargs=-1, required=True, metavar="FILE...", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+@click.option(
+    "--instance",
+    metavar="TYPE",
+    help="EC2 instance type that it comes from.  [default: not known]",
+    shell_complete=complete_instance,
+)
+@click.option("-v", "--verbose", is_flag=True, help="Also what is right.")
+@nagios_option
+@as_json
+def command(
+    kind: str, files: tuple[Path, ...], instance: str | None, verbose: bool, nagios: bool, as_json: bool
+) -> None:
+    """Judge what a tool printed elsewhere. KIND says which: see check list.
+
+    What srun, kubectl and mpirun put before the lines is taken off. Exit codes as of check node.
+    """
+    from seatrial.checks.catalogue import of_kind
+    from seatrial.checks.judging import judge
+    from seatrial.checks.profile import NOT_KNOWN, Profile
+
+    checks = of_kind(kind)
+    profile = Profile.of(instance) if instance else NOT_KNOWN
+    found = {path: judge(checks, [_captured(kind, path)], profile) for path in files}
+    everything = [finding for findings in found.values() for finding in findings]
+    if as_json:
+        print_json([record(str(path), findings) for path, findings in found.items()])
+    elif nagios:
+        print_nagios(", ".join(map(str, files)), everything)
+    else:
+        for path, findings in found.items():
+            print_findings(str(path), findings, verbose=verbose)
+    sys.exit(exit_code(everything, nagios=nagios))
+
+
+def _captured(kind: str, path: Path) -> Observation:
+    from seatrial.checks.observations import Observation
+
+    return Observation(kind=kind, origin=str(path), path=path, taken=path.stat().st_mtime, foreign=True)
