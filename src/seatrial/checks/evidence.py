@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from seatrial.checks.observations import Observation
+from seatrial.errors import Problem, UserError
 
 
 def keep(observations: Iterable[Observation], folder: Path) -> list[Observation]:
@@ -24,3 +25,20 @@ def keep(observations: Iterable[Observation], folder: Path) -> list[Observation]
         path.with_suffix(".json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         kept.append(replace(observation, origin=f"{observation.origin} ({path})"))
     return kept
+
+
+def kept(folder: Path) -> list[Observation]:
+    """What `keep` wrote there. Raises UserError for a folder that holds nothing of the kind, or half of it."""
+    found, problems = [], []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            text = path.with_suffix(".txt").read_text(encoding="utf-8", errors="replace")
+            found.append(Observation(**{**record, "text": text, "origin": str(path.with_suffix(".txt"))}))
+        except (OSError, ValueError, TypeError) as error:
+            problems.append(Problem(f"is not what check node --save wrote: {error}", str(path), "leave it out"))
+    if not found and not problems:
+        problems.append(Problem("holds no observations", str(folder), "make them: seatrial check node --save DIR"))
+    if problems:
+        raise UserError(problems)
+    return found

@@ -111,5 +111,8 @@ class Source:
     """Whether only root sees all of it."""
     ends: bool = True
     """Whether the text ends with an end of line, so that one without was cut off."""
+    disproved_by: Level | None = None
+    """Level of a check that must pass before a fault which was seen here is no more; None: that of the check which saw
+    it. What is only a trace of the past, such as a line of a log, is disproved by a test and not by its absence."""
     read: bool = True
     """Whether people have it as a file, so that `seatrial check read` offers it."""

@@ -9,6 +9,8 @@ import click
 COMMANDS = {
     "node": "This node: its devices, its kernel's log, its settings.",
     "read": "What somebody else captured: the output of a tool, judged by the same rules.",
+    "hooks": "The files by which a cluster checks its nodes itself.",
+    "release": "Let jobs onto a node again that a check has quarantined.",
     "list": "All rules about nodes.",
     "show": "A rule in full.",
 }

@@ -12,9 +12,14 @@ import click
 from seatrial.cli.completing import complete_instance
 from seatrial.cli.findings import exit_code, nagios_option, print_findings, print_nagios, record
 from seatrial.cli.options import as_json, print_json
+from seatrial.errors import ExitCode, Problem, UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from seatrial.checks.catalogue import Check
     from seatrial.checks.observations import Level
+    from seatrial.findings import Finding
 
 
 @click.command()
@@ -33,7 +38,19 @@ if TYPE_CHECKING:
 )
 @click.option("--select", metavar="ID", multiple=True, help="Only this rule; patterns such as 'gpu.*' work.")
 @click.option("--save", metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="Keep what was observed.")
+@click.option(
+    "--from",
+    "from_",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Judge what --save has kept there, instead of looking.",
+)
 @click.option("-v", "--verbose", is_flag=True, help="Also what is right.")
+@click.option(
+    "--guard",
+    metavar="LAUNCHER",
+    help="Let the scheduler follow: a sick node gets no jobs until a check of the same level passes.",
+)
 @nagios_option
 @as_json
 def command(
@@ -41,25 +58,29 @@ def command(
     instance: str | None,
     select: tuple[str, ...],
     save: Path | None,
+    from_: Path | None,
     verbose: bool,
+    guard: str | None,
     nagios: bool,
     as_json: bool,
 ) -> None:
     """Look at this node. What needs root, or a tool that is missing, is UNKNOWN.
 
-    Exit code 0: nothing that keeps a job away; 1: FAIL; 3: not all could be seen.
+    Exit code 0: PASS or WARN; 1: FAIL; 3: not all could be seen. With --guard 1: the node is quarantined; else 0.
     """
+    if guard and select:
+        raise UserError(Problem("a part of a check decides about no node", "--select", "leave it out, or --guard"))
     from seatrial.checks.catalogue import select_checks
     from seatrial.checks.collecting import collect
+    from seatrial.checks.evidence import keep, kept
     from seatrial.checks.judging import judge
     from seatrial.checks.profile import Profile, detect
 
     profile = Profile.of(instance) if instance else detect()
     checks = select_checks(level, select)
-    observations = collect({check.source.kind: check.source for check in checks}.values(), profile)
+    asked = {check.source.kind: check.source for check in checks}.values()
+    observations = kept(from_) if from_ else collect(asked, profile)
     if save:
-        from seatrial.checks.evidence import keep
-
         observations = keep(observations, save)
     findings = judge(checks, observations, profile)
     about = f"{platform.node()}, {profile.name or 'of no known type'}, {level}"
@@ -69,4 +90,22 @@ def command(
         print_nagios(about, findings)
     else:
         print_findings(about, findings, verbose=verbose)
+    if guard:
+        sys.exit(_guarded(guard, checks, findings, level))
     sys.exit(exit_code(findings, nagios=nagios))
+
+
+def _guarded(launcher: str, checks: Sequence[Check], findings: Sequence[Finding], level: Level) -> int:
+    from seatrial import guarding
+    from seatrial.checks.quarantine import SHARE, Step
+
+    done, mark = guarding.act(guarding.on_node(launcher), checks, findings, level)
+    said = {
+        Step.QUARANTINE: f"quarantined: {mark}",
+        Step.KEEP: f"stays quarantined: {mark}",
+        Step.RELEASE: "released",
+        Step.HOLD: f"not quarantined, since {SHARE:.0%} of the cluster is already; it ought to be: {mark}",
+    }.get(done)
+    if said:
+        click.echo(said, err=True)
+    return ExitCode.FAILED if done in (Step.QUARANTINE, Step.KEEP) else ExitCode.PASSED

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial import loading
 from seatrial.errors import Problem, UserError, unknown
+from seatrial.launchers._guard import Guard
 from seatrial.launchers._launcher import Element, Engine, Launcher, Supervisor
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ __all__ = [
     "HERE",
     "Element",
     "Engine",
+    "Guard",
     "Launcher",
     "Supervisor",
     "built_in",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # a shell that completes the name of a cluster waits for this
 
     from seatrial.errors import Problem
     from seatrial.findings import Finding
+    from seatrial.launchers._guard import Guard
     from seatrial.plan import Plan
     from seatrial.runs import Run, Standing, Submission
     from seatrial.spec import Cluster, Container, Job
@@ -94,6 +95,10 @@ class Launcher:
     """What can run an image there; the first is the default."""
     mounts_claims: bool = False
     """Whether a mount's source may be a PersistentVolumeClaim."""
+    guard: Guard | None = None
+    """How its nodes are kept away from jobs; None: there are no nodes that stay."""
+    hooks: Callable[[Cluster], Plan] | None = None
+    """The files by which a cluster checks its nodes itself, and commands that put them in place. Pure."""
     example: Path | None = None
     """A cluster's table for a first seatrial.toml."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,16 @@ def status(code: int, reason: str, message: str) -> dict[str, Any]:
     }
 
 
+def _merge(thing: dict[str, Any], change: dict[str, Any]) -> None:
+    for key, value in change.items():
+        if value is None:
+            thing.pop(key, None)
+        elif isinstance(value, dict):
+            _merge(thing.setdefault(key, {}), value)
+        else:
+            thing[key] = value
+
+
 class FakeApi:
     """`objects`: path -> object. `logs`: pod -> lines, each with its time. `refusals`: path -> what is answered."""
 
@@ -42,6 +53,9 @@ class FakeApi:
         self.logs: dict[str, list[tuple[str, str]]] = {}
         self.refusals: dict[str, tuple[int, str]] = {}
         self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.conflicts = 0
+        """Changes that are refused, since somebody else was first."""
+        self.when_conflicting: Callable[[], None] = lambda: None
         self.apis = dict(APIS)
         self._made = 0
         api = self
@@ -136,12 +150,22 @@ class FakeApi:
             if method == "DELETE":
                 return 200, self.objects.pop(path)
             if method == "PATCH":
-                self.objects[path]["metadata"] |= body["metadata"]
+                return self._patch(path, body)
             return 200, self.objects[path]
         if self._serves(path) and method == "GET":
             inside = [o for p, o in self.objects.items() if p.rpartition("/")[0] == path]
             return 200, {"kind": "List", "items": [o for o in inside if self._selected(o, query)]}
         return 404, status(404, "NotFound", f'"{path.rpartition("/")[2]}" not found')
+
+    def _patch(self, path: str, body: Any) -> tuple[int, Any]:
+        """As JSON merge patch (RFC 7386) does: mappings are merged, null deletes, lists are replaced."""
+        if self.conflicts:
+            self.conflicts -= 1
+            self.when_conflicting()
+            what = "the object has been modified; please apply your changes to the latest version and try again"
+            return 409, status(409, "Conflict", f"Operation cannot be fulfilled on {path}: {what}")
+        _merge(self.objects[path], body)
+        return 200, self.objects[path]
 
     def _serves(self, path: str) -> bool:
         if re.fullmatch(r"/api/v1/(nodes|namespaces)", path):

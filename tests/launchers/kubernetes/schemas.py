@@ -25,13 +25,16 @@ VERSIONS = ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36")
 """What Amazon EKS supports, standard or extended, in November 2026:
 https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html"""
 
+CORE = ("v1", "batch/v1", "apps/v1", "rbac.authorization.k8s.io/v1")
+"""What belongs to Kubernetes itself."""
+
 FREE = ("labels", "annotations", "nodeSelector", "limits", "requests", "matchLabels", "selector")
 """Mappings whose keys anybody may choose."""
 
 
 def validate(document: dict[str, Any], version: str) -> None:
     """Raises jsonschema.ValidationError."""
-    if document["apiVersion"] in ("v1", "batch/v1"):
+    if document["apiVersion"] in CORE:
         _core(document["apiVersion"], document["kind"], version).validate(document)
         return
     _core("v1", "ConfigMap", version).validate(
@@ -49,7 +52,8 @@ def validate(document: dict[str, Any], version: str) -> None:
 def _core(api: str, kind: str, version: str) -> Any:
     """What kubernetes_validate.validate(document, version, strict=True) does, which reads its files each time."""
     folder = f"kubernetes-json-schema/v{version}.0-local-strict"
-    name = f"{kind.lower()}-{api.replace('/', '-')}.json"
+    group, _, number = api.rpartition("/")
+    name = "-".join(filter(None, (kind.lower(), group.partition(".")[0], number))) + ".json"
     contents = [utils.schema_contents(f"{folder}/{file}", version) for file in (name, "_definitions.json")]
     registry = [Resource.from_contents(content) for content in contents] @ Registry()
     return jsonschema.Draft202012Validator(contents[0], registry=registry)

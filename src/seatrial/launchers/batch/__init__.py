@@ -15,7 +15,7 @@ from pathlib import Path
 
 from seatrial import hardware
 from seatrial.errors import Problem, UserError
-from seatrial.launchers import _ranks
+from seatrial.launchers import _hooks, _ranks
 from seatrial.launchers._launcher import Engine, Launcher
 from seatrial.launchers.batch import requests
 from seatrial.launchers.batch.checks import check
@@ -130,6 +130,11 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
     )
 
 
+def hooks(cluster: Cluster) -> Plan:
+    """What looks at a node before a job begins there: Batch itself keeps none of its instances away. Pure."""
+    return Plan(files={"before-a-job.sh": _hooks.before(cluster)})
+
+
 def _shorter(job: Job) -> str:
     files = _ranks.files(job)
     if not files:
@@ -165,5 +170,6 @@ LAUNCHER = Launcher(
     check=check,
     check_options=check_options,
     containers=("docker",),
+    hooks=hooks,
     example=Path(__file__).with_name("example.toml"),
 )

@@ -14,6 +14,8 @@ from seatrial.launchers._launcher import Engine, Launcher
 from seatrial.launchers._names import engine_name
 from seatrial.launchers.kubernetes.checks import check
 from seatrial.launchers.kubernetes.engine import cancel, lookup, standings, submit
+from seatrial.launchers.kubernetes.guard import GUARD
+from seatrial.launchers.kubernetes.hooks import hooks
 from seatrial.launchers.kubernetes.kinds import MANIFEST, objects
 from seatrial.launchers.kubernetes.logs import collect
 from seatrial.launchers.kubernetes.options import Options, check_options
@@ -70,5 +72,7 @@ LAUNCHER = Launcher(
     check_options=check_options,
     containers=("docker",),
     mounts_claims=True,
+    guard=GUARD,
+    hooks=hooks,
     example=Path(__file__).with_name("example.toml"),
 )

@@ -136,6 +136,11 @@ def _connect(context: str | None) -> Any:
         from kubernetes import client, config
     file = os.environ.get("KUBECONFIG") or config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION
     try:
+        if context is None and "KUBERNETES_SERVICE_HOST" in os.environ and not os.path.exists(os.path.expanduser(file)):
+            settings = client.Configuration()  # a pod, whose service account is who it is
+            settings.retries = False
+            config.load_incluster_config(client_configuration=settings)
+            return client.ApiClient(settings)
         contexts = [entry["name"] for entry in config.list_kube_config_contexts(file)[0]]
         if context is not None and context not in contexts:
             raise UserError(unknown("context", context, contexts, file))

@@ -10,9 +10,7 @@ import re
 import shlex
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from seatrial import __version__, hardware
 from seatrial.errors import ExitCode, Problem, UserError
@@ -21,14 +19,14 @@ from seatrial.launchers._launcher import Element, Engine, Launcher
 from seatrial.launchers.slurm.checks import check
 from seatrial.launchers.slurm.commands import array_names, engine_name
 from seatrial.launchers.slurm.engine import cancel, lookup, standings, submit
+from seatrial.launchers.slurm.guard import GUARD
+from seatrial.launchers.slurm.hooks import hooks
 from seatrial.launchers.slurm.logs import collect
 from seatrial.launchers.slurm.options import Options, check_options
+from seatrial.launchers.slurm.templates import template
 from seatrial.plan import Command, Plan
 from seatrial.spec import PROGRAM, Cluster, Job
 from seatrial.variables import of_every_rank
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 
 def check_job(job: Job, cluster: Cluster) -> Iterable[Problem]:
@@ -57,25 +55,21 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
     options: Options = cluster.options
     tasks = job.launch == "rank" and options.start == "tasks"
     restartable = job.resumable
-    script = (
-        _templates()
-        .get_template("job.sh.j2")
-        .render(
-            job=job,
-            version=__version__,
-            site=_ranks.site(cluster),
-            elements=[engine_name(element) for element in array_names(name, options.array or 0)],
-            directives=_directives(job, cluster, name, job.processes_per_node if tasks else 1),
-            driver=job.launch == "driver",
-            own=["job.json", *([PROGRAM] if job.ships else [])],
-            srun=_srun(job, cluster, tasks),
-            # docker hands a signal to the container's first process, torchrun, which knows only SIGTERM
-            signal="TERM" if cluster.container == "docker" else "USR1",
-            stop_seconds=options.stop_seconds,
-            max_restarts=options.max_restarts if restartable else 0,
-            max_requeues=options.max_requeues if restartable else 0,
-            stopped=ExitCode.STOPPED,
-        )
+    script = template("job.sh.j2").render(
+        job=job,
+        version=__version__,
+        site=_ranks.site(cluster),
+        elements=[engine_name(element) for element in array_names(name, options.array or 0)],
+        directives=_directives(job, cluster, name, job.processes_per_node if tasks else 1),
+        driver=job.launch == "driver",
+        own=["job.json", *([PROGRAM] if job.ships else [])],
+        srun=_srun(job, cluster, tasks),
+        # docker hands a signal to the container's first process, torchrun, which knows only SIGTERM
+        signal="TERM" if cluster.container == "docker" else "USR1",
+        stop_seconds=options.stop_seconds,
+        max_restarts=options.max_restarts if restartable else 0,
+        max_requeues=options.max_requeues if restartable else 0,
+        stopped=ExitCode.STOPPED,
     )
     files = {"job.json": job.to_json(), "job.sbatch": script, "start.sh": _start(job, cluster, tasks)}
     files |= _ranks.planned(job)
@@ -158,20 +152,16 @@ def _start(job: Job, cluster: Cluster, tasks: bool) -> str:
     if style in ("torchrun", "node"):  # a program that starts ranks may do it with torchrun
         variables |= _ranks.SHUTDOWN
     program, python = _ranks.program(job, PROGRAM), cluster.software_for(job.environment).python
-    return (
-        _templates()
-        .get_template("start.sh.j2")
-        .render(
-            job=job,
-            site=_ranks.site(cluster),
-            style=style,
-            what=what[style],
-            variables=variables,
-            program=shlex.join([python, *program]),
-            arguments=shlex.join(program),
-            torchrun=shlex.join(_ranks.torchrun(job, cluster)),
-            prefix=_docker(job, cluster, variables) if cluster.container == "docker" else "",
-        )
+    return template("start.sh.j2").render(
+        job=job,
+        site=_ranks.site(cluster),
+        style=style,
+        what=what[style],
+        variables=variables,
+        program=shlex.join([python, *program]),
+        arguments=shlex.join(program),
+        torchrun=shlex.join(_ranks.torchrun(job, cluster)),
+        prefix=_docker(job, cluster, variables) if cluster.container == "docker" else "",
     )
 
 
@@ -190,23 +180,6 @@ def _docker(job: Job, cluster: Cluster, variables: Iterable[str]) -> str:
     return f'{shlex.join(words)} --workdir="$PWD" {shlex.quote(image or "")} '
 
 
-@cache
-def _templates() -> Environment:
-    import jinja2
-
-    loader = jinja2.PackageLoader("seatrial.launchers.slurm", ".")
-    environment = jinja2.Environment(
-        loader=loader,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    # A line break in a comment would be a command.
-    environment.filters |= {"quote": shlex.quote, "comment": lambda text: " ".join(text.split())}
-    return environment
-
-
 LAUNCHER = Launcher(
     name="slurm",
     Options=Options,
@@ -218,5 +191,7 @@ LAUNCHER = Launcher(
     elements=elements,
     takes_secrets=True,  # by the environment of whoever starts the job
     containers=("none", "pyxis", "docker"),
+    guard=GUARD,
+    hooks=hooks,
     example=Path(__file__).with_name("example.toml"),
 )

@@ -101,3 +101,17 @@ def _words(text: str) -> frozenset[str]:
 
 def _limit(text: str) -> float:
     return int(text) if text.isdecimal() else math.inf
+
+
+def reasons(text: str) -> dict[str, str]:
+    """Node -> the reason that it is drained, down or failing for, of `scontrol --oneliner show node`; "" for none.
+
+    Who gave it, and when, stands behind it in brackets: ``Reason=bad memory [root@2026-11-28T10:00:00]``.
+    """
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        name = re.match(r"NodeName=(\S+) ", line)
+        if name:
+            words = re.search(r" Reason=(.*?)(?: \[[^\[\]@]*@[^\[\]]*\])?(?: Comment=.*)?$", line.rstrip())
+            found[name[1]] = words[1] if words else ""
+    return found
