@@ -102,7 +102,7 @@ def test_a_broken_case_is_listed_as_broken_until_it_is_repaired(listed):
         ]
     by_name = {case["case"]: case for case in json.loads(command("list", "--json").stdout)}
     assert by_name["plugged"] | {"title": 0} == {
-        **dict.fromkeys(("framework", "environment", "fidelity", "fidelity_note")),
+        **dict.fromkeys(("framework", "environment", "purpose", "fidelity", "fidelity_note")),
         "case": "plugged",
         "broken": why,
         "title": 0,

@@ -10,6 +10,7 @@ from seatrial.binding import bind, local_fidelity
 from seatrial.report.format import quantity
 from seatrial.spec import Case, Job, Layout, Recipe
 from seatrial.workload import Workload
+from tests.docs.tables import table
 
 HEAD = """\
 # Cases
@@ -44,7 +45,7 @@ def page() -> str:
     cases = [case for case in catalog.cases() if case.program.startswith("seatrial.cases.")]
     made = {case.name: [_made(case, recipe) for recipe in case.recipes] for case in cases}
     head = HEAD.format(launchers=", ".join(f"[`{name}`]({name}.md)" for name in launchers.built_in()))
-    overview = _table(
+    overview = table(
         ("case", "what it does", "framework", "parallelism", "on a CPU"),
         ((_linked(case), case.title, case.framework, _kinds(made[case.name]), _fidelities(case)) for case in cases),
     )
@@ -59,7 +60,7 @@ def _made(case: Case, recipe: Recipe) -> Made:
 
 def _section(case: Case, made: Sequence[Made]) -> str:
     facts = "".join(f"- {name}: {text}\n" for name, text in _facts(case, made) if text)
-    rows = _table(("recipe", "model", "parameters", "data", "made for", "parallelism"), (_row(one) for one in made))
+    rows = table(("recipe", "model", "parameters", "data", "made for", "parallelism"), (_row(one) for one in made))
     return f"## `{case.name}`\n\n{case.title}.\n\n{facts}\n{rows}{''.join(_published(made))}"
 
 
@@ -127,7 +128,7 @@ def _published(made: Iterable[Made]) -> Iterator[str]:
             for recipe, figure in figures
             if figure.source == source
         )
-        yield f"\nPublished by {source}:\n\n{_table(('recipe', 'throughput', 'on'), rows)}"
+        yield f"\nPublished by {source}:\n\n{table(('recipe', 'throughput', 'on'), rows)}"
 
 
 def _here(recipe: Recipe) -> bool:
@@ -141,8 +142,3 @@ def _linked(case: Case) -> str:
 
 def _count(number: int, of: str) -> str:
     return f"{number} {of}{'' if number == 1 else 's'}"
-
-
-def _table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head, *lines = (f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |\n" for line in (headers, *rows))
-    return "".join((head, "|---" * len(headers), "|\n", *lines))

@@ -74,7 +74,7 @@ def _case(name: str) -> dict[str, Any]:
         return _listed(catalog.case(name))
     except UserError as error:
         told = "; ".join(f"{p.where}: {p.what}" if p.where else p.what for p in error.problems)
-        nothing = dict.fromkeys(("title", "framework", "environment", "fidelity", "fidelity_note"))
+        nothing = dict.fromkeys(("title", "framework", "environment", "purpose", "fidelity", "fidelity_note"))
         return {"case": name, "broken": told, **nothing, "recipes": []}
 
 
@@ -135,6 +135,7 @@ def _listed(case: Case) -> dict[str, Any]:
         "title": case.title,
         "framework": case.framework,
         "environment": case.environment,
+        "purpose": case.purpose,
         "fidelity": fidelity,
         "fidelity_note": note,
         "recipes": [

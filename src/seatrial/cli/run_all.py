@@ -19,6 +19,9 @@ from seatrial.report.suite import CANNOT_RUN, LEFT_OUT, Row
 from seatrial.runs import Run, State
 from seatrial.spec import Cluster
 
+PURPOSES = ("training", "preparation")
+"""Of the cases that belong to a suite. A check's verdict is about this machine, not about Seatrial's cases."""
+
 
 def run_all(recipe: str, request: Request, resume: str | None, *, quiet: bool) -> int:
     """Run it to its end, or to Ctrl-C. Returns an ExitCode."""
@@ -39,7 +42,7 @@ def run_all(recipe: str, request: Request, resume: str | None, *, quiet: bool) -
 def _jobs(recipe: str) -> dict[str, str | None]:
     """The job of each case that has the recipe; of a broken case, of which nobody knows, why it is. Raises UserError if
     no case has it."""
-    cases = listing()
+    cases = [case for case in listing() if case["purpose"] in (None, *PURPOSES)]
     known = {found["name"] for case in cases for found in case["recipes"]}
     if recipe not in known:
         raise UserError(unknown("recipe of any case", recipe, known, "--all"))
