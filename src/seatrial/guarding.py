@@ -9,7 +9,7 @@ from seatrial.checks.catalogue import Check
 from seatrial.checks.observations import Level
 from seatrial.checks.quarantine import Mark, Step, mark, step
 from seatrial.errors import Problem, UserError
-from seatrial.findings import Finding
+from seatrial.findings import Finding, Rule, Severity, Verdict
 from seatrial.launchers import Guard
 from seatrial.plan import Plan
 from seatrial.spec import Cluster
@@ -37,6 +37,36 @@ def on_node(launcher: str) -> Cluster:
     """The cluster that this node belongs to, as far as a guard needs it."""
     bare = Cluster(name="here", launcher=launcher, nodes=1, cpus_per_node=1)
     return guard_of(launcher).node(bare)
+
+
+KEPT_AWAY = Rule(
+    id="cluster.kept-away",
+    verdicts=(Verdict.PASS, Verdict.WARN, Verdict.UNKNOWN),
+    reads="what the engine says of its nodes",
+    expected="every node gets jobs",
+    why="A node that is drained, down or tainted is paid for and does no work.",
+    remedy="repair it, then let jobs onto it again: seatrial check release, or whoever keeps it away",
+    source="docs/healthy.md",
+    severity=Severity.MONITOR,
+    good="16 nodes get jobs",
+    bad="bad memory",
+)
+
+
+def kept_away(cluster: Cluster) -> list[Finding]:
+    """A finding for each node that gets no jobs; none at all where the engine keeps none away."""
+    guard = launchers.find(cluster.launcher).guard
+    if guard is None:
+        return []
+    try:
+        reasons = guard.reasons(cluster)
+    except UserError as error:
+        return [KEPT_AWAY.finding(Verdict.UNKNOWN, p.what, remedy=p.remedy) for p in error.problems]
+    away = {name: reason for name, reason in reasons.items() if reason}
+    if not away:
+        verdict = Verdict.PASS if reasons else Verdict.UNKNOWN
+        return [KEPT_AWAY.finding(verdict, f"{len(reasons)} nodes get jobs")]
+    return [KEPT_AWAY.finding(Verdict.WARN, reason, scope={"node": name}) for name, reason in away.items()]
 
 
 def act(

@@ -8,6 +8,7 @@ import click
 
 COMMANDS = {
     "node": "This node: its devices, its kernel's log, its settings.",
+    "cluster": "The sea trial of a cluster: what it says of itself, and what its nodes are worth.",
     "read": "What somebody else captured: the output of a tool, judged by the same rules.",
     "hooks": "The files by which a cluster checks its nodes itself.",
     "release": "Let jobs onto a node again that a check has quarantined.",
