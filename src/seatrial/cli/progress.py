@@ -168,6 +168,8 @@ class Progress:
 def _told(event: Any) -> str:
     """What is said of an event; nothing of those that the line itself shows."""
     match event:
+        case RunStart() if event.parameters is None and event.unit == "samples":  # there is no model
+            return f"{event.device}, {event.backend}"
         case RunStart():
             return f"{event.device}, {event.backend}, {quantity(event.parameters, '')} parameters"
         case Validation():
