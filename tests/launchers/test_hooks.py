@@ -51,7 +51,7 @@ def scripts() -> dict[str, str]:
 
 @pytest.mark.parametrize("name", ["slurm-hyperpod", "kubernetes-hyperpod", "batch"])
 def test_they_are_what_they_were(name, golden):
-    golden(f"launchers/hooks/{name}.txt", hooks(name).text())
+    golden(f"hooks/{name}.txt", hooks(name).text())
 
 
 def test_every_script_is_one_for_sh_and_for_shellcheck(tmp_path):

@@ -46,6 +46,7 @@ CASE = Case(
     requires=("torch",),  # for its key-value store, by which the nodes tell each other
     launch="node",
     purpose="check",
+    fidelity_note="looks at the machine as it is; devices that it does not have are not looked at",
     unit="samples",
     check=check,
     recipes=(
