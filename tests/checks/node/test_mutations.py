@@ -1,4 +1,4 @@
-"""What is taken away from a healthy observation never leaves a PASS: every prefix, every line, every swap of two words."""
+"""What is taken from a healthy observation leaves no PASS: every prefix, every line. Swapped words do no harm."""
 
 from __future__ import annotations
 
@@ -49,7 +49,13 @@ EVIDENCE = {
     "node.links": r"@|/proc|.*(flags|operstate|carrier_changes|mtu|_packets|_errors)",
     "node.link-errors": r"@|/proc|.*(flags|carrier_changes|mtu|_packets|_errors)",
     "node.modules": r".",
+    "node.sysctl": r".*overcommit",
     "node.services": r"(Id|LoadState|UnitFileState|ActiveState|SubState)=",
+    "neuron.count": r".",
+    "neuron.links": r".",
+    "neuron.errors": r".*/(mem|sram)_ecc_uncorrected",
+    "neuron.monitor-ecc": r".",
+    "neuron.job-errors": r".",
     "slurm.node-state": r"NODELIST",
     "kube.node-ready": r".",
     "kube.node-schedulable": r".",

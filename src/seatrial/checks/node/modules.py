@@ -18,6 +18,9 @@ NEEDED: dict[Part, tuple[str, ...]] = {
 }
 """Part -> modules without which it does nothing. AWS's EFA guide and GPU health check; drivers of NVIDIA and Neuron."""
 
+GDRCOPY = "gdrdrv"
+"""With it NCCL's plug-in for EFA writes small messages to GPUs by itself. aws-ofi-nccl, README, on GDRCopy."""
+
 _KERNEL, _MODULES = "/proc/sys/kernel/osrelease", "/proc/modules"
 _LINE = re.compile(r"(\w+) \d+ \S+ \S+ (Live|Loading|Unloading) 0x[0-9a-f]+(?: \([A-Z]+\))?")
 
@@ -45,7 +48,7 @@ MODULES = Source(
     files=(_KERNEL, _MODULES),
     package="Linux",
 )
-_EXAMPLE = [*NEEDED["efa"], *NEEDED["gpu"]]
+_EXAMPLE = [*NEEDED["efa"], *NEEDED["gpu"], GDRCOPY]
 
 
 def _example(names: list[str]) -> str:
@@ -56,6 +59,7 @@ def _example(names: list[str]) -> str:
     "node.modules",
     MODULES,
     severity=Severity.REBOOT,
+    verdicts=(Verdict.PASS, Verdict.WARN, Verdict.FAIL),
     expected="those that the node's parts need, loaded",
     why="A part whose driver is not loaded is not there, and some libraries go on without it in silence.",
     remedy="modprobe the module; where this kernel has none (dkms status), install the driver anew, and reboot",
@@ -83,3 +87,7 @@ def modules(rule: Rule, seen: dict[str, str] | None, profile: Profile) -> Iterat
             yield rule.finding(Verdict.FAIL, told, scope=scope)
         else:
             yield rule.finding(Verdict.PASS, f"{', '.join(NEEDED[part])} loaded", scope=scope)
+    if seen is not None and profile.has("gpu") and profile.has("efa"):
+        live = seen.get(GDRCOPY) == "Live"
+        told = f"{GDRCOPY} is {'' if live else 'not '}loaded"
+        yield rule.finding(Verdict.PASS if live else Verdict.WARN, told, scope={"part": "GDRCopy"})

@@ -102,15 +102,20 @@ class Health:
     media_errors: int
 
 
+END = "@ end"
+"""Behind the log of the last disk: whoever looks says that there are no more."""
+
+
 def parse_smart(lines: Lines) -> list[Health]:
-    """JSON of ``nvme smart-log`` behind ``@ DISK``, or of ``smartctl -j``, one or more behind each other."""
+    """JSON of ``nvme smart-log``, each behind ``@ DISK``, or of ``smartctl -j``, one or more behind each other."""
     found: list[Health] = []
-    disk, text = "", ""
+    disk, text, last = "", "", ""
     for line in lines:
+        last = line.strip() or last
         if line.startswith("@ "):
-            if text.strip() or (disk and disk not in {health.disk for health in found}):
+            if text.strip() or (disk and (not found or found[-1].disk != disk)):
                 raise Unreadable(f"the whole log of {disk}", line)
-            disk = line[2:].strip()
+            disk = line[2:].strip() if line.strip() != END else ""
             continue
         text += line
         try:
@@ -120,8 +125,8 @@ def parse_smart(lines: Lines) -> list[Health]:
         if record is not None:
             found.append(_health(record, disk))
             text = ""
-    if text.strip() or not found or (disk and found[-1].disk != disk):
-        raise Unreadable("JSON of nvme smart-log or smartctl", text.strip().partition("\n")[0])
+    if text.strip() or (disk and last != END) or not (found or last == END):
+        raise Unreadable("JSON of nvme smart-log or smartctl, of each disk", text.strip().partition("\n")[0])
     return found
 
 
@@ -145,20 +150,27 @@ def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-_LOOP = 'for disk in /dev/nvme[0-9] /dev/nvme[0-9][0-9]; do [ -e "$disk" ] || continue; echo "@ $disk"; '
+# EBS volumes are NVMe disks as well, and EC2's to watch.
+_LOOP = """for disk in /dev/nvme[0-9] /dev/nvme[0-9][0-9]; do
+  [ -e "$disk" ] || continue
+  grep -qs 'Elastic Block Store' "/sys/class/nvme/${disk##*/}/model" && continue
+  echo "@ $disk"
+  nvme smart-log --output-format=json "$disk" || exit
+done
+echo '@ end'"""
 SMART = Source(
     kind="smart",
     title="what NVMe disks say of their own health",
     part="node",
     level="full",
     parse=parse_smart,
-    command=("sh", "-c", f'{_LOOP}nvme smart-log --output-format=json "$disk" || exit; done'),
+    command=("sh", "-c", _LOOP),
     tool="nvme",
     package="nvme-cli",
     privileged=True,
     timeout=20.0,
 )
-_LOG = '@ /dev/nvme0\n{"critical_warning":0,"avail_spare":100,"percent_used":3,"media_errors":0}\n'
+_LOG = '@ /dev/nvme0\n{"critical_warning":0,"avail_spare":100,"percent_used":3,"media_errors":0}\n@ end\n'
 
 
 @check(
@@ -180,3 +192,5 @@ def smart(rule: Rule, seen: list[Health], profile: Profile) -> Iterator[Finding]
         doubtful = health.used_percent >= WORN_PERCENT or health.media_errors
         verdict = Verdict.FAIL if health.warning else Verdict.WARN if doubtful else Verdict.PASS
         yield rule.finding(verdict, told, scope={"disk": health.disk})
+    if not seen:
+        yield rule.finding(Verdict.SKIP, "no NVMe disk but volumes of EBS")

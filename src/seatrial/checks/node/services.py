@@ -70,6 +70,7 @@ def _example(active: str, sub: str) -> str:
     "node.services",
     SYSTEMD,
     severity=Severity.REBOOT,
+    verdicts=(Verdict.PASS, Verdict.WARN, Verdict.FAIL),
     expected="running, where they are installed and switched on",
     why="Without its daemon the node takes no job, or takes one and loses it.",
     remedy="systemctl restart it, and journalctl -u tells why it went; reboot if it does not come up",
@@ -83,8 +84,10 @@ def services(rule: Rule, seen: dict[str, dict[str, str]], profile: Profile) -> I
         if facts["LoadState"] != "loaded" or not facts["UnitFileState"].startswith("enabled"):
             continue
         wanted += 1
-        good = facts["ActiveState"] == "active"
-        told = f"{facts['ActiveState']} ({facts['SubState']})"
-        yield rule.finding(judged(good), told, scope={"service": name})
+        active, told = facts["ActiveState"], f"{facts['ActiveState']} ({facts['SubState']})"
+        verdict = judged(active in ("active", "reloading"))
+        if active == "activating" and facts["SubState"].startswith("start"):  # not auto-restart, which goes in circles
+            verdict = Verdict.WARN
+        yield rule.finding(verdict, told, scope={"service": name})
     if not wanted:
         yield rule.finding(Verdict.SKIP, f"none of {', '.join(SERVICES)} is installed and switched on")
