@@ -38,7 +38,8 @@ def look(source: Source, root: Path = Path("/")) -> Observation:
 
 def _run(source: Source) -> Observation:
     """The command's output. Whatever it started ends with it."""
-    empty = Observation(kind=source.kind, origin=" ".join(source.command))
+    # Of a script its first line.
+    empty = Observation(kind=source.kind, origin=" ".join(word.partition("\n")[0] for word in source.command))
     search = f"{os.environ.get('PATH', '')}:{PATH}"
     program = shutil.which(source.command[0], path=search)
     tool = source.tool or source.command[0]

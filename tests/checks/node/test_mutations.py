@@ -41,7 +41,7 @@ EVIDENCE = {
     "node.read-only": r"/proc/self/mounts:.* / ",
     "node.nvme": r".",
     "node.smart": r"\{",
-    "node.clock": r"NTPSynchronized",
+    "node.clock": r".",
     "node.clock-offset": r".",
     "node.uptime": r".",
     "node.cpu-share": r".*(Cpus_allowed|online)",

@@ -72,7 +72,6 @@ FI_INFO = Source(
     command=("fi_info", "-p", "efa"),
     package=INSTALLER,
     errors=True,
-    statuses=frozenset({0, 61, 195}),  # 61: ENODATA; 195: the same with its sign, in one byte
 )
 _BLOCK = """provider: efa
     fabric: efa
@@ -170,7 +169,6 @@ IBV_DEVINFO = Source(
     command=("ibv_devinfo",),
     package="ibverbs-utils or libibverbs-utils",
     errors=True,
-    statuses=frozenset({0, 255}),
 )
 _DEVICE = """hca_id:\trdmap0s6
 \ttransport:\t\t\tunspecified (4)

@@ -151,9 +151,10 @@ def _count(value: Any) -> int | None:
 
 
 # EBS volumes are NVMe disks as well, and EC2's to watch.
-_LOOP = """for disk in /dev/nvme[0-9] /dev/nvme[0-9][0-9]; do
-  [ -e "$disk" ] || continue
-  grep -qs 'Elastic Block Store' "/sys/class/nvme/${disk##*/}/model" && continue
+_LOOP = """for folder in /sys/class/nvme/nvme*; do
+  [ -e "$folder" ] || continue
+  grep -qs 'Elastic Block Store' "$folder/model" && continue
+  disk=/dev/${folder##*/}
   echo "@ $disk"
   nvme smart-log --output-format=json "$disk" || exit
 done
