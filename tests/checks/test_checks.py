@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from seatrial.checks.catalogue import Check, all_checks
+from seatrial.checks.catalogue import Check, all_checks, sources
 from seatrial.checks.judging import judge
 from seatrial.checks.observations import Observation
 from seatrial.checks.profile import NOT_KNOWN, Profile
@@ -81,5 +81,11 @@ def test_a_kind_has_one_source():
     by_kind = {check.source.kind: check.source for check in all_checks()}
     assert all(check.source is by_kind[check.source.kind] for check in all_checks())
     for source in by_kind.values():
-        assert bool(source.command) != bool(source.files), source.kind
+        assert not (source.command and source.files), source.kind
+        assert source.collected or source.read, f"nobody looks at {source.kind}"
         assert source.package or not source.command, f"what brings {source.command[0]}?"
+
+
+def test_what_is_said_about_a_cluster_is_read_and_never_collected():
+    cluster = {check.source.kind for check in all_checks() if check.rule.scope == "cluster"}
+    assert cluster and not cluster & {*sources()}

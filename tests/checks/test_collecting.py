@@ -58,6 +58,17 @@ def test_a_command_that_says_nothing_is_a_problem():
     assert seen.problem == "said nothing: Operation not permitted"
 
 
+def test_what_it_says_on_standard_error_is_the_answer_of_some():
+    code = "import sys; sys.exit('fi_getinfo: -61')"
+    assert look(python(code, errors=True)).text == "fi_getinfo: -61\n"
+    assert look(python(f"print('all'); {code}", errors=True)).text == "all\n"
+
+
+def test_the_tool_is_what_a_shell_would_start():
+    seen = look(replace(SOURCE, command=("sh", "-c", "no-such-tool"), tool="no-such-tool"))
+    assert (seen.problem, seen.remedy) == ("no-such-tool is not installed", "install words-tools")
+
+
 def test_files_are_read_with_their_places(tmp_path):
     folder = tmp_path / "sys/class/x"
     for name, text in (("a", "1\n"), ("b", ""), ("c", "2\n3\n")):

@@ -38,12 +38,14 @@ def look(source: Source, root: Path = Path("/")) -> Observation:
 
 def _run(source: Source) -> Observation:
     """The command's output. Whatever it started ends with it."""
-    empty = Observation(kind=source.kind, origin=" ".join(source.command))
+    # Of a script its first line.
+    empty = Observation(kind=source.kind, origin=" ".join(word.partition("\n")[0] for word in source.command))
     search = f"{os.environ.get('PATH', '')}:{PATH}"
     program = shutil.which(source.command[0], path=search)
-    if program is None:
+    tool = source.tool or source.command[0]
+    if program is None or shutil.which(tool, path=search) is None:
         brings = f"install {source.package}" if source.package else ""
-        return replace(empty, problem=f"{source.command[0]} is not installed", remedy=brings)
+        return replace(empty, problem=f"{tool} is not installed", remedy=brings)
     try:
         process = subprocess.Popen(
             [program, *source.command[1:]],
@@ -62,6 +64,8 @@ def _run(source: Source) -> Observation:
         problem = f"no answer within {source.timeout:g} s, so it was killed"
         return replace(empty, problem=problem, remedy="a driver that hangs needs a reboot; look at dmesg")
     text, said = out.decode(errors="replace"), (err.decode(errors="replace").strip().splitlines() or [""])[-1][:200]
+    if source.errors and not text:
+        text = err.decode(errors="replace")
     if not text and process.returncode:
         problem = f"said nothing: {said or f'exit status {process.returncode}'}"
         return replace(empty, problem=problem, remedy=_as_root(source), status=process.returncode)
@@ -81,7 +85,8 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 def _read(source: Source, root: Path) -> Observation:
     """Lines of its files, as often as it is looked at."""
-    empty = Observation(kind=source.kind, origin=" ".join(source.files))
+    more = f" and {len(source.files) - 2} more" if len(source.files) > 2 else ""
+    empty = Observation(kind=source.kind, origin=" ".join(source.files[:2]) + more)
     text: list[str] = []
     for number in range(source.looks):
         if number:

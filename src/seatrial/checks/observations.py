@@ -94,7 +94,12 @@ class Source:
     parse: Callable[[Lines], Any]
     """Text -> values. Raises Unreadable."""
     command: tuple[str, ...] = ()
-    """What is run; the last words may depend on nothing."""
+    """What is run; the last words may depend on nothing. Without a command and files it is only read, never collected:
+    what is said about a whole cluster is no business of one of its nodes."""
+    tool: str = ""
+    """The program that must be there, where the command's first word only starts it: a shell, ``timeout``."""
+    errors: bool = False
+    """Whether what it writes to standard error is its answer where it prints nothing else."""
     files: tuple[str, ...] = ()
     """Instead of a command: globs of files below the root, whose lines are taken as ``path:line``, as grep does."""
     looks: int = 1
@@ -116,3 +121,8 @@ class Source:
     it. What is only a trace of the past, such as a line of a log, is disproved by a test and not by its absence."""
     read: bool = True
     """Whether people have it as a file, so that `seatrial check read` offers it."""
+
+    @property
+    def collected(self) -> bool:
+        """Whether a node is asked for it."""
+        return bool(self.command or self.files)

@@ -1,4 +1,4 @@
-"""A node's own memory: as much as its type has, and no swap."""
+"""A node's own memory: as much as its type has, no swap, and huge pages for EFA."""
 
 from __future__ import annotations
 
@@ -13,18 +13,22 @@ from seatrial.findings import Finding, Severity, Verdict, judged
 SHARE = 0.95
 """Of an instance type's memory that Linux must show: the kernel and crash dumps keep some. AzNHC, hw_hosts."""
 
-_LINE = re.compile(r"([A-Za-z]\w*(?:\(\w+\))?):\s+(\d+)(?: kB)?")
+HUGE_PAGES = 5120 * 2**20
+"""Bytes in huge pages that pods with EFA ask for: hugepages-2Mi 5120Mi, Amazon EKS user guide, 'Run machine learning
+training with EFA'."""
+
+_LINE = re.compile(r"([A-Za-z]\w*(?:\(\w+\))?):\s+(\d+)( kB)?")
 
 
 def parse(lines: Lines) -> dict[str, int]:
-    """Name -> bytes, of /proc/meminfo."""
+    """Name -> bytes, or a number where it has no unit, of /proc/meminfo."""
     found: dict[str, int] = {}
     for line in lines:
         text = line.partition("/proc/meminfo:")[2] or line
         match = _LINE.fullmatch(text.strip())
         if match is None:
             raise Unreadable("a line such as 'MemTotal:  2097152 kB'", line)
-        found[match[1]] = int(match[2]) * 1024
+        found[match[1]] = int(match[2]) * (1024 if match[3] else 1)
     return found
 
 
@@ -60,3 +64,45 @@ def memory(rule: Rule, seen: dict[str, int], profile: Profile) -> Iterator[Findi
     good = total >= SHARE * profile.memory_bytes
     expected = f"{SHARE * profile.memory_bytes / 2**30:.0f} GiB or more, of {profile.memory_bytes / 2**30:.0f}"
     yield rule.finding(judged(good), f"{total / 2**30:.0f} GiB", expected=expected)
+
+
+@check(
+    "node.swap",
+    MEMINFO,
+    severity=Severity.MONITOR,
+    verdicts=(Verdict.PASS, Verdict.WARN),
+    expected="none",
+    why="A rank whose memory goes to disk slows all others, where one that dies would be seen.",
+    remedy="swapoff --all, and take it out of /etc/fstab",
+    cites="AzNHC, check_hw_swap",
+    good="MemTotal:       2097152000 kB\nSwapTotal:             0 kB\n",
+    bad="MemTotal:       2097152000 kB\nSwapTotal:       8388608 kB\n",
+)
+def swap(rule: Rule, seen: dict[str, int], profile: Profile) -> Iterator[Finding]:
+    total = seen.get("SwapTotal")
+    if total is not None:
+        yield rule.finding(Verdict.WARN if total else Verdict.PASS, f"{total / 2**30:.1f} GiB")
+
+
+@check(
+    "efa.huge-pages",
+    MEMINFO,
+    severity=Severity.MONITOR,
+    verdicts=(Verdict.PASS, Verdict.WARN),
+    expected=f"{HUGE_PAGES / 2**20:,.0f} MiB or more",
+    why="libfabric keeps EFA's buffers in huge pages: it is slower without, and pods that ask for some stay pending.",
+    remedy="sysctl vm.nr_hugepages=5128, before kubelet starts; the EFA installer does it",
+    cites="Amazon EKS user guide, 'Run machine learning training with EFA'; libfabric, man 7 fi_efa",
+    good="MemTotal:       2097152000 kB\nHugePages_Total:    5128\nHugepagesize:       2048 kB\n",
+    bad="MemTotal:       2097152000 kB\nHugePages_Total:       0\nHugepagesize:       2048 kB\n",
+)
+def huge_pages(rule: Rule, seen: dict[str, int], profile: Profile) -> Iterator[Finding]:
+    number, size = seen.get("HugePages_Total"), seen.get("Hugepagesize")
+    if profile.has("efa") is False:
+        yield rule.finding(Verdict.SKIP, f"a {profile.name} has no EFA")
+    elif number is not None and size:
+        told = f"{number} of {size / 2**20:g} MiB"
+        if profile.efa is None:
+            yield rule.finding(Verdict.UNKNOWN, told, remedy="say what the node is: --instance")
+        else:
+            yield rule.finding(Verdict.PASS if number * size >= HUGE_PAGES else Verdict.WARN, told)

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from seatrial.checks.scontrol import fields
+
 SHOW = "scontrol --oneliner show"
 
 
@@ -86,13 +88,8 @@ def seconds(time: str) -> float:
 
 
 def _records(text: str, first: str) -> Iterable[dict[str, str]]:
-    """A line's ``KEY=value``; what follows a value with blanks, such as a node's OS, is passed over."""
-    for line in text.splitlines():
-        if line.startswith(f"{first}="):
-            found: dict[str, str] = {}
-            for key, value in re.findall(r"(?:^|(?<=\s))(\w+)=(\S*)", line):
-                found.setdefault(key, value)  # the last one is a reason, in anybody's words
-            yield found
+    """The fields of each line that begins so."""
+    return (fields(line) for line in text.splitlines() if line.startswith(f"{first}="))
 
 
 def _words(text: str) -> frozenset[str]:
