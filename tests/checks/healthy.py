@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
-from seatrial.checks.catalogue import all_checks
+from seatrial.checks.catalogue import Check, all_checks
 from seatrial.checks.evidence import keep
+from seatrial.checks.judging import judge
 from seatrial.checks.observations import Observation
+from seatrial.checks.profile import Profile
+from seatrial.findings import Verdict
+from tests.checks import p5
 
+RECORDED = Path(__file__).with_name("recorded")
+TYPE = "p5.48xlarge"
 FAULTS = ("node.memory",)
 """Rules of which one finds the planted fault."""
 
 
 def make_healthy(folder: Path) -> None:
-    keep([Observation(kind=c.source.kind, origin="recorded", text=c.rule.good) for c in all_checks()], folder)
+    """As check node --save leaves it."""
+    keep(healthy(), folder)
 
 
 def make_sick(folder: Path) -> None:
-    keep([Observation(kind=c.source.kind, origin="recorded", text=c.rule.bad) for c in all_checks()], folder)
+    """With half of its memory."""
+    half = {"meminfo": p5.meminfo(gib=1000)}
+    keep([replace(seen, text=half.get(seen.kind, seen.text)) for seen in healthy()], folder)
+
+
+@cache
+def healthy() -> tuple[Observation, ...]:
+    """An observation of each kind that such a node has."""
+    by_kind: dict[str, list[Check]] = {}
+    for check in all_checks():
+        if Profile.of(TYPE).has(check.source.part) is not False and (check.source.command or check.source.files):
+            by_kind.setdefault(check.source.kind, []).append(check)
+    return tuple(Observation(kind=kind, origin=kind, text=_text(kind, found)) for kind, found in by_kind.items())
+
+
+def _text(kind: str, checks: list[Check]) -> str:
+    """The first text, of those that were made and recorded and of the rules' examples, that all rules agree with."""
+    made = [p5.MADE[kind]()] if kind in p5.MADE else []
+    recorded = [path.read_text() for path in sorted((RECORDED / kind).glob("*"))]
+    for text in [*made, *recorded, *(check.rule.good for check in checks)]:
+        found = judge(checks, [Observation(kind=kind, origin=kind, text=text)], Profile.of(TYPE))
+        if {finding.verdict for finding in found} <= {Verdict.PASS, Verdict.SKIP}:
+            return text
+    raise AssertionError(f"{kind}: no recorded text and no example is right for {[check.id for check in checks]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 
 from seatrial.checks.catalogue import Check, Rule, all_checks, sources
@@ -23,6 +24,8 @@ What is missing, unreadable, cut off, late or of a command that ended with an er
 it. A node's verdict is the worst of all; SKIP is only said of a part that its instance type does not have.
 
 """
+LONGEST = 100
+"""Characters of a command, or of the names of files."""
 SEVERITIES = {
     Severity.NONE: "says nothing about the node",
     Severity.MONITOR: "the node may go on working",
@@ -50,7 +53,8 @@ def page() -> str:
 
 
 def _source(source: Source) -> tuple[str, ...]:
-    origin = " ".join(source.command or source.files)
+    words = " ".join(source.command or source.files).split()
+    origin = textwrap.shorten(" ".join(words), LONGEST, placeholder=" …")  # some are programs of their own
     told = f"`{origin}`{', as root' if source.privileged else ''}" if origin else "captured elsewhere"
     return f"`{source.kind}`", source.title, told, source.part, source.level, source.package or "-"
 

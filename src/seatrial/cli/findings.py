@@ -16,6 +16,8 @@ from seatrial.findings import Finding, Severity, Verdict, overall
 
 SHOWN = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.WARN)
 """Verdicts that are told one by one, the worst first."""
+MOST = 4
+"""Things of one kind that are told where rules are told together."""
 ACTIONS = {
     Severity.NONE: "nothing to do",
     Severity.MONITOR: "look at it again",
@@ -62,42 +64,43 @@ def headline(about: str, findings: Sequence[Finding]) -> str:
 def print_findings(about: str, findings: Sequence[Finding], *, verbose: bool = False) -> None:
     """What is not right, the worst first, each with its remedy; of what is right the number."""
     click.echo(headline(about, findings))
-    shown = (*SHOWN, Verdict.PASS, Verdict.SKIP) if verbose else SHOWN
-    for verdict in shown:
-        for group in _alike([finding for finding in findings if finding.verdict is verdict]):
-            _print_group(group)
+    for verdict in (*SHOWN, Verdict.PASS, Verdict.SKIP) if verbose else SHOWN:
+        group = [finding for finding in findings if finding.verdict is verdict]
+        if verdict is Verdict.UNKNOWN:
+            _unknown(group, verbose=verbose)
+        else:
+            for finding in group:
+                _one(finding)
     counts = Counter(finding.verdict for finding in findings)
     click.echo("  " + ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict]))
 
 
-def _alike(findings: Sequence[Finding]) -> list[list[Finding]]:
-    """Those with the same words, place and remedy together: one missing tool leaves many rules without an answer."""
-    groups: dict[tuple[str, ...], list[Finding]] = {}
+def _unknown(findings: Sequence[Finding], *, verbose: bool) -> None:
+    """What could not be judged, by what would help: a tool that is missing, or no type, leaves many rules without an
+    answer."""
+    groups: dict[str, list[Finding]] = {}
     for finding in findings:
-        key = (
-            finding.observed,
-            finding.evidence,
-            finding.remedy,
-            "" if finding.verdict in SHOWN[1:2] else finding.check,
-        )
-        groups.setdefault(key, []).append(finding)
-    return [*groups.values()]
+        groups.setdefault(finding.remedy if not verbose else f"{finding.check} {finding.scope}", []).append(finding)
+    for group in groups.values():
+        seen = list(dict.fromkeys(finding.observed for finding in group))
+        told = "; ".join(seen[:MOST]) + (f"; and {len(seen) - MOST} more" if len(seen) > MOST else "")
+        _print(group[0], told, ", ".join(dict.fromkeys(finding.check for finding in group)))
 
 
-def _print_group(group: Sequence[Finding]) -> None:
-    first = group[0]
+def _print(first: Finding, observed: str, names: str) -> None:
     mark = click.style(first.verdict.ljust(7), fg=VERDICT_COLORS.get(first.verdict))
-    scope = " ".join(f"{key} {value}" for key, value in first.scope.items())
-    names = ", ".join(dict.fromkeys(finding.check for finding in group))
-    where = f" ({scope})" if scope else ""
-    click.echo(f"  {mark} {first.observed}{where}")
     indent = " " * 10
-    if first.verdict is not Verdict.SKIP:
-        click.echo(f"{indent}{names}: {first.expected}" if len(group) == 1 else f"{indent}{names}")
+    click.echo(f"  {mark} {observed}")
+    click.echo(f"{indent}{names}")
     if first.remedy and first.verdict in SHOWN:
         click.echo(f"{indent}{click.style(first.remedy, bold=True)}")
-    if first.evidence:
-        click.echo(f"{indent}seen in {first.evidence}")
+
+
+def _one(finding: Finding) -> None:
+    scope = ", ".join(f"{key} {value}" for key, value in finding.scope.items() if key not in ("node", "nodes"))
+    expected = f": {finding.expected}" if finding.verdict is not Verdict.SKIP else ""
+    seen = f"\n{' ' * 10}seen in {finding.evidence}" if finding.evidence else ""
+    _print(finding, f"{finding.observed}{f' ({scope})' if scope else ''}", f"{finding.check}{expected}{seen}")
 
 
 def print_nagios(about: str, findings: Sequence[Finding]) -> None:
