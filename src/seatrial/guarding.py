@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 from seatrial import launchers
 from seatrial.checks.catalogue import Check
@@ -77,6 +82,22 @@ def act(
     Returns what was done, and the mark that the node has now, or on HOLD ought to have. Raises UserError if the
     scheduler is out of reach.
     """
+    with _alone():
+        return _act(cluster, checks, findings, level)
+
+
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """Of two checks that end on a node at the same moment, a job's prolog and a health check, one acts first."""
+    folder = Path("/run/lock") if os.access("/run/lock", os.W_OK) else Path(tempfile.gettempdir())
+    with (folder / f"seatrial-guard-{os.getuid()}").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _act(
+    cluster: Cluster, checks: Iterable[Check], findings: Sequence[Finding], level: Level
+) -> tuple[Step, Mark | None]:
     guard = guard_of(cluster.launcher)
     name = guard.here()
     words = guard.reason(name, cluster)
