@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,10 +24,11 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/amazon
 
 
 def collect(sources: Iterable[Source], profile: Profile, root: Path = Path("/")) -> list[Observation]:
-    """What each source says now, in their order. What a node of this type does not have is not asked."""
+    """What each source says now. What a node of this type does not have is not asked."""
     asked = [source for source in sources if profile.has(source.part) is not False]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(lambda source: look(source, root), asked))
+        seen = list(pool.map(lambda source: look(source, root), [s for s in asked if not s.alone]))
+    return seen + [look(source, root) for source in asked if source.alone]
 
 
 def look(source: Source, root: Path = Path("/")) -> Observation:
@@ -40,7 +42,7 @@ def _run(source: Source) -> Observation:
     """The command's output. Whatever it started ends with it."""
     empty = Observation(kind=source.kind, origin=" ".join(source.command))
     search = f"{os.environ.get('PATH', '')}:{PATH}"
-    program = shutil.which(source.command[0], path=search)
+    program = sys.executable if source.command[0] == "python" else shutil.which(source.command[0], path=search)
     if program is None:
         brings = f"install {source.package}" if source.package else ""
         return replace(empty, problem=f"{source.command[0]} is not installed", remedy=brings)

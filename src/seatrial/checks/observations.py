@@ -94,7 +94,7 @@ class Source:
     parse: Callable[[Lines], Any]
     """Text -> values. Raises Unreadable."""
     command: tuple[str, ...] = ()
-    """What is run; the last words may depend on nothing."""
+    """What is run; the last words may depend on nothing. ``python`` is the one that this runs on."""
     files: tuple[str, ...] = ()
     """Instead of a command: globs of files below the root, whose lines are taken as ``path:line``, as grep does."""
     looks: int = 1
@@ -109,6 +109,8 @@ class Source:
     """Exit statuses with which the output may be believed to be all."""
     privileged: bool = False
     """Whether only root sees all of it."""
+    alone: bool = False
+    """Whether it loads what others measure, so that it is run by itself after all that do not."""
     ends: bool = True
     """Whether the text ends with an end of line, so that one without was cut off."""
     disproved_by: Level | None = None
