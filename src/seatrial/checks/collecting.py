@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,10 +24,11 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/amazon
 
 
 def collect(sources: Iterable[Source], profile: Profile, root: Path = Path("/")) -> list[Observation]:
-    """What each source says now, in their order. What a node of this type does not have is not asked."""
+    """What each source says now. What a node of this type does not have is not asked."""
     asked = [source for source in sources if profile.has(source.part) is not False]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(lambda source: look(source, root), asked))
+        seen = list(pool.map(lambda source: look(source, root), [s for s in asked if not s.alone]))
+    return seen + [look(source, root) for source in asked if source.alone]
 
 
 def look(source: Source, root: Path = Path("/")) -> Observation:
@@ -41,9 +43,10 @@ def _run(source: Source) -> Observation:
     # Of a script its first line.
     empty = Observation(kind=source.kind, origin=" ".join(word.partition("\n")[0] for word in source.command))
     search = f"{os.environ.get('PATH', '')}:{PATH}"
-    program = shutil.which(source.command[0], path=search)
+    python = source.command[0] == "python"  # the one that this runs on
+    program = sys.executable if python else shutil.which(source.command[0], path=search)
     tool = source.tool or source.command[0]
-    if program is None or shutil.which(tool, path=search) is None:
+    if program is None or (not python and shutil.which(tool, path=search) is None):
         brings = f"install {source.package}" if source.package else ""
         return replace(empty, problem=f"{tool} is not installed", remedy=brings)
     try:

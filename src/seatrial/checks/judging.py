@@ -12,6 +12,8 @@ from seatrial.findings import Finding, Severity, Verdict
 
 ORDER = tuple(Severity)
 """From nothing to do to the most."""
+AGAIN = "take it again and whole; if it is, the tool may be of a version that nobody has read yet"
+"""What to do about a text that cannot be judged. What the rule says is for a fault that was seen."""
 
 
 def judge(checks: Iterable[Check], observations: Iterable[Observation], profile: Profile) -> list[Finding]:
@@ -56,6 +58,7 @@ def _of_observation(
             parsed = checks[0].source.parse(lines)
         except Unreadable as error:
             problem = f"could not be read: line {lines.count}, {error}" if error.line else f"could not be read: {error}"
+            remedy = AGAIN
         except OSError as error:
             problem = f"could not be read: {error.strerror or error}"
     doubt = "" if problem else _doubt(checks[0], observation, lines)
@@ -65,7 +68,8 @@ def _of_observation(
             continue
         for finding in _judged(check, parsed, profile):
             if doubt and finding.verdict is Verdict.PASS:
-                told = check.rule.finding(Verdict.UNKNOWN, f"{finding.observed}, but {doubt}", scope=finding.scope)
+                observed = f"{finding.observed}, but {doubt}"
+                told = check.rule.finding(Verdict.UNKNOWN, observed, remedy=AGAIN, scope=finding.scope)
                 finding = replace(told, expected=finding.expected)
             yield finding if finding.evidence else replace(finding, evidence=observation.origin)
 

@@ -94,8 +94,8 @@ class Source:
     parse: Callable[[Lines], Any]
     """Text -> values. Raises Unreadable."""
     command: tuple[str, ...] = ()
-    """What is run; the last words may depend on nothing. Without a command and files it is only read, never collected:
-    what is said about a whole cluster is no business of one of its nodes."""
+    """What is run; ``python`` is the one that this runs on. Without a command and files it is only read, never
+    collected: what is said about a whole cluster is no business of one of its nodes."""
     tool: str = ""
     """The program that must be there, where the command's first word only starts it: a shell, ``timeout``."""
     errors: bool = False
@@ -114,6 +114,8 @@ class Source:
     """Exit statuses with which the output may be believed to be all."""
     privileged: bool = False
     """Whether only root sees all of it."""
+    alone: bool = False
+    """Whether it loads what others measure, so that it is run by itself after all that do not."""
     ends: bool = True
     """Whether the text ends with an end of line, so that one without was cut off."""
     disproved_by: Level | None = None

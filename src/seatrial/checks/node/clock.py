@@ -43,8 +43,8 @@ ADJTIMEX = Source(
     part="node",
     level="quick",
     parse=parse_adjtimex,
-    command=("python3", "-I", "-c", _ASK),
-    package="python3",
+    command=("python", "-I", "-c", _ASK),
+    package="Python",
 )
 
 
