@@ -60,6 +60,15 @@ class Observation:
         with self.path.open(encoding="utf-8", errors="replace", newline="\n") as file:
             yield from file
 
+    def pieces(self, size: int) -> Iterator[str]:
+        """Its text in pieces of `size` characters, wherever that cuts it."""
+        if self.path is None:
+            yield from (self.text[begin : begin + size] for begin in range(0, len(self.text), size))
+            return
+        with self.path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+            while piece := file.read(size):
+                yield piece
+
 
 class Lines:
     """The lines of an observation while they are read, and afterwards whether the last one was whole."""
@@ -67,16 +76,34 @@ class Lines:
     def __init__(self, observation: Observation) -> None:
         self.taken = observation.taken
         """When the observation was taken, Unix seconds; 0: not known."""
-        self._lines = observation.lines()
-        self._foreign = observation.foreign
+        self.foreign = observation.foreign
+        """Captured by somebody else, maybe long before it was taken."""
+        self._observation = observation
         self.whole = True
         self.count = 0
 
     def __iter__(self) -> Iterator[str]:
-        for line in self._lines:
+        for line in self._observation.lines():
             self.count += 1
             self.whole = line.endswith("\n")
-            yield clean(line).text + ("\n" if self.whole else "") if self._foreign else line
+            yield clean(line).text + ("\n" if self.whole else "") if self.foreign else line
+
+    def blocks(self, size: int = 1 << 20) -> Iterator[str]:
+        """The same lines in blocks of about `size` characters, as they are: engines' prefixes and colours stay. For who
+        looks at few lines of a large file. A line longer than a block is cut."""
+        rest = ""
+        for piece in self._observation.pieces(size):
+            text = rest + piece
+            end = text.rfind("\n") + 1 or (len(text) if len(text) >= size else 0)
+            rest = text[end:]
+            if end:
+                self.count += text.count("\n", 0, end)
+                self.whole = text.endswith("\n", 0, end)
+                yield text[:end]
+        if rest:
+            self.count += 1
+            self.whole = False
+            yield rest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
