@@ -81,7 +81,9 @@ def _root(left: Left, told: Told | None, logs: list[Sign], events: list[Sign], w
     end = left.log.end()
     if end is not None and end.final:
         diverged = next((sign for sign in events if sign.rule is rules.NOT_FINITE), None)
-        return diverged or Sign(rule=rules.INPUT, said=end.reason.splitlines()[0], evidence="events.jsonl")
+        said = end.reason.partition("\n")[0]
+        if diverged or said:
+            return diverged or Sign(rule=rules.INPUT, said=said, evidence="events.jsonl")
     if told is not None and told.certain:
         return _of_signal(told, logs, waiting, left)
     errors = sorted((sign for sign in logs if sign.rule not in _FOLLOWS), key=lambda sign: sign.when)
