@@ -9,7 +9,7 @@ from seatrial.diagnose.judging import Diagnosis, judge
 from seatrial.diagnose.left import read
 from seatrial.runs import Run
 
-__all__ = ["Diagnosis", "diagnose"]
+__all__ = ["Diagnosis", "diagnose", "judge", "read"]
 
 
 def diagnose(run: Run) -> Diagnosis:

@@ -7,6 +7,7 @@ time-out, and writes into the same folder. Standard library only: where no torch
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -73,8 +74,8 @@ def dump_on_request(folder: Path, rank: int) -> None:
 def _ask(recorder: Callable[..., bytes]) -> bytes:
     try:
         # Stacks come from faulthandler. torch's first look at a stack costs 5 s of CPU, the rest 20 ms (torch 2.13).
-        return recorder(includeStackTraces=False)
-    except TypeError:  # an older one
+        with contextlib.suppress(TypeError):  # of an older one, which has no such argument
+            return recorder(includeStackTraces=False)
         return recorder()
     except Exception:  # nothing that goes wrong here may end a rank
         traceback.print_exc()

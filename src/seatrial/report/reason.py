@@ -7,10 +7,11 @@ is a consequence. Everything that is shown is masked (seatrial.masking).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from seatrial.diagnose import tracebacks
+from seatrial import diagnose
+from seatrial.diagnose import Diagnosis, tracebacks
 from seatrial.diagnose.told import Told, of_launcher, of_torchrun
 from seatrial.diagnose.tracebacks import LAST_LINES, Error, Line
 from seatrial.events import EventLog
@@ -50,13 +51,16 @@ class Reason:
     """Peak memory of rank 0 at that step; of other ranks it is not known."""
     note: str = ""
     """What the ending means, and where to look further."""
+    cause: str = ""
+    """The root cause that `seatrial diagnose` names, with its rule's id; empty if it names none."""
 
 
 def find(run: Run, log: EventLog, state: State) -> Reason | None:
     """The reason of a run that failed, or was lost with a traceback in its logs; None for any other."""
     if state not in (State.FAILED, State.LOST):
         return None
-    logs = tracebacks.read(run)
+    left = diagnose.read(run)
+    logs = left.logs
     told = of_launcher(log) or of_torchrun(logs)
     error = _first(logs, told)
     if state is State.LOST and told is None and error is None:
@@ -76,7 +80,12 @@ def find(run: Run, log: EventLog, state: State) -> Reason | None:
         step=steps[-1].step if steps else None,
         memory_bytes=next((s.memory_bytes for s in reversed(steps) if s.memory_bytes is not None), None),
         note=_note(logs, error, ending, name),
+        cause=_cause(diagnose.judge(left)),
     )
+
+
+def _cause(found: Diagnosis) -> str:
+    return f"{found.cause.check}: {found.cause.observed}" if found.named else ""
 
 
 def _what(run: Run, log: EventLog, told: Told | None, error: Error | None, rank: int | None) -> str:
@@ -93,7 +102,7 @@ def _what(run: Run, log: EventLog, told: Told | None, error: Error | None, rank:
     return "it failed, and nothing in its folder says why"
 
 
-def _note(logs: dict[str, list[Line]], error: Error | None, ending: str, name: str) -> str:
+def _note(logs: Mapping[str, Sequence[Line]], error: Error | None, ending: str, name: str) -> str:
     if error is None:
         empty = f"{name} is empty." if name in logs and not logs[name] else ""
         return f"{_NO_TRACEBACK.get(ending, '')} {empty}".strip()
@@ -106,7 +115,7 @@ def _note(logs: dict[str, list[Line]], error: Error | None, ending: str, name: s
     return f"This may only follow from the end of another rank: {told}."
 
 
-def _first(logs: dict[str, list[Line]], told: Told | None) -> Error | None:
+def _first(logs: Mapping[str, Sequence[Line]], told: Told | None) -> Error | None:
     """The traceback that is the cause: the first that tells of more than a lost peer, of the named rank if it has one.
 
     Where a process was ended by a signal, no other rank's traceback explains it.
@@ -119,10 +128,10 @@ def _first(logs: dict[str, list[Line]], told: Told | None) -> Error | None:
     return next(iter(mine or causes), None)
 
 
-def _log_of(told: Told | None, rank: int | None, logs: dict[str, list[Line]]) -> str:
+def _log_of(told: Told | None, rank: int | None, logs: Mapping[str, Sequence[Line]]) -> str:
     """The log of who failed, even if it is empty; where nobody knows who, the last that holds anything."""
     own = [name for name in (told.log if told else "", f"logs/rank-{rank}.log") if name in logs]
-    return next(iter([*own, *(name for name in reversed(logs) if logs[name] and rank is None)]), "")
+    return next(iter([*own, *(name for name in reversed([*logs]) if logs[name] and rank is None)]), "")
 
 
 def _last(lines: Sequence[Line], rank: int | None, error: Error | None) -> list[str]:
