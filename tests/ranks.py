@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -53,7 +54,7 @@ class Left(SystemExit):
 
 @contextlib.contextmanager
 def leaving_is_an_exception(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """For `start` in the process of the tests; its signals are as before afterwards."""
+    """For `start` in the process of the tests; its signals and variables are as before afterwards."""
 
     def leave(rank: Rank, code: int) -> None:
         if rank._events is not None:
@@ -61,8 +62,15 @@ def leaving_is_an_exception(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         raise Left(code)
 
     monkeypatch.setattr(module, "_leave", leave)
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)}
+    numbers = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGINT)
+    before = {number: signal.getsignal(number) for number in numbers}
+    variables = dict(os.environ)
     yield
+    for name in os.environ.keys() - variables.keys():
+        del os.environ[name]
+    wake = signal.set_wakeup_fd(-1)
+    if wake >= 0:
+        os.close(wake)
+    faulthandler.unregister(signal.SIGUSR2)
     for number, handler in before.items():
         signal.signal(number, handler)
-    faulthandler.unregister(signal.SIGUSR2)

@@ -78,7 +78,8 @@ class Step:
     phases: dict[str, float] = field(default_factory=dict)
     """Rank 0's split of `seconds` into seatrial.metrics.PHASES."""
     ranks: dict[str, list[float]] = field(default_factory=dict)
-    """Measure -> seconds of each rank: ``data_wait``, ``busy`` (wall, until the last collective), ``cpu``."""
+    """Measure -> seconds of each rank: ``data_wait``, ``busy`` (wall, until the last collective), ``cpu``; ``wait`` for
+    other ranks, where a program can tell."""
     memory_bytes: int | None = None
     """Peak memory of rank 0: device memory where there is one, else resident set."""
     printed: dict[str, float] = field(default_factory=dict)

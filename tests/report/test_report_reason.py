@@ -207,6 +207,6 @@ def test_the_reason_comes_first(failed, format):
 
 
 def test_a_log_of_any_size_is_read_from_its_end(failed, monkeypatch):
-    monkeypatch.setattr("seatrial.report.tracebacks.TAIL_BYTES", 2000)
+    monkeypatch.setattr("seatrial.diagnose.tracebacks.TAIL_BYTES", 2000)
     found = reason(failed({"rank-0.log": "begin\n" + "x\n" * 10_000 + BOOM}))
     assert found["error"] == "ValueError: shard 7 is torn" and set(found["last_lines"][:-1]) == {"x"}

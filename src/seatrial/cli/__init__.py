@@ -23,6 +23,7 @@ COMMANDS = {
     "logs": "What a run's ranks printed.",
     "cancel": "Ask a run to write a checkpoint and stop.",
     "report": "A run's verdict and figures, as a page or as text.",
+    "diagnose": "Why a run died, hung or was slow: the root cause, and what only followed.",
     "compare": "Runs side by side, and which differences are more than noise.",
     "read": "A framework's log that was written elsewhere, as a run: its figures and its verdict.",
     "env": "The software of cases with frameworks of their own: list, create, remove, lock.",

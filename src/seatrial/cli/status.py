@@ -8,10 +8,11 @@ import click
 
 from seatrial.cli.options import as_json, find_run, print_json, run_argument, runs_dir
 from seatrial.cli.tables import print_facts
+from seatrial.diagnose import diagnose
 from seatrial.events import CheckpointSaved, Heartbeat, RunStart
 from seatrial.findings import overall
 from seatrial.report.format import duration, number
-from seatrial.runs import History, State
+from seatrial.runs import History, Run, State
 from seatrial.verdict import judge
 
 
@@ -37,6 +38,7 @@ def command(name: str, history: History, as_json: bool) -> None:
         "job_id": submission.job_id if submission else None,
         "engine": submission.standing.detail if submission and submission.standing else None,
         "verdict": overall(judge(run)).value if over else None,
+        "cause": _cause(run) if over or state is State.LOST else None,
         "step": steps[-1].step if steps else 0,
         "steps": start.steps if start else None,
         "loss": steps[-1].loss if steps else None,
@@ -53,3 +55,9 @@ def command(name: str, history: History, as_json: bool) -> None:
     del facts["last_event_seconds_ago"]
     facts["last_event"] = ago and f"{duration(ago)} ago"
     print_facts({key.replace("_", " "): value for key, value in facts.items() if value is not None}, 16)
+
+
+def _cause(run: Run) -> str | None:
+    """The root cause that the diagnosis names, in a line; None if it names none."""
+    found = diagnose(run)
+    return f"{found.cause.check}: {found.cause.observed}" if found.named else None

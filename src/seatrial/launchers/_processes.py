@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.interrupts import Interrupts
@@ -21,8 +22,9 @@ TICK = 0.2
 """Seconds between two looks at heartbeats and events. The end of a process is noticed at once."""
 START_SECONDS = 1800.0
 """Seconds until a rank's first sign of life, at least: it imports, from a file system that may be slow."""
-STACK_DUMP = 2.0
-"""Seconds that hanging ranks get to write their stacks."""
+LAST_WORDS = 2.0
+"""Seconds that ranks get at most to write their stacks and what they know of their collectives, before they are killed.
+It takes 20 ms of a CPU, but of a machine that may be busy (torch 2.13)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,7 +111,10 @@ class Group:
                 if not self.run.path.is_dir():
                     raise UserError(Problem("was deleted, so the ranks were stopped", str(self.run.path)))
                 codes = [process.poll() for process in self._processes]
-                failure = self._dead(codes) or self._stop(interrupts) or self._hang(codes)
+                failure = self._dead(codes)
+                if failure is not None and failure.exit_code == ExitCode.FAILED:
+                    self._ask_for_last_words(survivors=True)
+                failure = failure or self._stop(interrupts) or self._hang(codes)
                 if failure is not None:
                     return failure
                 if None not in codes:
@@ -158,7 +163,7 @@ class Group:
                 silent.append((quiet, program))
         if not silent:
             return None
-        self._dump_stacks()
+        self._ask_for_last_words(survivors=False)
         quiet, program = max(silent, key=lambda found: found[0])
         reason = f"{program.name} gave no sign of life for {quiet:.0f} s"
         return Failure(reason, program, ExitCode.FAILED, hang=True)
@@ -171,14 +176,35 @@ class Group:
                 found.append(self.run.heartbeat_path(rank).stat().st_mtime)
         return max(found, default=None)
 
-    def _dump_stacks(self) -> None:
-        """Let faulthandler write the stacks of all ranks: of those, too, that a program has started."""
-        for program, process in zip(self.programs, self._processes, strict=True):
+    def _ask_for_last_words(self, *, survivors: bool) -> None:
+        """Let all ranks write their stacks, by faulthandler, and what they know of their collectives.
+
+        Those, too, that a program has started. `survivors`: a rank has died, and only those are asked that are known to
+        answer, so that others are not waited for.
+        """
+        asked = [
+            (program, process)
+            for program, process in zip(self.programs, self._processes, strict=True)
+            if process.poll() is None and (not survivors or all(self._answers(program).values()))
+        ]
+        before = {program.name: self._answers(program) for program, _ in asked}
+        for program, process in asked:
             if program.rank is not None:
                 _send(process, signal.SIGUSR2)
-            elif process.poll() is None:
+            else:
                 os.killpg(process.pid, signal.SIGUSR2)
-        time.sleep(STACK_DUMP)
+
+        def silent(program: Program, process: subprocess.Popen[bytes]) -> bool:
+            unchanged = self._answers(program).items() & before[program.name].items()
+            return bool(unchanged) and process.poll() is None
+
+        deadline = time.monotonic() + LAST_WORDS
+        while time.monotonic() < deadline and any(silent(*one) for one in asked):
+            time.sleep(0.01)  # files of other processes: there is nothing to wait on
+
+    def _answers(self, program: Program) -> dict[int, tuple[int, int] | None]:
+        """Rank -> what tells one file of its collectives from the next; None if there is none."""
+        return {rank: _stamp(self.run.path / "stacks" / f"gloo-rank-{rank}") for rank in program.ranks}
 
     def _kill(self) -> None:
         mapped = _shared_memory.mapped_by({process.pid for process in self._processes})
@@ -201,6 +227,14 @@ def _spawn(program: Program, run: Run) -> subprocess.Popen[bytes]:
             start_new_session=True,  # Ctrl-C must reach us first, and killing the group must reach its children
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 _LIBC = ctypes.CDLL(None)  # loaded before any fork: the child must do as little as it can before exec

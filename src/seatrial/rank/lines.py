@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 from seatrial.events import Event
@@ -31,6 +32,8 @@ _NUMBER = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _SUFFIXES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}
+FAILURE = re.compile(r"seatrial: rank (?P<rank>\d+) failed at (?P<time>\d{4}-\d\d-\d\dT[\d:.]+\+00:00)")
+"""What a rank prints before the traceback that ends it."""
 _SIZE = re.compile(r"([\d.,]+) ?((?:[kKMGT]i?)?B)", re.ASCII)
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 
@@ -117,6 +120,11 @@ def clean(raw: str, *, prefixed: bool = True) -> Line:
     number = (found["rank"] or found["task"]) if found else None
     shown = text[start:].rstrip().rpartition("\r")[2]
     return Line(shown, int(number) if number else None, text[:start])
+
+
+def failure(rank: int, moment: float) -> str:
+    """The line of FAILURE; `moment` in Unix seconds."""
+    return f"seatrial: rank {rank} failed at {datetime.fromtimestamp(moment, UTC).isoformat(timespec='microseconds')}"
 
 
 def number(text: str) -> float:

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +18,9 @@ from typing import Any, NoReturn, TextIO, TypeVar
 
 from seatrial import streams
 from seatrial.errors import ExitCode, UserError
+from seatrial.rank import flight
 from seatrial.rank.core import Rank
+from seatrial.rank.lines import failure
 from seatrial.rank.machine import other_versions
 
 FOLDERS = ("checkpoints", "heartbeats", "logs", "stacks")
@@ -40,7 +43,9 @@ def start(make: Callable[[Path, dict[str, Any]], R]) -> Iterator[R]:
     streams.guard(gives_up=False)  # a log on a full disk ends no training
     run = Path(folder)
     rank = make(run, read_job(run))
+    flight.prepare(os.environ, run / "stacks")
     with (run / "stacks" / f"rank-{rank.rank}.txt").open("a") as stacks:
+        flight.dump_on_request(run / "stacks", rank.rank)
         _dump_stacks_on_request(stacks)
         rank.stage("start")
         for finding in other_versions(rank.pins):
@@ -59,9 +64,12 @@ def start(make: Callable[[Path, dict[str, Any]], R]) -> Iterator[R]:
         except SystemExit as request:
             code = request.code or ExitCode.PASSED
         except BaseException as error:
-            # The reason goes into the run, the traceback into this rank's log.
+            # The reason goes into the run, the traceback into this rank's log, and when that was: the first is the
+            # cause, what other ranks find out a moment later follows from it.
             rank.end("failed", rank.last_step, reason=f"{type(error).__name__}: {error}".splitlines()[0])
+            print(failure(rank.rank, time.time()), file=sys.stderr)
             traceback.print_exc()
+            flight.dump(run / "stacks", rank.rank)
             code = ExitCode.FAILED
         _leave(rank, code if isinstance(code, int) else ExitCode.FAILED)
 
@@ -78,7 +86,8 @@ def read_job(run: Path) -> dict[str, Any]:
 def _dump_stacks_on_request(file: TextIO) -> None:
     faulthandler.enable(2)  # stderr, so that SIGSEGV and its like leave a traceback in this rank's log
     # Without this a hang would leave no trace: SIGUSR2 writes every thread's stack, even from inside C code.
-    faulthandler.register(signal.SIGUSR2, file=file, all_threads=True)
+    # Chained, so that the interpreter's handler runs as well, which wakes `flight`.
+    faulthandler.register(signal.SIGUSR2, file=file, all_threads=True, chain=True)
 
 
 def _stop_on_request(rank: Rank) -> None:

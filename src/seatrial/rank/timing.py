@@ -15,6 +15,8 @@ class StepTimer:
     def __init__(self) -> None:
         self._seconds = dict.fromkeys(PHASES, 0.0)
         self._steps = 0
+        self._waited: float | None = None
+        """Seconds; None until somebody tells."""
         self._begin = time.perf_counter()
         self._cpu = time.process_time()
 
@@ -25,17 +27,29 @@ class StepTimer:
         yield
         self._seconds[name] += time.perf_counter() - begin
 
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count the body's time as a wait for other ranks, beside the phase that it belongs to.
+
+        For programs that call their collectives themselves: with it a rank that is slow can be told from those that
+        wait for it (`seatrial diagnose`).
+        """
+        begin = time.perf_counter()
+        yield
+        self._waited = (self._waited or 0.0) + time.perf_counter() - begin
+
     def step(self) -> None:
         """One more step is done."""
         self._steps += 1
 
     def so_far(self) -> dict[str, float]:
-        """This rank's own seconds per step: ``data_wait``, ``busy`` (wall) and ``cpu``.
+        """This rank's own seconds per step: ``data_wait``, ``busy`` (wall), ``cpu``, and ``wait`` if it was told.
 
         Call it before the step's last collective, in which a fast rank waits for the slow ones.
         """
         steps = max(1, self._steps)
-        return {
+        told = {} if self._waited is None else {"wait": self._waited / steps}
+        return told | {
             "data_wait": self._seconds["data_wait"] / steps,
             "busy": (time.perf_counter() - self._begin) / steps,
             "cpu": (time.process_time() - self._cpu) / steps,
@@ -49,5 +63,6 @@ class StepTimer:
         phases = {name: seconds / steps for name, seconds in self._seconds.items()}
         phases["other"] += max(0.0, total - sum(phases.values()))
         self._seconds = dict.fromkeys(PHASES, 0.0)
+        self._waited = None if self._waited is None else 0.0
         self._steps, self._begin, self._cpu = 0, now, time.process_time()
         return total, phases

@@ -7,29 +7,20 @@ is a consequence. Everything that is shown is masked (seatrial.masking).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from seatrial.events import EventLog, Restart, RunEnd, RunStart, Step
+from seatrial import diagnose
+from seatrial.diagnose import Diagnosis, tracebacks
+from seatrial.diagnose.told import Told, of_launcher, of_torchrun
+from seatrial.diagnose.tracebacks import LAST_LINES, Error, Line
+from seatrial.events import EventLog
 from seatrial.masking import mask
-from seatrial.report import tracebacks
-from seatrial.report.tracebacks import LAST_LINES, Error, Line
 from seatrial.runs import Run, State
 
 MAX_SILENT = 8
 """Logs without a traceback that are named."""
 
-_TOLD = re.compile(
-    r"(?P<what>rank|node|driver) ?(?P<number>\d*) "
-    r"(?:was killed by (?P<signal>SIG\w+)|ended with (?P<code>exit code \d+)|gave (?P<hang>no sign of life))"
-)
-_TORCHRUN = re.compile(
-    r"Root Cause \(first observed failure\):.*?time +: (?P<time>\S+).*?rank +: (?P<rank>\d+) .*?"
-    r"exitcode +: (?P<code>-?\d+)(?:.{0,200}?Signal \d+ \((?P<signal>SIG\w+)\))?",
-    re.DOTALL,
-)
 _NO_TRACEBACK = {
     "SIGKILL": "SIGKILL leaves no traceback. The kernel sends it where memory runs out, engines do at their limits.",
     "SIGTERM": "SIGTERM is how engines and people ask a process to end.",
@@ -60,28 +51,17 @@ class Reason:
     """Peak memory of rank 0 at that step; of other ranks it is not known."""
     note: str = ""
     """What the ending means, and where to look further."""
-
-
-class _Told(NamedTuple):
-    """What a launcher or torchrun says about the process that it saw end first."""
-
-    text: str
-    rank: int | None
-    ending: str
-    log: str = ""
-
-    @property
-    def certain(self) -> bool:
-        """A signal from outside, or of a fault: no other rank's traceback is the cause of that."""
-        return self.ending.startswith("SIG") and self.ending != "SIGTERM"
+    cause: str = ""
+    """The root cause that `seatrial diagnose` names, with its rule's id; empty if it names none."""
 
 
 def find(run: Run, log: EventLog, state: State) -> Reason | None:
     """The reason of a run that failed, or was lost with a traceback in its logs; None for any other."""
     if state not in (State.FAILED, State.LOST):
         return None
-    logs = tracebacks.read(run)
-    told = _told(log) or _torchrun(logs)
+    left = diagnose.read(run)
+    logs = left.logs
+    told = of_launcher(log) or of_torchrun(logs)
     error = _first(logs, told)
     if state is State.LOST and told is None and error is None:
         return None
@@ -100,10 +80,15 @@ def find(run: Run, log: EventLog, state: State) -> Reason | None:
         step=steps[-1].step if steps else None,
         memory_bytes=next((s.memory_bytes for s in reversed(steps) if s.memory_bytes is not None), None),
         note=_note(logs, error, ending, name),
+        cause=_cause(diagnose.judge(left)),
     )
 
 
-def _what(run: Run, log: EventLog, told: _Told | None, error: Error | None, rank: int | None) -> str:
+def _cause(found: Diagnosis) -> str:
+    return f"{found.cause.check}: {found.cause.observed}" if found.named else ""
+
+
+def _what(run: Run, log: EventLog, told: Told | None, error: Error | None, rank: int | None) -> str:
     who = f"rank {rank}" if rank is not None else "a rank"
     if told and told.rank == rank:
         return f"{told.text}: {error.last}" if error else told.text
@@ -117,7 +102,7 @@ def _what(run: Run, log: EventLog, told: _Told | None, error: Error | None, rank
     return "it failed, and nothing in its folder says why"
 
 
-def _note(logs: dict[str, list[Line]], error: Error | None, ending: str, name: str) -> str:
+def _note(logs: Mapping[str, Sequence[Line]], error: Error | None, ending: str, name: str) -> str:
     if error is None:
         empty = f"{name} is empty." if name in logs and not logs[name] else ""
         return f"{_NO_TRACEBACK.get(ending, '')} {empty}".strip()
@@ -130,34 +115,7 @@ def _note(logs: dict[str, list[Line]], error: Error | None, ending: str, name: s
     return f"This may only follow from the end of another rank: {told}."
 
 
-def _told(log: EventLog) -> _Told | None:
-    """What the launcher said of the last attempt."""
-    for timed in reversed(log.events):
-        event = timed.event
-        if isinstance(event, RunStart | Step | Restart):
-            break
-        text = event.reason if isinstance(event, RunEnd) else getattr(event, "observed", "")
-        found = _TOLD.match(text or "")
-        if found:
-            rank = int(found["number"]) if found["what"] == "rank" else None
-            ending = found["signal"] or found["code"] or "no sign of life"
-            return _Told(text, rank, ending, f"logs/{found['what']}-{found['number']}.log".replace("-.", "."))
-    return None
-
-
-def _torchrun(logs: dict[str, list[Line]]) -> _Told | None:
-    """The failure that torchrun saw first, on whichever node that was."""
-    found = []
-    for name, lines in logs.items():
-        for summary in _TORCHRUN.finditer("\n".join(line.text for line in lines)):
-            ending = summary["signal"] or f"exit code {summary['code']}"
-            how = f"was killed by {ending}" if summary["signal"] else f"ended with {ending}"
-            told = _Told(f"rank {summary['rank']} {how}", int(summary["rank"]), ending, name)
-            found.append((summary["time"], told))
-    return min(found, key=lambda one: one[0])[1] if found else None
-
-
-def _first(logs: dict[str, list[Line]], told: _Told | None) -> Error | None:
+def _first(logs: Mapping[str, Sequence[Line]], told: Told | None) -> Error | None:
     """The traceback that is the cause: the first that tells of more than a lost peer, of the named rank if it has one.
 
     Where a process was ended by a signal, no other rank's traceback explains it.
@@ -170,10 +128,10 @@ def _first(logs: dict[str, list[Line]], told: _Told | None) -> Error | None:
     return next(iter(mine or causes), None)
 
 
-def _log_of(told: _Told | None, rank: int | None, logs: dict[str, list[Line]]) -> str:
+def _log_of(told: Told | None, rank: int | None, logs: Mapping[str, Sequence[Line]]) -> str:
     """The log of who failed, even if it is empty; where nobody knows who, the last that holds anything."""
     own = [name for name in (told.log if told else "", f"logs/rank-{rank}.log") if name in logs]
-    return next(iter([*own, *(name for name in reversed(logs) if logs[name] and rank is None)]), "")
+    return next(iter([*own, *(name for name in reversed([*logs]) if logs[name] and rank is None)]), "")
 
 
 def _last(lines: Sequence[Line], rank: int | None, error: Error | None) -> list[str]:

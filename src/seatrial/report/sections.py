@@ -40,7 +40,8 @@ def reason_facts(reason: Reason) -> str:
     if reason.memory_bytes is not None:
         facts.append(f"peak memory of rank 0: {bytes_(reason.memory_bytes)}")
     told = ", ".join(facts) + "."
-    return f"{told[0].upper()}{told[1:]} {reason.note}".rstrip()
+    cause = f"Diagnosis, {reason.cause}" if reason.cause else ""
+    return " ".join(filter(None, (f"{told[0].upper()}{told[1:]}", reason.note, cause)))
 
 
 def reason_blocks(reason: Reason) -> Iterator[Block]:

@@ -1,0 +1,76 @@
+"""seatrial diagnose"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from seatrial.cli.options import VERDICT_COLORS, as_json, find_run, print_json, run_argument, runs_dir
+
+if TYPE_CHECKING:
+    from seatrial.diagnose import Diagnosis
+    from seatrial.findings import Finding
+    from seatrial.runs import History, Run
+
+
+@click.command()
+@run_argument
+@runs_dir
+@as_json
+@click.pass_context
+def command(ctx: click.Context, name: str, history: History, as_json: bool) -> None:
+    """Why a run died, hung or was slow: its root cause with the evidence, then what only followed from it.
+
+    Exit code 1 if a cause ended it, 3 if what it left does not tell the cause.
+    """
+    from seatrial.diagnose import diagnose
+    from seatrial.diagnose.judging import EXIT_CODES
+    from seatrial.errors import ExitCode
+
+    run = find_run(history, name, logs=True)
+    found = diagnose(run)
+    if as_json:
+        print_json(_record(run, found))
+    else:
+        _say(run, found)
+    ctx.exit(EXIT_CODES.get(found.cause.verdict, ExitCode.PASSED))
+
+
+def _record(run: Run, found: Diagnosis) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return {
+        "run": run.id,
+        "state": run.state(),
+        "verdict": found.cause.verdict,
+        "cause": asdict(found.cause),
+        "consequences": [asdict(finding) for finding in found.consequences],
+    }
+
+
+def _say(run: Run, found: Diagnosis) -> None:
+    from seatrial.report.document import one_line
+
+    cause = found.cause
+    mark = click.style(cause.verdict, fg=VERDICT_COLORS.get(cause.verdict), bold=True)
+    click.echo(f"{run.job.label} {run.state()}: {mark} {cause.check}{_who(cause)}")
+    click.echo(f"  {one_line(cause.observed)}")
+    if cause.evidence:
+        click.echo(f"  seen in {one_line(cause.evidence)}")
+    if cause.remedy:
+        click.echo(f"  {click.style(cause.remedy, bold=True)}")
+    if cause.source and found.named:
+        click.echo(f"  source: {cause.source}")
+    if found.consequences:
+        click.echo("what followed, or is no cause:")
+    for finding in found.consequences:
+        place = f" (seen in {finding.evidence})" if finding.evidence else ""
+        click.echo(f"  {one_line(finding.observed)}{_who(finding)}{place}")
+
+
+def _who(finding: Finding) -> str:
+    from seatrial.diagnose.collectives import ranks_text
+
+    ranks = finding.scope.get("rank")
+    return f", {ranks_text(ranks)}" if ranks else ""

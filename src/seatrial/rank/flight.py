@@ -1,0 +1,92 @@
+"""Keeps what torch's flight recorder knows of this rank's collectives, for whoever asks why ranks wait without end.
+
+The recorder is torch's own: a ring of the newest collectives, of gloo and of NCCL, with their sizes and whether they
+are done. It is asked for by the signal that asks for stacks, and when a rank fails; NCCL's watchdog asks it at a
+time-out, and writes into the same folder. Standard library only: where no torch was imported there is nothing to tell.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, MutableMapping
+from pathlib import Path
+
+ENTRIES = 2000
+"""Collectives that a rank remembers, about 120 bytes each in a dump; torch's own tutorial takes as many."""
+RECORDERS = {"gloo": "_dump_fr_trace", "nccl": "_dump_nccl_trace"}
+"""What has a recorder -> the function of torch._C._distributed_c10d that dumps it (torch 2.13)."""
+
+
+def prepare(environ: MutableMapping[str, str], folder: Path) -> None:
+    """Switch the recorder on, before there is a process group; what the user chose stays.
+
+    torch 2.9 renamed two of the variables, so both names get the same value.
+    """
+    watchdog = str((folder / "watchdog-rank-").absolute())  # torch adds the number of the rank
+    names = {
+        ("TORCH_FR_BUFFER_SIZE", "TORCH_NCCL_TRACE_BUFFER_SIZE"): str(ENTRIES),
+        ("TORCH_FR_DUMP_TEMP_FILE", "TORCH_NCCL_DEBUG_INFO_TEMP_FILE"): watchdog,
+        ("TORCH_NCCL_DUMP_ON_TIMEOUT",): "1",
+        # With 1 the watchdog may abort the process before it has dumped.
+        ("TORCH_NCCL_ASYNC_ERROR_HANDLING",): "3",
+    }
+    for group, value in names.items():
+        chosen = next((environ[name] for name in group if name in environ), value)
+        for name in group:
+            environ.setdefault(name, chosen)
+
+
+def dump(folder: Path, rank: int) -> None:
+    """Write what the recorders know; an empty file of gloo's says that this rank was asked and has nothing to tell."""
+    c10d = sys.modules.get("torch._C._distributed_c10d")
+    for kind, name in RECORDERS.items():
+        recorder: Callable[..., bytes] | None = getattr(c10d, name, None)
+        known = b"" if recorder is None else _ask(recorder)
+        if known or kind == "gloo":
+            _replace(folder / f"{kind}-rank-{rank}", known)
+
+
+def dump_on_request(folder: Path, rank: int) -> None:
+    """From now on SIGUSR2 dumps, also while the main thread waits inside C code; chain faulthandler's handler to it.
+
+    A Python handler would wait for that thread. The byte that the interpreter's own handler writes at once, for every
+    signal that Python handles, wakes a thread of ours, which needs no more than the interpreter's lock.
+    """
+    (folder / f"gloo-rank-{rank}").touch()  # for whoever asks: this one answers
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGUSR2, lambda *_: None)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+
+    def wait() -> None:
+        while numbers := os.read(woken, 64):
+            if signal.SIGUSR2 in numbers:
+                dump(folder, rank)
+
+    threading.Thread(target=wait, name="flight", daemon=True).start()
+
+
+def _ask(recorder: Callable[..., bytes]) -> bytes:
+    try:
+        # Stacks come from faulthandler. torch's first look at a stack costs 5 s of CPU, the rest 20 ms (torch 2.13).
+        with contextlib.suppress(TypeError):  # of an older one, which has no such argument
+            return recorder(includeStackTraces=False)
+        return recorder()
+    except Exception:  # nothing that goes wrong here may end a rank
+        traceback.print_exc()
+        return b""
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Whole or not at all: whoever asked waits for the new file."""
+    temporary = path.with_name(f".{path.name}")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError as error:  # a full disk
+        print(f"warning: {path}: {error.strerror}", file=sys.stderr, flush=True)

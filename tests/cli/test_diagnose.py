@@ -1,0 +1,69 @@
+"""seatrial diagnose, and where its answer stands besides."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from seatrial.cli import cli
+from seatrial.events import RunEnd
+from tests.diagnose.made import RECORDED
+from tests.stories import start, step, write_run
+
+REASON = "rank 0 gave no sign of life for 9 s"
+
+
+def ask(root: Path, *args: str, expect: int) -> Result:
+    result = CliRunner().invoke(cli, [*args, "--runs-dir", str(root)])
+    assert result.exit_code == expect, result.output
+    return result
+
+
+@pytest.fixture
+def hung(tmp_path: Path) -> Path:
+    """The folder of a run in which rank 2 of 4 never came to a collective."""
+    end = RunEnd(outcome="failed", step=1, reason=REASON)
+    run = write_run(tmp_path, [(0.0, start(world_size=4)), (1.0, step(1)), (9.0, end)], processes_per_node=4)
+    (run.path / "stacks").mkdir()
+    for path in (RECORDED / "absent").iterdir():
+        (run.path / "stacks" / path.name).write_bytes(path.read_bytes())
+    return tmp_path
+
+
+def test_the_cause_comes_first_and_ends_with_1(hung: Path) -> None:
+    out = ask(hung, "diagnose", expect=1).stdout
+    lines = out.splitlines()
+    assert lines[0] == "fsdp/tiny failed: FAIL diagnose.collective-missing, rank 2"
+    assert "rank 2 never came to all_reduce([1000] Float), no. 7 of group gloo:0, in which ranks 0, 1 and 3" in out
+    assert "seen in stacks/, flight recorders of ranks 0 to 3" in out
+    assert "look at that rank's stack" in out
+
+
+def test_json_has_the_same(hung: Path) -> None:
+    found = json.loads(ask(hung, "diagnose", "--json", expect=1).stdout)
+    assert (found["verdict"], found["state"]) == ("FAIL", "failed")
+    assert found["cause"]["check"] == "diagnose.collective-missing" and found["cause"]["scope"] == {"rank": [2]}
+    assert found["consequences"] == []
+
+
+def test_status_and_report_have_it_in_a_line(hung: Path) -> None:
+    assert "diagnose.collective-missing: rank 2 never came" in ask(hung, "status", expect=0).stdout
+    report = " ".join(ask(hung, "report", expect=0).stdout.split())
+    assert "Diagnosis, diagnose.collective-missing: rank 2 never came to all_reduce" in report
+
+
+def test_what_cannot_be_told_is_3(tmp_path: Path) -> None:
+    write_run(
+        tmp_path, [(0.0, start()), (1.0, RunEnd(outcome="failed", step=1, reason="rank 1 ended with exit code 1"))]
+    )
+    out = ask(tmp_path, "diagnose", expect=3).stdout
+    assert "UNKNOWN diagnose.cause" in out and "rank 1 ended with exit code 1; nothing says why" in out
+
+
+def test_a_run_that_completed_is_0(tmp_path: Path) -> None:
+    write_run(tmp_path, [(0.0, start()), (1.0, step(1)), (2.0, RunEnd(outcome="completed", step=1))])
+    assert "PASS diagnose.cause" in ask(tmp_path, "diagnose", expect=0).stdout
+    assert "cause" not in ask(tmp_path, "status", expect=0).stdout

@@ -1,0 +1,34 @@
+"""Something goes wrong in a real run of four ranks over gloo, and the diagnosis says what, and whose it was.
+
+benchmarks/diagnose.py does the same with twenty seeds and more.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "diagnose.py"
+
+
+def load() -> ModuleType:
+    """The benchmark, which is no package's."""
+    spec = importlib.util.spec_from_file_location("benchmark_diagnose", BENCHMARK)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+benchmark = load()
+
+
+@pytest.mark.parametrize("seed", [1000, 1001])
+@pytest.mark.parametrize("fault", benchmark.EXPECTED)
+def test_it_names_what_was_injected_and_where(fault: str, seed: int, tmp_path: Path) -> None:
+    found = benchmark.outcome(fault, seed, tmp_path)
+    assert found.right, found
