@@ -103,8 +103,8 @@ def all_checks() -> tuple[Check, ...]:
 
 
 def sources(level: Level = "deep") -> dict[str, Source]:
-    """Kind -> source, of those that some check reads at this level."""
-    found = {check.source.kind: check.source for check in all_checks()}
+    """Kind -> source, of those that a node is asked for at this level."""
+    found = {check.source.kind: check.source for check in all_checks() if check.source.collected}
     return {kind: found[kind] for kind in sorted(found) if LEVELS.index(found[kind].level) <= LEVELS.index(level)}
 
 

@@ -94,7 +94,8 @@ class Source:
     parse: Callable[[Lines], Any]
     """Text -> values. Raises Unreadable."""
     command: tuple[str, ...] = ()
-    """What is run; the last words may depend on nothing."""
+    """What is run; the last words may depend on nothing. Without a command and files it is only read, never collected:
+    what is said about a whole cluster is no business of one of its nodes."""
     files: tuple[str, ...] = ()
     """Instead of a command: globs of files below the root, whose lines are taken as ``path:line``, as grep does."""
     looks: int = 1
@@ -113,3 +114,8 @@ class Source:
     """Whether the text ends with an end of line, so that one without was cut off."""
     read: bool = True
     """Whether people have it as a file, so that `seatrial check read` offers it."""
+
+    @property
+    def collected(self) -> bool:
+        """Whether a node is asked for it."""
+        return bool(self.command or self.files)
