@@ -46,12 +46,12 @@ def test_each_single_bad_node_is_named(count):
         assert (result.nodes, result.links, result.unresolved) == ([bad], [], []), bad
 
 
-def test_three_bad_nodes_of_1024_take_three_rounds():
+def test_three_bad_nodes_of_1024_take_four_rounds():
     for seed in range(50):
         bad = random.Random(seed).sample(range(1024), 3)
         result, _ = found(1024, nodes=bad)
         assert sorted(result.nodes) == sorted(bad) and not result.links and not result.unresolved
-        assert result.rounds <= 3 and result.tests <= 512 + 6 + 3
+        assert result.rounds <= 4 and result.tests <= 512 + 6 + 3 + 1
 
 
 def test_two_bad_nodes_that_are_paired_are_both_named():
@@ -75,6 +75,15 @@ def test_a_link_of_1024_nodes_takes_a_logarithm_of_rounds():
         assert {frozenset(link) for link in result.links} == {frozenset((a, b))}
         worst = max(worst, result.rounds)
     assert worst <= 3 * math.log2(1024)
+
+
+def test_several_links_and_a_node_are_all_named():
+    for seed in range(50):
+        chance = random.Random(seed)
+        ends = chance.sample(range(63), 6)  # a node with several bad links shows one of them at a time
+        links = {frozenset(ends[at : at + 2]) for at in (0, 2, 4)}
+        result, _ = found(64, nodes=[63], links=[tuple(link) for link in links])
+        assert result.nodes == [63] and {frozenset(link) for link in result.links} == links, seed
 
 
 def test_more_bad_than_good_still_names_them_or_says_that_it_cannot():

@@ -2,9 +2,10 @@
 
 First the nodes of one half are paired with those of the other. A pair that is good clears both; the nodes of the others
 are suspects, and each is paired with a known-good node, and those that fail with a second one: who fails with both is
-bad. Where all pairs are good though the whole is not, halves are asked, and then what lies between two good halves,
-down to the link. Every step is a round of disjoint groups on one allocation; with few bad nodes there are at most 3
-rounds for nodes, and about 2 log2 n for links. Pure: what is good, `measure` says.
+bad. Then all that are left are asked together. If they fail though all pairs are good, halves are asked, and what lies
+between two good halves, down to the link. Every step is a round of disjoint groups on one allocation: 4 rounds where
+few nodes are bad, and about 2 log2 n more for each link that is; of a node's bad links one is
+found at a time. Pure: what is good, `measure` says.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ def search(nodes: Sequence[int], measure: Measure) -> Found:
     lonely = [*nodes[2 * half :]]
     if failed or lonely:
         asked.suspects([node for pair in failed for node in pair] + lonely, good, failed)
-    if asked.found.clean and not asked.all([tuple(nodes)])[0]:
-        asked.between(tuple(nodes))
+    if not asked.found.unresolved:
+        asked.rest(nodes)
     return asked.found
 
 
@@ -89,6 +90,18 @@ class _Search:
         for pair, fine in zip(doubtful, self.all(doubtful), strict=True):
             if not fine:  # twice, while both are good with others
                 self.found.links.append(pair)
+
+    def rest(self, nodes: Sequence[int]) -> None:
+        """All that is not known to be bad, together; as long as it fails, what lies between its nodes."""
+        while True:
+            known = {*self.found.nodes, *(a for a, _ in self.found.links)}
+            left = tuple(node for node in nodes if node not in known)
+            if len(left) < 2 or self.all([left])[0]:
+                return
+            before = len(self.found.links)
+            self.between(left)
+            if len(self.found.links) == before:
+                return
 
     def between(self, whole: Group) -> None:
         """Links of a group that fails while its pairs are good."""
