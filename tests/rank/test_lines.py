@@ -26,6 +26,8 @@ METRIC = "step:  1  loss: 8.1234  memory: 1.75GiB"
         ("[rank5]:", 5),
         ("1: [default3]:", 3),
         ("[pod/fsdp-worker-0/pytorch] ", None),
+        ("[1,0]<stdout>:", None),
+        ("[prterun-node-7-412@1,3]<stderr>: ", None),
         ("2026-11-22T10:11:12.123456789Z ", None),
         ("2026-11-22T10:11:12+01:00 ", None),
         ("[pod/fsdp-worker-0/pytorch] 2026-11-22T10:11:12.123456789Z ", None),

@@ -78,12 +78,12 @@ class Lines:
         """When the observation was taken, Unix seconds; 0: not known."""
         self.foreign = observation.foreign
         """Captured by somebody else, maybe long before it was taken."""
-        self._observation = observation
+        self._observation, self._lines = observation, observation.lines()
         self.whole = True
         self.count = 0
 
     def __iter__(self) -> Iterator[str]:
-        for line in self._observation.lines():
+        for line in self._lines:  # who begins anew goes on where he was
             self.count += 1
             self.whole = line.endswith("\n")
             yield clean(line).text + ("\n" if self.whole else "") if self.foreign else line

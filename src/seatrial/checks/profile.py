@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seatrial import hardware
+from seatrial.checks.collectives.baselines import Baseline
 from seatrial.checks.observations import Part
 
 
@@ -23,6 +24,8 @@ class Profile:
     vcpus: int | None = None
     memory_bytes: int | None = None
     instance: hardware.Instance | None = None
+    baselines: tuple[Baseline, ...] = ()
+    """What collectives reached on such nodes of the user's own."""
 
     @classmethod
     def of(cls, name: str) -> Profile:

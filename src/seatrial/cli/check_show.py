@@ -22,7 +22,7 @@ def command(id: str, as_json: bool) -> None:
     rule, source = check.rule, check.source
     facts = {
         "reads": f"{source.kind}: {source.title}",
-        "from": " ".join(source.command or source.files),
+        "from": " ".join(source.command or source.files) or f"a file: check read {source.kind} FILE",
         "level": source.level,
         "about": rule.scope,
         "expected": rule.expected,

@@ -21,6 +21,7 @@ _PREFIX = re.compile(  # every part may be missing, so it always matches
     (?: \d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)\  )?             # kubectl logs --timestamps
     (?: \( (?:[^()]*[ ,])? pid=\d+ (?:,[^()]*)? \)\  )?             # Ray and SkyPilot: (worker1, rank=1, pid=7, ip=…)
     (?: [\w.-]{1,10}/\d+\  (?=\[default) )?                           # NeMo-Run: end of the task's name, replica
+    (?: \[[\w.@-]*,\d+\]<std(?:out|err)>:\ ? )?                     # mpirun --tag-output: [1,0]<stdout>:
     (?: \ {0,5} (?P<task>\d+) :\  )?                                # srun --label, padded to the widest number
     (?: \[ (?:default|rank) (?P<rank>\d+) \]: )?                    # torchrun --tee; torch itself
     """,

@@ -197,7 +197,7 @@ _rule(
     " serial-num=19fcda00f5ff6eb9 action=TERMINATE_INSTANCE",
 )
 _rule(
-    "efa.driver",
+    "efa.driver-log",
     "nic",
     Severity.REBOOT,
     "the EFA driver has no complaint",

@@ -240,7 +240,7 @@ SIGNATURES: tuple[Signature, ...] = (
         until_boot=True,
     ),
     _line(
-        "efa.driver",
+        "efa.driver-log",
         "the EFA driver lost its device",
         ("efa 0", "infiniband "),
         r"(?:efa ([0-9a-fA-F:.]+)|infiniband (\w+)): (?:.*Admin queue is closed|.*Reset indication didn't"
@@ -249,7 +249,7 @@ SIGNATURES: tuple[Signature, ...] = (
         until_boot=True,
     ),
     _line(
-        "efa.driver",
+        "efa.driver-log",
         "an order to an EFA device failed",
         ("efa 0", "infiniband "),
         r"(?:\befa ([0-9a-f]{4}:[0-9a-fA-F:.]+)|infiniband ((?:efa_|rdmap)\w*)): .*"

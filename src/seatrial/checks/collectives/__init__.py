@@ -1,0 +1,1 @@
+"""Sweeps of collective operations over sizes: formulas, what tools print of them, baselines, what follows."""
