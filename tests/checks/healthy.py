@@ -16,8 +16,8 @@ from tests.checks import p5
 
 RECORDED = Path(__file__).with_name("recorded")
 TYPE = "p5.48xlarge"
-FAULTS = ("node.memory",)
-"""Rules of which one finds the planted fault."""
+FAULTS = ("gpu.xid", "gpu.on-bus")
+"""Rules that find the planted fault."""
 
 
 def make_healthy(folder: Path) -> None:
@@ -26,9 +26,10 @@ def make_healthy(folder: Path) -> None:
 
 
 def make_sick(folder: Path) -> None:
-    """With half of its memory."""
-    half = {"meminfo": p5.meminfo(gib=1000)}
-    keep([replace(seen, text=half.get(seen.kind, seen.text)) for seen in healthy()], folder)
+    """With Xid 79 in its kernel's log: a GPU that has fallen off the bus."""
+    rule = next(check for check in all_checks() if check.id == FAULTS[0]).rule
+    planted = rule.bad.removeprefix(rule.good)
+    keep([replace(seen, text=seen.text + planted) if seen.kind == rule.reads else seen for seen in healthy()], folder)
 
 
 @cache
