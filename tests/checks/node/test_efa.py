@@ -168,6 +168,8 @@ def test_devices_are_counted_and_not_blocks(name):
         assert overall(judged(check, less, P4D)) is not Verdict.PASS, blocks[number]
     for prefix in prefixes(text, len(text) - 1):
         assert overall(judged(check, prefix, P4D)) is not Verdict.PASS
+    [torn] = judged(check, text[: text.rindex("    type")], P4D)
+    assert torn.verdict is Verdict.UNKNOWN and "type" in torn.observed
 
 
 def prefixes(text: str, end: int) -> list[str]:
