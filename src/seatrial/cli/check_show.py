@@ -22,8 +22,8 @@ def command(id: str, as_json: bool) -> None:
     rule, source = check.rule, check.source
     facts = {
         "reads": f"{source.kind}: {source.title}",
-        "from": " ".join(source.command or source.files),
-        "level": source.level,
+        "from": " ".join(source.command or source.files) or "what you have: seatrial check read",
+        "level": source.level if source.collected else "read",
         "about": rule.scope,
         "expected": rule.expected,
         "why": rule.why,
