@@ -126,10 +126,11 @@ def of_kind(kind: str) -> list[Check]:
 
 
 def select_checks(level: Level, patterns: Sequence[str] = ()) -> list[Check]:
-    """Checks up to a level whose ids match one of the patterns. Raises UserError for one that matches none."""
-    unmatched = [p for p in patterns if not any(fnmatchcase(check.id, p) for check in all_checks())]
+    """Checks of a node up to a level whose ids match a pattern. Raises UserError for a pattern that matches none."""
+    ids = [check.id for check in all_checks() if check.source.collected]
+    unmatched = [p for p in patterns if not any(fnmatchcase(id, p) for id in ids)]
     if unmatched:
-        raise UserError(unknown("rule", p, [check.id for check in all_checks()], "--select") for p in unmatched)
+        raise UserError(unknown("rule", p, ids, "--select") for p in unmatched)
     known = sources(level)
     return [
         check

@@ -11,14 +11,17 @@ from seatrial.cli.tables import print_table
 @click.command()
 @as_json
 def command(as_json: bool) -> None:
-    """All rules about nodes: what they read, at which level, and what FAIL asks to be done."""
+    """All rules about nodes: what they read, at which level, and what FAIL asks to be done.
+
+    Level "read": of a cluster, by check read alone.
+    """
     from seatrial.checks.catalogue import all_checks
 
     rows = [
         {
             "rule": check.id,
             "reads": check.source.kind,
-            "level": check.source.level,
+            "level": check.source.level if check.source.collected else "read",
             "about": check.rule.scope,
             "severity": check.rule.severity,
             "expected": check.rule.expected,

@@ -23,7 +23,7 @@ def command(id: str, as_json: bool) -> None:
     facts = {
         "reads": f"{source.kind}: {source.title}",
         "from": " ".join(source.command or source.files) or f"a file: check read {source.kind} FILE",
-        "level": source.level,
+        "level": source.level if source.collected else "read",
         "about": rule.scope,
         "expected": rule.expected,
         "why": rule.why,

@@ -23,6 +23,8 @@ def test_a_real_lscpu():
     assert [overall(judged(CHECKS[rule], text, two)) for rule in ("node.cpus", "node.numa")] == [Verdict.PASS] * 2
     assert overall(judged(CHECKS["node.cpus"], text, replace(two, vcpus=4))) is Verdict.WARN, "hyper-threading is off"
     assert overall(judged(CHECKS["node.cpus"], text, replace(two, vcpus=8))) is Verdict.FAIL
+    threads = text.replace("Thread(s) per core:                      1", "Thread(s) per core:                      2")
+    assert overall(judged(CHECKS["node.cpus"], threads, replace(two, vcpus=4))) is Verdict.FAIL, "two cores are missing"
     assert overall(judged(CHECKS["node.cpus"], text, NOT_KNOWN)) is Verdict.UNKNOWN
 
 

@@ -168,6 +168,8 @@ def test_devices_are_counted_and_not_blocks(name):
         assert overall(judged(check, less, P4D)) is not Verdict.PASS, blocks[number]
     for prefix in prefixes(text, len(text) - 1):
         assert overall(judged(check, prefix, P4D)) is not Verdict.PASS
+    [torn] = judged(check, text[: text.rindex("    type")], P4D)
+    assert torn.verdict is Verdict.UNKNOWN and "type" in torn.observed
 
 
 def prefixes(text: str, end: int) -> list[str]:
@@ -185,7 +187,8 @@ def test_verbs_are_those_of_efa_alone():
     assert {f.verdict for f in read("ibv-devinfo", "p4d", P4D)} == {Verdict.PASS}
     p6 = read("ibv-devinfo", "beside-others", Profile.of("p6-b200.48xlarge"))
     assert {f.verdict for f in p6} == {Verdict.PASS} and len(p6) == 9
-    assert [f.verdict for f in read("ibv-devinfo", "none", P4D)] == [Verdict.FAIL]
+    for name in ("none", "no-driver"):
+        assert [f.verdict for f in read("ibv-devinfo", name, P4D)] == [Verdict.FAIL]
 
 
 def test_half_of_what_the_verbs_print_is_no_pass():

@@ -24,6 +24,7 @@ def test_locked_memory(soft, verdict):
     ("files", "rule", "verdict"),
     [
         ({"memory.max": "4294967296"}, "node.memory-share", Verdict.WARN),
+        ({"memory.max": "12884901888"}, "node.memory-share", Verdict.WARN),
         ({"memory.max": "17179869184"}, "node.memory-share", Verdict.PASS),
         ({"memory/memory.limit_in_bytes": "9223372036854771712"}, "node.memory-share", Verdict.PASS),
         ({"memory/memory.limit_in_bytes": "4294967296"}, "node.memory-share", Verdict.WARN),

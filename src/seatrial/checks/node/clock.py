@@ -9,7 +9,7 @@ from seatrial.checks.catalogue import Rule, check
 from seatrial.checks.files import settings
 from seatrial.checks.observations import Lines, Source, Unreadable
 from seatrial.checks.profile import Profile
-from seatrial.findings import Finding, Severity, Verdict, judged
+from seatrial.findings import Finding, Severity, Verdict
 
 OFFSET = 0.05
 """Seconds that a clock may be off. node_exporter's mixin, NodeClockSkewDetected."""
@@ -52,6 +52,7 @@ ADJTIMEX = Source(
     "node.clock",
     ADJTIMEX,
     severity=Severity.MONITOR,
+    verdicts=(Verdict.PASS, Verdict.WARN),
     expected="synchronised, as the kernel says (adjtimex, STA_UNSYNC)",
     why="Logs of several nodes cannot be put in order, and tokens and certificates expire early.",
     remedy="systemctl enable --now chronyd (chrony on Debian and Ubuntu), or systemd-timesyncd",
@@ -62,7 +63,8 @@ ADJTIMEX = Source(
 def synchronised(rule: Rule, seen: dict[str, int], profile: Profile) -> Iterator[Finding]:
     good = not seen["status"] & UNSYNC and seen["state"] != TIME_ERROR
     told = "kept" if good else "not synchronised"
-    yield rule.finding(judged(good), f"{told}, {seen['maxerror'] / 1e6:.3f} s off at most")
+    verdict = Verdict.PASS if good else Verdict.WARN
+    yield rule.finding(verdict, f"{told}, {seen['maxerror'] / 1e6:.3f} s off at most")
 
 
 _CHRONY = 14
@@ -100,6 +102,7 @@ _TRACKING = (
     "node.clock-offset",
     CHRONY,
     severity=Severity.MONITOR,
+    verdicts=(Verdict.PASS, Verdict.WARN),
     expected=f"within {OFFSET * 1000:.0f} ms of the server's",
     why="Stragglers and stalls are found by comparing times of several nodes.",
     remedy="chronyc makestep; use the Amazon Time Sync Service at 169.254.169.123",
@@ -111,7 +114,7 @@ def offset(rule: Rule, seen: tuple[float, str], profile: Profile) -> Iterator[Fi
     seconds, leap = seen
     known = leap in ("Normal", "Insert second", "Delete second", "Not synchronised")
     good = abs(seconds) <= OFFSET and leap != "Not synchronised"
-    verdict = judged(good) if known else Verdict.UNKNOWN
+    verdict = (Verdict.PASS if good else Verdict.WARN) if known else Verdict.UNKNOWN
     yield rule.finding(verdict, f"{seconds * 1000:+.3f} ms, {leap}")
 
 

@@ -10,7 +10,7 @@ from seatrial.checks.catalogue import Rule, check
 from seatrial.checks.files import Files, read_files
 from seatrial.checks.observations import Lines, Source, Unreadable
 from seatrial.checks.profile import Profile
-from seatrial.findings import Finding, Severity, Verdict, judged
+from seatrial.findings import Finding, Severity, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,7 @@ def cpus(rule: Rule, seen: Cpus, profile: Profile) -> Iterator[Finding]:
     "node.numa",
     LSCPU,
     severity=Severity.MONITOR,
+    verdicts=(Verdict.PASS, Verdict.WARN),
     expected="each CPU at work belongs to a NUMA node, of which there are as many as sockets or more",
     why="Without them nobody can bind a rank to the memory and the network card beside its GPU.",
     remedy="switch NUMA on in the firmware, and take numa=off off the kernel's command line",
@@ -135,7 +136,7 @@ def numa(rule: Rule, seen: Cpus, profile: Profile) -> Iterator[Finding]:
     if homeless:
         told += f", {len(homeless)} CPUs in none"
     good = not homeless and len(seen.numa) >= seen.sockets and bool(seen.online)
-    yield rule.finding(judged(good), told)
+    yield rule.finding(Verdict.PASS if good else Verdict.WARN, told)
 
 
 _GOVERNORS = ("/sys/devices/system/cpu/online", "/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor")

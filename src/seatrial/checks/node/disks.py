@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from seatrial.checks.catalogue import Rule, check
 from seatrial.checks.observations import Lines, Source, Unreadable
 from seatrial.checks.profile import Profile
-from seatrial.findings import Finding, Severity, Verdict, judged
+from seatrial.findings import Finding, Severity, Verdict
 
 WARN_PERCENT, FAIL_PERCENT = 80, 85
 """Of a file system's space that may be used. Meta GCM, check_disk: warning and critical."""
@@ -57,23 +57,24 @@ def parse(lines: Lines) -> list[FileSystem]:
     return found
 
 
-_EXCLUDE = tuple(f"--exclude-type={name}" for name in PSEUDO)
+# --local: what is shared is no node's fault, and a server that is away would make df hang.
+_OWN = ("--local", *(f"--exclude-type={name}" for name in PSEUDO))
 DF = Source(
     kind="df",
-    title="space on the file systems",
+    title="space on the node's own file systems",
     part="node",
     level="quick",
     parse=parse,
-    command=("df", "-P", "-k", *_EXCLUDE),
+    command=("df", "-P", "-k", *_OWN),
     package="coreutils",
 )
 DF_FILES = Source(
     kind="df-inodes",
-    title="room for more files on the file systems",
+    title="room for more files on the node's own file systems",
     part="node",
     level="quick",
     parse=parse,
-    command=("df", "-P", "-i", *_EXCLUDE),
+    command=("df", "-P", "-i", *_OWN),
     package="coreutils",
 )
 DF_SHM = Source(
@@ -138,6 +139,7 @@ def files(rule: Rule, seen: list[FileSystem], profile: Profile) -> Iterator[Find
     "node.shared-memory",
     DF_SHM,
     severity=Severity.MONITOR,
+    verdicts=(Verdict.PASS, Verdict.WARN),  # of the process that looks: a job's container has its own
     expected=f"{SHARED_MEMORY / 2**30:.0f} GiB or more in /dev/shm",
     why="NCCL and data loaders pass data through it, and die with a bus error where it is full.",
     remedy="docker run --shm-size=8g; in Kubernetes an emptyDir with medium: Memory at /dev/shm",
@@ -149,6 +151,6 @@ def shared_memory(rule: Rule, seen: list[FileSystem], profile: Profile) -> Itera
     for system in seen:
         if system.mount == "/dev/shm" and system.free is not None and system.size is not None:
             told = f"{system.size / 2**20:.2g} GiB, of which {system.free / 2**20:.2g} are free"
-            yield rule.finding(judged(system.free * 1024 >= SHARED_MEMORY), told)
+            yield rule.finding(Verdict.PASS if system.free * 1024 >= SHARED_MEMORY else Verdict.WARN, told)
         else:
             yield rule.finding(Verdict.UNKNOWN, f"{system.mount} instead of /dev/shm")

@@ -16,6 +16,8 @@ from seatrial.findings import Finding, Severity, Verdict, judged
 _FIELDS = ("provider", "fabric", "domain", "version", "type", "protocol")
 NO_DATA = "fi_getinfo: -61"
 """What fi_info says where no provider has a device: ENODATA of <linux/errno.h>."""
+NO_DEVICES = ("No IB devices found", "Failed to get IB devices list: Function not implemented")
+"""What ibv_devinfo says where there is none, and where the kernel has no ib_uverbs. rdma-core, ibv_devinfo.c."""
 VENDOR, PARTS = 0x1D0F, range(0xEFA0, 0xEFB0)
 """Amazon, and its EFA devices: 0xefa0 to 0xefa3 so far. Driver efa r3.1.0, efa_main.c."""
 
@@ -129,7 +131,7 @@ def parse_devices(lines: Lines) -> list[Device]:
     number = ""
     for line in lines:
         name, colon, value = (part.strip() for part in line.partition(":"))
-        if line.strip() == "No IB devices found" and not found:
+        if line.strip() in NO_DEVICES and not found:
             return []
         if not line.strip():
             continue

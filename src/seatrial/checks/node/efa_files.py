@@ -54,12 +54,11 @@ _UVERBS = "total 0\ncrw-rw-rw- 1 root root 231, 192 Nov 28 12:00 uverbs0\n"
     on="c5n.18xlarge",
 )
 def uverbs(rule: Rule, seen: dict[str, str], profile: Profile) -> Iterator[Finding]:
+    told = f"{len(seen)} files"
     closed = sorted(name for name, mode in seen.items() if mode[6:8] != "rw")
-    if profile.efa is not None and len(seen) >= profile.efa and closed:
-        yield rule.finding(Verdict.WARN, f"only some users may open {', '.join(closed)}")
-        return
-    fewer = profile.efa is not None and len(seen) < profile.efa
     if profile.efa is None:
-        yield rule.finding(Verdict.UNKNOWN, f"{len(seen)} files", remedy="say what the node is: --instance")
+        yield rule.finding(Verdict.UNKNOWN, told, remedy="say what the node is: --instance")
+    elif closed and len(seen) >= profile.efa:
+        yield rule.finding(Verdict.WARN, f"{told}, but only some users may open {', '.join(closed)}")
     else:
-        yield rule.finding(judged(not fewer), f"{len(seen)} files", expected=f"{profile.efa} or more")
+        yield rule.finding(judged(len(seen) >= profile.efa), told, expected=f"{profile.efa} or more")
