@@ -213,7 +213,7 @@ SIGNATURES: tuple[Signature, ...] = (
         "the kernel is broken",
         ("BUG: ", "Oops: ", "Kernel panic", "protection fault", "BUG at "),
         r"\bBUG: (?!soft lockup)|\bOops: \d|Kernel panic"
-        r"|(?<!traps: )\bgeneral protection fault: |kernel BUG at ",
+        r"|\bgeneral protection fault[:,]|kernel BUG at ",
         severity=Severity.REBOOT,
         until_boot=True,
     ),
