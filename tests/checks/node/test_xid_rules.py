@@ -197,7 +197,7 @@ def test_13_again_on_the_same_tpc_alone_is_hardware():
 
 
 def test_the_same_fatal_xid_five_times_asks_for_support():
-    four = [(RECENT - n * 600, xid(95)) for n in range(4)]
+    four = [(RECENT - n * 600, xid(46)) for n in range(4)]
     assert outcome(*four) == RESET
     five = [(t, xid(119)) for t in (n * 4 * HOUR + 60 for n in range(5))]
     assert outcome(*five, end=17 * HOUR) >= ISOLATE, "sticky: apart by more than 3 h"
@@ -310,6 +310,7 @@ def test_144_to_150_are_decoded_in_both_layouts(code, unit, intr, status, action
         ("144, SAW_MVB Fatal XC0 i0 Link 03 (0x00000021 0x00000040 0x0)", None),
         ("144, RLW_CTRL Fatal XC0 i0 Link 03 (0x00000062 0x80000000 0x0)", None),
         ("149, NETIR_LINK_EVT Fatal XC0 i0 Link 00 (0x003001c6 0x00000000 0x0)", None),
+        ("145, RLW_CTRL Nonfatal XC0 i0 Link 00 (0x00100062 0x80000000 0x0)", None),
     ],
 )
 def test_144_to_150_as_drivers_print_them(line, action):

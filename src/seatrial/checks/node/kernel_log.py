@@ -29,14 +29,7 @@ _CAPITALS = re.compile(  # by first letters: most letters of a log are none of t
     )
 )
 _OTHERS = tuple(sorted(token for token in _TOKENS if not token[0].isupper()))
-
-
-def _overlap(a: str, b: str) -> bool:
-    """Whether finding `a` may hide `b`: one is in the other, or b begins where a ends."""
-    return a in b or b in a or any(b.startswith(a[-length:]) for length in range(1, len(a)))
-
-
-_OF_TOKEN = {token: [s for s in ALL if any(_overlap(token, t) for t in s.tokens)] for token in _TOKENS}
+_OF_TOKEN = {token: [signature for signature in ALL if token in signature.tokens] for token in _TOKENS}
 """Word that was found -> signatures that the line may be of."""
 
 
