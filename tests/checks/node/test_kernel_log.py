@@ -145,7 +145,7 @@ def test_what_has_no_time_counts():
         [finding, rest] = judged("gpu.xid", line + "\n")
         assert finding.verdict is Verdict.FAIL and "unknown time" in finding.observed
         assert rest.verdict is Verdict.UNKNOWN
-    assert judged("gpu.xid", "kernel: nvidia: x\n" * 9)[0].verdict is Verdict.UNKNOWN
+    assert judged("gpu.xid", "node7 kernel: nvidia: x\n" * 9)[0].verdict is Verdict.UNKNOWN
 
 
 def test_hosts_and_labels_are_kept_apart():
