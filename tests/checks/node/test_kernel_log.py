@@ -140,6 +140,13 @@ def test_a_log_of_last_week_is_judged_for_its_own_end_and_a_live_one_for_now():
     assert finding.verdict is Verdict.PASS, "a quiet node is not blamed for ever"
 
 
+def test_lines_of_several_clocks_are_each_judged_by_their_own():
+    for old, verdict in ((True, Verdict.PASS), (False, Verdict.FAIL)):
+        text = log([], FORMS["dmesg"]) + log([(HOUR if old else 3 * HOUR, RESET)], FORMS["syslog"])
+        [finding] = judged("gpu.xid", text)
+        assert finding.verdict is verdict and (old or "2026-11-28" in finding.observed)
+
+
 def test_what_has_no_time_counts():
     for line in (RESET, f"kernel: {RESET}"):
         [finding, rest] = judged("gpu.xid", line + "\n")

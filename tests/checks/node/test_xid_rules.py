@@ -125,7 +125,7 @@ def test_other_words_are_no_xid():
 
 
 @given(
-    prefix=st.text(st.characters(blacklist_characters="\n\r\x1b", codec="utf-8"), max_size=200).filter(
+    prefix=st.text(st.characters(blacklist_characters="\n", codec="utf-8"), max_size=200).filter(
         lambda text: "NVRM" not in text and "Xid" not in text
     ),
     form=st.sampled_from(sorted(FORMS)),
