@@ -35,7 +35,7 @@ QUIET = (
     "perf: interrupt took too long ({n} > 3160), lowering kernel.perf_event_max_sample_rate to 50000",
     "TCP: request_sock_TCP: Possible SYN flooding on port 8080. Sending cookies. Check SNMP counters.",
     "device veth{n:07x} entered promiscuous mode",
-    *("cni0: port {n}(veth{n:07x}) entered blocking state",) * 10,
+    *("cni0: port {n}(veth{n:07x}) entered blocking state",) * 40,
 )
 FAULTS = (
     "NVRM: Xid (PCI:0000:{n:02x}:00): 31, pid={n}, name=python3, Ch 00000008, intr 00000000. MMU Fault: ENGINE CE",

@@ -47,6 +47,7 @@ FORMS: dict[str, Callable[[float, str], str]] = {
     "journalctl -o short-iso": lambda t, m: f"{at(t):%Y-%m-%dT%H:%M:%S}+0000 ip-10-0-0-1 kernel: {m}",
     "srun --label": lambda t, m: f" 3: [{t:12.6f}] {m}",
     "kubectl --prefix --timestamps": lambda t, m: f"[pod/agent-x7/agent] 2026-11-28T12:00:00.5Z [{t:12.6f}] {m}",
+    "mpirun --tag-output": lambda t, m: f"[1,3]<stdout>:[{t:12.6f}] {m}",
     "carriage returns": lambda t, m: f"[{t:12.6f}] {m}\r",
 }
 """Name -> line of a message so many seconds after boot, without its end."""

@@ -140,11 +140,19 @@ def test_a_log_of_last_week_is_judged_for_its_own_end_and_a_live_one_for_now():
     assert finding.verdict is Verdict.PASS, "a quiet node is not blamed for ever"
 
 
+def test_lines_of_several_clocks_are_each_judged_by_their_own():
+    for old, verdict in ((True, Verdict.PASS), (False, Verdict.FAIL)):
+        text = log([], FORMS["dmesg"]) + log([(HOUR if old else 3 * HOUR, RESET)], FORMS["syslog"])
+        [finding] = judged("gpu.xid", text)
+        assert finding.verdict is verdict and (old or "2026-11-28" in finding.observed)
+
+
 def test_what_has_no_time_counts():
     for line in (RESET, f"kernel: {RESET}"):
         [finding, rest] = judged("gpu.xid", line + "\n")
         assert finding.verdict is Verdict.FAIL and "unknown time" in finding.observed
         assert rest.verdict is Verdict.UNKNOWN
+    assert judged("gpu.xid", "node7 kernel: nvidia: x\n" * 9)[0].verdict is Verdict.UNKNOWN
 
 
 def test_hosts_and_labels_are_kept_apart():
@@ -189,6 +197,14 @@ def test_memory_is_bounded_and_what_was_left_out_is_told(monkeypatch):
     assert trace.total == 2160 and len(trace.incidents) < 600
 
 
+def test_no_word_hides_another():
+    """Those with a capital are looked for together, so that of two which overlap only one would be found."""
+    words = [word for signature in ALL for word in {*signature.tokens} if word[0].isupper()]
+    for a in words:
+        for b in {*words} - {a}:
+            assert a not in b and not any(b.startswith(a[-length:]) for length in range(2, len(a))), (a, b)
+
+
 def test_signatures_have_names_of_their_own():
     assert len({signature.name for signature in ALL}) == len(ALL)
 
@@ -210,7 +226,10 @@ def test_a_line_counts_once_when_it_was_told_of(tmp_path):
     assert again(once_told + iso(3 * HOUR + 61, RESET) + "\n") == {79, 95}, "the same again is new"
     drifted = once_told.replace(",000000+00:00", ",400000+00:00")
     assert again(drifted) == {79}, "the time of day moves with the clock"
-    assert again("".join(once_told.splitlines(keepends=True)[:-1])) == {79, 95}, "no mark: everything counts"
+    unmarked = "".join(once_told.splitlines(keepends=True)[:-1])
+    assert again(unmarked) == {79, 95}, "no mark: everything counts"
+    same_words = iso(3 * HOUR + 90, mark.line) + "\n"
+    assert again(unmarked + iso(3 * HOUR + 61, new) + "\n" + same_words) == {79, 95, 119}, "another line of these words"
 
 
 def test_a_mark_that_cannot_be_read_or_of_no_boot_is_none(tmp_path):

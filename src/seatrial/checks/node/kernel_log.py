@@ -11,7 +11,6 @@ from seatrial.checks.node.kernel_signatures import SIGNATURES, Signature, Subjec
 from seatrial.checks.node.kernel_times import Stamp, message, stamp
 from seatrial.checks.node.xid_lines import SXID, XID
 from seatrial.checks.observations import Lines, Source, Unreadable
-from seatrial.rank.lines import clean
 
 BACK = 10.0
 """Seconds that a clock may go back without a boot: messages of several CPUs are not quite in order."""
@@ -21,6 +20,8 @@ ALL = (*SIGNATURES, XID, SXID)
 BOOTED = "Linux version "
 """The first message of every boot."""
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""What dmesg --color=always writes."""
 _TOKENS = {token for signature in ALL for token in signature.tokens} | {BOOTED}
 _CAPITALS = re.compile(  # by first letters: most letters of a log are none of them, and so are passed over at once
     "|".join(
@@ -29,14 +30,7 @@ _CAPITALS = re.compile(  # by first letters: most letters of a log are none of t
     )
 )
 _OTHERS = tuple(sorted(token for token in _TOKENS if not token[0].isupper()))
-
-
-def _overlap(a: str, b: str) -> bool:
-    """Whether finding `a` may hide `b`: one is in the other, or b begins where a ends."""
-    return a in b or b in a or any(b.startswith(a[-length:]) for length in range(1, len(a)))
-
-
-_OF_TOKEN = {token: [s for s in ALL if any(_overlap(token, t) for t in s.tokens)] for token in _TOKENS}
+_OF_TOKEN = {token: [signature for signature in ALL if token in signature.tokens] for token in _TOKENS}
 """Word that was found -> signatures that the line may be of."""
 
 
@@ -50,6 +44,8 @@ class _Reader:
         self.lines, self.reported = lines, reported
         self.log = Log(taken=0.0 if lines.foreign else lines.taken)
         self.limit = lines.taken + DAY if lines.taken else float("inf")
+        self.near = lines.taken
+        """About when the lines were written, Unix seconds."""
         self.before: dict[str, float] = defaultdict(float)
         """Host -> seconds of its earlier boots, for the clock that begins anew with each."""
 
@@ -84,12 +80,14 @@ class _Reader:
     def _stamp(self, line: str) -> Stamp:
         """The time of a line, and what it says about the log."""
         log = self.log
-        found = stamp(line, max(log.newest.values(), default=0.0) or self.lines.taken, self.limit)
+        found = stamp(line, self.near, self.limit)
         log.kernel = log.kernel or found.kernel
         if found.time is None:
             return found
         place, time = (found.clock, found.host), found.time
-        if found.clock == "boot":
+        if found.clock == "wall":
+            self.near = time
+        else:
             time = self._since_first_boot(found.host, time)
         if found.kernel and place not in log.first:
             log.first[place] = time
@@ -107,9 +105,10 @@ class _Reader:
         return time + self.before[host]
 
     def _candidate(self, line: str, tokens: set[str], number: int) -> None:
-        line = clean(line, prefixed=False).text if "\x1b" in line else line.rstrip()
+        plain = _COLOUR.sub("", line).rstrip() if "\x1b" in line else line.rstrip()
         kinds = {id(s): s for token in tokens for s in _OF_TOKEN.get(token, ())}.values()
-        found = [(signature, subject) for signature in kinds for subject in signature.subjects(line)]
+        found = [(s, subject) for s in kinds for subject in s.subjects(plain) or s.subjects(line)]
+        line = plain
         booted, mark = BOOTED in tokens, self.reported is not None and self.reported.line in tokens
         if not found and not booted and not mark:
             return

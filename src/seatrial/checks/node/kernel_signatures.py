@@ -165,8 +165,8 @@ SIGNATURES: tuple[Signature, ...] = (
     _line(
         "kernel.filesystem",
         "file system made read-only",
-        ("read-only", "BTRFS "),
-        r"Remounting filesystem read-only|forced readonly|re-?mounted read-only",
+        ("filesystem read-only", "BTRFS "),
+        r"Remounting filesystem read-only|BTRFS.*forced readonly",
         severity=Severity.REBOOT,
         until_boot=True,
     ),
@@ -213,7 +213,7 @@ SIGNATURES: tuple[Signature, ...] = (
         "the kernel is broken",
         ("BUG: ", "Oops: ", "Kernel panic", "protection fault", "BUG at "),
         r"\bBUG: (?!soft lockup)|\bOops: \d|Kernel panic"
-        r"|(?<!traps: )\bgeneral protection fault: |kernel BUG at ",
+        r"|\bgeneral protection fault[:,]|kernel BUG at ",
         severity=Severity.REBOOT,
         until_boot=True,
     ),
@@ -227,7 +227,7 @@ SIGNATURES: tuple[Signature, ...] = (
     _line(
         "kernel.nccl",
         "a process crashed in NCCL",
-        ("libncc",),
+        (" in libncc",),
         r"(\S+)\[\d+\]:? (?:segfault at|general protection|trap ).* in libncc(?:l|om)",
         verdict=Verdict.WARN,
     ),
@@ -242,8 +242,8 @@ SIGNATURES: tuple[Signature, ...] = (
     _line(
         "efa.driver-log",
         "the EFA driver lost its device",
-        ("efa 0", "infiniband "),
-        r"(?:efa ([0-9a-fA-F:.]+)|infiniband (\w+)): (?:.*Admin queue is closed|.*Reset indication didn't"
+        ("efa 0000:", "infiniband "),
+        r"(?:efa (0000:[0-9a-fA-F:.]+)|infiniband (\w+)): (?:.*Admin queue is closed|.*Reset indication didn't"
         r"|.*Device isn't ready|.*didn't send any completion for admin)",
         severity=Severity.REBOOT,
         until_boot=True,
@@ -251,8 +251,8 @@ SIGNATURES: tuple[Signature, ...] = (
     _line(
         "efa.driver-log",
         "an order to an EFA device failed",
-        ("efa 0", "infiniband "),
-        r"(?:\befa ([0-9a-f]{4}:[0-9a-fA-F:.]+)|infiniband ((?:efa_|rdmap)\w*)): .*"
+        ("efa 0000:", "infiniband "),
+        r"(?:\befa (0000:[0-9a-fA-F:.]+)|infiniband ((?:efa_|rdmap)\w*)): .*"
         r"(?:[Ff]ailed|[Tt]ime(?:d )?out|\berror\b|didn't receive any MSI-X)",
         severity=Severity.MONITOR,
     ),
