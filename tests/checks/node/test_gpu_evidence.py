@@ -40,3 +40,17 @@ def test_what_healthy_gpus_said_passes_and_torn_it_does_not(kind, name, instance
         assert verdicts <= {Verdict.PASS, Verdict.SKIP}, id
         wrong = [part for part in torn(text, TIMES) if passes_with_less(id, text, part, instance)]
         assert not wrong, (id, wrong[0])
+
+
+PREFIXES = ("0: ", " 3: ", "[pod/check-x7/main] ", "2026-11-28T12:00:00.123Z ")
+"""What srun --label and kubectl logs put before each line."""
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("id", CHECKS)
+def test_what_was_taken_through_an_engine_is_read(id, prefix):
+    rule = find(id).rule
+    for text in (rule.good, rule.bad):
+        through = "".join(f"{prefix}{line}" for line in text.splitlines(keepends=True))
+        plain = [(f.verdict, f.observed, f.scope) for f in judged(id, text, rule.on)]
+        assert [(f.verdict, f.observed, f.scope) for f in judged(id, through, rule.on, foreign=True)] == plain

@@ -104,7 +104,7 @@ def _header(line: str) -> list[str]:
     names = [re.sub(r" \[\S+\]$", "", cell.strip()) for cell in line.split(",")]
     names = [ALIASES.get(name, name.replace("clocks_event_reasons.", "clocks_throttle_reasons.")) for name in names]
     if "index" not in names or len({*names}) < len(names) or not all(re.fullmatch(r"[\w.]+", name) for name in names):
-        raise Unreadable("a header of nvidia-smi --query-gpu=index,… --format=csv", line)
+        raise Unreadable("a header of nvidia-smi --query-gpu=index,… --format=csv (-q is of kind nvidia-smi-q)", line)
     return names
 
 
