@@ -7,7 +7,8 @@ import json
 import pytest
 
 from seatrial.checks.catalogue import find, sources
-from seatrial.checks.node.dcgm import ROOTS, TESTS, example
+from seatrial.checks.node.dcgm import TESTS, example
+from seatrial.checks.node.dcgm_json import ROOTS
 from seatrial.findings import Severity, Verdict
 from tests.checks.node.observing import judged, recorded, verdict
 
