@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from seatrial.checks.catalogue import Check, Rule
-from seatrial.checks.judging import judge, severity
+from seatrial.checks.judging import AGAIN, judge, severity
 from seatrial.checks.observations import Lines, Observation, Source, Unreadable
 from seatrial.checks.profile import NOT_KNOWN, Profile
 from seatrial.findings import Finding, Severity, Verdict, judged, overall
@@ -98,6 +98,15 @@ def test_what_is_missing_names_the_package_and_the_instance_type():
     [finding] = found(problem="words is not installed", remedy="install x", profile=NOT_KNOWN)
     assert finding.verdict is Verdict.UNKNOWN
     assert "--instance" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    "fields", [{"text": "what?\n"}, {"text": "good"}, {"text": "good\n", "status": 3}, {"problem": "x"}]
+)
+def test_what_was_not_seen_asks_for_no_repair(fields):
+    [seen], [unseen] = found(**fields), judge([CHECK], [], NODE)
+    assert RULE.remedy not in (seen.remedy, unseen.remedy)
+    assert (seen.remedy == AGAIN) is ("text" in fields)
 
 
 def test_a_file_is_read_line_by_line_and_engines_prefixes_are_taken_off(tmp_path):

@@ -20,6 +20,7 @@ FAILURES = re.compile(
 """How lines begin that nvidia-smi prints in place of a GPU, or of all of them."""
 ERRORS = re.compile(r"unknown error|requires reset|gpu is lost|^err!?$", re.IGNORECASE)
 """What nvidia-smi prints in place of a value if the GPU does not answer; N/A only means that it has no such value."""
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?=\s|$)")
 ALONE = "the one GPU of a {} has no siblings"
 NAMES = ("name", "Product Name")
 """Where the name of a GPU stands: in a csv, in nvidia-smi -q."""
@@ -50,9 +51,9 @@ class Gpu:
         return None if cell == "N/A" or self.cells[field].startswith("[") or ERRORS.search(cell) else cell
 
     def number(self, field: str) -> float | None:
-        """Its value without its unit."""
-        text = self.text(field)
-        return None if text is None else float(text.split()[0])
+        """Its value without its unit; None also for what is no number."""
+        found = _NUMBER.match(self.text(field) or "")
+        return float(found[0]) if found else None
 
     def unseen(self, rule: Rule, *fields: str, said: str = "") -> Finding:
         """UNKNOWN, since one of the fields has no value."""

@@ -40,7 +40,8 @@ def _of_source(checks: list[Check], observations: list[Observation], profile: Pr
             if has is False:
                 yield check.rule.finding(Verdict.SKIP, f"a node of type {profile.name} has no {source.part}")
             else:
-                yield check.rule.finding(Verdict.UNKNOWN, "not looked at", evidence=source.kind)
+                remedy = "look at the node: seatrial check node"
+                yield check.rule.finding(Verdict.UNKNOWN, "not looked at", remedy=remedy, evidence=source.kind)
         return
     for observation in observations:
         yield from _of_observation(checks, observation, profile, has)
@@ -49,9 +50,9 @@ def _of_source(checks: list[Check], observations: list[Observation], profile: Pr
 def _of_observation(
     checks: list[Check], observation: Observation, profile: Profile, has: bool | None
 ) -> Iterator[Finding]:
-    problem, remedy = observation.problem, observation.remedy
+    problem, remedy = observation.problem, observation.remedy or f"see what it says by itself: {observation.origin}"
     if problem and has is None:
-        remedy = f"{remedy}; or say what the node is: --instance" if remedy else "say what the node is: --instance"
+        remedy = f"{remedy}; or say what the node is: --instance"
     parsed, lines = None, Lines(observation)
     if not problem:
         try:

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from seatrial.checks.catalogue import find, sources
-from seatrial.checks.node.dcgm import ROOTS, SEVERITIES, TESTS, example
+from seatrial.checks.node.dcgm import TESTS, example
+from seatrial.checks.node.dcgm_json import ROOTS
 from seatrial.findings import Severity, Verdict
 from tests.checks.node.observing import judged, recorded, verdict
 
@@ -28,13 +29,24 @@ def changed(text: str, test: str, **fields: object) -> str:
     return json.dumps(found)
 
 
-@pytest.mark.parametrize(("number", "expected"), [(n, severity) for n, (_, severity) in SEVERITIES.items()])
-def test_dcgms_severity_is_ours_in_one_table(number, expected):
+@pytest.mark.parametrize(
+    ("number", "word", "expected"),
+    [
+        (0, "none", Severity.MONITOR),
+        (1, "monitor", Severity.MONITOR),
+        (2, "isolate", Severity.ISOLATE),
+        (3, "unknown", Severity.ISOLATE),
+        (4, "triage", Severity.RESET),
+        (5, "config", Severity.MONITOR),
+        (6, "reset", Severity.RESET),
+    ],
+)
+def test_dcgms_severity_becomes_ours_and_its_own_word_is_told(number, word, expected):
     findings = judged("dcgm.diag", example(2, "Fail", number, "GPU 7 has 3 memory errors."), P5)
     [failed] = [f for f in findings if f.verdict is Verdict.FAIL]
-    assert failed.severity is (expected or Severity.ISOLATE)
+    assert failed.severity is expected
     assert failed.scope == {"test": "memory", "gpu": "7"}
-    assert "3 memory errors" in failed.observed and SEVERITIES[number][0] in failed.observed
+    assert failed.observed == f"GPU 7 has 3 memory errors. (DCGM: {word})"
 
 
 def test_a_severity_that_nobody_knows_is_not_taken_lightly():

@@ -50,6 +50,13 @@ def test_a_product_that_is_no_number_is_a_fault_whatever_its_speed():
     assert (first.scope, first.severity) == ({"gpu": 0}, Severity.ISOLATE)
 
 
+def test_a_probe_that_was_ended_early_is_not_known():
+    lines = gpu_speed.example().splitlines(keepends=True)
+    for part in (lines[:-1], lines[:3] + lines[4:], [*lines, lines[-1]], [lines[0], *lines]):
+        assert verdict("gpu.matmul", "".join(part), P5) is UNKNOWN
+        assert verdict("gpu.matmul", "".join(part)) is UNKNOWN
+
+
 def test_one_gpu_has_no_siblings():
     text = '{"gpu": 0, "flops": 1e14, "bytes_per_second": 1e12, "finite": true}\n{"gpus": 1}\n'
     assert {f.verdict for f in judged("gpu.matmul", text, "g5.xlarge")} == {SKIP}
@@ -112,8 +119,10 @@ def test_one_gpu_without_peers():
 @pytest.mark.parametrize("status", ["Waived", "Error", "Not Found", "Running"])
 def test_a_test_that_did_not_pass_is_not_known(status):
     text = nvbandwidth.example().replace('"Passed"', f'"{status}"', 1)
-    assert verdict("gpu.copy-alike", text, P5) is UNKNOWN
-    assert verdict("gpu.copy-speed", text, P5) is UNKNOWN
+    for id in ("gpu.copy-alike", "gpu.copy-speed"):
+        assert {f.observed for f in judged(id, text, P5) if f.verdict is UNKNOWN} == {
+            f"{nvbandwidth.HOST[0]}: {status}"
+        }
 
 
 def test_a_matrix_that_contradicts_its_sum_is_not_read():

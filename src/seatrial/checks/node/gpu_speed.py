@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -42,7 +43,7 @@ def parse(lines: Lines) -> Speeds:
         record = _record(line)
         if "problem" in record:
             return Speeds({}, {}, (), str(record["problem"]))
-        if total is not None or record.get("gpu") in flops:
+        if total is not None or record.get("gpu") in [*flops]:
             raise Unreadable("each GPU once, and their number at the end", line)
         if "gpus" in record:
             total = record["gpus"]
@@ -50,11 +51,13 @@ def parse(lines: Lines) -> Speeds:
         try:
             gpu = int(record["gpu"])
             flops[gpu], copies[gpu] = float(record["flops"]), float(record["bytes_per_second"])
+            if not math.isfinite(flops[gpu] + copies[gpu]):
+                raise ValueError("no speed")
             wrong += [] if record["finite"] is True else [gpu]
         except (KeyError, TypeError, ValueError) as error:
             raise Unreadable('a line such as {"gpu": 0, "flops": 7e14, …}', line) from error
-    if total is None or total != len(flops):
-        raise Unreadable('a last line {"gpus": …} with the number of lines before')
+    if total != len(flops) or {*flops} != {*range(len(flops))}:
+        raise Unreadable('GPUs from 0 on, and a last line {"gpus": …} with their number')
     return Speeds(flops, copies, tuple(wrong))
 
 

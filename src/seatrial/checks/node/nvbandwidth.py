@@ -87,7 +87,7 @@ def _case(case: dict[str, Any]) -> Case:
     except (KeyError, TypeError, ValueError) as error:
         raise Unreadable("a matrix of numbers with its sum", json.dumps(case)) from error
     total = sum(value for row in matrix for value in row if value is not None)
-    if not matrix or len({len(row) for row in matrix}) != 1 or abs(total - told) > CLOSE * told:
+    if not matrix or len({len(row) for row in matrix}) != 1 or not abs(total - told) <= CLOSE * told:
         raise Unreadable(f"rows of one length that make {told:g} together", json.dumps(case["bandwidth_matrix"]))
     return Case(status, matrix)
 
