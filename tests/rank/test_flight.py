@@ -88,4 +88,7 @@ def test_a_recorder_that_fails_ends_no_rank(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "torch._C._distributed_c10d", c10d)
     flight.dump(tmp_path, 3)
     assert (tmp_path / "gloo-rank-3").read_bytes() == b""
+    (tmp_path / "gloo-rank-3").write_bytes(b"of a rank that this process started")
+    flight.dump(tmp_path, 3)
+    assert (tmp_path / "gloo-rank-3").read_bytes() == b"of a rank that this process started"
     flight.dump(tmp_path / "not there", 3)
