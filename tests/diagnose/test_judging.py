@@ -138,6 +138,16 @@ def test_gloo_aborts_whoever_meets_the_mismatch_and_recorders_tell_whose_it_is()
     assert named(found) == ("collective-mismatch", [1])
 
 
+def test_who_lost_its_peer_may_be_seen_to_end_before_the_peer_that_aborts() -> None:
+    """Writing its stacks takes the peer some time."""
+    logs = {"rank-0": GLOO_ABORT, "rank-2": traceback(LOST_PEER, rank=2, at=1.5)}
+    found = judge(left(reason="rank 2 ended with exit code 1", logs=logs, dumps=recorded("shape")))
+    assert named(found) == ("collective-mismatch", [1])
+    aborted = GLOO_ABORT.splitlines()[2:]
+    found = judge(left(reason="rank 2 ended with exit code 1", logs=logs | {"rank-0": "\n".join(aborted)}))
+    assert named(found) == ("crash", [0])
+
+
 def test_where_the_others_agree_it_is_who_aborted() -> None:
     dumps = {rank: dump(rank, [entry(1, "gloo:all_reduce")]) for rank in (0, 1, 3)}
     found = judge(left(reason="rank 2 was killed by SIGABRT", logs={"rank-2": GLOO_ABORT}, dumps=dumps))

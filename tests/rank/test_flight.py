@@ -60,13 +60,15 @@ def test_a_rank_that_is_inside_c_code_answers(tmp_path: Path) -> None:
     """No handler of Python's runs while its main thread is in there."""
     program = PROGRAM.format(body="ctypes.CDLL(None).sleep(60)")
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as rank:
-        assert rank.stdout is not None and rank.stdout.readline() == "ready\n"
-        answer = tmp_path / "a run" / "stacks" / "gloo-rank-0"
-        rank.send_signal(signal.SIGUSR2)
-        poll(lambda: answer.read_bytes() == b"asked for", 20, "the rank has answered")
-        assert "most recent call first" in (answer.parent / "rank-0.txt").read_text()
-        assert rank.poll() is None, "it goes on"
-        rank.kill()
+        try:
+            assert rank.stdout is not None and rank.stdout.readline() == "ready\n"
+            answer = tmp_path / "a run" / "stacks" / "gloo-rank-0"
+            rank.send_signal(signal.SIGUSR2)
+            poll(lambda: answer.read_bytes() == b"asked for", 20, "the rank has answered")
+            assert "most recent call first" in (answer.parent / "rank-0.txt").read_text()
+            assert rank.poll() is None, "it goes on"
+        finally:
+            rank.kill()
 
 
 @pytest.mark.usefixtures("run")
@@ -86,4 +88,7 @@ def test_a_recorder_that_fails_ends_no_rank(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "torch._C._distributed_c10d", c10d)
     flight.dump(tmp_path, 3)
     assert (tmp_path / "gloo-rank-3").read_bytes() == b""
+    (tmp_path / "gloo-rank-3").write_bytes(b"of a rank that this process started")
+    flight.dump(tmp_path, 3)
+    assert (tmp_path / "gloo-rank-3").read_bytes() == b"of a rank that this process started"
     flight.dump(tmp_path / "not there", 3)

@@ -91,16 +91,19 @@ def _root(left: Left, told: Told | None, logs: list[Sign], events: list[Sign], w
     if waiting is not None and (hung or not errors):
         return None if waiting.rule is rules.HANG and not waiting.ranks else waiting
     if errors:
-        return _first(errors, told, waiting)
+        return _first(errors, told, waiting, left)
     full = next((sign for sign in events if sign.rule is not rules.NOT_FINITE), None)
     return full or by_engine
 
 
-def _first(errors: list[Sign], told: Told | None, waiting: Sign | None) -> Sign:
+def _first(errors: list[Sign], told: Told | None, waiting: Sign | None, left: Left) -> Sign:
     """The first in time; where times are not known, that of the rank that was seen to end first."""
     same = [sign for sign in errors if sign.when == errors[0].when]
     mine = [sign for sign in same if told is not None and told.rank in sign.ranks]
-    return _parted(next(iter(mine or same)), waiting, {})
+    first = next(iter(mine or same))
+    # faulthandler says only that there was a signal; what native code said stands above it, in the same log.
+    said = [sign for sign in errors if sign.ranks == first.ranks and sign.rule is not rules.CRASH]
+    return _parted(next(iter(said), first) if first.rule is rules.CRASH else first, waiting, left)
 
 
 def _of_signal(told: Told, logs: list[Sign], waiting: Sign | None, left: Left) -> Sign:
@@ -110,21 +113,20 @@ def _of_signal(told: Told, logs: list[Sign], waiting: Sign | None, left: Left) -
     ranks = () if told.rank is None else (told.rank,)
     if told.ending == "SIGKILL":
         return next(iter(memory), Sign(rule=rules.KILLED, said=told.text, ranks=ranks, evidence=told.log))
-    # faulthandler's own traceback says only that there was a signal; what native code said stands above it.
-    said = [sign for sign in mine if sign.rule is not rules.ERROR]
+    said = [sign for sign in mine if sign.rule not in (rules.CRASH, rules.ERROR)]
     if said:
-        return _parted(said[0], waiting, {rank: "" for rank in left.dumps})
+        return _parted(said[0], waiting, left)
     return Sign(rule=rules.CRASH, said=told.text, ranks=ranks, evidence=told.log)
 
 
-def _parted(sign: Sign, waiting: Sign | None, survivors: dict[int, str]) -> Sign:
+def _parted(sign: Sign, waiting: Sign | None, left: Left) -> Sign:
     """A mismatch that a message tells of, with the ranks that recorders tell of: who met it may not be its cause."""
     if sign.rule is not rules.COLLECTIVE_MISMATCH:
         return sign
     if waiting is not None and waiting.rule is rules.COLLECTIVE_MISMATCH:
         said = f"{waiting.said}: {sign.said}"
         return replace(sign, said=said, ranks=waiting.ranks, evidence=f"{sign.evidence}; {waiting.evidence}")
-    if len(survivors) > 1 and not set(sign.ranks) & survivors.keys():
+    if len(left.dumps) > 1 and not set(sign.ranks) & left.dumps.keys():
         return replace(sign, said=f"{sign.said} (the other ranks' recorders agree with each other)")
     return replace(sign, ranks=())
 

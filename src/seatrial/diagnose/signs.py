@@ -49,7 +49,8 @@ def of_logs(left: Left) -> list[Sign]:
 
 def _of_error(error: Error, lines: Sequence[Line]) -> Sign:
     known = meaning(error.last)
-    rule = known.rule if known else rules.CONSEQUENCE if error.consequence else rules.ERROR
+    rule = rules.CRASH if error.last.startswith("Fatal Python error") else rules.ERROR
+    rule = known.rule if known else rules.CONSEQUENCE if error.consequence else rule
     return Sign(
         rule=rule,
         said=error.last,

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.interrupts import Interrupts
@@ -179,15 +178,16 @@ class Group:
     def _ask_for_last_words(self, *, survivors: bool) -> None:
         """Let all ranks write their stacks, by faulthandler, and what they know of their collectives.
 
-        Those, too, that a program has started. `survivors`: a rank has died, and only those are asked that are known to
-        answer, so that others are not waited for.
+        Those, too, that a program has started: nobody can tell when the last of them is done, so they get all of the
+        time. `survivors`: a rank has died, and only ranks are asked that are known to answer, so that nobody is waited
+        for in vain.
         """
         asked = [
             (program, process)
             for program, process in zip(self.programs, self._processes, strict=True)
-            if process.poll() is None and (not survivors or all(self._answers(program).values()))
+            if process.poll() is None and not (survivors and (program.rank is None or not self._answer(program)))
         ]
-        before = {program.name: self._answers(program) for program, _ in asked}
+        before = {program.name: self._answer(program) for program, _ in asked}
         for program, process in asked:
             if program.rank is not None:
                 _send(process, signal.SIGUSR2)
@@ -195,16 +195,20 @@ class Group:
                 os.killpg(process.pid, signal.SIGUSR2)
 
         def silent(program: Program, process: subprocess.Popen[bytes]) -> bool:
-            unchanged = self._answers(program).items() & before[program.name].items()
-            return bool(unchanged) and process.poll() is None
+            same = program.rank is None or self._answer(program) == before[program.name]
+            return same and process.poll() is None
 
         deadline = time.monotonic() + LAST_WORDS
         while time.monotonic() < deadline and any(silent(*one) for one in asked):
             time.sleep(0.01)  # files of other processes: there is nothing to wait on
 
-    def _answers(self, program: Program) -> dict[int, tuple[int, int] | None]:
-        """Rank -> what tells one file of its collectives from the next; None if there is none."""
-        return {rank: _stamp(self.run.path / "stacks" / f"gloo-rank-{rank}") for rank in program.ranks}
+    def _answer(self, program: Program) -> tuple[int, int] | None:
+        """What tells one file of a rank's collectives from the next; None if there is none."""
+        try:
+            found = (self.run.path / "stacks" / f"gloo-rank-{program.ranks[0]}").stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns
 
     def _kill(self) -> None:
         mapped = _shared_memory.mapped_by({process.pid for process in self._processes})
@@ -227,14 +231,6 @@ def _spawn(program: Program, run: Run) -> subprocess.Popen[bytes]:
             start_new_session=True,  # Ctrl-C must reach us first, and killing the group must reach its children
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_ino, found.st_mtime_ns
 
 
 _LIBC = ctypes.CDLL(None)  # loaded before any fork: the child must do as little as it can before exec

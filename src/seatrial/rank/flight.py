@@ -42,13 +42,13 @@ def prepare(environ: MutableMapping[str, str], folder: Path) -> None:
 
 
 def dump(folder: Path, rank: int) -> None:
-    """Write what the recorders know; an empty file of gloo's says that this rank was asked and has nothing to tell."""
+    """Write what the recorders know; a new time of gloo's file says that there is nothing to tell."""
     c10d = sys.modules.get("torch._C._distributed_c10d")
     for kind, name in RECORDERS.items():
         recorder: Callable[..., bytes] | None = getattr(c10d, name, None)
         known = b"" if recorder is None else _ask(recorder)
         if known or kind == "gloo":
-            _replace(folder / f"{kind}-rank-{rank}", known)
+            _write(folder / f"{kind}-rank-{rank}", known)
 
 
 def dump_on_request(folder: Path, rank: int) -> None:
@@ -82,11 +82,15 @@ def _ask(recorder: Callable[..., bytes]) -> bytes:
         return b""
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Whole or not at all: whoever asked waits for the new file."""
+def _write(path: Path, content: bytes) -> None:
+    """Whole or not at all: whoever asked waits for the new file. Without content the old one is kept: who starts the
+    ranks of a node stands for the first of them."""
     temporary = path.with_name(f".{path.name}")
     try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
+        if content:
+            temporary.write_bytes(content)
+            temporary.replace(path)
+        else:
+            path.touch()
     except OSError as error:  # a full disk
         print(f"warning: {path}: {error.strerror}", file=sys.stderr, flush=True)
