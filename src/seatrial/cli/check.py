@@ -9,6 +9,7 @@ import click
 COMMANDS = {
     "node": "This node: its devices, its kernel's log, its settings.",
     "read": "What somebody else captured: the output of a tool, judged by the same rules.",
+    "baseline": "What collective operations must reach: record, list, show.",
     "list": "All rules about nodes.",
     "show": "A rule in full.",
 }
