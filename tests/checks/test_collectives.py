@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from seatrial.checks.collectives import baselines, formulas, judging, nccl_tests_json, nccl_tests_text, rules
 from seatrial.checks.collectives.baselines import Baseline, nearest, of_runs, own, published
 from seatrial.checks.collectives.fit import fit, of_sweep
+from seatrial.checks.collectives.recording import record
 from seatrial.checks.collectives.sweep import Row, Sweep, Timing, sizes
 from seatrial.checks.collectives.writing import Setting, statistics, to_json, to_text
 from seatrial.errors import UserError
@@ -122,6 +124,7 @@ SETTING = Setting(
     validation=True,
     pids=(11, 12, 13, 14),
     device="cpu (x)",
+    instance_type="p5.48xlarge",
     started="2026-11-28 22:10:00",
     ended="2026-11-28 22:11:00",
 )
@@ -207,3 +210,34 @@ def test_ones_own_are_made_of_three_runs_kept_and_replaced(tmp_path):
 def test_a_baseline_without_a_source_cannot_be_made():
     with pytest.raises(TypeError):
         Baseline(instance_type="x", nodes=1, ranks=1, operation="all_reduce", size_bytes=1, busbw_gbps=1.0)
+
+
+def left(root: Path, name: str, made: Sweep) -> Path:
+    folder = root / name / "collectives"
+    folder.mkdir(parents=True)
+    (folder / "all_reduce_perf.json").write_text(to_json(made, SETTING))
+    return folder.parent
+
+
+def test_runs_become_baselines(tmp_path):
+    made = record([left(tmp_path, name, sweep()) for name in "abc"])
+    assert len(made) == len(sweep().rows)
+    first = made[-1]
+    assert first.key == ("p5.48xlarge", 2, 4, "all_reduce") and first.runs == 3 and first.spread == 0
+    assert (first.source, first.date, first.versions) == ("own runs a, b, c", "2026-11-28", "torch 2.13.0")
+
+
+def test_no_baseline_rests_on_few_runs_wrong_data_or_half_a_sweep(tmp_path):
+    wrong, half, unchecked = sweep(), sweep(), sweep()
+    wrong.out_of_bounds = 1
+    half.rows.pop()
+    with pytest.raises(UserError) as caught:
+        record([left(tmp_path, name, made) for name, made in (("a", sweep()), ("w", wrong), ("h", half))])
+    said = "\n".join(map(str, caught.value.problems))
+    assert "1 wrong elements" in said and "7 of 8 sizes" in said and "1 runs; 3 or more" in said
+    folder = left(tmp_path, "u", unchecked)
+    (folder / "collectives/all_reduce_perf.json").write_text(to_json(unchecked, replace(SETTING, validation=False)))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError) as caught:
+        record([folder, tmp_path / "empty"])
+    assert "nobody looked" in str(caught.value) and "no collective operation" in str(caught.value)

@@ -12,6 +12,7 @@ COMMANDS = {
     "read": "What somebody else captured: the output of a tool, judged by the same rules.",
     "hooks": "The files by which a cluster checks its nodes itself.",
     "release": "Let jobs onto a node again that a check has quarantined.",
+    "baseline": "What collective operations must reach: record, list, show.",
     "list": "All rules about nodes.",
     "show": "A rule in full.",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,11 @@ import click
 
 from seatrial.cli.completing import complete_instance, complete_observation
 from seatrial.cli.findings import exit_code, nagios_option, print_findings, print_nagios, record
-from seatrial.cli.options import as_json, print_json
+from seatrial.cli.options import as_json, print_json, runs_dir
 
 if TYPE_CHECKING:
     from seatrial.checks.observations import Observation
+    from seatrial.runs import History
 
 
 @click.command()
@@ -27,22 +29,30 @@ if TYPE_CHECKING:
     help="EC2 instance type that it comes from.  [default: not known]",
     shell_complete=complete_instance,
 )
+@runs_dir
 @click.option("-v", "--verbose", is_flag=True, help="Also what is right.")
 @nagios_option
 @as_json
 def command(
-    kind: str, files: tuple[Path, ...], instance: str | None, verbose: bool, nagios: bool, as_json: bool
+    kind: str,
+    files: tuple[Path, ...],
+    instance: str | None,
+    history: History,
+    verbose: bool,
+    nagios: bool,
+    as_json: bool,
 ) -> None:
     """Judge what a tool printed elsewhere. KIND says which: see check list.
 
     What srun, kubectl and mpirun put before the lines is taken off. Exit codes as of check node.
     """
     from seatrial.checks.catalogue import of_kind
+    from seatrial.checks.collectives.baselines import FILE, own
     from seatrial.checks.judging import judge
     from seatrial.checks.profile import NOT_KNOWN, Profile
 
     checks = of_kind(kind)
-    profile = Profile.of(instance) if instance else NOT_KNOWN
+    profile = replace(Profile.of(instance) if instance else NOT_KNOWN, baselines=own(history.root / FILE))
     found = {path: judge(checks, [_captured(kind, path)], profile) for path in files}
     everything = [finding for findings in found.values() for finding in findings]
     if as_json:

@@ -89,6 +89,11 @@ def sweep_one(worker: Worker, args: Args, name: str, done: int) -> bool:
     return bool(speed)
 
 
+def instance_type(worker: Worker) -> str:
+    """Of this rank's node, or its device where it is no EC2 instance."""
+    return detect().name or worker.device_name()
+
+
 def now() -> str:
     """Local time, as nccl-tests writes it."""
     return time.strftime("%Y-%m-%d %H:%M:%S")
@@ -105,6 +110,7 @@ def write(worker: Worker, args: Args, sweep: Sweep, pids: list[int], started: st
         validation=args.check,
         pids=pids,
         device=worker.device_name(),
+        instance_type=instance_type(worker),
         started=started,
         ended=now(),
     )
@@ -124,7 +130,7 @@ def data(sweep: Sweep, wrong_by_rank: list[int]) -> Iterator[Finding]:
 def speeds(worker: Worker, sweep: Sweep) -> Iterator[Finding]:
     """Is it as fast as it should be. Nothing on CPUs without a baseline: a laptop is not asked to be a cluster."""
     own = baselines.own(worker.run.parent / baselines.FILE)
-    for finding in judging.speed(rules.SPEED, sweep, detect().name or worker.device_name(), own):
+    for finding in judging.speed(rules.SPEED, sweep, instance_type(worker), own):
         if finding.verdict is not Verdict.UNKNOWN or worker.device.type != "cpu":
             yield finding
 

@@ -56,9 +56,10 @@ class Oracle:
     def __call__(self, groups: Sequence[Group]) -> list[bool]:
         """Whether each is good. A collective."""
         ranks = [[rank for node in group for rank in self._members[node]] for group in groups]
-        mine = next((at for at, one in enumerate(ranks) if self._worker.rank in one), None)
-        told = [-1.0, 0.0, 0.0] if mine is None else [float(mine), *self._measured(sorted(ranks[mine]))]
-        everyone = self._worker.gather(told)
+        mine = next((at for at, one in enumerate(ranks) if self._worker.rank in one), -1)
+        # Who is asked nothing is a group of its own: torch names such groups by how many a rank has made so far.
+        told = self._measured(sorted(ranks[mine]) if mine >= 0 else [self._worker.rank])
+        everyone = self._worker.gather([float(mine), *told])
         self._worker.alive()
         return self._judged(ranks, everyone)
 

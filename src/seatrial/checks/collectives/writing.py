@@ -32,6 +32,8 @@ class Setting:
     validation: bool
     pids: Sequence[int]
     device: str
+    instance_type: str
+    """EC2's name, or the device where there is none: what a baseline belongs to."""
     started: str
     """Local time, as ``2026-11-28 22:10:00``."""
     ended: str
@@ -153,7 +155,12 @@ def to_json(sweep: Sweep, setting: Setting) -> str:
         "average_bus_bandwidth": {"bandwidth": sweep.average, "okay": "unchecked"},
         "errors": sweep.errors,
         "end_time": setting.ended,
-        "seatrial": {"tool": sweep.tool, "versions": sweep.versions, "fit": asdict(line) if line else None},
+        "seatrial": {
+            "tool": sweep.tool,
+            "instance_type": setting.instance_type,
+            "versions": sweep.versions,
+            "fit": asdict(line) if line else None,
+        },
     }
     return json.dumps(plain(document), indent=1, allow_nan=False) + "\n"
 
