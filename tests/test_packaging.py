@@ -167,5 +167,6 @@ def test_golden_files_stay_short_enough_for_a_diff_to_be_read():
 
 
 def test_lines_end_in_one_newline():
-    endings = {path: text for path, text in texts().items() if text}
+    recorded = Path("tests/checks/recorded")  # as tools print it, some without an end of line
+    endings = {path: text for path, text in texts().items() if text and not path.is_relative_to(recorded)}
     assert [str(p) for p, text in endings.items() if "\r\n" in text or not text.endswith("\n")] == []
