@@ -75,3 +75,12 @@ def test_what_nodes_say_is_text_in_the_page(trial):
     evil = replace(SICK, observed="<script>alert(1)</script>", scope={"node": "<b>"})
     text = to_html(replace(trial, ran=[replace(trial.ran[0], findings=[evil])]))
     assert "<script>alert" not in text and "<b>&" not in text and "&lt;script&gt;" in text
+
+
+def test_what_is_right_on_all_nodes_is_right_on_each_and_what_is_wrong_somewhere_blames_none(trial):
+    right = replace(WELL, check="collectives.data", scope={"op": "all_reduce"})
+    wrong = replace(SICK, check="collectives.speed", scope={"op": "all_reduce"})
+    ran = Ran(job="collectives/tiny", run="r", findings=[right, wrong], hosts=["ip-1", "ip-1", "ip-2"])
+    found = Trial(cluster="sea", tag="t", about=[], ran=[ran])
+    assert {node.name: node.findings for node in found.nodes()} == {"ip-1": [right], "ip-2": [right]}
+    assert found.elsewhere() == [wrong] and found.verdict is Verdict.FAIL

@@ -111,7 +111,8 @@ class Progress:
                 self._describe("stopping")
             case Restart():
                 self._start, self._began, self._phase = None, time.monotonic(), self._first
-        if line := _told(event):
+        # A check finds hundreds of things, which are told by node when it is over.
+        if not (isinstance(event, Finding) and self._run.job.purpose == "check") and (line := _told(event)):
             self._say(line)
 
     def _wait(self) -> None:

@@ -100,7 +100,8 @@ class Trial:
         """Each node that something was found about: those first with which most is to be done."""
         found: dict[str, Node] = {}
         for finding, hosts in self._each():
-            for name in places(finding, hosts):
+            of_all = [] if finding.verdict in _BAD else dict.fromkeys(hosts)  # what is wrong somewhere blames no node
+            for name in places(finding, hosts) or of_all:
                 found.setdefault(name, Node(name=name)).findings.append(finding)
         return sorted(found.values(), key=lambda n: (_RANK.index(n.verdict), -ORDER.index(n.severity), n.name))
 
