@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -39,7 +40,8 @@ def look(source: Source, root: Path = Path("/")) -> Observation:
 def _run(source: Source) -> Observation:
     """The command's output. Whatever it started ends with it."""
     empty = Observation(kind=source.kind, origin=" ".join(source.command))
-    search = f"{os.environ.get('PATH', '')}:{PATH}"
+    # The last one: Seatrial itself, in an environment that nobody has activated.
+    search = f"{os.environ.get('PATH', '')}:{PATH}:{Path(sys.executable).parent}"
     program = shutil.which(source.command[0], path=search)
     if program is None:
         brings = f"install {source.package}" if source.package else ""
