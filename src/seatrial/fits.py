@@ -84,7 +84,8 @@ def _arithmetic(workload: Workload, memory: Memory) -> str:
 
 def notes(case: Case, recipe: Recipe, cluster: Cluster, layout: Layout, workload: Workload | None) -> Iterator[str]:
     """What differs from the recipe as it was made, and what may not fit."""
-    if recipe.instance_type not in (None, cluster.instance_type) and cluster.instance_type is not None:
+    made_for = recipe.instance_type if case.purpose != "check" else None  # a check is as right on another type
+    if made_for not in (None, cluster.instance_type) and cluster.instance_type is not None:
         yield f"The recipe was made for {recipe.instance_type}, not for {cluster.instance_type}."
     if workload is None:
         return

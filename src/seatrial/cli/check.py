@@ -9,6 +9,8 @@ import click
 COMMANDS = {
     "node": "This node: its devices, its kernel's log, its settings.",
     "cluster": "The sea trial of a cluster: what it says of itself, and what its nodes are worth.",
+    "env": "The environment of every rank of a job, compared over all of them.",
+    "versions": "Versions of drivers and libraries, of this host and of an image, and whether they go together.",
     "read": "What somebody else captured: the output of a tool, judged by the same rules.",
     "hooks": "The files by which a cluster checks its nodes itself.",
     "release": "Let jobs onto a node again that a check has quarantined.",

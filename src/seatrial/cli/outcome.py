@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 import click
 
 from seatrial.cli.options import VERDICT_COLORS, pasteable, print_json, warn
@@ -42,13 +45,18 @@ def say(run: Run, findings: list[Finding], target: str, *, as_json: bool) -> Non
                 "path": str(run.path),
                 "state": run.state(),
                 "verdict": verdict,
-                "findings": [{"check": f.check, "verdict": f.verdict, "observed": f.observed} for f in findings],
+                "findings": [_plain(f, whole=_is_check(run)) for f in findings],
                 "world_size": start.world_size if start else None,
                 "report": str(run.report_path),
             }
         )
         return
-    say_findings(findings)
+    if _is_check(run):
+        from seatrial.cli.findings import print_findings
+
+        print_findings(run.job.title, findings)
+    else:
+        say_findings(findings)
     click.echo()
     say_verdict(run, findings)
     if run.report_path.exists():
@@ -59,6 +67,15 @@ def say(run: Run, findings: list[Finding], target: str, *, as_json: bool) -> Non
     elif state is State.FAILED:
         click.echo(f"logs    {pasteable('logs', run.id)}")
         say_reason(run)
+
+
+def _is_check(run: Run) -> bool:
+    """Whether its findings are what it was started for, so that they are told with what to do."""
+    return run.job.purpose in ("check", "benchmark")
+
+
+def _plain(finding: Finding, *, whole: bool) -> dict[str, Any]:
+    return asdict(finding) if whole else {name: getattr(finding, name) for name in ("check", "verdict", "observed")}
 
 
 def say_findings(findings: list[Finding]) -> None:

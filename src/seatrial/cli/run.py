@@ -92,7 +92,7 @@ def command(
     if target is None:
         remedy = "seatrial run fsdp; seatrial list shows what there is, and --all tiny runs every case"
         raise UserError(Problem("nothing is named that could run", "CASE[/RECIPE]|FILE.py", remedy))
-    _run(target, request, resume, detach=detach, as_json=as_json)
+    run_one(target, request, resume, detach=detach, as_json=as_json)
 
 
 def _refuse_what_is_of_one(ctx: click.Context) -> None:
@@ -102,7 +102,10 @@ def _refuse_what_is_of_one(ctx: click.Context) -> None:
         raise UserError(Problem("means one run, and --all is many", how, remedy) for how in given)
 
 
-def _run(target: str, request: Request, resume: str | None, *, detach: bool, as_json: bool) -> None:
+def run_one(
+    target: str, request: Request, resume: str | None = None, *, detach: bool = False, as_json: bool = False
+) -> None:
+    """Start one run, watch it, and exit with what came of it."""
     from seatrial.cli import running
     from seatrial.cli.background import in_background
     from seatrial.interrupts import held_back

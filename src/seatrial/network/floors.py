@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Unpack
 
 from seatrial.findings import Finding, Rule, Verdict
 from seatrial.hardware import Instance
-from seatrial.network.site import Version, Versions, VersionTexts, parse_versions
+from seatrial.network.site import Version, VersionTexts, parse_versions
 from seatrial.network.sources import EFA_CHEATSHEET, PLUGIN_CHEATSHEET
 
 
@@ -56,12 +56,14 @@ def lint_stack(instance: Instance, **versions: Unpack[VersionTexts]) -> list[Fin
 
     A version that is None is not judged. Raises UserError for a version that cannot be read.
     """
-    return list(_too_old(instance, parse_versions(versions)))
+    parsed = parse_versions(versions)
+    return list(too_old(instance, {floor.component: getattr(parsed, floor.component, None) for floor in FLOORS}))
 
 
-def _too_old(instance: Instance, versions: Versions) -> Iterable[Finding]:
+def too_old(instance: Instance, versions: Mapping[str, Version | None]) -> Iterable[Finding]:
+    """The same of component -> version."""
     for floor in FLOORS:
-        found: Version | None = getattr(versions, floor.component, None)
+        found = versions.get(floor.component)
         if floor.instance != instance.name or found is None or found >= floor.recommended:
             continue
         verdict = Verdict.FAIL if found < floor.least else Verdict.WARN
