@@ -97,6 +97,8 @@ def test_links_never_lead_out_of_the_root(tmp_path):
     (tmp_path / "host/cuda/version.json").write_text('{"cuda": {"version": "1.2.3"}}')
     root = make(tmp_path / "root", {"usr/local/cuda": f"->{tmp_path}/host/cuda", "opt/cuda": "->../../host/cuda"})
     assert versions(root, "cuda") == []
+    inside = {"opt/real/version.txt": "CUDA Version 12.8.1\n", "usr/local/cuda-12": "->/opt/real"}
+    assert versions(make(root, inside), "cuda") == ["12.8.1"], "an absolute link begins at the root"
     make(root, {"circle": "->/circle"})
     with pytest.raises(OSError, match="symbolic links"):
         Tree(root).real(PurePosixPath("/circle"))
