@@ -49,7 +49,7 @@ def scripts() -> dict[str, str]:
     return {f"{n}-{p}": text for n in CLUSTERS for p, text in hooks(n).files.items() if text.startswith("#!")}
 
 
-@pytest.mark.parametrize("name", ["slurm-hyperpod", "kubernetes-hyperpod", "batch"])
+@pytest.mark.parametrize("name", ["slurm-hyperpod", "kubernetes"])
 def test_they_are_what_they_were(name, golden):
     golden(f"hooks/{name}.txt", hooks(name).text())
 

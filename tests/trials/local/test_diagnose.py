@@ -27,7 +27,7 @@ def load() -> ModuleType:
 benchmark = load()
 
 
-@pytest.mark.parametrize("seed", [1000, 1001])
+@pytest.mark.parametrize("seed", [1000])
 @pytest.mark.parametrize("fault", benchmark.EXPECTED)
 def test_it_names_what_was_injected_and_where(fault: str, seed: int, tmp_path: Path) -> None:
     found = benchmark.outcome(fault, seed, tmp_path)
