@@ -98,6 +98,9 @@ def test_two_nodes_tell_the_first_one(tmp_path, silent):
     assert end is not None and end.outcome == "completed"
     quick = {check.id for check in select_checks("quick")}
     assert {finding.check for finding in log.of(Finding)} == {"node.told", *quick}
+    assert not any(str(tmp_path) in finding.evidence for finding in log.of(Finding)), (
+        "places are below the run's folder"
+    )
     assert {path.name for path in (tmp_path / "run/observed").iterdir()} == {socket.gethostname()}
 
 

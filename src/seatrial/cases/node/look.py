@@ -117,7 +117,8 @@ def look(rank: Nodes, args: Args, checks: Sequence[Check]) -> list[Finding]:
     profile = Profile.of(args.instance) if args.instance else detect()
     sources = {check.source.kind: check.source for check in checks}
     observations = keep(collect(sources.values(), profile), rank.run / "observed" / socket.gethostname())
-    return judge(checks, observations, profile)
+    found = judge(checks, observations, profile)
+    return [replace(finding, evidence=finding.evidence.replace(f"{rank.run}/", "")) for finding in found]
 
 
 def together(told: Mapping[int, Told | None], patience: int) -> list[Finding]:
