@@ -16,21 +16,32 @@ from seatrial.rank.start import start
 from tests.ranks import Left
 from tests.waiting import poll
 
+NAMES = {
+    "2.13.0+cpu": ("TORCH_FR_BUFFER_SIZE", "TORCH_FR_DUMP_TEMP_FILE"),
+    "2.9.0": ("TORCH_FR_BUFFER_SIZE", "TORCH_FR_DUMP_TEMP_FILE"),
+    "2.8.1": ("TORCH_NCCL_TRACE_BUFFER_SIZE", "TORCH_NCCL_DEBUG_INFO_TEMP_FILE"),
+}
+"""Version of torch -> the names that it takes without a warning."""
 
-def test_both_names_get_the_same_value(tmp_path: Path) -> None:
+
+@pytest.mark.parametrize("version", NAMES)
+def test_it_is_switched_on_by_the_names_that_torch_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    monkeypatch.setattr("importlib.metadata.version", {"torch": version}.__getitem__)
     found: dict[str, str] = {}
     flight.prepare(found, tmp_path)
-    assert found["TORCH_FR_BUFFER_SIZE"] == found["TORCH_NCCL_TRACE_BUFFER_SIZE"] == str(flight.ENTRIES)
-    assert found["TORCH_FR_DUMP_TEMP_FILE"] == found["TORCH_NCCL_DEBUG_INFO_TEMP_FILE"]
-    assert found["TORCH_FR_DUMP_TEMP_FILE"] == str(tmp_path / "watchdog-rank-")
+    size, file = NAMES[version]
+    assert found[size] == str(flight.ENTRIES) and found[file] == str(tmp_path / "watchdog-rank-")
     assert found["TORCH_NCCL_ASYNC_ERROR_HANDLING"] == "3"
+    assert len(found) == 4, "the other names only make torch warn"
 
 
 @pytest.mark.parametrize("name", ["TORCH_FR_BUFFER_SIZE", "TORCH_NCCL_TRACE_BUFFER_SIZE"])
 def test_what_the_user_chose_stays_under_either_name(tmp_path: Path, name: str) -> None:
     found = {name: "7"}
     flight.prepare(found, tmp_path)
-    assert found["TORCH_FR_BUFFER_SIZE"] == found["TORCH_NCCL_TRACE_BUFFER_SIZE"] == "7"
+    assert found[name] == found["TORCH_FR_BUFFER_SIZE"] == "7"
 
 
 def test_start_switches_it_on(run: Path) -> None:

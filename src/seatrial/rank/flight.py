@@ -8,6 +8,7 @@ time-out, and writes into the same folder. Standard library only: where no torch
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import os
 import signal
 import sys
@@ -23,9 +24,9 @@ RECORDERS = {"gloo": "_dump_fr_trace", "nccl": "_dump_nccl_trace"}
 
 
 def prepare(environ: MutableMapping[str, str], folder: Path) -> None:
-    """Switch the recorder on, before there is a process group; what the user chose stays.
+    """Switch the recorder on, before there is a process group; what the user chose stays, by whichever name.
 
-    torch 2.9 renamed two of the variables, so both names get the same value.
+    torch 2.9 renamed two of the variables, and warns of the old names in each rank's log.
     """
     watchdog = str((folder / "watchdog-rank-").absolute())  # torch adds the number of the rank
     names = {
@@ -37,8 +38,16 @@ def prepare(environ: MutableMapping[str, str], folder: Path) -> None:
     }
     for group, value in names.items():
         chosen = next((environ[name] for name in group if name in environ), value)
-        for name in group:
-            environ.setdefault(name, chosen)
+        environ.setdefault(group[-1] if _before_2_9() else group[0], chosen)
+
+
+def _before_2_9() -> bool:
+    """Whether torch has the old names. One that is not installed has none."""
+    try:
+        version = importlib.metadata.version("torch")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return [int(part) for part in version.split(".")[:2]] < [2, 9]
 
 
 def dump(folder: Path, rank: int) -> None:
