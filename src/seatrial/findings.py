@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
+from seatrial.errors import ExitCode
+
 
 class Verdict(StrEnum):
     """The outcome of one check, or of all of them together."""
@@ -32,6 +34,20 @@ class Severity(StrEnum):
     ISOLATE = "isolate"
     """Let no job onto it until it is repaired."""
 
+    @property
+    def action(self) -> str:
+        """What is to be done, in words."""
+        return _ACTIONS[self]
+
+
+_ACTIONS = {
+    Severity.NONE: "nothing to do",
+    Severity.MONITOR: "look at it again",
+    Severity.RESET: "reset the device",
+    Severity.REBOOT: "reboot the node",
+    Severity.ISOLATE: "let no job onto the node",
+}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
@@ -55,6 +71,10 @@ class Finding:
     """Who says what is right: a document, or where it was measured."""
     scope: dict[str, Any] = field(default_factory=dict)
     """What it is about: step, rank, node."""
+
+    def about(self, *known: str) -> str:
+        """What of a run or a node it is about, ``gpu 3, link 7``, but for those parts that the reader knows already."""
+        return ", ".join(f"{key} {value}" for key, value in self.scope.items() if key not in known)
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Finding:
@@ -139,3 +159,8 @@ def overall(findings: Iterable[Finding]) -> Verdict:
     """The worst verdict of all. No findings, or only skipped ones, means that nothing was judged: UNKNOWN."""
     worst = max((f.verdict for f in findings), key=_ORDER.index, default=Verdict.SKIP)
     return Verdict.UNKNOWN if worst is Verdict.SKIP else worst
+
+
+def exit_code(findings: Iterable[Finding]) -> int:
+    """What a command ends with that was asked for a verdict: WARN passes."""
+    return {Verdict.FAIL: ExitCode.FAILED, Verdict.UNKNOWN: ExitCode.UNKNOWN}.get(overall(findings), ExitCode.PASSED)

@@ -17,6 +17,11 @@ DTYPES = ("fp32", "tf32", "bf16", "fp16", "fp8", "fp4", "int8")
 
 MIB, GIB = 2**20, 2**30
 
+EFA_HUGE_PAGES_MIB = 5120
+"""What libfabric's EFA provider takes of the 5128 pages of 2 MiB that the EFA driver sets aside on a node.
+Amazon EKS user guide, "Run machine learning training on Amazon EKS with Elastic Fabric Adapter"."""
+EFA_HUGE_PAGES_SET_ASIDE_MIB = 5128 * 2
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Accelerator:
@@ -271,6 +276,24 @@ INSTANCES = (
 
 _ACCELERATORS = {item.name: item for item in ACCELERATORS}
 _INSTANCES = {item.name: item for item in INSTANCES}
+
+COMPUTE_CAPABILITIES: Mapping[str, tuple[int, int]] = {
+    "A100 40GB": (8, 0),
+    "A100 80GB": (8, 0),
+    "H100 SXM": (9, 0),
+    "H100 PCIe": (9, 0),
+    "H100 NVL": (9, 0),
+    "H200 SXM": (9, 0),
+    "H200 NVL": (9, 0),
+    "B200": (10, 0),
+    "B300": (10, 3),
+    "GB200": (10, 0),
+    "T4": (7, 5),
+    "A10G": (8, 6),
+    "L4": (8, 9),
+    "L40S": (8, 9),
+}
+"""Accelerator -> its compute capability. Source: https://developer.nvidia.com/cuda-gpus, 2026-11"""
 
 
 def instance(name: str) -> Instance:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from seatrial.checks.catalogue import all_checks
+from seatrial.checks.node import kernel_cursor
+from seatrial.checks.quarantine import Mark
 from seatrial.cli import check
 from seatrial.errors import UserError
 from seatrial.launchers.slurm import Options
 from seatrial.spec import Cluster
+from tests.launchers import fake
+from tests.test_guarding import Scheduler
 
 GOOD = """\
 MemTotal:       2097152000 kB
@@ -136,3 +143,36 @@ def test_a_sea_trial_starts_nothing_before_all_that_is_asked_can_run(tmp_path):
     with pytest.raises(UserError, match=r"nod.*\n(?s:.*)no-such"):
         run("cluster", "--with", "nod,no-such,node", "--runs-dir", tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_line_of_the_kernels_log_is_acted_on_once(tmp_path, monkeypatch):
+    """An operator has looked, and lets jobs onto the node again: the same line is no reason to take it away anew."""
+    scheduler = Scheduler()
+    fake.offer(monkeypatch, replace(fake.launcher(fake.Memory()), guard=scheduler.guard()))
+    monkeypatch.setattr(kernel_cursor, "STATE", tmp_path / "state")
+    checks = [check for check in all_checks() if check.id == "gpu.xid"]
+    monkeypatch.setattr("seatrial.checks.catalogue.select_checks", lambda *_: checks)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    began, stamp = datetime.now(UTC), "%Y-%m-%dT%H:%M:%S,%f+00:00"
+
+    def log(*codes: int) -> None:
+        lines = [f"{began - timedelta(hours=9):{stamp}} Linux version 6.1.0-27-cloud-amd64"]
+        for number, code in enumerate(codes):
+            at = began - timedelta(minutes=9 - number)
+            lines.append(f"{at:{stamp}} NVRM: Xid (PCI:0000:0f:00): {code}, pid=1, name=python")
+        (tmp_path / "dmesg").write_text("#!/bin/sh\ncat <<'END'\n" + "\n".join(lines) + "\nEND\n")
+        (tmp_path / "dmesg").chmod(0o755)
+
+    log(119)
+    assert "quarantined: seatrial/deep gpu.xid: " in run("node", "--guard", "memory", expect=1).output
+    scheduler.nodes["a"] = ""
+    run("node", "--guard", "memory", expect=0)
+    assert scheduler.nodes["a"] == ""
+    log(119, 120)
+    run("node", "--guard", "memory", expect=1)
+    assert "Xid 120" in scheduler.nodes["a"]
+    scheduler.nodes |= {"a": "", "b": str(Mark("deep", "x.y", "z"))}
+    log(119, 120, 119)
+    for _ in range(2):  # too much of the cluster is quarantined: it is told until somebody can act
+        assert "not quarantined" in run("node", "--guard", "memory", expect=0).output

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from seatrial.checks.catalogue import Check, Rule, all_checks, sources
 from seatrial.checks.observations import LEVELS, Source
-from seatrial.cli.findings import ACTIONS
 from seatrial.findings import Severity
 from tests.docs.tables import table
 
@@ -33,12 +32,12 @@ SEVERITIES = {
     Severity.REBOOT: "keeps jobs away, until the node was started again",
     Severity.ISOLATE: "keeps jobs away, until it was repaired or replaced",
 }
-TIME = {"quick": "within 10 s, beside a running job", "full": "minutes, alone", "deep": "hours, alone"}
+TIME = {"quick": "seconds, beside a running job", "full": "minutes, alone", "deep": "hours, alone"}
 
 
 def page() -> str:
     """The whole page."""
-    severities = ((f"`{s}`", ACTIONS[s], SEVERITIES[s]) for s in Severity)
+    severities = ((f"`{s}`", s.action, SEVERITIES[s]) for s in Severity)
     kinds = (_source(source) for source in sources().values())
     topics = sorted({check.id.partition(".")[0] for check in all_checks()})
     return "\n".join(

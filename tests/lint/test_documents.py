@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -193,3 +195,13 @@ def test_no_text_crashes_the_linter(kind, text, at, length, replacement):
     assert all(finding.observed for finding in findings)
     unread = [document for document in found if document.problem]
     assert bool(unread) == any(finding.check == "lint.unreadable" for finding in findings)
+
+
+def test_characters_of_far_planes_end_no_process():
+    """In a process of its own, since what was wrong ended it. Where it was read from differs from start to start."""
+    code = "from pathlib import Path\nfrom seatrial.lint import documents\n"
+    code += (
+        "for code in range(0x10000, 0x110000, 1021):\n    documents.parse(Path('x'), 'shell', '{' + chr(code) * 2)\n"
+    )
+    for _ in range(3):
+        assert subprocess.run([sys.executable, "-c", code]).returncode == 0

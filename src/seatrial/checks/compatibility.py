@@ -166,24 +166,6 @@ CLASHES = (
 )
 """Known faults of pairs."""
 
-CAPABILITIES: Mapping[str, tuple[int, int]] = {
-    "A100 40GB": (8, 0),
-    "A100 80GB": (8, 0),
-    "H100 SXM": (9, 0),
-    "H100 PCIe": (9, 0),
-    "H100 NVL": (9, 0),
-    "H200 SXM": (9, 0),
-    "H200 NVL": (9, 0),
-    "B200": (10, 0),
-    "B300": (10, 3),
-    "GB200": (10, 0),
-    "T4": (7, 5),
-    "A10G": (8, 6),
-    "L4": (8, 9),
-    "L40S": (8, 9),
-}
-"""Accelerator -> its compute capability. Source: https://developer.nvidia.com/cuda-gpus, 2026-11"""
-
 FIRST_CUDA: Mapping[tuple[int, int], Version] = {
     (7, 5): (10, 0, 0),
     (8, 0): (11, 0, 0),

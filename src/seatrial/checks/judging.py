@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from seatrial.checks.catalogue import Check
@@ -89,11 +89,3 @@ def _doubt(check: Check, observation: Observation, lines: Lines) -> str:
     if check.source.ends and not lines.whole:
         return "its last line is cut off"
     return ""
-
-
-def by_check(findings: Iterable[Finding]) -> Mapping[str, list[Finding]]:
-    """Id of a check -> what it found."""
-    found: dict[str, list[Finding]] = {}
-    for finding in findings:
-        found.setdefault(finding.check, []).append(finding)
-    return found

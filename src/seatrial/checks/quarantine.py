@@ -71,11 +71,7 @@ def mark(checks: Iterable[Check], findings: Iterable[Finding], level: Level) -> 
     worst = max(grave, key=lambda finding: ORDER.index(finding.severity))  # the first of the worst
     disproved = {check.id: check.source.disproved_by for check in checks}.get(worst.check) or level
     needed = max(disproved, level, key=LEVELS.index)
-    return Mark(needed, worst.check, " ".join(f"{worst.observed}{_about(worst)}".split()))
-
-
-def _about(finding: Finding) -> str:
-    return "".join(f", {key} {value}" for key, value in finding.scope.items())
+    return Mark(needed, worst.check, " ".join(", ".join(filter(None, (worst.observed, worst.about()))).split()))
 
 
 def step(

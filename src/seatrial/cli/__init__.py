@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import click
 
 from seatrial import __version__, streams
+from seatrial.cli.verbs import Verbs
 from seatrial.errors import ExitCode, Problem, UserError
 
 COMMANDS = {
@@ -55,18 +56,8 @@ NOT_OURS = {
 """What a file system may refuse at any time -> what to do about it."""
 
 
-class _Verbs(click.Group):
-    """Imports a verb's module only when the verb is used, so that --help costs nothing."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*COMMANDS]  # list is a verb here, once its module is imported
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"seatrial.cli.{name}")
-        command: click.Command = module.command
-        return command
+class _Seatrial(Verbs):
+    """The command itself."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -75,12 +66,11 @@ class _Verbs(click.Group):
             click.echo("interrupted", err=True)
             return ctx.exit(ExitCode.INTERRUPTED)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([*COMMANDS.items()])
+
+_HELP = {"help_option_names": ["-h", "--help"]}
 
 
-@click.group(cls=_Verbs, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Seatrial, modules="seatrial.cli.", titles=COMMANDS, epilog=EXIT_CODES, context_settings=_HELP)
 @click.version_option(__version__, prog_name="seatrial")
 def cli() -> None:
     """Take a GPU or Trainium cluster through its sea trials: run known distributed-training cases, and know whether

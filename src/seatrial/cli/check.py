@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
+
+from seatrial.cli.verbs import Verbs
 
 COMMANDS = {
     "node": "This node: its devices, its kernel's log, its settings.",
@@ -20,22 +20,6 @@ COMMANDS = {
 }
 
 
-class _Verbs(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*COMMANDS]
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"seatrial.cli.check_{name}")
-        command: click.Command = module.command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([*COMMANDS.items()])
-
-
-@click.command(cls=_Verbs)
+@click.command(cls=Verbs, modules="seatrial.cli.check_", titles=COMMANDS)
 def command() -> None:
     """Is a node, a fabric, a cluster healthy; and what to do if not. What could not be seen is UNKNOWN, never PASS."""

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from seatrial.cli.completing import complete_cluster
-from seatrial.cli.findings import exit_code, print_findings
+from seatrial.cli.findings import print_findings
 from seatrial.cli.options import as_json, print_json, runs_dir
 from seatrial.errors import Problem, UserError
+from seatrial.findings import exit_code
 
 if TYPE_CHECKING:
     from seatrial.cli.running import Request

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seatrial.cli.completing import complete_instance
-from seatrial.cli.findings import exit_code, nagios_option, print_findings, print_nagios, record
+from seatrial.cli.findings import code_of, nagios_option, print_findings, print_nagios, record
 from seatrial.cli.options import as_json, print_json
 from seatrial.errors import ExitCode, Problem, UserError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from seatrial.checks.catalogue import Check
     from seatrial.checks.observations import Level
+    from seatrial.checks.quarantine import Step
     from seatrial.findings import Finding
 
 
@@ -74,10 +75,14 @@ def command(
     from seatrial.checks.collecting import collect
     from seatrial.checks.evidence import keep, kept
     from seatrial.checks.judging import judge
+    from seatrial.checks.node import kernel_cursor
     from seatrial.checks.profile import Profile, detect
+    from seatrial.checks.quarantine import Step
 
     profile = Profile.of(instance) if instance else detect()
     checks = select_checks(level, select)
+    if guard and not from_:  # it runs every few minutes, and what it acted on is not to be acted on again
+        checks = kernel_cursor.once(checks, kernel_cursor.recall(kernel_cursor.STATE, kernel_cursor.boot_id()))
     asked = {check.source.kind: check.source for check in checks}.values()
     observations = kept(from_) if from_ else collect(asked, profile)
     if save:
@@ -91,11 +96,14 @@ def command(
     else:
         print_findings(about, findings, verbose=verbose)
     if guard:
-        sys.exit(_guarded(guard, checks, findings, level))
-    sys.exit(exit_code(findings, nagios=nagios))
+        done = _guarded(guard, checks, findings, level)
+        if done is not Step.HOLD and not from_:
+            kernel_cursor.acted_on(observations)
+        sys.exit(ExitCode.FAILED if done in (Step.QUARANTINE, Step.KEEP) else ExitCode.PASSED)
+    sys.exit(code_of(findings, nagios=nagios))
 
 
-def _guarded(launcher: str, checks: Sequence[Check], findings: Sequence[Finding], level: Level) -> int:
+def _guarded(launcher: str, checks: Sequence[Check], findings: Sequence[Finding], level: Level) -> Step:
     from seatrial import guarding
     from seatrial.checks.quarantine import SHARE, Step
 
@@ -108,4 +116,4 @@ def _guarded(launcher: str, checks: Sequence[Check], findings: Sequence[Finding]
     }.get(done)
     if said:
         click.echo(said, err=True)
-    return ExitCode.FAILED if done in (Step.QUARANTINE, Step.KEEP) else ExitCode.PASSED
+    return done

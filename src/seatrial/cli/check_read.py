@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seatrial.cli.completing import complete_instance, complete_observation
-from seatrial.cli.findings import exit_code, nagios_option, print_findings, print_nagios, record
+from seatrial.cli.findings import code_of, nagios_option, print_findings, print_nagios, record
 from seatrial.cli.options import as_json, print_json, runs_dir
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def command(
     else:
         for path, findings in found.items():
             print_findings(str(path), findings, verbose=verbose)
-    sys.exit(exit_code(everything, nagios=nagios))
+    sys.exit(code_of(everything, nagios=nagios))
 
 
 def _captured(kind: str, path: Path) -> Observation:

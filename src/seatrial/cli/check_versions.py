@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 import click
 
 from seatrial.cli.completing import complete_instance
-from seatrial.cli.findings import exit_code, print_findings, record
+from seatrial.cli.findings import print_findings, record
 from seatrial.cli.options import as_json, print_json
 from seatrial.errors import Problem, UserError
+from seatrial.findings import exit_code
 
 if TYPE_CHECKING:
+    from seatrial.checks.profile import Profile
     from seatrial.checks.software.search import Copy, Software
     from seatrial.findings import Finding
 
@@ -74,14 +76,12 @@ def _root(path: Path | None, image: str | None) -> Iterator[Path | None]:
         yield root
 
 
-def _judged(text: str, profile: object) -> list[Finding]:
+def _judged(text: str, profile: Profile) -> list[Finding]:
     """By the same rules, and the same way, as what somebody else has captured."""
     from seatrial.checks.catalogue import of_kind
     from seatrial.checks.judging import judge
     from seatrial.checks.observations import Observation
-    from seatrial.checks.profile import Profile
 
-    assert isinstance(profile, Profile)
     observation = Observation(kind="versions", origin="seatrial check versions", text=f"{text}\n")
     return judge(of_kind("versions"), [observation], profile)
 

@@ -15,11 +15,9 @@ from seatrial.cli.completing import complete_cluster
 from seatrial.cli.options import VERDICT_COLORS, as_json, print_json
 from seatrial.cli.tables import print_table
 from seatrial.errors import ExitCode
-from seatrial.findings import Finding, Verdict, overall
+from seatrial.findings import Finding, Verdict, exit_code, overall
 from seatrial.spec import Cluster, Mount, Software
 
-# the worst first
-EXIT_CODES = {Verdict.FAIL: ExitCode.FAILED, Verdict.UNKNOWN: ExitCode.UNKNOWN}
 COMPUTED = {
     "name": "What --on takes.",
     "memory_per_node": "Bytes of a node's own memory.",
@@ -99,8 +97,8 @@ def check(names: Sequence[str], as_json: bool) -> None:
     else:
         for name, findings in found.items():
             _print_findings(name, findings)
-    verdicts = {overall(findings) for findings in found.values()}
-    sys.exit(next((code for verdict, code in EXIT_CODES.items() if verdict in verdicts), ExitCode.PASSED))
+    codes = {exit_code(findings) for findings in found.values()}
+    sys.exit(next((code for code in (ExitCode.FAILED, ExitCode.UNKNOWN) if code in codes), ExitCode.PASSED))
 
 
 @command.command()

@@ -25,8 +25,7 @@ def command(ctx: click.Context, name: str, history: History, as_json: bool) -> N
     Exit code 1 if a cause ended it, 3 if what it left does not tell the cause.
     """
     from seatrial.diagnose import diagnose
-    from seatrial.diagnose.judging import EXIT_CODES
-    from seatrial.errors import ExitCode
+    from seatrial.findings import exit_code
 
     run = find_run(history, name, logs=True)
     found = diagnose(run)
@@ -34,7 +33,7 @@ def command(ctx: click.Context, name: str, history: History, as_json: bool) -> N
         print_json(_record(run, found))
     else:
         _say(run, found)
-    ctx.exit(EXIT_CODES.get(found.cause.verdict, ExitCode.PASSED))
+    ctx.exit(exit_code([found.cause]))
 
 
 def _record(run: Run, found: Diagnosis) -> dict[str, object]:

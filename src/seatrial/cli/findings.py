@@ -11,21 +11,12 @@ import click
 
 from seatrial.checks.judging import severity
 from seatrial.cli.options import VERDICT_COLORS, F
-from seatrial.errors import ExitCode
-from seatrial.findings import Finding, Severity, Verdict, overall
+from seatrial.findings import Finding, Severity, Verdict, exit_code, overall
 
 SHOWN = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.WARN)
 """Verdicts that are told one by one, the worst first."""
 MOST = 4
 """Things of one kind that are told where rules are told together."""
-ACTIONS = {
-    Severity.NONE: "nothing to do",
-    Severity.MONITOR: "look at it again",
-    Severity.RESET: "reset the device",
-    Severity.REBOOT: "reboot the node",
-    Severity.ISOLATE: "let no job onto the node",
-}
-EXIT_CODES = {Verdict.FAIL: ExitCode.FAILED, Verdict.UNKNOWN: ExitCode.UNKNOWN}
 NAGIOS = {Verdict.PASS: 0, Verdict.WARN: 1, Verdict.FAIL: 2, Verdict.UNKNOWN: 3}
 """The plugin API of Nagios: OK, WARNING, CRITICAL, UNKNOWN."""
 
@@ -37,10 +28,9 @@ def nagios_option(function: F) -> F:
     )(function)
 
 
-def exit_code(findings: Iterable[Finding], *, nagios: bool = False) -> int:
-    """That of the worst verdict."""
-    verdict = overall(findings)
-    return NAGIOS[verdict] if nagios else EXIT_CODES.get(verdict, ExitCode.PASSED)
+def code_of(findings: Iterable[Finding], *, nagios: bool) -> int:
+    """The exit code of the worst verdict."""
+    return NAGIOS[overall(findings)] if nagios else exit_code(findings)
 
 
 def record(about: str, findings: Sequence[Finding]) -> dict[str, Any]:
@@ -57,7 +47,7 @@ def headline(about: str, findings: Sequence[Finding]) -> str:
     """``ip-10-0-0-1, p5.48xlarge: FAIL, reboot the node``"""
     verdict = overall(findings)
     action = severity(findings)
-    asked = f", {ACTIONS[action]}" if action is not Severity.NONE else ""
+    asked = f", {action.action}" if action is not Severity.NONE else ""
     return f"{about}: {click.style(verdict, fg=VERDICT_COLORS.get(verdict), bold=True)}{asked}"
 
 
@@ -97,7 +87,7 @@ def _print(first: Finding, observed: str, names: str) -> None:
 
 
 def _one(finding: Finding) -> None:
-    scope = ", ".join(f"{key} {value}" for key, value in finding.scope.items() if key not in ("node", "nodes"))
+    scope = finding.about("node", "nodes")
     expected = f": {finding.expected}" if finding.verdict is not Verdict.SKIP else ""
     seen = f"\n{' ' * 10}seen in {finding.evidence}" if finding.evidence else ""
     _print(finding, f"{finding.observed}{f' ({scope})' if scope else ''}", f"{finding.check}{expected}{seen}")
@@ -105,7 +95,7 @@ def _one(finding: Finding) -> None:
 
 def print_nagios(about: str, findings: Sequence[Finding]) -> None:
     """One line: status, text, and numbers behind a bar."""
-    words = {0: "OK", 1: "WARNING", 2: "CRITICAL", 3: "UNKNOWN"}[exit_code(findings, nagios=True)]
+    words = {0: "OK", 1: "WARNING", 2: "CRITICAL", 3: "UNKNOWN"}[NAGIOS[overall(findings)]]
     counts = Counter(finding.verdict for finding in findings)
     worst = [f for verdict in SHOWN for f in findings if f.verdict is verdict][:3]
     told = "; ".join(f"{f.check}: {f.observed}" for f in worst) or f"{counts[Verdict.PASS]} checks passed"

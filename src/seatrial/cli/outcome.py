@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from seatrial.cli.options import VERDICT_COLORS, pasteable, print_json, warn
-from seatrial.errors import ExitCode, Problem
+from seatrial.errors import Problem
 from seatrial.events import RunStart
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.interrupts import held_back
@@ -104,9 +104,3 @@ def say_reason(run: Run) -> None:
     click.echo(f"\n{document.one_line(found.what)}", err=True)
     for block in sections.reason_blocks(found):
         click.echo("\n".join((f"\n{block.caption}:", *document.indented(block.lines))), err=True)
-
-
-def exit_code(findings: list[Finding]) -> int:
-    """The exit code of a verdict."""
-    codes = {Verdict.FAIL: ExitCode.FAILED, Verdict.UNKNOWN: ExitCode.UNKNOWN}
-    return codes.get(overall(findings), ExitCode.PASSED)

@@ -49,8 +49,9 @@ def command(
     """
     from seatrial import catalog, reading
     from seatrial.binding import bind
-    from seatrial.cli.outcome import exit_code, judge_and_keep, say
+    from seatrial.cli.outcome import judge_and_keep, say
     from seatrial.events import encode
+    from seatrial.findings import exit_code
 
     case, recipe = catalog.recipe(target)
     where = reading.elsewhere(recipe, instance, nodes, processes)

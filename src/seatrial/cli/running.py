@@ -129,8 +129,9 @@ def begin(ready: Ready, history: History, name: str | None) -> tuple[Plan, list[
 def follow(plan: Plan, run: Run, where: Cluster, *, quiet: bool) -> Ended | None:
     """Watch a run to its end, and judge it. None: the user watches no longer, and it goes on."""
     from seatrial import flow, tracking
-    from seatrial.cli.outcome import exit_code, judge_and_keep
+    from seatrial.cli.outcome import judge_and_keep
     from seatrial.cli.progress import Progress
+    from seatrial.findings import exit_code
 
     try:
         with Progress(run, quiet=quiet) as progress:

@@ -15,7 +15,6 @@ from seatrial.diagnose.left import Left
 from seatrial.diagnose.signatures import ADVICE, of_engine
 from seatrial.diagnose.signs import Sign, of_events, of_logs, of_waiting
 from seatrial.diagnose.told import Told, of_launcher, of_torchrun
-from seatrial.errors import ExitCode
 from seatrial.events import Restart
 from seatrial.findings import Finding, Verdict
 from seatrial.masking import mask
@@ -182,7 +181,3 @@ def _unknown(left: Left, told: Told | None) -> Finding:
     said = known or "its processes are gone, and it never said how it ended"
     lost = [f"could not be read: {one}" for one in left.unreadable]
     return rules.NOTHING.finding(Verdict.UNKNOWN, mask("; ".join([f"{said}; nothing says why", *lost])))
-
-
-EXIT_CODES = {Verdict.FAIL: ExitCode.FAILED, Verdict.UNKNOWN: ExitCode.UNKNOWN}
-"""Of the cause's verdict; of any other PASSED."""

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 SHELLS = ("bash", "sh", "dash")
 
+_FAR = re.compile("[\U00010000-\U0010ffff]")
+"""Characters that the grammar's scanner must not see behind ``{``: it asks isdigit() of them, which reads so far beyond
+its table that the process may die (tree-sitter-bash 0.25.1; seen from U+2C6DC on). They have no meaning in code."""
+
 
 def parse(text: str, *, line: int = 1, known: Mapping[str, str] | None = None, outer: Command | None = None) -> Script:
     """Reads code that begins at a line of its file. `known`: variables that are set before it starts; `outer`: the
     command that runs it."""
     whole = re.sub(r"\\\s*\Z", "", text)  # bash lets a file end in a continuation, the grammar does not
-    root = _parser().parse(whole.encode("utf-8", errors="replace")).root_node
+    root = _parser().parse(_FAR.sub("\ufffd", whole).encode("utf-8", errors="replace")).root_node
     nodes = _by_type(root)
     reader = Reader(line, nodes, known or {})
     commands = [c for node in nodes.get("command", ()) if (c := reader.command(node, outer))]

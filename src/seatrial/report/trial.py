@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -11,13 +11,6 @@ from seatrial.findings import Finding, Severity, Verdict, overall
 from seatrial.masking import mask_forms
 from seatrial.report.html import SYMBOLS, page
 
-ACTIONS = {
-    Severity.NONE: "let it work",
-    Severity.MONITOR: "look at it again",
-    Severity.RESET: "reset the device",
-    Severity.REBOOT: "reboot it",
-    Severity.ISOLATE: "let no job onto it; repair or replace it",
-}
 MOST = 5
 """Findings that are told of one node; the pages of the runs have all."""
 _BAD = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.WARN)
@@ -126,18 +119,14 @@ def topic_of(finding: Finding) -> str:
 
 def places(finding: Finding, hosts: Sequence[str]) -> list[str]:
     """The nodes that a finding is about; none: it is about no node, or about all of them."""
-    scope: Mapping[str, object] = finding.scope
-    if isinstance(scope.get("nodes"), list | tuple):
-        return [str(name) for name in scope["nodes"]]  # type: ignore[attr-defined]
+    scope = finding.scope
+    nodes = scope.get("nodes")
+    if isinstance(nodes, list | tuple):
+        return [str(name) for name in nodes]
     if scope.get("node") not in (None, ""):
         return [str(scope["node"])]
     rank = scope.get("rank")
     return [hosts[rank]] if isinstance(rank, int) and 0 <= rank < len(hosts) else []
-
-
-def about(finding: Finding) -> str:
-    """What of a node a finding is about: ``gpu 3``."""
-    return ", ".join(f"{key} {value}" for key, value in finding.scope.items() if key not in ("node", "nodes", "rank"))
 
 
 def to_html(trial: Trial) -> str:
@@ -150,9 +139,7 @@ def to_html(trial: Trial) -> str:
         nodes=nodes,
         topics=trial.topics(),
         symbols=SYMBOLS,
-        actions=ACTIONS,
         most=MOST,
-        about=about,
     )
     return mask_forms(text).encode("utf-8", "replace").decode("utf-8")
 

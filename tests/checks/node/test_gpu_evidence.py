@@ -11,7 +11,7 @@ import pytest
 
 from seatrial.checks.catalogue import find
 from seatrial.findings import Verdict
-from tests.checks.node.observing import ids, judged, passes_with_less, recorded, torn, verdict
+from tests.checks.node.observing import ids, judged, passes_with_less, recorded_links, torn, verdict
 
 KINDS = ("nvidia-smi", "nvidia-smi-q", "nvlink", "nvlink-errors", "dcgm", "dcgm-4", "nvbandwidth", "gpu-speed")
 CHECKS = [id for kind in KINDS for id in ids(kind)]
@@ -39,7 +39,7 @@ def test_what_is_torn_does_not_pass(id):
 
 @pytest.mark.parametrize(("kind", "name", "instance", "gpus"), RECORDED, ids=lambda value: str(value))
 def test_what_healthy_gpus_said_passes_and_torn_it_does_not(kind, name, instance, gpus):
-    text = "".join(recorded(kind, name).replace("GPU 0:", f"GPU {gpu}:") for gpu in range(gpus))
+    text = "".join(recorded_links(kind, name).replace("GPU 0:", f"GPU {gpu}:") for gpu in range(gpus))
     for id in ids(kind):
         verdicts = {finding.verdict for finding in judged(id, text, instance)}
         assert verdicts <= {Verdict.PASS, Verdict.SKIP}, id

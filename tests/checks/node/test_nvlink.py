@@ -6,14 +6,14 @@ import pytest
 
 from seatrial.checks.node.nvlink import example
 from seatrial.findings import Severity, Verdict
-from tests.checks.node.observing import judged, recorded, verdict
+from tests.checks.node.observing import judged, recorded, recorded_links, verdict
 
 P5 = "p5.48xlarge"
 LINKS, COUNTERS = example("26.562 GB/s"), ("Replay Errors: 0", "Recovery Errors: 0", "CRC Errors: 0")
 
 
 def of_all(kind: str, name: str) -> str:
-    return "".join(recorded(kind, name).replace("GPU 0:", f"GPU {gpu}:") for gpu in range(8))
+    return "".join(recorded_links(kind, name).replace("GPU 0:", f"GPU {gpu}:") for gpu in range(8))
 
 
 @pytest.mark.parametrize("sick", ["<inactive>", "1.562 GB/s", "0 GB/s", "N/A", "Disabled"])

@@ -7,13 +7,13 @@ import json
 import pytest
 
 from seatrial.checks.catalogue import of_kind
-from seatrial.checks.compatibility import CAPABILITIES, FIRST_CUDA
+from seatrial.checks.compatibility import FIRST_CUDA
 from seatrial.checks.judging import judge
 from seatrial.checks.observations import Observation
 from seatrial.checks.profile import NOT_KNOWN, Profile
 from seatrial.checks.software.document import example
 from seatrial.findings import Finding, Severity, Verdict, overall
-from seatrial.hardware import ACCELERATORS
+from seatrial.hardware import ACCELERATORS, COMPUTE_CAPABILITIES
 
 P5 = Profile.of("p5.48xlarge")
 
@@ -93,4 +93,4 @@ def test_no_component_can_be_dropped_in_silence():
 
 def test_every_gpu_has_a_capability_that_a_cuda_knows():
     names = {item.name for item in ACCELERATORS if item.vendor == "NVIDIA"}
-    assert set(CAPABILITIES) == names and set(CAPABILITIES.values()) <= set(FIRST_CUDA)
+    assert set(COMPUTE_CAPABILITIES) == names and set(COMPUTE_CAPABILITIES.values()) <= set(FIRST_CUDA)

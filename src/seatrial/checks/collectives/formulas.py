@@ -41,8 +41,6 @@ OPERATIONS = (
 )
 WHOLE = ("broadcast", "reduce", "sendrecv", "permute", "hypercube")
 """Operations whose two bandwidths are the same."""
-PER_RANK = ("all_gather", "reduce_scatter", "all_to_all", "gather", "scatter", "hypercube")
-"""Operations whose column ``count`` is one rank's share of the size."""
 
 
 def operation(name: str) -> str:

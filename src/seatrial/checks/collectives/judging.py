@@ -103,6 +103,10 @@ def _off(row: Row, operation: str, ranks: int) -> Iterator[str]:
 def speed(rule: Rule, sweep: Sweep, instance_type: str, own: Sequence[Baseline] = ()) -> Iterator[Finding]:
     """Each size reaches its baseline: one's own if there is one, else what others published."""
     scope = scope_of(sweep)
+    if sweep.below_minimum:
+        # An average depends on the sizes, so it is no bound of ours; but whoever ran it has set one.
+        observed = f"an average of {sweep.average or 0:.4g} GB/s, which the tool itself calls FAILED"
+        yield rule.finding(Verdict.WARN, observed, expected="what NCCL_TESTS_MIN_BW asks for", scope=scope)
     if not instance_type or sweep.ranks is None or sweep.nodes is None or not sweep.operation:
         missing = "the type of the nodes" if not instance_type else "ranks, hosts or operation"
         remedy = "say what the nodes are: --instance" if not instance_type else ""

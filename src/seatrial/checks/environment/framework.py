@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import Any
 
 from seatrial.checks.environment.facts import Value
@@ -46,7 +47,7 @@ def collect(found: Collector, device: Any) -> None:
     found.add("torch", lambda: torch.__version__)
     found.add("torch.git", lambda: torch.version.git_version)
     for name in SETTINGS:
-        found.add(f"torch.{name}", lambda name=name: setting(torch, name))  # type: ignore[misc]
+        found.add(f"torch.{name}", partial(setting, torch, name))
     found.add("torch.float32_matmul_precision", torch.get_float32_matmul_precision)
     found.add("torch.deterministic", torch.are_deterministic_algorithms_enabled)
     found.add("threads.torch", torch.get_num_threads)

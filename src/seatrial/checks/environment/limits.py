@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.checks.environment.judging import Around, Expected, rule
+from seatrial.checks.node.limits import LOCKED
 from seatrial.findings import Finding, Rule, Severity, Verdict, judged
 from seatrial.hardware import GIB, MIB
 
-LOCKED = 16 * GIB
-"""Bytes that a rank with a GPU or EFA locks at least. awslabs/awsome-distributed-ai, 2.gpu-cluster-healthcheck."""
 FILES, FILES_OF_RANK = 512, 4
 """Open files of a rank by itself, and for each other rank: gloo holds a socket to each in every process group, and a
 job has two of them; NCCL's bootstrap two more while it connects. Seatrial's own estimate."""

@@ -8,11 +8,13 @@ import platform
 import resource
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from seatrial.checks import profile
 from seatrial.checks.environment.facts import Value
 from seatrial.checks.environment.places import ranges
+from seatrial.checks.node import memory
 from seatrial.checks.software.layouts import COMPONENTS
 from seatrial.checks.software.search import search
 from seatrial.masking import mask
@@ -53,7 +55,7 @@ def of_process(found: Collector, environ: Mapping[str, str], root: Path = Path("
     found.add("python.version", platform.python_version)
     found.add("python.executable", lambda: sys.executable)
     for name in LIMITS:
-        found.add(f"limit.{name}", lambda name=name: _limit(name))  # type: ignore[misc]
+        found.add(f"limit.{name}", partial(_limit, name))
     found.add("cpu.usable", lambda: len(_cpus()))
     found.add("cpu.list", lambda: ranges(_cpus()))
     found.add("cgroup.cpus", lambda: cgroup_cpus(root))
@@ -73,7 +75,7 @@ def of_node(found: Collector, checkpoints: Path, root: Path = Path("/")) -> None
     found.add("cpu.model", machine.processor)
     found.add("cpu.count", os.cpu_count)
     for name, key in (("memory.total", "MemTotal"), ("hugepages.total", "HugePages_Total")):
-        found.add(name, lambda key=key: _meminfo(root, key))  # type: ignore[misc]
+        found.add(name, partial(_meminfo, root, key))
     found.add("hugepages.free", lambda: _meminfo(root, "HugePages_Free"))
     found.add("hugepages.bytes", lambda: _meminfo(root, "Hugepagesize"))
     found.add("hugepages.transparent", lambda: _chosen(root / "sys/kernel/mm/transparent_hugepage/enabled"))
@@ -171,12 +173,8 @@ def _cpus() -> set[int]:
 
 
 def _meminfo(root: Path, key: str) -> Value:
-    """Of /proc/meminfo, in bytes where it says kB. None: Linux was built without it."""
-    for line in (root / "proc/meminfo").read_text().splitlines():
-        name, _, rest = line.partition(":")
-        if name == key:
-            return int(rest.split()[0]) * (1024 if rest.endswith("kB") else 1)
-    return None
+    """None: Linux was built without it."""
+    return memory.parse((root / "proc/meminfo").read_text().splitlines()).get(key)
 
 
 def _chosen(path: Path) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable
@@ -12,9 +13,12 @@ from pathlib import Path
 from seatrial.checks.catalogue import Check
 from seatrial.checks.node.kernel_events import Cursor, Log
 from seatrial.checks.node.kernel_log import KERNEL_LOG, parse
+from seatrial.checks.observations import Lines, Observation, Unreadable
 
+STATE = Path("/var/lib/seatrial")
+"""Folder that a node keeps over reboots (file-hierarchy(7)); a mark of another boot does not count."""
 FILE = "kernel-log.json"
-"""Its name in the folder that the caller keeps for a node."""
+"""Name of the mark in it."""
 
 
 def boot_id(root: Path = Path("/")) -> str:
@@ -48,3 +52,11 @@ def once(checks: Iterable[Check], reported: Cursor | None) -> list[Check]:
     """The checks, of which those of the kernel's log pass over what was told of before."""
     source = replace(KERNEL_LOG, parse=partial(parse, reported=reported))
     return [replace(check, source=source) if check.source is KERNEL_LOG else check for check in checks]
+
+
+def acted_on(observations: Iterable[Observation]) -> None:
+    """Remembers the kernel's log among what was observed. Where nothing can be kept its lines are told again."""
+    for observation in observations:
+        if observation.kind == KERNEL_LOG.kind and not observation.problem:
+            with contextlib.suppress(OSError, Unreadable):
+                remember(STATE, boot_id(), parse(Lines(observation)))

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from seatrial import hardware
 from seatrial.checks.catalogue import Rule, check
-from seatrial.checks.observations import Lines, Source, Unreadable
+from seatrial.checks.observations import Source, Unreadable
 from seatrial.checks.profile import Profile
 from seatrial.findings import Finding, Severity, Verdict, judged
 
 SHARE = 0.95
 """Of an instance type's memory that Linux must show: the kernel and crash dumps keep some. AzNHC, hw_hosts."""
 
-HUGE_PAGES = 5120 * 2**20
-"""Bytes in huge pages that pods with EFA ask for: hugepages-2Mi 5120Mi, Amazon EKS user guide, 'Run machine learning
-training with EFA'."""
+HUGE_PAGES = hardware.EFA_HUGE_PAGES_MIB * hardware.MIB
 
 _LINE = re.compile(r"([A-Za-z]\w*(?:\(\w+\))?):\s+(\d+)( kB)?")
 
 
-def parse(lines: Lines) -> dict[str, int]:
+def parse(lines: Iterable[str]) -> dict[str, int]:
     """Name -> bytes, or a number where it has no unit, of /proc/meminfo."""
     found: dict[str, int] = {}
     for line in lines:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from seatrial import hardware
 from seatrial.checks import compatibility as table
 from seatrial.checks.catalogue import Rule, check
 from seatrial.checks.observations import Source
@@ -81,7 +82,7 @@ def cuda_device(rule: Rule, seen: Software, profile: Profile) -> Iterator[Findin
         yield rule.finding(Verdict.SKIP, f"a node of type {profile.name} has no GPU")
     else:
         name = profile.accelerator.name if profile.accelerator else ""
-        capability = table.CAPABILITIES.get(name)
+        capability = hardware.COMPUTE_CAPABILITIES.get(name)
         first = table.FIRST_CUDA.get(capability) if capability else None
         if first is None:
             yield rule.finding(Verdict.UNKNOWN, f"{observed}; which CUDA knows {name} first is not in the table")

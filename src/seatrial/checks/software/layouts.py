@@ -24,7 +24,7 @@ class Place:
     how: How
     version: str
     """A regular expression, whose group is the version."""
-    library: bool = False
+    is_library: bool = False
     """Whether the loader takes it, so that its folder decides which one comes first."""
     wheel: bool = False
     """Whether torch finds it by a path of its own (DT_RPATH), which goes before LD_LIBRARY_PATH and all folders.
@@ -62,10 +62,10 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
         Place(("/usr/src/amzn-drivers-efa-*",), "name", rf"efa-{_NUMBERS}$"),
     ),
     "libfabric": (
-        Place(every(EFA, "/pkgconfig/libfabric.pc"), "text", r"(?m)^Version: (\S+)$", library=True),
-        Place(every(LIBRARIES, "/pkgconfig/libfabric.pc"), "text", r"(?m)^Version: (\S+)$", library=True),
+        Place(every(EFA, "/pkgconfig/libfabric.pc"), "text", r"(?m)^Version: (\S+)$", is_library=True),
+        Place(every(LIBRARIES, "/pkgconfig/libfabric.pc"), "text", r"(?m)^Version: (\S+)$", is_library=True),
         # The numbers in its file's name are those of its interface, so that it tells no version.
-        Place(every((*EFA, *LIBRARIES), "/libfabric.so.1"), "name", r"(?!)()", library=True),
+        Place(every((*EFA, *LIBRARIES), "/libfabric.so.1"), "name", r"(?!)()", is_library=True),
         Place(("/opt/amazon/efa_installed_packages",), "text", r"\blibfabric-aws[_-](\d[\w.~]*)"),
     ),
     "aws_ofi_nccl": (
@@ -73,7 +73,7 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
             every((*PLUGIN, *LIBRARIES), ("/libnccl-net-ofi.so*", "/libnccl-net.so*")),
             "binary",
             r"aws-ofi-nccl v?(\d+\.\d+[\w.-]*)",
-            library=True,
+            is_library=True,
         ),
         Place(("/opt/amazon/efa_installed_packages",), "text", r"\b(?:lib)?nccl-ofi[_-](\d[\w.~]*)"),
     ),
@@ -82,7 +82,7 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
             every((*LIBRARIES, *CUDA_LIBRARIES, "/opt/nccl/build/lib", "/opt/nccl/lib"), "/libnccl.so*"),
             "binary",
             rf"NCCL version {_NUMBERS}\+cuda",
-            library=True,
+            is_library=True,
         ),
         Place(every(PACKAGES, "/nvidia_nccl_cu*.dist-info"), "name", rf"-{_NUMBERS}\.dist-info$", wheel=True),
     ),
@@ -97,13 +97,13 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
             every(LIBRARIES, ("/libcuda.so.[0-9]*.[0-9]*", "/libnvidia-ml.so.[0-9]*.[0-9]*")),
             "name",
             rf"\.so\.{_NUMBERS}$",
-            library=True,
+            is_library=True,
         ),
     ),
     "cuda": (
         Place(every(CUDA, "/version.json"), "text", r'"cuda"\s*:\s*{[^}]*"version"\s*:\s*"([\d.]+)"'),
         Place(every(CUDA, "/version.txt"), "text", r"CUDA Version ([\d.]+)"),
-        Place(every(LIBRARIES, "/libcudart.so.[0-9]*.[0-9]*"), "name", rf"\.so\.{_NUMBERS}$", library=True),
+        Place(every(LIBRARIES, "/libcudart.so.[0-9]*.[0-9]*"), "name", rf"\.so\.{_NUMBERS}$", is_library=True),
         Place(every(PACKAGES, "/torch/version.py"), "text", r"(?m)^cuda\b.*= '([\d.]+)'", wheel=True),
         Place(
             every(PACKAGES, ("/nvidia_cuda_runtime_cu*.dist-info", "/nvidia_cuda_runtime-*.dist-info")),
@@ -118,7 +118,7 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
             every((*LIBRARIES, "/opt/gdrcopy/lib", "/opt/gdrcopy/lib64"), "/libgdrapi.so.[0-9]*.[0-9]*"),
             "name",
             rf"\.so\.{_NUMBERS}$",
-            library=True,
+            is_library=True,
         ),
     ),
     "gdrcopy_driver": (
@@ -130,7 +130,7 @@ PLACES: Mapping[str, tuple[Place, ...]] = {
         Place(("/usr/src/aws-neuronx-*",), "name", rf"-{_NUMBERS}"),
     ),
     "neuron_runtime": (
-        Place(every("/opt/aws/neuron/lib/libnrt.so.[0-9]*.[0-9]*"), "name", rf"\.so\.{_NUMBERS}$", library=True),
+        Place(every("/opt/aws/neuron/lib/libnrt.so.[0-9]*.[0-9]*"), "name", rf"\.so\.{_NUMBERS}$", is_library=True),
     ),
     "neuron_compiler": (Place(every(PACKAGES, "/neuronx_cc-*.dist-info"), "name", r"neuronx_cc-(\S+)\.dist-info$"),),
 }

@@ -84,14 +84,14 @@ def _copies(tree: Tree, place: Place, last: int, folders: Sequence[str], package
     for number, pattern in enumerate(patterns):
         for path in tree.glob(pattern):
             version = _version(tree, place, path, expression)
-            if version or place.library:
+            if version or place.is_library:
                 yield Copy(version=version, path=str(path), order=_order(tree, place, path, folders, last + number))
 
 
 def _order(tree: Tree, place: Place, path: PurePosixPath, folders: Sequence[str], last: int) -> int:
     if place.wheel:
         return WHEEL
-    found = loader.place(tree, _library(path), folders) if place.library else len(folders)
+    found = loader.place(tree, _library(path), folders) if place.is_library else len(folders)
     return found if found < len(folders) else last
 
 

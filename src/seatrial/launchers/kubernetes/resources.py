@@ -7,11 +7,6 @@ from typing import Any
 from seatrial import hardware
 from seatrial.spec import Cluster, Job
 
-HUGE_PAGES_MIB = 5120
-"""What libfabric's EFA provider takes of the 5128 pages of 2 MiB that the EFA driver sets aside on a node.
-Amazon EKS user guide, "Run machine learning training on Amazon EKS with Elastic Fabric Adapter"."""
-HUGE_PAGES_SET_ASIDE_MIB = 5128 * 2
-
 VM_OVERHEAD = 0.075
 """Share of an instance's memory that its kernel and firmware keep at most: Karpenter's default for all EC2 types,
 vm-memory-overhead-percent, https://karpenter.sh/docs/reference/settings/."""
@@ -42,7 +37,7 @@ def devices(instance: hardware.Instance) -> dict[str, Any]:
         found["aws.amazon.com/neuron" if neuron else "nvidia.com/gpu"] = instance.accelerators
     if instance.efa_interfaces:
         found["vpc.amazonaws.com/efa"] = instance.efa_interfaces
-        found["hugepages-2Mi"] = f"{HUGE_PAGES_MIB}Mi"
+        found["hugepages-2Mi"] = f"{hardware.EFA_HUGE_PAGES_MIB}Mi"
     return found
 
 
@@ -69,5 +64,5 @@ def memory_mib(cluster: Cluster) -> int | None:
     instance = hardware.instance(cluster.instance_type)
     kernel = int(instance.memory_mib * (1 - VM_OVERHEAD))
     kubelet = 255 + 11 * (110 if instance.vcpus < 30 else 737) + 100
-    huge = HUGE_PAGES_SET_ASIDE_MIB if instance.efa_interfaces else 0
+    huge = hardware.EFA_HUGE_PAGES_SET_ASIDE_MIB if instance.efa_interfaces else 0
     return max(kernel - kubelet - huge - DAEMONS_MIB, instance.memory_mib // 2)
