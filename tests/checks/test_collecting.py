@@ -110,6 +110,9 @@ def test_an_instance_is_known_by_its_firmware(tmp_path):
     (folder / "sys_vendor").write_text("Amazon EC2\n")
     (folder / "product_name").write_text("p5.48xlarge\n")
     assert detect(tmp_path) == Profile.of("p5.48xlarge")
+    (folder / "sys_vendor").write_text("QEMU\n")
+    assert detect(tmp_path) is NOT_KNOWN
+    (folder / "sys_vendor").write_text("Amazon EC2\n")
     (folder / "product_name").write_text("x99.metal\n")
     assert detect(tmp_path) is NOT_KNOWN
 

@@ -27,6 +27,7 @@ def test_a_mark_names_the_finding_and_what_lifts_it():
     traced = replace(CHECK, source=replace(CHECK.source, disproved_by="deep"))
     assert mark([traced], [FAULT], "quick") == replace(made, level="deep")
     assert mark([CHECK], [FAULT], "full") == replace(made, level="full")
+    assert len(str(mark([CHECK], [replace(FAULT, observed="a word " * 100)], "quick"))) == LONGEST
 
 
 def test_the_worst_finding_makes_the_mark():
