@@ -131,6 +131,40 @@ class CheckpointLoaded:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CollectiveSweep:
+    """One collective operation was measured over sizes. Lists have an entry for each size."""
+
+    tool: str
+    """What measured it: ``torch.distributed``, ``nccl-tests``, ``nccom-test``."""
+    operation: str
+    """As nccl-tests names it: ``all_reduce``."""
+    ranks: int
+    """That took part."""
+    nodes: int | None = None
+    """That they were on; None: not told."""
+    instance_type: str = ""
+    """Of the nodes, or the device where that is not known."""
+    sizes: list[int]
+    """Bytes."""
+    times_us: list[float]
+    """Of one operation."""
+    bus_bandwidths: list[float]
+    """GB/s (10**9), by the formulas of nccl-tests."""
+    baselines: list[float | None] = field(default_factory=list)
+    """GB/s that such nodes reached at this size, the lowest of several sources; None: nobody says."""
+    baseline_source: str = ""
+    """Who says so."""
+    line_rate: float | None = None
+    """Bus bandwidth, GB/s, at which the links are full; None: not known."""
+    line_rate_source: str = ""
+    """Of what links."""
+    alpha_us: float | None = None
+    """Latency of the line that fits the times; None: none does."""
+    beta_gbps: float | None = None
+    """Its bandwidth, GB/s on the bus."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Restart:
     """The launcher starts all ranks again."""
 
@@ -182,6 +216,7 @@ Event = (
     | Validation
     | CheckpointSaved
     | CheckpointLoaded
+    | CollectiveSweep
     | Restart
     | Heartbeat
     | StopRequested
@@ -196,6 +231,7 @@ _TYPES: dict[str, type[Any]] = {
     "validation": Validation,
     "checkpoint_saved": CheckpointSaved,
     "checkpoint_loaded": CheckpointLoaded,
+    "collective_sweep": CollectiveSweep,
     "restart": Restart,
     "heartbeat": Heartbeat,
     "stop_requested": StopRequested,

@@ -41,6 +41,8 @@ class Accelerator:
     """NVLinks of one GPU (12 of the 3rd generation, 18 of the 4th and 5th: what `nvidia-smi nvlink -s` must list), or
     NeuronLinks of one chip (Neuron's NKI architecture guides). 0: it has none. None: depends on a bridge."""
     source: str
+    link_rate: float | None = None
+    """Bytes/s of one link in one direction: half of what its sheet says of both (600, 900, 1800 GB/s of a GPU)."""
     cores_per_accelerator: int = 1
     """NeuronCores of a Trainium chip; a GPU counts as 1."""
     ranks_per_accelerator: int = 1
@@ -80,8 +82,18 @@ def _tera(**figures: float) -> dict[str, float]:
     return {dtype: figure * 1e12 for dtype, figure in figures.items()}
 
 
+_NVLINK_4, _NVLINK_5 = 25e9, 50e9
+"""The 3rd generation has the rate of the 4th, and fewer links."""
+
+
 def _gpu(
-    name: str, memory_bytes: int, peaks: Mapping[str, float], device_name: str, links: int | None, source: str
+    name: str,
+    memory_bytes: int,
+    peaks: Mapping[str, float],
+    device_name: str,
+    links: int | None,
+    source: str,
+    link_rate: float | None = None,
 ) -> Accelerator:
     return Accelerator(
         name=name,
@@ -91,6 +103,7 @@ def _gpu(
         device_names=(device_name,),
         links=links,
         source=source,
+        link_rate=link_rate,
     )
 
 
@@ -130,18 +143,18 @@ _L40S_SHEET = "NVIDIA L40S data sheet, https://www.nvidia.com/en-us/data-center/
 _NEURON = "https://awsdocs-neuron.readthedocs-hosted.com/en/latest/about-neuron/arch/neuron-hardware/"
 
 ACCELERATORS = (
-    _gpu("A100 40GB", 40 * GIB, _A100, "A100-SXM4-40GB", 12, _A100_SHEET),
-    _gpu("A100 80GB", 80 * GIB, _A100, "A100-SXM4-80GB", 12, _A100_SHEET),
-    _gpu("H100 SXM", 80 * GIB, _HOPPER_SXM, "H100 80GB HBM3", 18, _HOPPER_PAPER),
+    _gpu("A100 40GB", 40 * GIB, _A100, "A100-SXM4-40GB", 12, _A100_SHEET, _NVLINK_4),
+    _gpu("A100 80GB", 80 * GIB, _A100, "A100-SXM4-80GB", 12, _A100_SHEET, _NVLINK_4),
+    _gpu("H100 SXM", 80 * GIB, _HOPPER_SXM, "H100 80GB HBM3", 18, _HOPPER_PAPER, _NVLINK_4),
     _gpu("H100 PCIe", 80 * GIB, _HOPPER_PCIE, "H100 PCIe", None, _HOPPER_PAPER),
     _gpu("H100 NVL", 94 * GIB, _HOPPER_NVL, "H100 NVL", None, _H100_SHEET),
     # The chip of the H100 SXM with other memory: its sheet prints the same peaks, rounded.
-    _gpu("H200 SXM", 141 * GIB, _HOPPER_SXM, "H200", 18, f"{_H200_SHEET}; {_HOPPER_PAPER}"),
+    _gpu("H200 SXM", 141 * GIB, _HOPPER_SXM, "H200", 18, f"{_H200_SHEET}; {_HOPPER_PAPER}", _NVLINK_4),
     _gpu("H200 NVL", 141 * GIB, _HOPPER_NVL, "H200 NVL", None, _H200_SHEET),
-    _gpu("B200", 183359 * MIB, _B200, "B200", 18, _HGX),
-    _gpu("B300", 275040 * MIB, _B300, "B300", 18, _HGX),
+    _gpu("B200", 183359 * MIB, _B200, "B200", 18, _HGX, _NVLINK_5),
+    _gpu("B300", 275040 * MIB, _B300, "B300", 18, _HGX, _NVLINK_5),
     # Memory as the driver shows it, which on B200 and B300 is also what EC2 reports.
-    _gpu("GB200", 189471 * MIB, _GB200, "GB200", 18, _NVL72),
+    _gpu("GB200", 189471 * MIB, _GB200, "GB200", 18, _NVL72, _NVLINK_5),
     _gpu("T4", 16 * GIB, _T4, "T4", 0, _T4_SHEET),
     _gpu("A10G", 22888 * MIB, _A10G, "A10G", 0, _A10G_SHEET),
     _gpu("L4", 22888 * MIB, _L4, "L4", 0, _L4_SHEET),

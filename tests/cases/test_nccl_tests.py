@@ -10,6 +10,7 @@ import pytest
 from seatrial.cases import nccl_tests, nccom_tests
 from seatrial.cases.nccl_tests import bench
 from seatrial.cases.nccom_tests import bench as nccom_bench
+from seatrial.events import CollectiveSweep
 from seatrial.findings import Verdict
 from seatrial.spec import Layout
 from seatrial.verdict import judge
@@ -57,6 +58,8 @@ def test_a_program_runs_and_is_judged(command, tmp_path):
     verdicts = {finding.check: finding.verdict for finding in judge(run)}
     assert verdicts["nccl-tests.data"] is Verdict.FAIL and verdicts["run.completed"] is Verdict.PASS
     assert (run.path / "output.txt").read_text() == (RECORDED / "nccl-tests/2.19-corrupt.txt").read_text()
+    [sweep] = run.events().of(CollectiveSweep)
+    assert sweep.operation == "all_reduce" and len(sweep.bus_bandwidths) == len(sweep.sizes) > 1
 
 
 @pytest.mark.slow

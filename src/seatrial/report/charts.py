@@ -98,12 +98,14 @@ def line_chart(
     *,
     title: str,
     x_name: str = "step",
+    x_tick: Callable[[float], str] = quantity,
     tick: Callable[[float], str] = quantity,
     from_zero: bool = False,
     marks: Sequence[Mark] = (),
     reference: Reference | None = None,
 ) -> str:
-    """One or more lines over steps. `tick` writes a value of y; units belong into the names of the series."""
+    """One or more lines over steps, or other whole numbers. `x_tick` and `tick` write a value; units of y belong into
+    the names of the series."""
     frame = _Frame()
     drawn = [s._replace(points=thin([p for p in s.points if drawable(p[0])])) for s in series]
     heights = [y for s in drawn for _, y in s.points if drawable(y)]
@@ -116,7 +118,7 @@ def line_chart(
     x = Scale(*bounds(places), frame.left, frame.x2)
     parts = [
         *_grid(frame, y, y_ticks, tick),
-        *_step_axis(frame, x, places, x_name),
+        *_step_axis(frame, x, places, x_name, x_tick),
         *_marks(frame, x, marks),
         *_reference(frame, y, reference),
         *(part for index, s in enumerate(drawn) for part in _curve(x, y, s, index, frame)),
@@ -205,12 +207,16 @@ def _grid(frame: _Frame, y: Scale, ticks: Sequence[float], tick: Callable[[float
         yield label(frame.left - 7, y(value) + 4, text, "tick", "end")
 
 
-def _step_axis(frame: _Frame, x: Scale, places: Sequence[float], name: str) -> Iterator[str]:
+def _step_axis(
+    frame: _Frame, x: Scale, places: Sequence[float], name: str, tick: Callable[[float], str]
+) -> Iterator[str]:
     first, last = (min(places), max(places)) if places else (0.0, 1.0)
     for value in round_ticks(*bounds([first, last]), count=6, smallest=1.0):
         if first <= value <= last:
             yield line(x(value), frame.y2, x(value), frame.y2 + 4, "axis")
-            yield label(x(value), frame.y2 + 16, quantity(value), "tick", "middle")
+            text = tick(value)
+            cut = x(value) + len(text) * GLYPH_WIDTH / 2 > frame.width
+            yield label(frame.width if cut else x(value), frame.y2 + 16, text, "tick", "end" if cut else "middle")
     yield label(frame.x2, frame.height - 4, name, "label", "end")
 
 

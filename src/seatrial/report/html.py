@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial.attempts import Point
 from seatrial.findings import Verdict
-from seatrial.report import charts, record, sections
+from seatrial.report import charts, record, sections, sweeps
 from seatrial.report.charts import Lane, Mark, Reference, Series, Span
 from seatrial.report.document import Table
 from seatrial.report.figures import key_figures
@@ -42,6 +42,9 @@ def to_html(summary: Summary) -> str:
         provenance=sections.provenance_table(summary),
         variables=sections.variables_table(summary),
         curves=_curves(summary),
+        sweep_curves=sweeps.curves(summary.sweeps),
+        sweeps=sweeps.table(summary.sweeps),
+        sweep_notes=sweeps.notes(summary.sweeps),
         peak=f"{quantity(summary.peak_flops, 'FLOP/s')} per rank, source: {summary.peak_source}",
         formulas=_formulas(summary),
         composition=charts.stacked_bar(summary.phases, title="Time of a step, rank 0") if summary.phases else "",

@@ -13,6 +13,7 @@ from seatrial.attempts import Attempt, Attempts, Point
 from seatrial.events import (
     CheckpointLoaded,
     CheckpointSaved,
+    CollectiveSweep,
     EventLog,
     Restart,
     RunStart,
@@ -26,6 +27,7 @@ from seatrial.report import reason
 from seatrial.report.caveats import caveats
 from seatrial.report.ranks import RankMeasure, rank_measures
 from seatrial.report.reason import Reason
+from seatrial.report.sweeps import newest
 from seatrial.runs import Run, State
 from seatrial.samples import mean
 from seatrial.spec import Job, Purpose
@@ -106,6 +108,8 @@ class Summary:
     """Training time lost to all checkpoints together; None if none was written."""
     restarts: tuple[Timed, ...]
     validations: tuple[Timed, ...]
+    sweeps: tuple[CollectiveSweep, ...]
+    """Of collective operations: the newest of each."""
     peak_memory: int | None
     """Bytes, of rank 0."""
     flops_per_token: dict[str, float]
@@ -181,6 +185,7 @@ def summarise(run: Run, findings: list[Finding]) -> Summary:
         stall_seconds=sum(timed.event.stall_seconds for timed in saved) if saved else None,
         restarts=_timed(log, Restart),
         validations=_timed(log, Validation),
+        sweeps=newest(log.of(CollectiveSweep)),
         peak_memory=max(memory, default=None),
         flops_per_token=dict(attempts.flops_per_token()),
         flop_formulas=dict(FLOP_FORMULAS),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from seatrial.report import document, sections
+from seatrial.report import document, sections, sweeps
 from seatrial.report.document import Section, Table
 from seatrial.report.figures import key_figures
 from seatrial.report.summary import Summary
@@ -51,6 +51,9 @@ def _sections(summary: Summary) -> Iterator[Section]:
     for title, tables in parts:
         if filled := _filled(*tables):
             yield Section(title=title, tables=filled)
+    if summary.sweeps:
+        notes = sweeps.notes(summary.sweeps)
+        yield Section(title="Collectives over sizes", paragraphs=notes, tables=_filled(sweeps.table(summary.sweeps)))
     yield Section(title="Method", paragraphs=sections.method(summary))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import fmean
 
@@ -14,7 +14,7 @@ from seatrial.cases.collectives import Args, names
 from seatrial.cases.collectives.measure import row
 from seatrial.cases.collectives.operations import Operation, Ranks
 from seatrial.cases.collectives.search import search
-from seatrial.checks.collectives import baselines, judging, rules
+from seatrial.checks.collectives import baselines, judging, rules, telling
 from seatrial.checks.collectives.fit import of_sweep
 from seatrial.checks.collectives.sweep import Sweep, sizes
 from seatrial.checks.collectives.writing import Setting, program, to_json, to_text
@@ -82,7 +82,11 @@ def sweep_one(worker: Worker, args: Args, name: str, done: int) -> bool:
     if worker.rank != 0:
         return True
     write(worker, args, sweep, pids, started)
-    speed = [*speeds(worker, sweep)]
+    own = baselines.own(worker.run.parent / baselines.FILE)
+    told = telling.event(sweep, instance_type(worker), own)
+    if told is not None:
+        worker.emit(told)
+    speed = [*speeds(worker, sweep, own)]
     for finding in (*data(sweep, wrong_by_rank), *speed, line(sweep)):
         observed, evidence = f"{name}: {finding.observed}", f"{FOLDER}/{program(name)}.txt"
         worker.emit(replace(finding, observed=observed, evidence=evidence))
@@ -127,9 +131,8 @@ def data(sweep: Sweep, wrong_by_rank: list[int]) -> Iterator[Finding]:
         yield replace(finding, observed=f"{finding.observed} ({', '.join(where[:8])})") if where else finding
 
 
-def speeds(worker: Worker, sweep: Sweep) -> Iterator[Finding]:
+def speeds(worker: Worker, sweep: Sweep, own: Sequence[baselines.Baseline]) -> Iterator[Finding]:
     """Is it as fast as it should be. Nothing on CPUs without a baseline: a laptop is not asked to be a cluster."""
-    own = baselines.own(worker.run.parent / baselines.FILE)
     for finding in judging.speed(rules.SPEED, sweep, instance_type(worker), own):
         if finding.verdict is not Verdict.UNKNOWN or worker.device.type != "cpu":
             yield finding

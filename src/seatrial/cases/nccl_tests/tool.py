@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 
 from seatrial.checks.catalogue import of_kind
-from seatrial.checks.collectives import baselines
+from seatrial.checks.collectives import baselines, telling
 from seatrial.checks.judging import judge
-from seatrial.checks.observations import Observation
+from seatrial.checks.observations import Lines, Observation, Unreadable
 from seatrial.checks.profile import detect
 from seatrial.rank.core import Rank
 
@@ -33,6 +34,13 @@ def report(node: Rank, command: Sequence[str], kind: str, *, tells_itself: bool 
     text = "".join(lines)
     (node.run / FILE).write_text(text, encoding="utf-8")
     seen = Observation(kind=kind, origin=FILE, text=text, status=status, error=lines[-1].strip() if lines else "")
-    profile = replace(detect(), baselines=baselines.own(node.run.parent / baselines.FILE))
-    for finding in judge(of_kind(kind), [seen], profile):
+    checks = of_kind(kind)
+    own = baselines.own(node.run.parent / baselines.FILE)
+    with contextlib.suppress(Unreadable):  # of which judging tells
+        for sweep in checks[0].source.parse(Lines(seen)):
+            told = telling.event(sweep, detect().name or node.device_name(), own)
+            if told is not None:
+                node.emit(told)
+    profile = replace(detect(), baselines=own)
+    for finding in judge(checks, [seen], profile):
         node.emit(finding)
