@@ -21,6 +21,7 @@ COMMANDS = {
     "render": "The dry run: show or write the plan, start nothing.",
     "runs": "The runs there have been.",
     "status": "Where a run stands.",
+    "watch": "A run or a cluster, live in the terminal: step, rate, loss, ranks, nodes, what was found.",
     "logs": "What a run's ranks printed.",
     "cancel": "Ask a run to write a checkpoint and stop.",
     "report": "A run's verdict and figures, as a page or as text.",

@@ -112,7 +112,7 @@ class Progress:
             case Restart():
                 self._start, self._began, self._phase = None, time.monotonic(), self._first
         # A check finds hundreds of things, which are told by node when it is over.
-        if not (isinstance(event, Finding) and self._run.job.purpose == "check") and (line := _told(event)):
+        if not (isinstance(event, Finding) and self._run.job.purpose == "check") and (line := told(event)):
             self._say(line)
 
     def _wait(self) -> None:
@@ -166,7 +166,7 @@ class Progress:
             self._console.print(line, markup=False, soft_wrap=True)
 
 
-def _told(event: Any) -> str:
+def told(event: Any) -> str:
     """What is said of an event; nothing of those that the line itself shows."""
     match event:
         case RunStart() if event.parameters is None and event.unit == "samples":  # there is no model

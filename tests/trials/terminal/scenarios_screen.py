@@ -37,6 +37,20 @@ SCREENS = (
         name="the result as JSON", command=SHORT + " --json", says=('"verdict": "PASS"',), never=("ranks on local",)
     ),
     Scenario(
+        name="a run that is over, watched",
+        command="seatrial watch",
+        before=DONE,
+        says=("walk/tiny, 2 ranks on local", "step 3/3"),
+    ),
+    Scenario(
+        name="a run that goes on, watched",
+        command="seatrial watch w",
+        before=(("elsewhere", LONG + " --detach"),),
+        does=(("see", "ETA"), ("press", "c")),
+        says=("walk/tiny, 2 ranks on local", "loss"),
+        state="running",
+    ),
+    Scenario(
         name="a window of 20 columns",
         command=run(),
         size=(10, 20),
