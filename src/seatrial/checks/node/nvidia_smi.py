@@ -149,7 +149,8 @@ GOOD = example()
 )
 def count(rule: Rule, seen: Gpus, profile: Profile) -> Iterator[Finding]:
     total = profile.accelerators if profile.accelerators is not None else seen.attached
-    if total is None:
+    if total is None or (profile.accelerators is None and len(seen.gpus) == total and not seen.failures):
+        # All that are attached answer; but one that has left the bus is not attached either.
         yield rule.finding(Verdict.UNKNOWN, f"{len(seen.gpus)} GPUs", remedy="say what the node is: --instance")
         return
     told = "".join(f"; {line}" for line in seen.failures)
