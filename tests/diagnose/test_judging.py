@@ -127,6 +127,30 @@ def test_a_kill_that_kernel_or_scheduler_confirm_is_memory(line: str) -> None:
     assert named(judge(left(reason="rank 1 was killed by SIGKILL", logs={"job": line})))[0] == "host-memory"
 
 
+OOM = "the kernel's OOM killer ended 1 process of this memory cgroup (/sys/fs/cgroup/memory.events: oom_kill 1)"
+
+
+def test_a_kill_that_the_launcher_saw_counted_is_memory_of_that_rank() -> None:
+    logs = {"rank-0": f"{OOM}\n{traceback(LOST_PEER)}"}
+    found = judge(left(reason=f"rank 1 was killed by SIGKILL; {OOM}", logs=logs))
+    assert named(found) == ("host-memory", [1]) and "oom_kill 1" in found.cause.observed
+    restart = [(1.5, Restart(attempt=1, reason=f"rank 1 was killed by SIGKILL; {OOM}", rank=1))]
+    assert named(judge(left(state=State.COMPLETED, events=restart))) == ("host-memory", [1])
+
+
+def test_who_tells_of_a_kill_is_not_who_was_killed() -> None:
+    """As where no launcher watches: a rank that survived says so in its own log."""
+    logs = {"rank-0": f"{OOM}\n{traceback(LOST_PEER)}"}
+    assert named(judge(left(engine="FAILED: exit code 0:9", logs=logs))) == ("host-memory", [])
+
+
+def test_a_data_worker_that_was_killed_is_memory_only_if_it_was_counted() -> None:
+    error = traceback("RuntimeError: DataLoader worker (pid 7) is killed by signal: Killed. ", rank=1)
+    reason = "rank 1 ended with exit code 1"
+    assert named(judge(left(reason=reason, logs={"rank-1": error}))) == ("killed", [1])
+    assert named(judge(left(reason=reason, logs={"rank-1": f"{OOM}\n{error}"}))) == ("host-memory", [1])
+
+
 def test_a_fault_of_a_process_is_a_crash() -> None:
     log = 'Fatal Python error: Segmentation fault\n\nCurrent thread 0x1:\n  File "a.py", line 7 in f'
     assert named(judge(left(reason="rank 1 was killed by SIGSEGV", logs={"rank-1": log}))) == ("crash", [1])
