@@ -79,8 +79,8 @@ def test_all_ranks_tell_and_end_if_the_steps_of_one_stop(begin: Begin, run: Path
 def test_what_the_others_say_is_the_reason(begin: Begin, run: Path) -> None:
     (run / "stacks").mkdir()
     (run / "stacks" / "asked.txt").write_text("rank 7 gave no sign of life for 9 s\n")  # of the attempt before
-    begin("rank.alive(); time.sleep(60)", rank=1)
     asked = begin("rank.stage('build model'); time.sleep(60)")
+    begin("rank.alive(); time.sleep(60)", rank=1)
     assert asked.communicate(timeout=20)[1].startswith("[rank0]:rank 1 gave no sign of life for ")
 
 
