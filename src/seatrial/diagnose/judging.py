@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from seatrial.diagnose import rules, slow
+from seatrial.diagnose.collectives import ranks_text
 from seatrial.diagnose.left import Left
 from seatrial.diagnose.signatures import ADVICE, meaning, of_engine
 from seatrial.diagnose.signs import Sign, of_events, of_logs, of_waiting
@@ -42,6 +43,12 @@ class Diagnosis:
     def findings(self) -> list[Finding]:
         """The cause first."""
         return [self.cause, *self.consequences]
+
+
+def blamed(finding: Finding) -> str:
+    """Whose it is: ``rank 3``; empty if nobody can tell."""
+    ranks = finding.scope.get("rank")
+    return ranks_text(ranks) if ranks else ""
 
 
 def judge(left: Left) -> Diagnosis:

@@ -19,7 +19,6 @@ import os
 import sys
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 
 from seatrial.errors import ExitCode
 from seatrial.rank import flight

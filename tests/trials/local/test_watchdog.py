@@ -1,4 +1,4 @@
-"""Four ranks over gloo that no launcher watches, as on a cluster: a collective is not joined, and they end by themselves.
+"""Four ranks over gloo that no launcher watches, as on a cluster: one joins no collective, and all end by themselves.
 
 On a real Slurm: tests/trials/slurm/test_runs.py.
 """
