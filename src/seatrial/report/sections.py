@@ -57,9 +57,9 @@ def reason_blocks(reason: Reason) -> Iterator[Block]:
 def cause(found: Diagnosis) -> tuple[str, str]:
     """The root cause that a diagnosis names: what was seen, then whose it is, where it was seen, and what to do."""
     finding = found.cause
-    what = ", ".join(filter(None, (finding.check, blamed(finding))))
     place = f"seen in {finding.evidence}" if finding.evidence else ""
-    return finding.observed, ". ".join(filter(None, (f"{what}: {place}" if place else what, finding.remedy))) + "."
+    facts = ", ".join(filter(None, (finding.check, blamed(finding), place)))
+    return finding.observed, f"{facts}. What to do: {finding.remedy}."
 
 
 def consequences_table(found: Diagnosis) -> Table:
