@@ -10,7 +10,7 @@ import pytest
 
 from seatrial.diagnose import diagnose
 from seatrial.diagnose.judging import Diagnosis, judge
-from seatrial.events import Restart, RunEnd, RunStart
+from seatrial.events import Heartbeat, Restart, RunEnd, RunStart
 from seatrial.findings import Finding, Verdict
 from seatrial.rank.lines import failure
 from seatrial.runs import Phase, Standing, State, Submission
@@ -344,9 +344,12 @@ def test_a_folder_is_read_with_its_dumps_stacks_logs_and_engine(tmp_path: Path) 
     assert named(diagnose(run))[0] == "time-limit"
 
 
-def test_dumps_of_the_attempt_before_are_not_this_ones(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "again", [Restart(attempt=1, reason="a"), Heartbeat(phase="start")], ids=["this machine", "an engine"]
+)
+def test_dumps_of_the_attempt_before_are_not_this_ones(tmp_path: Path, again: Any) -> None:
     reason = "rank 0 gave no sign of life for 9 s"
-    events: list[Any] = [(0.0, start()), (1.0, Restart(attempt=1, reason="a")), (2.0, start(attempt=1))]
+    events: list[Any] = [(0.0, start()), (1.0, again), (2.0, start(attempt=1))]
     run = write_run(tmp_path, [*events, (3.0, RunEnd(outcome="failed", step=1, reason=reason))])
     for name in ("logs", "stacks"):
         (run.path / name).mkdir()

@@ -117,6 +117,8 @@ class Group:
                 failure = self._dead(codes)
                 if failure is not None and failure.exit_code == ExitCode.FAILED:
                     self._ask_for_last_words(survivors=True)
+                    if self._oom_kills.said():  # it takes the kernel a while to end who has much memory
+                        failure = self._dead([process.poll() for process in self._processes])
                 failure = failure or self._stop(interrupts) or self._hang(codes)
                 if failure is not None:
                     return failure

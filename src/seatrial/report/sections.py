@@ -63,9 +63,9 @@ def cause(found: Diagnosis) -> tuple[str, str]:
 
 
 def consequences_table(found: Diagnosis) -> Table:
-    """What followed from the root cause, or is none."""
+    """What followed from the root cause, or slowed the run as well."""
     rows = tuple((f.observed, blamed(f), f.evidence) for f in found.consequences)
-    return Table(headers=("what followed, or is no cause", "whose", "seen in"), rows=rows).filled()
+    return Table(headers=("also seen", "whose", "seen in"), rows=rows).filled()
 
 
 def facts_table(summary: Summary) -> Table:
