@@ -76,7 +76,7 @@ class Outcome:
 
 @contextlib.contextmanager
 def limited(fault: str) -> Iterator[Callable[[], None] | None]:
-    """What puts a process into a memory cgroup with a limit, for the fault that needs one. Raises OSError without root."""
+    """What puts a process into a memory cgroup with a limit. Raises OSError without root."""
     if fault != "oom":
         yield None
         return
