@@ -131,7 +131,7 @@ OOM = "the kernel's OOM killer ended 1 process of this memory cgroup (/sys/fs/cg
 
 
 def test_a_kill_that_the_launcher_saw_counted_is_memory_of_that_rank() -> None:
-    logs = {"rank-0": f"{OOM}\n{traceback(LOST_PEER)}"}
+    logs = {"rank-0": traceback(LOST_PEER)}
     found = judge(left(reason=f"rank 1 was killed by SIGKILL; {OOM}", logs=logs))
     assert named(found) == ("host-memory", [1]) and "oom_kill 1" in found.cause.observed
     restart = [(1.5, Restart(attempt=1, reason=f"rank 1 was killed by SIGKILL; {OOM}", rank=1))]
