@@ -2,6 +2,8 @@
 
     python benchmarks/diagnose.py [--seeds 20] [--clean 50] [--faults absent,kill,...] [--json FILE]
 
+The fault `oom` is a real kill by the kernel: it runs in a memory cgroup with a limit, which root can make.
+
 The seed draws the rank and the step of the fault. Right is the rule, and the rank where there is one to blame. Beside
 them runs with no fault: there no cause may be named. Needs torch; a run takes a few seconds, a hang some more.
 """
@@ -9,6 +11,7 @@ them runs with no fault: there no cause may be named. Needs torch; a run takes a
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import os
@@ -16,7 +19,7 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -41,8 +44,13 @@ EXPECTED = {
     "error": {"diagnose.error"},
     "abort": {"diagnose.crash"},
     "imbalance": {"diagnose.imbalance"},
+    "oom": {"diagnose.host-memory"},
 }
 """Fault of tests/faults.py -> what it shall be called."""
+MEMORY_BYTES = 3 * 2**30
+"""Of four ranks with torch, about half as much is used; the fault takes 4 GiB."""
+V1 = Path("/sys/fs/cgroup/memory")
+CGROUPS, LIMIT = (V1, "memory.limit_in_bytes") if V1.is_dir() else (Path("/sys/fs/cgroup"), "memory.max")
 BLAMES_NOBODY = {"none", "nan"}
 """A loss is the mean over all ranks: whose it was is not told."""
 
@@ -66,6 +74,21 @@ class Outcome:
         return self.named in EXPECTED[self.fault] and blamed
 
 
+@contextlib.contextmanager
+def limited(fault: str) -> Iterator[Callable[[], None] | None]:
+    """What puts a process into a memory cgroup with a limit. Raises OSError without root."""
+    if fault != "oom":
+        yield None
+        return
+    group = CGROUPS / f"seatrial-{os.getpid()}"
+    group.mkdir()
+    try:
+        (group / LIMIT).write_text(str(MEMORY_BYTES))
+        yield lambda: (group / "cgroup.procs").write_text("0") and None
+    finally:
+        group.rmdir()
+
+
 def outcome(fault: str, seed: int, root: Path) -> Outcome:
     """Run it, and ask why it went wrong."""
     chance = random.Random(f"{fault} {seed}")
@@ -73,14 +96,16 @@ def outcome(fault: str, seed: int, root: Path) -> Outcome:
     name = f"{fault}-{seed}"
     settings = [f"--set=fault={fault}", f"--set=faulty_rank={rank}", f"--set=fault_step={step}"]
     argv = [sys.executable, "-m", "seatrial", "run", str(CASE), "--name", name, *settings]
-    subprocess.run(
-        [*argv, *(["--hang-timeout", str(HANG_SECONDS)] if fault in HANGS else [])],
-        env=os.environ | {"SEATRIAL_RUNS_DIR": str(root)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=False,
-        timeout=300,
-    )
+    with limited(fault) as enter:
+        subprocess.run(
+            [*argv, *(["--hang-timeout", str(HANG_SECONDS)] if fault in HANGS else [])],
+            env=os.environ | {"SEATRIAL_RUNS_DIR": str(root)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+            timeout=300,
+            preexec_fn=enter,
+        )
     cause = diagnose(History(root).find(name)).cause
     return Outcome(fault, seed, rank, step, cause.check, tuple(cause.scope.get("rank", ())), cause.observed)
 
@@ -105,7 +130,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--clean", type=int, default=50)
-    parser.add_argument("--faults", default=",".join(EXPECTED))
+    here = [fault for fault in EXPECTED if fault != "oom" or os.access(CGROUPS, os.W_OK)]
+    parser.add_argument("--faults", default=",".join(here))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--keep", type=Path, help="keep the runs there")
     options = parser.parse_args()

@@ -25,7 +25,7 @@ from seatrial.train.timing import StepTimer
 from seatrial.train.worker import Worker, start
 
 Fault = Literal[
-    "none", "absent", "skip", "shape", "nan", "kill", "disk", "loader", "slow", "error", "abort", "imbalance"
+    "none", "absent", "skip", "shape", "nan", "kill", "disk", "loader", "slow", "error", "abort", "imbalance", "oom"
 ]
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 
@@ -36,7 +36,8 @@ class Args(TrainingArgs):
 
     fault: Fault = "none"
     """A rank never comes to a collective, leaves one out, or gives more numbers than the others; has a loss that is not
-    a number; is killed; meets a full disk; waits for its data; is slow; raises; aborts; has more to compute."""
+    a number; is killed; meets a full disk; waits for its data; is slow; raises; aborts; has more to compute; takes
+    memory until it is killed."""
     faulty_rank: int = 0
     """Whose fault it is."""
     fault_step: Count = 5
@@ -101,6 +102,9 @@ def happen(fault: Fault) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if fault == "abort":
         os.abort()
+    if fault == "oom":
+        taken = [b"1" * 2**24 for _ in range(256)]  # 4 GiB, each page written
+        raise RuntimeError(f"{len(taken)} x 16 MiB were no problem: no memory cgroup has a limit here")
     if fault == "error":
         raise ValueError("no such column: text")
     if fault == "disk":

@@ -23,6 +23,8 @@ SCHEMA_VERSION = 1
 
 PRINTED = "seatrial-event: "
 """Begins the line of an event that rank 0 prints into its log."""
+BEGIN = "start"
+"""Phase of the Heartbeat with which every rank begins an attempt."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

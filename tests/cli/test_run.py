@@ -47,16 +47,11 @@ def test_an_engine_that_is_silent_for_a_moment_is_told_of_once(memory):
     assert "does not answer" in said
 
 
-def test_a_detached_run_is_told_how_to_be_looked_at_and_takes_its_restarts_along(memory):
-    [said] = json.loads(run("--on", "far", "--detach", "--max-restarts", "3", "--json").output)
+def test_a_detached_run_is_told_how_to_be_looked_at_and_takes_its_limits_along(memory):
+    [said] = json.loads(run("--on", "far", "--detach", "--max-restarts", "3", "--hang-timeout", "9", "--json").output)
     assert said == {"run": "one", "state": "queued", "job_id": "id-one"}
-    assert Run(Path("runs/one")).submission().cluster["options"]["max_restarts"] == 3
-
-
-def test_what_means_nothing_there_is_said_and_nothing_is_started(memory):
-    with pytest.raises(UserError, match="ranks are watched on this machine only"):
-        run("--on", "far", "--hang-timeout", "9")
-    assert memory.submitted == [] and not Path("runs").exists()
+    options = Run(Path("runs/one")).submission().cluster["options"]
+    assert options["max_restarts"] == 3 and options["hang_seconds"] == 9
 
 
 def test_a_run_of_a_version_with_other_settings_is_refused_by_name(memory):

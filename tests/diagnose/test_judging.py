@@ -10,7 +10,7 @@ import pytest
 
 from seatrial.diagnose import diagnose
 from seatrial.diagnose.judging import Diagnosis, judge
-from seatrial.events import Restart, RunEnd, RunStart
+from seatrial.events import Heartbeat, Restart, RunEnd, RunStart
 from seatrial.findings import Finding, Verdict
 from seatrial.rank.lines import failure
 from seatrial.runs import Phase, Standing, State, Submission
@@ -125,6 +125,30 @@ def test_a_bare_kill_has_no_cause_but_that_it_was_killed() -> None:
 )
 def test_a_kill_that_kernel_or_scheduler_confirm_is_memory(line: str) -> None:
     assert named(judge(left(reason="rank 1 was killed by SIGKILL", logs={"job": line})))[0] == "host-memory"
+
+
+OOM = "the kernel's OOM killer ended 1 process of this memory cgroup (/sys/fs/cgroup/memory.events: oom_kill 1)"
+
+
+def test_a_kill_that_the_launcher_saw_counted_is_memory_of_that_rank() -> None:
+    logs = {"rank-0": traceback(LOST_PEER)}
+    found = judge(left(reason=f"rank 1 was killed by SIGKILL; {OOM}", logs=logs))
+    assert named(found) == ("host-memory", [1]) and "oom_kill 1" in found.cause.observed
+    restart = [(1.5, Restart(attempt=1, reason=f"rank 1 was killed by SIGKILL; {OOM}", rank=1))]
+    assert named(judge(left(state=State.COMPLETED, events=restart))) == ("host-memory", [1])
+
+
+def test_who_tells_of_a_kill_is_not_who_was_killed() -> None:
+    """As where no launcher watches: a rank that survived says so in its own log."""
+    logs = {"rank-0": f"{OOM}\n{traceback(LOST_PEER)}"}
+    assert named(judge(left(engine="FAILED: exit code 0:9", logs=logs))) == ("host-memory", [])
+
+
+def test_a_data_worker_that_was_killed_is_memory_only_if_it_was_counted() -> None:
+    error = traceback("RuntimeError: DataLoader worker (pid 7) is killed by signal: Killed. ", rank=1)
+    reason = "rank 1 ended with exit code 1"
+    assert named(judge(left(reason=reason, logs={"rank-1": error}))) == ("killed", [1])
+    assert named(judge(left(reason=reason, logs={"rank-1": f"{OOM}\n{error}"}))) == ("host-memory", [1])
 
 
 def test_a_fault_of_a_process_is_a_crash() -> None:
@@ -320,9 +344,12 @@ def test_a_folder_is_read_with_its_dumps_stacks_logs_and_engine(tmp_path: Path) 
     assert named(diagnose(run))[0] == "time-limit"
 
 
-def test_dumps_of_the_attempt_before_are_not_this_ones(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "again", [Restart(attempt=1, reason="a"), Heartbeat(phase="start")], ids=["this machine", "an engine"]
+)
+def test_dumps_of_the_attempt_before_are_not_this_ones(tmp_path: Path, again: Any) -> None:
     reason = "rank 0 gave no sign of life for 9 s"
-    events: list[Any] = [(0.0, start()), (1.0, Restart(attempt=1, reason="a")), (2.0, start(attempt=1))]
+    events: list[Any] = [(0.0, start()), (1.0, again), (2.0, start(attempt=1))]
     run = write_run(tmp_path, [*events, (3.0, RunEnd(outcome="failed", step=1, reason=reason))])
     for name in ("logs", "stacks"):
         (run.path / name).mkdir()

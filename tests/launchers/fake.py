@@ -24,6 +24,8 @@ class Options(LauncherOptions):
     """Runs that one submission becomes."""
     max_restarts: int = 0
     """Restarts of a failed job."""
+    hang_seconds: float = 300.0
+    """Seconds without a step after which a rank hangs."""
 
 
 RUNNING = Standing(phase=Phase.RUNNING)

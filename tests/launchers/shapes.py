@@ -118,6 +118,7 @@ SLURM = {
             memory="60G",
             stop_seconds=600,
             max_requeues=2,
+            hang_seconds=600.0,
             max_restarts=5,
             sbatch=("--mail-type=END",),
         ),
@@ -135,6 +136,7 @@ ALL_OF_KUBERNETES = {
     "shared_memory_gib": 64,
     "time_limit_seconds": 3600,
     "max_restarts": 1,
+    "hang_seconds": 600.0,
     "ttl_seconds_after_finished": 600,
     "topology": "topology.k8s.aws/network-node-layer-3",
 }
@@ -184,6 +186,7 @@ BATCH = {
             profile="team",
             job_role_arn="arn:aws:iam::123456789012:role/trainer",
             max_restarts=1,
+            hang_seconds=600.0,
             time_limit_seconds=3600,
             log_group="/ours",
             share_identifier="research",

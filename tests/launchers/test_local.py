@@ -12,17 +12,20 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from seatrial.arguments import CaseArgs
 from seatrial.binding import bind
+from seatrial.diagnose import diagnose
 from seatrial.errors import ExitCode, UserError
 from seatrial.events import EventWriter, RunEnd, RunStart, Step, StopRequested
 from seatrial.findings import Finding
 from seatrial.interrupts import Interrupts, held_back
 from seatrial.launchers import _processes, _shared_memory, local
+from seatrial.rank.memory import OomKills
 from seatrial.runs import History, Run, State, process_started
 from seatrial.spec import Case, Job, Launch, Recipe
 from tests.clusters import LOCAL
@@ -127,6 +130,31 @@ def test_a_killed_rank_is_told_by_its_signal(tmp_path):
     job, run = make(tmp_path, "os.kill(os.getpid(), signal.SIGKILL) if rank == 0 else forever(60)")
     execute(job, run)
     assert run.events().end().reason == "rank 0 was killed by SIGKILL"
+
+
+def test_a_kill_that_was_counted_is_told_of_who_was_killed_also_if_another_is_seen_to_end_before(tmp_path, monkeypatch):
+    """The kernel takes a while to end who has much memory; its own counter is looked at in tests/trials/local."""
+    counter = tmp_path / "sys/fs/cgroup/memory.events"
+    counter.parent.mkdir(parents=True)
+    counter.write_text("oom_kill 0\n")
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text("0::/\n")
+    monkeypatch.setattr("seatrial.launchers._processes.OomKills", partial(OomKills, tmp_path))
+    body = f"""
+answers = run / "stacks" / "gloo-rank-1"
+if rank == 0:
+    while not answers.exists(): time.sleep(0.01)
+    Path({str(counter)!r}).write_text("oom_kill 1\\n")
+    sys.exit(1)
+signal.signal(signal.SIGUSR2, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+answers.touch()
+forever(60)
+"""
+    job, run = make(tmp_path, body)
+    assert execute(job, run) == ExitCode.FAILED
+    told = run.events().end().reason
+    assert told.startswith("rank 1 was killed by SIGKILL; the kernel's OOM killer ended 1 process"), told
+    assert diagnose(run).cause.check == "diagnose.host-memory" and diagnose(run).cause.scope == {"rank": [1]}
     assert [f.check for f in run.events().of(Finding)] == ["run.rank-died"]
 
 

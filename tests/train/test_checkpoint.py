@@ -111,6 +111,13 @@ def saved_at(start: Start, *steps: int, **options: Any) -> Training:
 # --- saving and loading ---
 
 
+def test_while_it_saves_a_rank_is_not_watched(start: Start) -> None:
+    """It may take long; the next step's sign of life ends that."""
+    training = start()
+    training.worker.alive()
+    assert training.checkpointer.save(1, {}) and not training.worker.in_steps
+
+
 def test_where_none_are_kept_saving_fails_once_said(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEATRIAL_CHECKPOINTS", "0")
     training = start(asynchronous=True)

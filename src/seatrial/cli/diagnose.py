@@ -69,7 +69,7 @@ def _say(run: Run, found: Diagnosis) -> None:
 
 
 def _who(finding: Finding) -> str:
-    from seatrial.diagnose.collectives import ranks_text
+    from seatrial.diagnose import blamed
 
-    ranks = finding.scope.get("rank")
-    return f", {ranks_text(ranks)}" if ranks else ""
+    ranks = blamed(finding)
+    return f", {ranks}" if ranks else ""

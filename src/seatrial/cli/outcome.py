@@ -96,9 +96,11 @@ def say_verdict(run: Run, findings: list[Finding]) -> None:
 
 def say_reason(run: Run) -> None:
     """What the report begins with: the rank that failed first, its traceback, the end of its log."""
+    from seatrial import diagnose
     from seatrial.report import document, reason, sections
 
-    found = reason.find(run, run.events(), run.state())
+    left = diagnose.read(run)
+    found = reason.find(run, left, diagnose.judge(left))
     if found is None:
         return
     click.echo(f"\n{document.one_line(found.what)}", err=True)

@@ -59,7 +59,7 @@ OF_ONE = {
 @click.option(
     "--hang-timeout",
     type=click.FloatRange(min=1),
-    help="Seconds without a sign of life after which a rank hangs; on this machine.  [default: 300]",
+    help="Seconds without a sign of life after which a rank hangs.  [default: 300, or the cluster's]",
 )
 @click.option("--detach", is_flag=True, help="Do not wait for the end: it goes on without this terminal.")
 @runs_dir

@@ -80,9 +80,6 @@ def place(request: Request, stored: Run | None = None) -> Cluster:
     if stored is not None and name not in (None, stored.job.cluster):
         raise UserError(Problem(f"{stored.id} ran on {stored.job.cluster}", "--on", "its checkpoints are there"))
     where = launchers.restore(submission.cluster) if submission else config.cluster(name or launchers.HERE)
-    watched_here = not launchers.find(where.launcher).hands_over
-    if request.hang_timeout is not None and not watched_here:
-        raise UserError(Problem("ranks are watched on this machine only", "--hang-timeout", "leave it out"))
     watching = {"max_restarts": request.max_restarts, "hang_seconds": request.hang_timeout}
     asked = [f"{key}={value}" for key, value in watching.items() if value is not None]
     return config.with_options(where, [*request.options, *asked])

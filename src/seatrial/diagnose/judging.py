@@ -7,12 +7,13 @@ time-out of a collective and a lost peer are never a cause: they say that anothe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from seatrial.diagnose import rules, slow
+from seatrial.diagnose.collectives import ranks_text
 from seatrial.diagnose.left import Left
-from seatrial.diagnose.signatures import ADVICE, of_engine
+from seatrial.diagnose.signatures import ADVICE, meaning, of_engine
 from seatrial.diagnose.signs import Sign, of_events, of_logs, of_waiting
 from seatrial.diagnose.told import Told, of_launcher, of_torchrun
 from seatrial.events import Restart
@@ -44,6 +45,12 @@ class Diagnosis:
         return [self.cause, *self.consequences]
 
 
+def blamed(finding: Finding) -> str:
+    """Whose it is: ``rank 3``; empty if nobody can tell."""
+    ranks = finding.scope.get("rank")
+    return ranks_text(ranks) if ranks else ""
+
+
 def judge(left: Left) -> Diagnosis:
     """The diagnosis of a run. Pure."""
     if left.state in (State.FAILED, State.LOST):
@@ -63,7 +70,7 @@ def _of_failure(left: Left) -> Diagnosis:
     logs, waiting = of_logs(left), of_waiting(left)
     events = [*of_events(left)]
     everything = [*logs, *events, *([waiting] if waiting else [])]
-    root = _root(left, told, logs, events, waiting)
+    root = _with_memory(_root(left, told, logs, events, waiting), told, logs)
     if root is None:
         return Diagnosis(_unknown(left, told), _consequences(everything))
     others = [sign for sign in everything if sign.said not in root.said]
@@ -95,6 +102,20 @@ def _root(left: Left, told: Told | None, logs: list[Sign], events: list[Sign], w
     return full or by_engine
 
 
+def _with_memory(root: Sign | None, told: Told | None, logs: Sequence[Sign]) -> Sign | None:
+    """A kill with what the launcher, or else the kernel or the scheduler, says of memory that ran out."""
+    if root is None or root.rule is not rules.KILLED:
+        return root
+    known = meaning(told.text) if told else None
+    if known is not None and known.rule is rules.HOST_MEMORY:
+        return replace(root, rule=known.rule, source=known.source)
+    found = next((sign for sign in logs if sign.rule is rules.HOST_MEMORY and not sign.ranks), None)
+    if found is None:
+        return root
+    evidence = f"{root.evidence}; {found.evidence}"
+    return replace(found, said=f"{root.said}; {found.said}", ranks=root.ranks, evidence=evidence)
+
+
 def _first(errors: list[Sign], told: Told | None, waiting: Sign | None, left: Left) -> Sign:
     """The first in time; where times are not known, that of the rank that was seen to end first."""
     same = [sign for sign in errors if sign.when == errors[0].when]
@@ -108,10 +129,9 @@ def _first(errors: list[Sign], told: Told | None, waiting: Sign | None, left: Le
 def _of_signal(told: Told, logs: list[Sign], waiting: Sign | None, left: Left) -> Sign:
     """A process was ended by a signal: by its own fault, which its log may explain, or from outside."""
     mine = [sign for sign in logs if told.rank in sign.ranks and sign.rule not in _FOLLOWS]
-    memory = [sign for sign in logs if sign.rule is rules.HOST_MEMORY and not sign.ranks]
     ranks = () if told.rank is None else (told.rank,)
     if told.ending == "SIGKILL":
-        return next(iter(memory), Sign(rule=rules.KILLED, said=told.text, ranks=ranks, evidence=told.log))
+        return Sign(rule=rules.KILLED, said=told.text, ranks=ranks, evidence=told.log)
     said = [sign for sign in mine if sign.rule not in (rules.CRASH, rules.ERROR)]
     if said:
         return _parted(said[0], waiting, left)
@@ -136,6 +156,8 @@ def _of_restarts(left: Left) -> list[Sign]:
     for restart in left.log.of(Restart):
         rule = rules.KILLED if "SIGKILL" in restart.reason else rules.CRASH if "SIG" in restart.reason else rules.ERROR
         rule = rules.HANG if "no sign of life" in restart.reason else rule
+        known = meaning(restart.reason)
+        rule = known.rule if known is not None and known.rule is rules.HOST_MEMORY else rule
         ranks = () if restart.rank is None else (restart.rank,)
         said = f"attempt {restart.attempt - 1}: {restart.reason}"
         found.append(Sign(rule=rule, said=said, ranks=ranks, evidence="events.jsonl"))

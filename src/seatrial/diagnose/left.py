@@ -11,12 +11,13 @@ from seatrial.diagnose import dumps as flight
 from seatrial.diagnose import tracebacks
 from seatrial.diagnose.dumps import Dump, Unreadable
 from seatrial.diagnose.tracebacks import Line
-from seatrial.events import EventLog, Restart, RunStart
+from seatrial.events import BEGIN, Event, EventLog, Heartbeat, Restart, RunStart
 from seatrial.runs import Run, State
 from seatrial.spec import Job
 
 MAX_STACKS = 64 * 1024
 """Bytes of a rank's stacks that are read, from the end."""
+_HANGS = re.compile(r"rank \d+ gave no sign of life")
 _DUMP = re.compile(r"(?P<kind>gloo|nccl|watchdog)-rank-(?P<rank>\d+)")
 
 
@@ -39,6 +40,11 @@ class Left:
     """Dumps that could not be read, and why."""
 
     @property
+    def began(self) -> float:
+        """When the newest attempt began: what is older is another one's."""
+        return _began(self.log)
+
+    @property
     def world_size(self) -> int:
         """Ranks of the newest attempt."""
         start = self.log.last(RunStart)
@@ -47,7 +53,7 @@ class Left:
 
 def read(run: Run) -> Left:
     """Everything in the folder of a run."""
-    log = run.events()
+    log, logs = run.events(), tracebacks.read(run)
     submission = run.submission()
     standing = submission.standing if submission else None
     dumps, unreadable = _dumps(run.path, _began(log))
@@ -56,16 +62,31 @@ def read(run: Run) -> Left:
         log=log,
         state=run.state(log),
         engine=standing.detail if standing else "",
-        logs=tracebacks.read(run),
-        stacks=_stacks(run.path),
+        logs=logs,
+        stacks=_printed_stacks(logs) | _stacks(run.path),
         dumps=dumps,
         unreadable=unreadable,
     )
 
 
 def _began(log: EventLog) -> float:
-    """When the newest attempt began: what is older is another one's."""
-    return max((timed.time for timed in log.events if isinstance(timed.event, Restart)), default=0.0)
+    """As a launcher says, or where an engine starts the ranks again, rank 0."""
+    return max((timed.time for timed in log.events if _begins(timed.event)), default=0.0)
+
+
+def _begins(event: Event) -> bool:
+    return isinstance(event, Restart) or (isinstance(event, Heartbeat) and (event.phase, event.rank) == (BEGIN, 0))
+
+
+def _printed_stacks(logs: Mapping[str, Sequence[Line]]) -> dict[int, str]:
+    """Those in the logs, where only these come back: of each rank what follows the last word of a hang."""
+    found: dict[int, list[str]] = {}
+    for text, rank in (line for lines in logs.values() for line in lines):
+        if rank is not None and _HANGS.match(text):
+            found[rank] = []
+        elif rank in found:
+            found[rank].append(text)
+    return {rank: "\n".join(texts) for rank, texts in found.items()}
 
 
 def _stacks(run: Path) -> dict[int, str]:

@@ -33,6 +33,11 @@ class Signature:
     source: str
     """Who says so."""
 
+    @property
+    def of_any_process(self) -> bool:
+        """Whether it may be about another process than the one that it stands in the log of."""
+        return self.source in (KERNEL, SLURM)
+
 
 def _known(rule: Rule, source: str, *patterns: str) -> Signature:
     return Signature(re.compile("|".join(patterns)), rule, source)
@@ -71,6 +76,7 @@ SIGNATURES = (
         r"Out of memory: Killed process",
         r"oom-kill:constraint",
         r"Memory cgroup out of memory",
+        r"the kernel's OOM killer ended \d+ process",
     ),
     _known(rules.HOST_MEMORY, SLURM, r"[Dd]etected \d+ oom[-_ ]kill event", r"OUT_OF_MEMORY"),
     _known(
@@ -81,6 +87,7 @@ SIGNATURES = (
         r"\bMemoryError\b",
         r"\[Errno 12\] Cannot allocate memory",
     ),
+    _known(rules.KILLED, TORCH, r"DataLoader worker .*killed by signal: Killed", r"was killed by SIGKILL"),
     _known(
         rules.SHARED_MEMORY,
         TORCH,
@@ -136,6 +143,7 @@ SIGNATURES = (
         rules.HANG,
         NVRX,
         r"collective operation timeout",
+        r"rank \d+ gave no sign of life",
         r"Timed out waiting \d+ms for (?:recv|send) operation",
     ),
     _known(

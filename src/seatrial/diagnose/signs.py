@@ -12,7 +12,7 @@ from seatrial.diagnose.collectives import ranks_text
 from seatrial.diagnose.left import Left
 from seatrial.diagnose.signatures import meaning
 from seatrial.diagnose.tracebacks import Error, Line
-from seatrial.events import Restart, Step
+from seatrial.events import Step
 from seatrial.findings import Finding, Rule
 from seatrial.rank.lines import FAILURE
 
@@ -37,12 +37,11 @@ class Sign:
 def of_logs(left: Left) -> list[Sign]:
     """The tracebacks that ended processes, and known messages of native code, of the newest attempt."""
     found = []
-    began = max((timed.time for timed in left.log.events if isinstance(timed.event, Restart)), default=0.0)
     for name, lines in left.logs.items():
         errors = [*tracebacks.errors(name, lines)]
         inside = {index for error in errors for index in error.lines}
         signs = [_of_error(error, lines) for error in errors]
-        found += [sign for sign in signs if sign.when >= began]
+        found += [sign for sign in signs if sign.when >= left.began]
         found += _messages(name, lines, inside)
     return found
 
@@ -78,7 +77,7 @@ def _messages(name: str, lines: Sequence[Line], inside: set[int]) -> Iterator[Si
         if known is None or (known.rule, line.rank) in seen:
             continue
         seen.add((known.rule, line.rank))
-        ranks = () if line.rank is None else (line.rank,)
+        ranks = () if line.rank is None or known.of_any_process else (line.rank,)
         place = f"{name}:{index + 1}"
         yield Sign(rule=known.rule, said=line.text.strip(), ranks=ranks, evidence=place, source=known.source)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.interrupts import Interrupts
 from seatrial.launchers import _shared_memory
+from seatrial.rank.memory import OomKills
 from seatrial.runs import Run
 
 TICK = 0.2
@@ -24,6 +25,8 @@ START_SECONDS = 1800.0
 LAST_WORDS = 2.0
 """Seconds that ranks get at most to write their stacks and what they know of their collectives, before they are killed.
 It takes 20 ms of a CPU, but of a machine that may be busy (torch 2.13)."""
+KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
+"""How a process ends by SIGKILL, and how one that started it says so."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +94,7 @@ class Group:
         for path in (run.path / "heartbeats").iterdir():
             path.unlink()  # of the attempt before
         self._started = time.time()
+        self._oom_kills = OomKills()
         try:
             for program in programs:
                 self._processes.append(_spawn(program, run))
@@ -113,6 +117,8 @@ class Group:
                 failure = self._dead(codes)
                 if failure is not None and failure.exit_code == ExitCode.FAILED:
                     self._ask_for_last_words(survivors=True)
+                    if self._oom_kills.said():  # it takes the kernel a while to end who has much memory
+                        failure = self._dead([process.poll() for process in self._processes])
                 failure = failure or self._stop(interrupts) or self._hang(codes)
                 if failure is not None:
                     return failure
@@ -134,6 +140,8 @@ class Group:
             if code not in (None, ExitCode.PASSED, ExitCode.STOPPED):
                 assert code is not None
                 how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+                if code in KILLED and (told := self._oom_kills.said()):
+                    how += f"; {told}"
                 kept = code if code in (ExitCode.USAGE, ExitCode.INVALID) else ExitCode.FAILED
                 return Failure(f"{program.name} {how}", program, kept)
         return None

@@ -11,6 +11,10 @@ from seatrial.image import mutable
 from seatrial.network import Setting
 from seatrial.spec import PROGRAM, Cluster, Job
 
+HANG_SECONDS = 1500.0
+"""Seconds without a step after which a rank hangs. Little less than the 30 minutes after which collectives of torch
+give up by themselves: nothing is ended that would not end a little later, without stacks."""
+
 PORT = 29400
 """TCP port of the rendezvous where every job has addresses of its own (pods, Batch nodes). torchrun's default."""
 
@@ -18,6 +22,18 @@ SHUTDOWN_SECONDS = 120
 """What ranks get to write a checkpoint after a request to stop, where torchrun passes it on. Its default is 30."""
 SHUTDOWN = {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": Setting(str(SHUTDOWN_SECONDS), "seconds to write a checkpoint", "")}
 """How torchrun is told (torch 2.13)."""
+
+
+def watched(hang_seconds: float) -> dict[str, Setting]:
+    """How ranks are told to watch themselves: no engine does."""
+    reason = "seconds without a step after which a rank writes its stacks and ends"
+    return {"SEATRIAL_HANG_SECONDS": Setting(f"{hang_seconds:g}", reason, "")}
+
+
+def check_hang(hang_seconds: float) -> Iterable[Problem]:
+    """What is wrong with the option of that name."""
+    if not hang_seconds >= 1:
+        yield Problem(f"{hang_seconds:g} is less than 1", "hang_seconds")
 
 
 def site(cluster: Cluster) -> str:

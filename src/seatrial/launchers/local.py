@@ -57,8 +57,7 @@ def check_options(options: Options) -> Iterable[Problem]:
     """What is wrong with the options alone."""
     if options.max_restarts < 0:
         yield Problem(f"{options.max_restarts} is less than 0", "max_restarts")
-    if not options.hang_seconds >= 1:
-        yield Problem(f"{options.hang_seconds} is less than 1", "hang_seconds")
+    yield from _ranks.check_hang(options.hang_seconds)
 
 
 def check_job(job: Job, cluster: Cluster) -> Iterable[Problem]:

@@ -57,6 +57,7 @@ def saving(worker: Rank, path: Path, step: int, *, asynchronous: bool = False) -
     FileNotFoundError if a checkpoint that should be complete is not there.
     """
     begin = time.perf_counter()
+    worker.in_steps = False
     yield
     seconds = time.perf_counter() - begin
     if worker.rank != 0:

@@ -5,7 +5,8 @@ A launcher sets, beside what `seatrial.rank.place` reads,
 - SEATRIAL_RUN: the folder of the run. Its job.json is the job, or else
 - SEATRIAL_JOB: the text of job.json, where nobody could put it into the folder;
 - SEATRIAL_ATTEMPT: the number of this start, where the launcher counts them;
-- SEATRIAL_HEARTBEATS=1: give a sign of life after each step;
+- SEATRIAL_HEARTBEATS=1: give a sign of life after each step, for a launcher that watches;
+- SEATRIAL_HANG_SECONDS: watch itself, where no launcher does (`seatrial.rank.watchdog`);
 - SEATRIAL_PRINT_EVENTS=1: rank 0 also prints its events, for launchers that can only read logs;
 - SEATRIAL_CHECKPOINTS=0: keep none, because the folder is lost with the node.
 """
@@ -68,6 +69,10 @@ class Rank:
         self.last_step = 0
         """The newest that was emitted."""
         self.keeps_checkpoints = os.environ.get("SEATRIAL_CHECKPOINTS") != "0"
+        self.signs = 0
+        """Signs of life that it gave."""
+        self.in_steps = False
+        """Whether it goes from step to step: not in a stage, nor while it writes a checkpoint, which may take long."""
         self._events = EventWriter(run / "events.jsonl") if self.rank == 0 else None
         self._print_events = os.environ.get("SEATRIAL_PRINT_EVENTS") == "1"
         self._heartbeat = self._open_heartbeat()
@@ -103,15 +108,18 @@ class Rank:
                 observed = f"{self._unwritten} events were not written"
                 self.emit(NOT_WRITTEN.finding(Verdict.UNKNOWN, observed, evidence="events.jsonl"))
             self.emit(RunEnd(outcome=outcome, step=step, reason=reason, ranks_agree=ranks_agree, final=final))
-        self._ended = True
+        self._ended, self.in_steps = True, False
 
     def stage(self, name: str) -> None:
         """Enter a stage that has no steps; also a sign of life."""
         self.emit(Heartbeat(phase=name, rank=self.rank))
         self.alive()
+        self.in_steps = False
 
     def alive(self) -> None:
-        """Give a sign of life."""
+        """Give a sign of life, after each step."""
+        self.signs += 1
+        self.in_steps = True
         if self._heartbeat is not None:
             os.utime(self._heartbeat)
 

@@ -19,6 +19,7 @@ from functools import partial
 from types import FrameType
 
 from seatrial.errors import ExitCode
+from seatrial.rank.memory import OomKills
 
 PASSED_ON = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
@@ -31,11 +32,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in PASSED_ON:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, partial(_pass_on, ranks))
+    oom_kills = OomKills()
     command = [sys.executable, *(["-m"] if options.module else []), options.program, *options.arguments]
     for local in range(options.nproc_per_node):
         rank = subprocess.Popen(command, env=os.environ | _place(options, local))
         ranks[rank.pid] = rank
-    return _wait(ranks)
+    return _wait(ranks, oom_kills)
 
 
 def _pass_on(ranks: dict[int, subprocess.Popen[bytes]], number: int, _: FrameType | None) -> None:
@@ -68,7 +70,7 @@ def _place(options: argparse.Namespace, local: int) -> dict[str, str]:
     }
 
 
-def _wait(ranks: dict[int, subprocess.Popen[bytes]]) -> int:
+def _wait(ranks: dict[int, subprocess.Popen[bytes]], oom_kills: OomKills) -> int:
     """Until all have ended. One that stopped with a checkpoint has not failed: the others are about to stop as well."""
     first = 0
     while ranks:
@@ -79,6 +81,8 @@ def _wait(ranks: dict[int, subprocess.Popen[bytes]]) -> int:
         ended.returncode = code = os.waitstatus_to_exitcode(status)
         if code and not first:
             first = code if code > 0 else 128 - code
+            if code == -signal.SIGKILL and (told := oom_kills.said()):
+                print(told, file=sys.stderr, flush=True)
             if code != ExitCode.STOPPED:
                 for rank in ranks.values():
                     rank.kill()

@@ -18,10 +18,13 @@ from typing import Any, NoReturn, TextIO, TypeVar
 
 from seatrial import streams
 from seatrial.errors import ExitCode, UserError
+from seatrial.events import BEGIN
 from seatrial.rank import flight
 from seatrial.rank.core import Rank
 from seatrial.rank.lines import failure
 from seatrial.rank.machine import other_versions
+from seatrial.rank.memory import OomKills
+from seatrial.rank.watchdog import Watchdog
 
 FOLDERS = ("checkpoints", "heartbeats", "logs", "stacks")
 """What ranks write into, in the folder of a run."""
@@ -42,12 +45,13 @@ def start(make: Callable[[Path, dict[str, Any]], R]) -> Iterator[R]:
         sys.exit(ExitCode.USAGE)
     streams.guard(gives_up=False)  # a log on a full disk ends no training
     run = Path(folder)
-    rank = make(run, read_job(run))
+    rank, oom_kills = make(run, read_job(run)), OomKills()
     flight.prepare(os.environ, run / "stacks")
     with (run / "stacks" / f"rank-{rank.rank}.txt").open("a") as stacks:
         flight.dump_on_request(run / "stacks", rank.rank)
         _dump_stacks_on_request(stacks)
-        rank.stage("start")
+        watchdog = Watchdog.start(rank, os.environ)
+        rank.stage(BEGIN)
         for finding in other_versions(rank.pins):
             rank.emit(finding)
         try:
@@ -67,9 +71,12 @@ def start(make: Callable[[Path, dict[str, Any]], R]) -> Iterator[R]:
             # The reason goes into the run, the traceback into this rank's log, and when that was: the first is the
             # cause, what other ranks find out a moment later follows from it.
             rank.end("failed", rank.last_step, reason=f"{type(error).__name__}: {error}".splitlines()[0])
+            if told := oom_kills.said():  # of a rank beside it, which could not say so itself
+                print(told, file=sys.stderr)
             print(failure(rank.rank, time.time()), file=sys.stderr)
             traceback.print_exc()
-            flight.dump(run / "stacks", rank.rank)
+            if watchdog is None or not watchdog.asked:
+                flight.dump(run / "stacks", rank.rank)
             code = ExitCode.FAILED
         _leave(rank, code if isinstance(code, int) else ExitCode.FAILED)
 

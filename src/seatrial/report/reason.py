@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from seatrial import diagnose
 from seatrial.diagnose import Diagnosis, tracebacks
+from seatrial.diagnose.left import Left
 from seatrial.diagnose.told import Told, of_launcher, of_torchrun
 from seatrial.diagnose.tracebacks import LAST_LINES, Error, Line
 from seatrial.events import EventLog
@@ -55,12 +55,11 @@ class Reason:
     """The root cause that `seatrial diagnose` names, with its rule's id; empty if it names none."""
 
 
-def find(run: Run, log: EventLog, state: State) -> Reason | None:
+def find(run: Run, left: Left, found: Diagnosis) -> Reason | None:
     """The reason of a run that failed, or was lost with a traceback in its logs; None for any other."""
+    log, state, logs = left.log, left.state, left.logs
     if state not in (State.FAILED, State.LOST):
         return None
-    left = diagnose.read(run)
-    logs = left.logs
     told = of_launcher(log) or of_torchrun(logs)
     error = _first(logs, told)
     if state is State.LOST and told is None and error is None:
@@ -80,7 +79,7 @@ def find(run: Run, log: EventLog, state: State) -> Reason | None:
         step=steps[-1].step if steps else None,
         memory_bytes=next((s.memory_bytes for s in reversed(steps) if s.memory_bytes is not None), None),
         note=_note(logs, error, ending, name),
-        cause=_cause(diagnose.judge(left)),
+        cause=_cause(found),
     )
 
 

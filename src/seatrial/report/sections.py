@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from seatrial.attempts import Point
+from seatrial.diagnose import Diagnosis, blamed
 from seatrial.findings import Finding, Verdict
 from seatrial.report.document import Block, Table
 from seatrial.report.format import UNKNOWN, bytes_, duration, moment, number, percent, quantity
@@ -51,6 +52,20 @@ def reason_blocks(reason: Reason) -> Iterator[Block]:
     if reason.last_lines:
         less = ", without the traceback" if reason.traceback else ""
         yield Block(caption=f"The end of {reason.log}{less}", lines=reason.last_lines)
+
+
+def cause(found: Diagnosis) -> tuple[str, str]:
+    """The root cause that a diagnosis names: what was seen, then whose it is, where it was seen, and what to do."""
+    finding = found.cause
+    place = f"seen in {finding.evidence}" if finding.evidence else ""
+    facts = ", ".join(filter(None, (finding.check, blamed(finding), place)))
+    return finding.observed, f"{facts}. What to do: {finding.remedy}."
+
+
+def consequences_table(found: Diagnosis) -> Table:
+    """What followed from the root cause, or slowed the run as well."""
+    rows = tuple((f.observed, blamed(f), f.evidence) for f in found.consequences)
+    return Table(headers=("also seen", "whose", "seen in"), rows=rows).filled()
 
 
 def facts_table(summary: Summary) -> Table:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from seatrial import provenance
+from seatrial import diagnose, provenance
 from seatrial.attempts import Attempt, Attempts, Point
+from seatrial.diagnose import Diagnosis
 from seatrial.events import (
     CheckpointLoaded,
     CheckpointSaved,
@@ -50,6 +51,8 @@ class Summary:
 
     reason: Reason | None
     """Why it failed; None if it did not, or nothing tells."""
+    diagnosis: Diagnosis | None
+    """The root cause of what ended or slowed it, and what followed; None while it runs, and where none is named."""
     run: str
     purpose: Purpose
     case: str
@@ -141,9 +144,13 @@ def summarise(run: Run, findings: list[Finding]) -> Summary:
     times = [timed.time for timed in log.events]
     saved = _timed(log, CheckpointSaved)
     starts, submission = provenance.read(run), run.submission()
+    # Of a run that goes on, what would be named now may be gone with the next step.
+    left = None if state.live else diagnose.read(run)
+    found = diagnose.judge(left) if left else None
     memory = [p.event.memory_bytes for p in points if p.event.memory_bytes is not None]
     return Summary(
-        reason=reason.find(run, log, state),
+        reason=reason.find(run, left, found) if left and found else None,
+        diagnosis=found if found and found.named else None,
         run=run.id,
         purpose=job.purpose,
         case=job.case,

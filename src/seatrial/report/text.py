@@ -29,6 +29,9 @@ def _sections(summary: Summary) -> Iterator[Section]:
     if summary.reason:
         told = (summary.reason.what, sections.reason_facts(summary.reason))
         yield Section(title="Reason", paragraphs=told, blocks=tuple(sections.reason_blocks(summary.reason)))
+    elif summary.diagnosis:
+        tables = _filled(sections.consequences_table(summary.diagnosis))
+        yield Section(title="Diagnosis", paragraphs=sections.cause(summary.diagnosis), tables=tables)
     fidelity = (summary.fidelity_statement, summary.fidelity_note)
     yield Section(title="About this result", paragraphs=(*filter(None, fidelity), *summary.notes))
     yield Section(

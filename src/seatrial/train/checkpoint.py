@@ -131,6 +131,7 @@ class Checkpointer:
         if not self.worker.keeps_checkpoints:
             return False
         begin = time.perf_counter()
+        self.worker.in_steps = False
         self.finish()  # its failure, if it failed, is a finding already and no reason not to try again
         if self._last_saved == step:
             return True

@@ -6,6 +6,8 @@ benchmarks/diagnose.py does the same with twenty seeds and more.
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -26,9 +28,27 @@ def load() -> ModuleType:
 
 benchmark = load()
 
+OOM = pytest.param("oom", marks=pytest.mark.external)
+"""It needs a memory cgroup of its own."""
+
+
+@pytest.mark.external
+def test_the_starter_of_a_nodes_ranks_tells_of_a_kill(tmp_path: Path) -> None:
+    if not os.access(benchmark.CGROUPS, os.W_OK):
+        pytest.skip("no right to make a memory cgroup")
+    options = ["--nnodes=1", "--nproc-per-node=1", "--node-rank=0", "--master-addr=a", "--master-port=1"]
+    program = tmp_path / "program.py"
+    program.write_text("taken = [b'1' * 2**24 for _ in range(256)]")  # 4 GiB, each page written
+    command = [sys.executable, "-m", "seatrial.rank.node", *options, str(program)]
+    with benchmark.limited("oom") as enter:
+        done = subprocess.run(command, preexec_fn=enter, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 137 and "the kernel's OOM killer ended 1 process of this memory cgroup" in done.stderr
+
 
 @pytest.mark.parametrize("seed", [1000])
-@pytest.mark.parametrize("fault", benchmark.EXPECTED)
+@pytest.mark.parametrize("fault", [OOM if fault == "oom" else fault for fault in benchmark.EXPECTED])
 def test_it_names_what_was_injected_and_where(fault: str, seed: int, tmp_path: Path) -> None:
+    if fault == "oom" and not os.access(benchmark.CGROUPS, os.W_OK):
+        pytest.skip("no right to make a memory cgroup")
     found = benchmark.outcome(fault, seed, tmp_path)
     assert found.right, found

@@ -18,6 +18,7 @@ from tests.waiting import poll
 
 __all__ = ["project"]
 
+FAULTS = Path(__file__).parents[2] / "faults.py"
 SMALL = ("--nodes", "2", "--processes", "1")
 LONG = ("cpu-ddp", *SMALL, "--set", "steps=100000", "--set", "checkpoint_every=50", "--set", "validation_every=100000")
 
@@ -71,6 +72,20 @@ def test_a_rank_dies_and_the_ranks_start_again_in_the_same_allocation(project, s
     assert project.json("status", "run", "--json")["state"] in ("failed", "lost")
     assert len(run.events().of(RunStart)) == 2  # one restart was allowed
     assert run.events().last(CheckpointLoaded).step >= 50
+
+
+@pytest.mark.parametrize("options", [(), ("start=torchrun",)], ids=["tasks", "torchrun"])
+def test_ranks_that_wait_without_end_tell_why_and_the_job_ends(project, options):
+    """Rank 2 leaves a collective out: no launcher watches here, and the job has no time limit."""
+    asked = ("hang_seconds=10", "max_restarts=0", *options)
+    options = [word for option in asked for word in ("--option", option)]
+    fault = settings("fault=skip", "faulty_rank=2", "width=1000")
+    scale = ("--nodes", "2", "--processes", "2")
+    said = project("run", FAULTS, *scale, *fault, "--on", "sea", "--name", "run", *options, code=1)
+    assert "gave no sign of life for 10 s" in said
+    found = project("diagnose", "run", code=1)
+    assert "diagnose.collective-mismatch, rank 2" in found and "flight recorders of ranks 0 to 3" in found
+    assert "collective-mismatch" in project("status", "run")
 
 
 DIES = '''

@@ -50,6 +50,8 @@ class Options(LauncherOptions):
     """Variable, such as HF_TOKEN -> ARN of its secret in Secrets Manager or Parameter Store."""
     max_restarts: int = 2
     """Times that a job which keeps checkpoints on a shared folder is started again after a failure."""
+    hang_seconds: float = _ranks.HANG_SECONDS
+    """Seconds without a step after which the ranks write their stacks and end: longer than any step takes."""
     time_limit_seconds: int | None = None
     """Seconds after which an attempt is ended. Default: no limit."""
     efa_interfaces: int | None = None
@@ -72,6 +74,7 @@ def check_options(options: Options) -> Iterable[Problem]:
         yield Problem(f"{options.max_restarts} is not from 0 to {MAX_ATTEMPTS - 1}", "max_restarts")
     if options.time_limit_seconds is not None and options.time_limit_seconds < MIN_SECONDS:
         yield Problem(f"{options.time_limit_seconds} is less than {MIN_SECONDS}", "time_limit_seconds")
+    yield from _ranks.check_hang(options.hang_seconds)
     if options.efa_interfaces is not None and options.efa_interfaces < 0:
         yield Problem(f"{options.efa_interfaces} is less than 0", "efa_interfaces")
     if options.scheduling_priority is not None and not 0 <= options.scheduling_priority <= 9999:

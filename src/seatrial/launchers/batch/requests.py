@@ -180,6 +180,7 @@ def _devices(job: Job, options: Options, instance: hardware.Instance) -> list[di
 
 def _environment(job: Job, cluster: Cluster) -> list[dict[str, str]]:
     settings = of_every_rank(job, cluster, pod_network=True) | _ranks.SHUTDOWN
+    settings |= _ranks.watched(cluster.options.hang_seconds)
     found = {
         "GLOO_SOCKET_IFNAME": INTERFACE,
         **({} if job.device == "cpu" else {"NCCL_SOCKET_IFNAME": INTERFACE}),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from seatrial.errors import Problem
+from seatrial.launchers import _ranks
 from seatrial.spec import LauncherOptions
 
 KindName = Literal["jobset", "pytorchjob", "trainjob", "mpijob", "hyperpodpytorchjob", "job"]
@@ -54,6 +55,8 @@ class Options(LauncherOptions):
     """Seconds after which a finished job is deleted with its logs; none: never."""
     max_restarts: int = 2
     """Restarts of a failed job that can go on from a checkpoint."""
+    hang_seconds: float = _ranks.HANG_SECONDS
+    """Seconds without a step after which the ranks write their stacks and end: longer than any step takes."""
     start_minutes: int = 30
     """hyperpodpytorchjob: minutes to the first step, or else the job counts as hanging."""
     hang_minutes: int = 30
@@ -76,6 +79,7 @@ def check_options(options: Options) -> Iterable[Problem]:
         value = getattr(options, key)
         if value is not None and value < least:
             yield Problem(f"{value} is less than {least}", key)
+    yield from _ranks.check_hang(options.hang_seconds)
     if options.topology_required and options.topology is None:
         yield Problem("there is no topology to require", "topology_required", "name a node label as topology")
     if options.kind == "hyperpodpytorchjob" and not options.hyperpod:

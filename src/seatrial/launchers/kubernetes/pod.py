@@ -135,6 +135,7 @@ def container(
 def environment(work: Work) -> list[Any]:
     """Variables of a container that starts ranks, each with its reason; its place in the job is not among them."""
     settings = of_every_rank(work.job, work.cluster, pod_network=True) | _ranks.SHUTDOWN
+    settings |= _ranks.watched(work.options.hang_seconds)
     found = [variable(name, setting.value, setting.reason) for name, setting in settings.items()]
     plain = json.dumps(json.loads(work.job.to_json()))
     found += [

@@ -148,7 +148,7 @@ def _srun(job: Job, cluster: Cluster, tasks: bool) -> list[str]:
 def _start(job: Job, cluster: Cluster, tasks: bool) -> str:
     style = "tasks" if tasks else "torchrun" if job.launch == "rank" else job.launch
     what = {"tasks": "every rank", "torchrun": "every node", "node": "every node", "driver": "the first node"}
-    variables = of_every_rank(job, cluster)
+    variables = of_every_rank(job, cluster) | _ranks.watched(cluster.options.hang_seconds)
     if style in ("torchrun", "node"):  # a program that starts ranks may do it with torchrun
         variables |= _ranks.SHUTDOWN
     program, python = _ranks.program(job, PROGRAM), cluster.software_for(job.environment).python

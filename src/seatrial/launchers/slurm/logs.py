@@ -1,8 +1,9 @@
-"""A run's events and logs, from the shared file system to the run's own folder."""
+"""A run's events, logs, stacks and dumps, from the shared file system to the run's own folder."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatch
 
 from seatrial.launchers.slurm.commands import folder, quote, run
 from seatrial.runs import Run, Submission
@@ -11,11 +12,14 @@ from seatrial.spec import Cluster
 BLOCK = 8 * 2**20
 """Bytes of one file that are fetched at once."""
 
+DUMPS = "stacks/*-rank-*"
+"""What ranks knew of their collectives. Such a file is replaced, never continued: one of another size comes whole."""
+
 
 def collect(to: Run, submission: Submission, cluster: Cluster, *, logs: bool) -> None:
     """Bring what is new of the run's events, and of its logs if asked to, from the shared file system."""
     there = folder(submission.name, cluster)
-    wanted = ["events.jsonl", *(["logs/*.log", "stacks/*.txt", "slurm-*.log"] if logs else [])]
+    wanted = ["events.jsonl", *(["logs/*.log", "stacks/*.txt", DUMPS, "slurm-*.log"] if logs else [])]
     files = [to.events_path, *to.path.glob("logs/*"), *to.path.glob("stacks/*")]
     have = {str(path.relative_to(to.path)): path.stat().st_size for path in files if path.exists()}
     answer = run(cluster, _script(there, wanted, have)).stdout
@@ -24,7 +28,7 @@ def collect(to: Run, submission: Submission, cluster: Cluster, *, logs: bool) ->
         size, _, name = header.decode().partition(" ")
         block, answer = answer[: int(size)], answer[int(size) :]
         if len(block) == int(size):  # of what was cut off the next call brings the whole
-            with (to.path / name).open("ab") as file:
+            with (to.path / name).open("wb" if fnmatch(name, DUMPS) else "ab") as file:
                 file.write(block)
 
 
@@ -41,6 +45,12 @@ for file in {" ".join(wanted)}; do
     {cases}
     esac
     more=$(($(stat -c %s "$file") - have))
+    case $file in {DUMPS})
+        [ "$more" -eq 0 ] || more=$((more + have))
+        [ "$more" -le {BLOCK} ] || continue # no dump has as much
+        have=0
+        ;;
+    esac
     [ "$more" -le {BLOCK} ] || more={BLOCK}
     [ "$more" -gt 0 ] || continue
     printf '%s %s\\n' "$more" "$name"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seatrial.errors import Problem
+from seatrial.launchers import _ranks
 from seatrial.spec import LauncherOptions
 
 PLAIN = re.compile(r"[A-Za-z0-9_.,:;@%+=/&|?()\[\]*-]+")
@@ -65,6 +66,8 @@ class Options(LauncherOptions):
     """Times that a job puts itself back into the queue before its time limit."""
     max_restarts: int = 1
     """Times that ranks are started again inside the allocation after one of them died."""
+    hang_seconds: float = _ranks.HANG_SECONDS
+    """Seconds without a step after which the ranks write their stacks and end: longer than any step takes."""
     auto_resume: bool = False
     """SageMaker HyperPod: replace faulty nodes and start the step again (srun --auto-resume=1)."""
     sbatch: tuple[str, ...] = ()
@@ -79,6 +82,7 @@ def check_options(options: Options) -> Iterable[Problem]:
         value = getattr(options, name)
         if value is not None and value < least:
             yield Problem(f"{value} is less than {least}", name)
+    yield from _ranks.check_hang(options.hang_seconds)
     if options.memory is not None and mebibytes(options.memory) is None:
         yield Problem(f"{options.memory!r} is no amount of memory such as 1500G", "memory")
     for name in _DIRECTIVES:
