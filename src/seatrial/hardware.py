@@ -151,7 +151,7 @@ ACCELERATORS = (
     _gpu("H100 NVL", 94 * GIB, _HOPPER_NVL, "H100 NVL", None, 0, 5, _H100_SHEET),
     # The chip of the H100 SXM with other memory: its sheet prints the same peaks, rounded.
     _gpu("H200 SXM", 141 * GIB, _HOPPER_SXM, "H200", 18, 450e9, 5, f"{_H200_SHEET}; {_HOPPER_PAPER}"),
-    _gpu("H200 NVL", 141 * GIB, _HOPPER_NVL, "H200 NVL", None, 450e9, 5, _H200_SHEET),
+    _gpu("H200 NVL", 141 * GIB, _HOPPER_NVL, "H200 NVL", None, 0, 5, _H200_SHEET),
     _gpu("B200", 183359 * MIB, _B200, "B200", 18, 900e9, 5, _HGX),
     _gpu("B300", 275040 * MIB, _B300, "B300", 18, 900e9, 6, _HGX),
     # Memory as the driver shows it, which on B200 and B300 is also what EC2 reports.

@@ -106,7 +106,7 @@ def test_a_slow_link_to_the_host(slow, alike, speed):
 
 
 def measured(instance: hardware.Instance, host: float, peers: float) -> str:
-    """What nvbandwidth says where copies reach these shares of the links; GPUs without NVLink copy nothing to each other."""
+    """What nvbandwidth says where copies reach these shares of the links; without NVLink none go between GPUs."""
     assert instance.accelerator
     gpu, count = hardware.accelerator(instance.accelerator), instance.accelerators
     cases: list[dict[str, object]] = []
@@ -127,7 +127,7 @@ GPUS = [item for item in hardware.INSTANCES if Profile.of(item.name).has("gpu")]
 
 @pytest.mark.parametrize("instance", GPUS, ids=lambda item: item.name)
 def test_every_type_with_gpus_can_pass_and_can_fail(instance):
-    """The least that is reported of healthy ones is 0.80 of PCIe and 0.75 of NVLink; 0.2 is less than any wiring gives."""
+    """The least reported of healthy ones is 0.80 of PCIe and 0.75 of NVLink; 0.2 is less than any wiring gives."""
     assert verdict("gpu.copy-speed", measured(instance, 0.80, 0.75), instance.name) is PASS
     assert verdict("gpu.copy-alike", measured(instance, 0.80, 0.75), instance.name) in (PASS, UNKNOWN)  # skipped alone
     assert verdict("gpu.copy-speed", measured(instance, 0.4, 0.75), instance.name) is WARN, "8 lanes are no fault"
