@@ -23,9 +23,9 @@ import yaml
 from seatrial.checks.quarantine import Mark
 from seatrial.findings import Severity
 from seatrial.launchers import kubernetes
-from seatrial.launchers.kubernetes import hooks
 from seatrial.launchers.kubernetes.client import Api, Refused
 from seatrial.launchers.kubernetes.guard import GUARD, HYPERPOD, LABELLED, NODES, QUARANTINE
+from seatrial.launchers.kubernetes.hooks import AGENT, INTERVAL_SECONDS, hooks
 from seatrial.spec import Cluster
 from tests.checks.healthy import FAULTS, make_healthy, make_sick
 from tests.trials.kubernetes.server import ApiServer
@@ -65,7 +65,7 @@ class Guarded:
             image="example.com/seatrial:1",
             options=kubernetes.Options(hyperpod=True, hyperpod_repair=repair),  # type: ignore[arg-type]
         )
-        self.apply(hooks.hooks(self.cluster).files["agent.yaml"])
+        self.apply(hooks(self.cluster).files["agent.yaml"])
         self.kubeconfig = server.as_user(self.token(), "agent")
         for name in NAMES:
             meta = {"name": name, "labels": {HYPERPOD: "Schedulable"}}
@@ -81,12 +81,14 @@ class Guarded:
             if not self.api.exists(f"{path}/{thing['metadata']['name']}"):
                 self.api.create(path, thing)
         [container] = thing["spec"]["template"]["spec"]["containers"]
-        self.command: list[str] = container["command"]
+        often = [word.replace(f"sleep {INTERVAL_SECONDS} ", "sleep 1 ") for word in container["command"]]
+        assert often != container["command"]
+        self.command: list[str] = often
         self.env = {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
 
     def token(self) -> str:
         """Of the agent's service account."""
-        path = f"/api/v1/namespaces/default/serviceaccounts/{hooks.AGENT}/token"
+        path = f"/api/v1/namespaces/default/serviceaccounts/{AGENT}/token"
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"audiences": []}}
         return str(self.api.create(path, request)["status"]["token"])
 
@@ -157,12 +159,11 @@ def guarded(
 ) -> Iterator[Guarded]:
     """On our own server: the nodes of somebody's cluster are no place to try a quarantine out."""
     monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig))
-    monkeypatch.setattr(hooks, "INTERVAL_SECONDS", 1)
     made = Guarded(tmp_path, server, getattr(request, "param", "none"))
     yield made
-    for name in NAMES:
-        made.api.delete(f"{NODES}/{name}")
-    made.api.delete(f"/apis/apps/v1/namespaces/default/daemonsets/{hooks.AGENT}")  # its command is the next one's own
+    daemon = f"/apis/apps/v1/namespaces/default/daemonsets/{AGENT}"  # its command is the next one's own
+    for path in (*(f"{NODES}/{name}" for name in NAMES), daemon):
+        made.api._json("DELETE", path, body={"propagationPolicy": "Background"})  # no controller collects what is left
 
 
 def test_the_agent_taints_a_sick_node_and_no_restart_of_it_lifts_that(guarded: Guarded) -> None:
