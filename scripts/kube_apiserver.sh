@@ -15,7 +15,8 @@ if [ ! -e $policy ]; then
     chmod +x $policy
 fi
 apt-get update -qq
-apt-get install -y -qq --no-install-recommends etcd-server golang-go rsync openssl dpkg-dev make
+apt-get install -y -qq --no-install-recommends etcd-server golang-go \
+    golang-github-modern-go-reflect2-dev rsync openssl dpkg-dev make
 cd "$work"
 mkdir -p lists/partial home
 apt-get indextargets --format "deb-src \$(REPO_URI) \$(CODENAME) main" 'Created-By: Packages' 'Origin: Debian' |
@@ -28,6 +29,9 @@ cd kubernetes-1.*/
 export GOPATH="$PWD/.go" HOME="$work/home" CGO_ENABLED=0 KUBE_GIT_TREE_STATE=clean KUBE_GIT_COMMIT=0
 version=$(dpkg-parsechangelog -S Version | sed 's/.*really//; s/-.*//')
 export KUBE_GIT_VERSION="v$version" KUBE_GIT_MAJOR=1 KUBE_GIT_MINOR=20
+# The reflect2 that is in there reads maps of Go before 1.18, and the server dies of it.
+rm vendor/github.com/modern-go/reflect2/*.go vendor/github.com/modern-go/reflect2/*.s
+cp /usr/share/gocode/src/github.com/modern-go/reflect2/*.[gs]* vendor/github.com/modern-go/reflect2/
 mkdir -p .go/src/k8s.io
 ln -s ../../.. .go/src/k8s.io/kubernetes
 make WHAT=cmd/kube-apiserver

@@ -96,7 +96,8 @@ class Trial:
             of_all = [] if finding.verdict in _BAD else dict.fromkeys(hosts)  # what is wrong somewhere blames no node
             for name in places(finding, hosts) or of_all:
                 node = found.setdefault(name, Node(name=name))
-                node.findings += [finding] if finding not in node.findings else []  # env and node compare the same
+                if finding not in node.findings:  # env and node compare the same
+                    node.findings.append(finding)
         return sorted(found.values(), key=lambda n: (_RANK.index(n.verdict), -ORDER.index(n.severity), n.name))
 
     def elsewhere(self) -> list[Finding]:

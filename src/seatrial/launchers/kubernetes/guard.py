@@ -12,7 +12,7 @@ from seatrial.errors import Problem, UserError
 from seatrial.findings import Severity
 from seatrial.launchers._guard import Guard
 from seatrial.launchers.kubernetes.client import Api, Refused
-from seatrial.launchers.kubernetes.options import REPAIR_NAMES, Options
+from seatrial.launchers.kubernetes.options import REPAIR_NAMES, Options, RepairName
 from seatrial.spec import Cluster
 
 QUARANTINE = "seatrial.io/quarantine"
@@ -44,7 +44,9 @@ def here() -> str:
 
 def node(cluster: Cluster) -> Cluster:
     """A pod reaches the API by its service account."""
-    repair = next((name for name in REPAIR_NAMES if os.environ.get("SEATRIAL_HYPERPOD_REPAIR") == name), "none")
+    repair: RepairName = next(
+        (name for name in REPAIR_NAMES if os.environ.get("SEATRIAL_HYPERPOD_REPAIR") == name), "none"
+    )
     hyperpod = os.environ.get("SEATRIAL_HYPERPOD") == "1"
     return replace(cluster, options=Options(hyperpod=hyperpod, hyperpod_repair=repair))
 
