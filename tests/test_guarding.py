@@ -10,7 +10,7 @@ from seatrial import guarding
 from seatrial.checks.catalogue import all_checks
 from seatrial.checks.quarantine import Mark, Step
 from seatrial.errors import UserError
-from seatrial.findings import Finding, Verdict
+from seatrial.findings import Finding, Severity, Verdict
 from seatrial.launchers import Guard
 from seatrial.spec import Cluster
 from tests.launchers import fake
@@ -26,10 +26,15 @@ class Scheduler:
 
     nodes: dict[str, str] = field(default_factory=lambda: dict.fromkeys("abcd", ""))
     asked: int = 0
+    severities: list[Severity] = field(default_factory=list)
 
     def reasons(self, _: Cluster) -> dict[str, str]:
         self.asked += 1
         return self.nodes
+
+    def quarantine(self, name: str, _: Cluster, words: str, severity: Severity) -> None:
+        self.nodes[name] = words
+        self.severities.append(severity)
 
     def guard(self) -> Guard:
         return Guard(
@@ -37,7 +42,7 @@ class Scheduler:
             node=lambda cluster: cluster,
             reason=lambda name, _: self.nodes[name],
             reasons=self.reasons,
-            quarantine=lambda name, _, words: self.nodes.update({name: words}),
+            quarantine=self.quarantine,
             release=lambda name, _: self.nodes.update({name: ""}),
         )
 
@@ -56,6 +61,7 @@ def act(findings: list[Finding], level: str = "quick") -> Step:
 def test_a_sick_node_is_quarantined_until_it_passes(scheduler):
     assert act(SICK, "full") is Step.QUARANTINE
     assert Mark.of(scheduler.nodes["a"]) == Mark("full", "node.memory", "half of it")
+    assert scheduler.severities == [Severity.ISOLATE], "what the node needs is the engine's to know"
     assert act(SICK) is Step.KEEP
     assert act(WELL) is Step.KEEP, "a lesser check"
     assert act(WELL, "full") is Step.RELEASE

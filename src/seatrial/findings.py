@@ -74,7 +74,10 @@ class Finding:
 
     def about(self, *known: str) -> str:
         """What of a run or a node it is about, ``gpu 3, link 7``, but for those parts that the reader knows already."""
-        return ", ".join(f"{key} {value}" for key, value in self.scope.items() if key not in known)
+        words = {
+            key: " ".join(map(str, value)) if isinstance(value, list) else value for key, value in self.scope.items()
+        }
+        return ", ".join(f"{key} {value}" for key, value in words.items() if key not in known)
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Finding:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from seatrial import launchers
 from seatrial.checks.catalogue import Check
+from seatrial.checks.judging import severity
 from seatrial.checks.observations import Level
 from seatrial.checks.quarantine import Mark, Step, mark, step
 from seatrial.errors import Problem, UserError
@@ -110,7 +111,7 @@ def _act(
         nodes, quarantined = len(reasons), sum(Mark.of(reason) is not None for reason in reasons.values())
     done = step(new, old, findings, level, quarantined, nodes)
     if done is Step.QUARANTINE:
-        guard.quarantine(name, cluster, str(new))
+        guard.quarantine(name, cluster, str(new), severity(findings))
     elif done is Step.RELEASE:
         guard.release(name, cluster)
     return done, {Step.KEEP: old, Step.RELEASE: None}.get(done, new)

@@ -41,8 +41,11 @@ class Accelerator:
     """NVLinks of one GPU (12 of the 3rd generation, 18 of the 4th and 5th: what `nvidia-smi nvlink -s` must list), or
     NeuronLinks of one chip (Neuron's NKI architecture guides). 0: it has none. None: depends on a bridge."""
     source: str
-    link_rate: float | None = None
-    """Bytes/s of one link in one direction: half of what its sheet says of both (600, 900, 1800 GB/s of a GPU)."""
+    pcie: int | None = None
+    """Generation of its PCIe, of which a GPU has 16 lanes. Between a GB200 and its host there is NVLink-C2C, faster."""
+    nvlink_bytes: float = 0.0
+    """Bytes a second over all NVLinks of a GPU, in one direction: half of what data sheets print. 0: it has
+    none, or that depends on a bridge."""
     cores_per_accelerator: int = 1
     """NeuronCores of a Trainium chip; a GPU counts as 1."""
     ranks_per_accelerator: int = 1
@@ -82,18 +85,15 @@ def _tera(**figures: float) -> dict[str, float]:
     return {dtype: figure * 1e12 for dtype, figure in figures.items()}
 
 
-_NVLINK_4, _NVLINK_5 = 25e9, 50e9
-"""The 3rd generation has the rate of the 4th, and fewer links."""
-
-
 def _gpu(
     name: str,
     memory_bytes: int,
     peaks: Mapping[str, float],
     device_name: str,
     links: int | None,
+    nvlink_bytes: float,
+    pcie: int,
     source: str,
-    link_rate: float | None = None,
 ) -> Accelerator:
     return Accelerator(
         name=name,
@@ -103,7 +103,8 @@ def _gpu(
         device_names=(device_name,),
         links=links,
         source=source,
-        link_rate=link_rate,
+        pcie=pcie,
+        nvlink_bytes=nvlink_bytes,
     )
 
 
@@ -143,22 +144,22 @@ _L40S_SHEET = "NVIDIA L40S data sheet, https://www.nvidia.com/en-us/data-center/
 _NEURON = "https://awsdocs-neuron.readthedocs-hosted.com/en/latest/about-neuron/arch/neuron-hardware/"
 
 ACCELERATORS = (
-    _gpu("A100 40GB", 40 * GIB, _A100, "A100-SXM4-40GB", 12, _A100_SHEET, _NVLINK_4),
-    _gpu("A100 80GB", 80 * GIB, _A100, "A100-SXM4-80GB", 12, _A100_SHEET, _NVLINK_4),
-    _gpu("H100 SXM", 80 * GIB, _HOPPER_SXM, "H100 80GB HBM3", 18, _HOPPER_PAPER, _NVLINK_4),
-    _gpu("H100 PCIe", 80 * GIB, _HOPPER_PCIE, "H100 PCIe", None, _HOPPER_PAPER),
-    _gpu("H100 NVL", 94 * GIB, _HOPPER_NVL, "H100 NVL", None, _H100_SHEET),
+    _gpu("A100 40GB", 40 * GIB, _A100, "A100-SXM4-40GB", 12, 300e9, 4, _A100_SHEET),
+    _gpu("A100 80GB", 80 * GIB, _A100, "A100-SXM4-80GB", 12, 300e9, 4, _A100_SHEET),
+    _gpu("H100 SXM", 80 * GIB, _HOPPER_SXM, "H100 80GB HBM3", 18, 450e9, 5, _HOPPER_PAPER),
+    _gpu("H100 PCIe", 80 * GIB, _HOPPER_PCIE, "H100 PCIe", None, 0, 5, _HOPPER_PAPER),
+    _gpu("H100 NVL", 94 * GIB, _HOPPER_NVL, "H100 NVL", None, 0, 5, _H100_SHEET),
     # The chip of the H100 SXM with other memory: its sheet prints the same peaks, rounded.
-    _gpu("H200 SXM", 141 * GIB, _HOPPER_SXM, "H200", 18, f"{_H200_SHEET}; {_HOPPER_PAPER}", _NVLINK_4),
-    _gpu("H200 NVL", 141 * GIB, _HOPPER_NVL, "H200 NVL", None, _H200_SHEET),
-    _gpu("B200", 183359 * MIB, _B200, "B200", 18, _HGX, _NVLINK_5),
-    _gpu("B300", 275040 * MIB, _B300, "B300", 18, _HGX, _NVLINK_5),
+    _gpu("H200 SXM", 141 * GIB, _HOPPER_SXM, "H200", 18, 450e9, 5, f"{_H200_SHEET}; {_HOPPER_PAPER}"),
+    _gpu("H200 NVL", 141 * GIB, _HOPPER_NVL, "H200 NVL", None, 0, 5, _H200_SHEET),
+    _gpu("B200", 183359 * MIB, _B200, "B200", 18, 900e9, 5, _HGX),
+    _gpu("B300", 275040 * MIB, _B300, "B300", 18, 900e9, 6, _HGX),
     # Memory as the driver shows it, which on B200 and B300 is also what EC2 reports.
-    _gpu("GB200", 189471 * MIB, _GB200, "GB200", 18, _NVL72, _NVLINK_5),
-    _gpu("T4", 16 * GIB, _T4, "T4", 0, _T4_SHEET),
-    _gpu("A10G", 22888 * MIB, _A10G, "A10G", 0, _A10G_SHEET),
-    _gpu("L4", 22888 * MIB, _L4, "L4", 0, _L4_SHEET),
-    _gpu("L40S", 45776 * MIB, _L40S, "L40S", 0, _L40S_SHEET),
+    _gpu("GB200", 189471 * MIB, _GB200, "GB200", 18, 900e9, 6, _NVL72),
+    _gpu("T4", 16 * GIB, _T4, "T4", 0, 0, 3, _T4_SHEET),
+    _gpu("A10G", 22888 * MIB, _A10G, "A10G", 0, 0, 4, _A10G_SHEET),
+    _gpu("L4", 22888 * MIB, _L4, "L4", 0, 0, 4, _L4_SHEET),
+    _gpu("L40S", 45776 * MIB, _L40S, "L40S", 0, 0, 4, _L40S_SHEET),
     Accelerator(
         name="Trainium1",
         vendor="AWS",
@@ -287,6 +288,21 @@ INSTANCES = (
 )
 # fmt: on
 
+HOST_PCIE: Mapping[str, int] = {
+    "p4d": 3, "p4de": 3,  # Cascade Lake
+    "p5": 4, "p5e": 4,  # EPYC of the 3rd generation
+    "p5en": 5,  # Sapphire Rapids: "Gen5 PCIe between CPU and GPU"
+    "p6-b200": 5, "p6-b300": 5,  # Emerald Rapids
+    "p6e-gb200": 5,  # Grace
+    "g4dn": 3,  # Cascade Lake
+    "g5": 4, "g6": 4, "g6e": 4,  # EPYC of the 2nd and 3rd generation
+}  # fmt: skip
+"""Family -> generation of PCIe of its processors, which may be older than that of its GPUs.
+Processors: https://docs.aws.amazon.com/ec2/latest/instancetypes/ac.html; their PCIe: their makers' data sheets."""
+PCIE_BYTES: Mapping[int, float] = {3: 15.75e9, 4: 31.5e9, 5: 63.0e9, 6: 121.0e9}
+"""Generation -> bytes a second over 16 lanes in one direction: 8, 16, 32 and 64 GT/s a lane, less what the encoding
+takes (128b/130b, and 242 of 256 bytes). PCI Express Base Specification."""
+
 _ACCELERATORS = {item.name: item for item in ACCELERATORS}
 _INSTANCES = {item.name: item for item in INSTANCES}
 
@@ -355,3 +371,13 @@ def peak_flops(accelerator_name: str, dtype: str) -> float | None:
     if dtype not in DTYPES:
         raise UserError(unknown("dtype", dtype, DTYPES))
     return accelerator(accelerator_name).peak_flops.get(dtype)
+
+
+def host_link(instance: Instance) -> float | None:
+    """Bytes a second that PCIe carries at most between the host and one GPU, in one direction; None: not known.
+
+    How many lanes lie between them nobody publishes: this is what 16 carry, and less is no proof of a fault.
+    """
+    host = HOST_PCIE.get(instance.name.partition(".")[0])
+    gpu = accelerator(instance.accelerator).pcie if instance.accelerator else None
+    return None if host is None or gpu is None else PCIE_BYTES[min(host, gpu)]

@@ -15,6 +15,7 @@ import pytest
 from seatrial.cases.node import CASE, Args, check
 from seatrial.cases.node.look import together
 from seatrial.checks.catalogue import all_checks, select_checks
+from seatrial.checks.environment.facts import Facts
 from seatrial.events import RunStart
 from seatrial.findings import Finding, Severity, Verdict
 from seatrial.runs import Run
@@ -26,12 +27,16 @@ WELL = RULE.finding(Verdict.PASS, "2048 GiB", evidence="/proc/meminfo")
 SICK = RULE.finding(Verdict.FAIL, "1750 GiB", scope={"module": 3})
 
 
+def facts(host: str, **values: str) -> Facts:
+    return Facts(rank=int(host.rpartition("-")[2]), local_rank=0, host=host, values=values)
+
+
 def verdicts(findings: list[Finding]) -> list[tuple[str, Verdict]]:
     return [(finding.check, finding.verdict) for finding in findings]
 
 
 def test_a_fault_is_told_with_its_node_and_what_is_right_once():
-    found = together({0: ("ip-1", [WELL]), 1: ("ip-2", [SICK]), 2: ("ip-3", [WELL])}, 60)
+    found = together({0: (facts("ip-1"), [WELL]), 1: (facts("ip-2"), [SICK]), 2: (facts("ip-3"), [WELL])}, 60)
     assert verdicts(found) == [
         ("node.told", Verdict.PASS),
         ("node.told", Verdict.PASS),
@@ -45,12 +50,12 @@ def test_a_fault_is_told_with_its_node_and_what_is_right_once():
 
 
 def test_what_is_right_in_several_ways_says_so():
-    [*_, right] = together({0: ("ip-1", [WELL, replace(WELL, observed="2000 GiB")])}, 60)
+    [*_, right] = together({0: (facts("ip-1"), [WELL, replace(WELL, observed="2000 GiB")])}, 60)
     assert right.observed == "2048 GiB, and so on"
 
 
 def test_a_node_that_is_silent_is_unknown():
-    [silent, *_] = together({0: None, 1: ("ip-2", [WELL])}, 60)
+    [silent, *_] = together({0: None, 1: (facts("ip-2"), [WELL])}, 60)
     assert (silent.verdict, silent.observed, silent.scope) == (
         Verdict.UNKNOWN,
         "nothing within 60 s",
@@ -97,7 +102,13 @@ def test_two_nodes_tell_the_first_one(tmp_path, silent):
     assert begin is not None and begin.steps == 1
     assert end is not None and end.outcome == "completed"
     quick = {check.id for check in select_checks("quick")}
-    assert {finding.check for finding in log.of(Finding)} == {"node.told", *quick}
+    assert {finding.check for finding in log.of(Finding)} == {"node.told", "node.alike", *quick}
+    alike = [finding for finding in log.of(Finding) if finding.check == "node.alike"]
+    assert alike[-1].verdict is (Verdict.SKIP if silent else Verdict.PASS), "two nodes of one machine"
+    kept = [Facts.from_json(line) for line in (tmp_path / "run/facts.jsonl").read_text().splitlines()]
+    assert [facts.rank for facts in kept] == ([0] if silent else [0, 1])
+    assert {"sysctl.kernel.pid_max", "system.kernel", "software.driver"} <= kept[0].values.keys()
+    assert "gpus.vbios_version" in kept[0].values | kept[0].problems, "what nvidia-smi says, or why it says nothing"
     assert not any(str(tmp_path) in finding.evidence for finding in log.of(Finding)), (
         "places are below the run's folder"
     )

@@ -28,6 +28,7 @@ def test_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(BatchSimpleBackend, "_mark_job_as_finished", wait)
     monkeypatch.setattr(Job, "terminate", terminate)
     with aws.opened() as account:
+        aws.set_quota(monkeypatch, "L-417A185B", 768.0)
         account.set_resources(launchTemplate=account.launch_template("efa", 32, "near-each-other"))
         env = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
         assert play(DOCS / "batch.md", tmp_path / "project", env=env, changes={'"p5"': '"training"'})

@@ -85,6 +85,16 @@ def test_an_agent_stays_on_a_node_that_is_kept_away_from_jobs():
     assert "privileged" not in str(agent)
 
 
+def test_an_agent_on_hyperpod_asks_for_no_more_than_the_cluster_allows():
+    for repair, expected in (("none", None), ("replace", "replace")):
+        options = kubernetes.Options(hyperpod=True, hyperpod_repair=repair)
+        files = guarding.hooks(replace(CLUSTERS["kubernetes"], options=options)).files
+        [*_, agent] = yaml.safe_load_all(files["agent.yaml"])
+        [container] = agent["spec"]["template"]["spec"]["containers"]
+        given = {entry["name"]: entry.get("value") for entry in container["env"]}
+        assert (given["SEATRIAL_HYPERPOD"], given.get("SEATRIAL_HYPERPOD_REPAIR")) == ("1", expected)
+
+
 def run(folder: Path, name: str, path: str, python: str, *argv: str) -> subprocess.CompletedProcess[str]:
     """Runs a script of a plan with another program as the nodes' Python."""
     fake = folder / "python"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from seatrial.findings import Severity
     from seatrial.spec import Cluster
 
 
@@ -22,7 +23,8 @@ class Guard:
     """Why a node gets no jobs, in the words of whoever said so; empty if it gets some."""
     reasons: Callable[[Cluster], Mapping[str, str]]
     """The same of all nodes. It is asked for only when one is about to be quarantined."""
-    quarantine: Callable[[str, Cluster, str], None]
-    """Let no job onto a node, for this reason. Those that run there go on."""
+    quarantine: Callable[[str, Cluster, str, Severity], None]
+    """Let no job onto a node, for this reason, which asks for so much. Those that run there go on, unless whoever runs
+    the cluster has said that its engine may repair nodes at once."""
     release: Callable[[str, Cluster], None]
     """Let jobs onto it again."""

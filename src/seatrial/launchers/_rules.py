@@ -8,6 +8,7 @@ from seatrial.findings import Finding, Rule, Severity, Verdict
 FAIL, PASS, SKIP, UNKNOWN, WARN = Verdict.FAIL, Verdict.PASS, Verdict.SKIP, Verdict.UNKNOWN, Verdict.WARN
 
 AWS = "https://docs.aws.amazon.com/batch/latest/userguide"
+EC2 = "https://docs.aws.amazon.com/ec2/latest/instancetypes"
 EKS = "https://docs.aws.amazon.com/eks/latest/userguide"
 KUBERNETES = "https://kubernetes.io/docs/concepts"
 SLURM = "https://slurm.schedmd.com"
@@ -227,14 +228,14 @@ RULES = (
     ),
     _rule(
         "quota",
-        "the API server's resource quotas",
+        "the API server's resource quotas; Slurm's associations and QOS; EC2's service quotas",
         "enough for a job on all nodes",
-        "pods beyond a quota are not made, so that a job waits with some of its nodes",
+        "a job that asks for more than a quota leaves waits without end, on Kubernetes with some of its nodes",
         "wait until others have ended, or ask for more",
-        f"{KUBERNETES}/policy/resource-quotas/",
+        f"{KUBERNETES}/policy/resource-quotas/, {SLURM}/resource_limits.html, {EC2}/ec2-instance-quotas.html",
         good="quota team leaves 64 of nvidia.com/gpu: 8 nodes",
         bad="quota team leaves 8 of nvidia.com/gpu: 1 nodes",
-        verdicts=(PASS, WARN, UNKNOWN),
+        verdicts=(PASS, WARN, FAIL, UNKNOWN, SKIP),
     ),
     _rule(
         "credentials",

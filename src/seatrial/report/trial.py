@@ -95,7 +95,9 @@ class Trial:
         for finding, hosts in self._each():
             of_all = [] if finding.verdict in _BAD else dict.fromkeys(hosts)  # what is wrong somewhere blames no node
             for name in places(finding, hosts) or of_all:
-                found.setdefault(name, Node(name=name)).findings.append(finding)
+                node = found.setdefault(name, Node(name=name))
+                if finding not in node.findings:  # env and node compare the same
+                    node.findings.append(finding)
         return sorted(found.values(), key=lambda n: (_RANK.index(n.verdict), -ORDER.index(n.severity), n.name))
 
     def elsewhere(self) -> list[Finding]:

@@ -1,7 +1,8 @@
 """Facts that real ranks told, and what is made of them.
 
 cpu.jsonl: facts.jsonl of `seatrial run env` on a virtual machine without GPUs (Debian 12, Python 3.11.7, torch
-2.13.0+cpu); of its packages four are left, the path of Python is shortened. `gpus` is made of it: 32 ranks on 4 nodes,
+2.13.0+cpu); of its packages four are left, the path of Python and
+the kernel's command line are shortened. `gpus` is made of it: 32 ranks on 4 nodes,
 with what torch and the files of a p5.48xlarge would say.
 """
 

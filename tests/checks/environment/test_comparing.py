@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from seatrial.checks.environment.comparing import EQUAL, TOLD, compare, own_devices
+from seatrial.checks.environment.comparing import ALIKE, EQUAL, TOLD, compare, compare_nodes, own_devices
 from seatrial.checks.environment.facts import ALWAYS, DIFFERENCES, Facts, difference
 from seatrial.checks.observations import Unreadable
 from seatrial.findings import Finding, Verdict, overall
@@ -15,15 +15,17 @@ from tests.checks.environment.recorded import CPU, TEXT, changed, gpus, without
 
 
 def told(ranks: list[Facts], world_size: int | None = None) -> list[Finding]:
-    """What is said beside what is equal."""
+    """What is said beside what is equal, and that one node has no other."""
     findings = compare(ranks, len(ranks) if world_size is None else world_size)
-    return [finding for finding in findings if finding.verdict is not Verdict.PASS]
+    return [finding for finding in findings if finding.verdict not in (Verdict.PASS, Verdict.SKIP)]
 
 
 def test_ranks_that_are_equal_pass():
     assert told(CPU) == told(gpus()) == []
-    [finding] = compare(gpus(), 32)
-    assert finding.observed.startswith("all 32 ranks equal in ") and finding.check == EQUAL.id
+    ranks, nodes = compare(gpus(), 32)
+    assert ranks.observed.startswith("all 32 ranks equal in ") and ranks.check == EQUAL.id
+    assert nodes.observed.startswith("all 4 nodes equal in ") and nodes.check == ALIKE.id
+    assert nodes.scope == {"nodes": [f"ip-10-0-0-{node}" for node in range(4)]}
 
 
 def test_the_one_rank_that_differs_is_named_with_both_values():
@@ -35,8 +37,48 @@ def test_the_one_rank_that_differs_is_named_with_both_values():
 def test_a_fact_of_a_node_counts_once_for_each_node():
     ranks = changed(gpus(), 16, system__kernel="5.10.0")
     [finding] = told(ranks)
-    assert "all 4 nodes equal except rank 16 on ip-10-0-0-2: system.kernel 5.10.0 instead of 6.18" in finding.observed
-    assert finding.verdict is Verdict.WARN
+    assert "all 4 nodes equal except ip-10-0-0-2: system.kernel 5.10.0 instead of 6.18" in finding.observed
+    assert (finding.check, finding.verdict, finding.scope) == (ALIKE.id, Verdict.WARN, {"node": "ip-10-0-0-2"})
+
+
+@pytest.mark.parametrize(
+    ("fact", "verdict", "said"),
+    [
+        ({"sysctl.kernel.numa_balancing": "1"}, Verdict.WARN, "kernel.numa_balancing 1 instead of 0"),
+        ({"module.efa": "2.17.0"}, Verdict.WARN, "module efa 2.17.0 instead of none"),
+        ({"software.driver": "570.1"}, Verdict.FAIL, "NVIDIA driver 570.1 instead of 580.95.05"),
+        ({"mount./fsx": "lustre /abc"}, Verdict.FAIL, "what is mounted at /fsx lustre /abc instead of not there"),
+        ({"mount-options./fsx": "ro"}, Verdict.WARN, "options of the mount /fsx ro instead of not there"),
+    ],
+)
+def test_of_many_nodes_the_one_that_drifted_is_named(fact, verdict, said):
+    nodes = [replace(facts, rank=number) for number, facts in enumerate(gpus(16)[::8])]
+    nodes[7] = replace(nodes[7], values={**nodes[7].values, **fact})
+    [finding] = [finding for finding in compare_nodes(nodes) if finding.verdict is not Verdict.PASS]
+    assert finding.observed == f"all 16 nodes equal except ip-10-0-0-7: {said}"
+    assert (finding.verdict, finding.scope) == (verdict, {"node": "ip-10-0-0-7"})
+
+
+def test_nodes_that_are_two_and_two_are_all_named():
+    ranks = gpus()
+    for rank in (0, 8):
+        ranks = changed(ranks, rank, sysctl__vm__swappiness="1")
+    [finding] = told(ranks)
+    assert finding.observed == (
+        "vm.swappiness differs: 1 on 2 hosts (ip-10-0-0-0, ip-10-0-0-1); 60 on 2 hosts (ip-10-0-0-2, ip-10-0-0-3)"
+    )
+    assert finding.scope == {"nodes": [f"ip-10-0-0-{node}" for node in range(4)]}
+
+
+def test_what_a_node_could_not_see_is_unknown_and_is_at_that_node():
+    nodes = gpus()[::8]
+    values = {name: value for name, value in nodes[2].values.items() if name != "mounts"}
+    nodes[2] = replace(nodes[2], values=values, problems={"mounts": "Permission denied: /proc/self/mounts"})
+    [finding] = [finding for finding in compare_nodes(nodes) if finding.verdict is not Verdict.PASS]
+    assert (finding.verdict, finding.scope) == (Verdict.UNKNOWN, {"node": "ip-10-0-0-2"})
+    assert "not seen by ip-10-0-0-2: Permission denied" in finding.observed
+    assert [f.verdict for f in compare_nodes(nodes[:1])] == [Verdict.SKIP]
+    assert overall(compare_nodes([])) is Verdict.UNKNOWN
 
 
 def test_a_whole_node_that_differs_is_named_once():
@@ -90,7 +132,7 @@ def test_ranks_that_told_nothing_or_twice_are_unknown():
     assert overall(told([*gpus(), gpus()[3]], 32)) is Verdict.UNKNOWN
     assert overall(compare([], 4)) is Verdict.UNKNOWN
     assert overall(compare(CPU[:1], 2)) is Verdict.UNKNOWN
-    assert [f.verdict for f in compare(CPU[:1], 1)] == [Verdict.SKIP]
+    assert {f.verdict for f in compare(CPU[:1], 1)} == {Verdict.SKIP}
 
 
 def test_many_differences_are_counted():

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from seatrial.checks.environment import system
-from seatrial.checks.environment.facts import ALWAYS, of_node
+from seatrial.checks.environment.facts import ALWAYS, Collector, of_node
 from seatrial.checks.environment.framework import SETTINGS, cudnn_version
-from seatrial.checks.environment.system import Collector, cgroup_cpus, cgroup_limit, variables
+from seatrial.checks.environment.system import cgroup_cpus, cgroup_limit, variables
 
 
 def tree(root: Path, files: dict[str, str]) -> None:

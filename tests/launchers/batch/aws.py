@@ -22,6 +22,8 @@ from botocore.awsrequest import AWSRequest, AWSResponse
 from moto.batch.models import batch_backends
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.server import ThreadedMotoServer
+from moto.servicequotas.exceptions import NoSuchResource
+from moto.servicequotas.models import ServiceQuotasBackend
 
 from seatrial.aws import clients
 from seatrial.binding import bind
@@ -123,6 +125,17 @@ def isolate(patch: pytest.MonkeyPatch, folder: Path, endpoint: str) -> None:
         "no_proxy": "127.0.0.1",
     }.items():
         patch.setenv(name, value)
+
+
+def set_quota(patch: pytest.MonkeyPatch, code: str, value: float) -> None:
+    """An EC2 quota of the account: moto knows those of VPC alone."""
+
+    def quota(_: ServiceQuotasBackend, service_code: str, quota_code: str) -> dict[str, Any]:
+        if (service_code, quota_code) != ("ec2", code):
+            raise NoSuchResource
+        return {"ServiceCode": "ec2", "QuotaCode": code, "Value": value}
+
+    patch.setattr(ServiceQuotasBackend, "get_service_quota", quota)
 
 
 def refuse(

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from seatrial import hardware
+from seatrial.aws.quotas import quota_of
 from seatrial.findings import Finding, Severity, Verdict
 from seatrial.launchers import batch
 from seatrial.launchers.batch.checks import unusable
@@ -19,7 +21,8 @@ def found(check: str, **changes: Any) -> Finding:
     return finding
 
 
-def test_a_cluster_as_it_should_be(account: Account) -> None:
+def test_a_cluster_as_it_should_be(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws.set_quota(monkeypatch, "L-417A185B", 768.0)
     account.set_resources(placementGroup="near", launchTemplate=account.launch_template("efa", 32))
     verdicts = {finding.check: finding.verdict for finding in batch.check(cluster())}
     assert verdicts == dict.fromkeys(
@@ -29,6 +32,7 @@ def test_a_cluster_as_it_should_be(account: Account) -> None:
             "cluster.compute-environment",
             "cluster.instance-type",
             "cluster.capacity",
+            "cluster.quota",
             "cluster.efa",
             "cluster.placement-group",
             "cluster.log-group",
@@ -54,7 +58,7 @@ def test_out_of_reach_is_a_finding(account: Account, monkeypatch: pytest.MonkeyP
 def test_what_may_not_be_looked_at_is_unknown(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     aws.refuse(monkeypatch, "AccessDeniedException", "no", but="GetCallerIdentity")
     verdicts = [finding.verdict for finding in batch.check(cluster())]
-    assert verdicts == [Verdict.PASS, Verdict.FAIL] + 6 * [Verdict.UNKNOWN]  # a job needs to see the queue
+    assert verdicts == [Verdict.PASS, Verdict.FAIL] + 7 * [Verdict.UNKNOWN]  # a job needs to see the queue
 
 
 def test_a_queue_that_does_not_exist(account: Account) -> None:
@@ -113,6 +117,34 @@ def test_capacity(account: Account, most: int, verdict: Verdict) -> None:
     account.set_resources(maxvCpus=most)
     finding = found("cluster.capacity")
     assert (finding.verdict, finding.expected) == (verdict, "768: 4 x p5.48xlarge")
+
+
+@pytest.mark.parametrize(("vcpus", "verdict"), [(768.0, Verdict.PASS), (767.0, Verdict.WARN), (0.0, Verdict.WARN)])
+def test_the_accounts_quota(account: Account, monkeypatch: pytest.MonkeyPatch, vcpus: float, verdict: Verdict) -> None:
+    aws.set_quota(monkeypatch, "L-417A185B", vcpus)
+    finding = found("cluster.quota")
+    assert (finding.verdict, finding.expected) == (verdict, "768: 4 x p5.48xlarge")
+    assert finding.observed == f"Running On-Demand P instances: {vcpus:g} vCPUs"
+    assert verdict is Verdict.PASS or "--quota-code L-417A185B --desired-value 768" in finding.remedy
+
+
+def test_a_quota_that_cannot_be_seen_is_unknown(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws.refuse(monkeypatch, "AccessDeniedException", "not allowed", only="GetServiceQuota")
+    finding = found("cluster.quota")
+    assert finding.verdict is Verdict.UNKNOWN and "not allowed" in finding.observed and finding.remedy
+
+
+def test_a_quota_that_is_not_there_is_unknown(account: Account) -> None:
+    assert found("cluster.quota").verdict is Verdict.UNKNOWN, "moto knows none of EC2"
+
+
+def test_every_instance_type_has_a_quota() -> None:
+    quotas = {item.name: quota_of(item.name) for item in hardware.INSTANCES}
+    assert all(quotas.values())
+    assert quotas["p6-b200.48xlarge"] == quotas["p4d.24xlarge"] != quotas["g6e.48xlarge"]
+    assert "Trn" in str(quotas["trn1n.32xlarge"]) and "HPC" in str(quotas["hpc6a.48xlarge"])
+    assert "Standard" in str(quotas["t3a.micro"])
+    assert quota_of("u-6tb1.metal") is None and quota_of("") is None
 
 
 class TestEfa:

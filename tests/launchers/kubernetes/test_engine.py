@@ -476,8 +476,8 @@ def test_sick_cluster(api):
     api.objects["/api/v1/nodes/n1"]["spec"]["unschedulable"] = True
     api.objects["/api/v1/namespaces/default/persistentvolumeclaims/fsx"]["status"]["phase"] = "Lost"
     del api.objects["/api/v1/namespaces/default/secrets/hub"]
-    quota = {"hard": {"requests.nvidia.com/gpu": "16"}, "used": {"requests.nvidia.com/gpu": "8"}}
-    api.add("/api/v1/namespaces/default/resourcequotas/team", {"status": quota})
+    quota = {"hard": {"requests.nvidia.com/gpu": "64"}, "used": {"requests.nvidia.com/gpu": "56"}}
+    api.add("/api/v1/namespaces/default/resourcequotas/team", {"spec": {"hard": quota["hard"]}, "status": quota})
     found = verdicts(samples.cluster(gpu=True, options={"kind": "mpijob", "kueue_queue": "q"}))
     assert found["cluster.operator"][0][0] == "FAIL"
     assert found["cluster.nodes"][0] == ("WARN", "3 of 4 ready")
@@ -499,3 +499,34 @@ def test_queue_is_looked_for(api):
 def test_what_may_not_be_seen_is_unknown(api):
     api.refusals["/api/v1/nodes"] = (403, 'nodes is forbidden: User "bob" cannot list resource')
     assert verdicts(samples.cluster())["cluster.nodes"][0][0] == "UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    ("hard", "used", "verdict", "said"),
+    [
+        ({"requests.nvidia.com/gpu": "16"}, {"requests.nvidia.com/gpu": "0"}, "PASS", "leaves 16 of nvidia.com/gpu: 2"),
+        ({"requests.nvidia.com/gpu": "8"}, {"requests.nvidia.com/gpu": "0"}, "FAIL", "and of all of it 1"),
+        (
+            {"requests.nvidia.com/gpu": "16"},
+            {"requests.nvidia.com/gpu": "24"},
+            "WARN",
+            "leaves -8 of nvidia.com/gpu: 0",
+        ),
+        ({"pods": "1"}, {"pods": "0"}, "FAIL", "leaves 1 of pods: 1 nodes"),
+        ({"cpu": "1000"}, {"cpu": "900"}, "WARN", "leaves 100 of cpu: 0 nodes"),
+        ({"requests.nvidia.com/gpu": "16"}, {}, "UNKNOWN", "does not say how much of its nvidia.com/gpu is used"),
+        ({"count/jobs.batch": "1"}, {}, None, ""),
+    ],
+)
+def test_quotas_of_the_namespace(api, hard, used, verdict, said):
+    where = samples.cluster(gpu=True, nodes=2, cpus_per_node=192)
+    api.add("/api/v1/namespaces/default/resourcequotas/team", {"spec": {"hard": hard}, "status": {"used": used}})
+    found = [f for f in kubernetes.check(where) if f.check == "cluster.quota"]
+    assert [str(f.verdict) for f in found] == ([verdict] if verdict else [])
+    assert all(said in f.observed for f in found)
+
+
+def test_quotas_that_may_not_be_read_are_unknown(api):
+    api.refusals["/api/v1/namespaces/default/resourcequotas"] = (403, "resourcequotas is forbidden")
+    [found] = [f for f in kubernetes.check(samples.cluster()) if f.check == "cluster.quota"]
+    assert (str(found.verdict), found.remedy) == ("UNKNOWN", "ask for a role that allows it")

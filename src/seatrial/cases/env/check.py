@@ -14,7 +14,7 @@ import torch.distributed as dist
 from seatrial.cases.env import Args
 from seatrial.checks.environment import clocks, collectives, framework, system
 from seatrial.checks.environment.comparing import EVIDENCE
-from seatrial.checks.environment.facts import Facts
+from seatrial.checks.environment.facts import Collector, Facts
 from seatrial.checks.environment.judging import Expected, judge
 from seatrial.rank import announce
 from seatrial.train.worker import Worker, start
@@ -49,9 +49,9 @@ def main() -> None:
         worker.end("completed", 1)
 
 
-def collect(worker: Worker, environ: Mapping[str, str]) -> system.Collector:
+def collect(worker: Worker, environ: Mapping[str, str]) -> Collector:
     """What is around this process, and of the first one on a node what is around all of them."""
-    found = system.Collector()
+    found = Collector()
     system.of_process(found, environ)
     framework.collect(found, worker.device)
     if worker.local_rank == 0:
@@ -59,7 +59,7 @@ def collect(worker: Worker, environ: Mapping[str, str]) -> system.Collector:
     return found
 
 
-def verify(worker: Worker, elements: int, found: system.Collector) -> None:
+def verify(worker: Worker, elements: int, found: Collector) -> None:
     """Notes how many elements were wrong in an all-reduce and an all-to-all, over every backend. A collective."""
     devices = {"gloo": torch.device("cpu"), "nccl": worker.device}
     rank, size = worker.rank, worker.world_size

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import json
 import os
 import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -17,8 +19,14 @@ import torch.distributed as dist
 from seatrial.cases.node import Args
 from seatrial.checks.catalogue import Check, select_checks
 from seatrial.checks.collecting import collect
+from seatrial.checks.environment.comparing import EVIDENCE, compare_nodes
+from seatrial.checks.environment.facts import Collector, Facts, Value
+from seatrial.checks.environment.system import of_node
 from seatrial.checks.evidence import keep
 from seatrial.checks.judging import judge, severity
+from seatrial.checks.node.gpu_identity import ALIKE
+from seatrial.checks.node.nvidia_smi import NVIDIA_SMI
+from seatrial.checks.observations import Lines, Observation
 from seatrial.checks.profile import Profile, detect
 from seatrial.findings import Finding, Rule, Severity, Verdict, overall
 from seatrial.rank import announce
@@ -39,8 +47,8 @@ TOLD = Rule(
 )
 """How a node that says nothing is told."""
 
-Told: TypeAlias = "tuple[str, list[Finding]]"
-"""Host, and what was found there."""
+Told: TypeAlias = "tuple[Facts, list[Finding]]"
+"""What is around a node, and what was found there."""
 
 
 class Nodes(Rank):
@@ -58,14 +66,17 @@ def main() -> None:
         args = Args(**rank.args)
         rank.stage("look")
         checks = select_checks(args.level)
-        name, findings = socket.gethostname(), look(rank, args, checks)
+        mine = look(rank, args, checks)
         rank.alive()
         if rank.node == 0:
             announce.run_start(rank, steps=1, unit="samples")
-            for finding in together(hear_all(rank, args, name, findings), args.patience):
+            told = hear_all(rank, args, mine)
+            everyone = [heard[0] for heard in told.values() if heard]
+            (rank.run / EVIDENCE).write_text("".join(f"{facts.to_json()}\n" for facts in everyone), encoding="utf-8")
+            for finding in (*together(told, args.patience), *compare_nodes(everyone)):
                 rank.emit(finding)
         else:
-            tell(rank, args, name, findings)
+            tell(rank, args, mine)
         rank.end("completed", 1)
 
 
@@ -76,23 +87,23 @@ def store(rank: Nodes, args: Args) -> dist.TCPStore:
     return dist.TCPStore(address, port, is_master=rank.node == 0, wait_for_workers=False, timeout=patience)
 
 
-def tell(rank: Nodes, args: Args, name: str, findings: Sequence[Finding]) -> None:
+def tell(rank: Nodes, args: Args, mine: Told) -> None:
     """Tell the first node. If it cannot be reached, this log says so and the first node says what it did not hear: an
     error would only make the engine kill the others."""
-    key = f"node-{rank.node}"
+    key, (facts, findings) = f"node-{rank.node}", mine
     try:
         at = store(rank, args)
-        at.set(key, json.dumps([name, [asdict(finding) for finding in findings]]))
+        at.set(key, json.dumps([facts.to_json(), [asdict(finding) for finding in findings]]))
         at.get(key)  # it has arrived
     except dist.DistError as error:
-        print(f"{name}: the first node cannot be told: {str(error).splitlines()[0]}", flush=True)
+        print(f"{facts.host}: the first node cannot be told: {str(error).splitlines()[0]}", flush=True)
         for finding in findings:
             print(f"{finding.verdict} {finding.check}: {finding.observed}", flush=True)
 
 
-def hear_all(rank: Nodes, args: Args, name: str, findings: list[Finding]) -> dict[int, Told | None]:
-    """Host and findings of every node, of this one without asking; None for those that are silent for too long."""
-    told: dict[int, Told | None] = {0: (name, findings)}
+def hear_all(rank: Nodes, args: Args, mine: Told) -> dict[int, Told | None]:
+    """What every node tells, this one without being asked; None for those that are silent for too long."""
+    told: dict[int, Told | None] = {0: mine}
     if rank.nodes > 1:
         at, deadline = store(rank, args), time.monotonic() + args.patience
         for number in range(1, rank.nodes):
@@ -106,19 +117,38 @@ def hear(at: dist.TCPStore, number: int, seconds: float) -> Told | None:
     key = f"node-{number}"
     try:
         at.wait([key], datetime.timedelta(seconds=seconds))
-        name, records = json.loads(at.get(key))
+        facts, records = json.loads(at.get(key))
     except dist.DistStoreError:
         return None
-    return name, [Finding.of(record) for record in records]
+    return Facts.from_json(facts), [Finding.of(record) for record in records]
 
 
-def look(rank: Nodes, args: Args, checks: Sequence[Check]) -> list[Finding]:
-    """What this node's checks found; what was observed is kept in the run's folder."""
+def look(rank: Nodes, args: Args, checks: Sequence[Check]) -> Told:
+    """What is around this node, and what its checks found; what was observed is kept in the run's folder."""
     profile = Profile.of(args.instance) if args.instance else detect()
     sources = {check.source.kind: check.source for check in checks}
     observations = keep(collect(sources.values(), profile), rank.run / "observed" / socket.gethostname())
     found = judge(checks, observations, profile)
-    return [replace(finding, evidence=finding.evidence.replace(f"{rank.run}/", "")) for finding in found]
+    findings = [replace(finding, evidence=finding.evidence.replace(f"{rank.run}/", "")) for finding in found]
+    return facts_of(rank, observations), findings
+
+
+def facts_of(rank: Nodes, observations: Sequence[Observation]) -> Facts:
+    """What should be the same on all nodes."""
+    found = Collector()
+    of_node(found, rank.run)
+    for seen in observations:
+        if seen.kind == NVIDIA_SMI.kind:
+            for field in ALIKE:
+                found.add(f"gpus.{field}", partial(of_gpus, seen, field))
+    return Facts(rank=rank.node, local_rank=0, host=socket.gethostname(), values=found.values, problems=found.problems)
+
+
+def of_gpus(seen: Observation, field: str) -> Value:
+    """What nvidia-smi says of all GPUs of a node. Raises OSError or Unreadable if it says nothing."""
+    if seen.problem:
+        raise OSError(errno.EIO, seen.problem)
+    return ", ".join(sorted({gpu.cells.get(field, "not asked") for gpu in NVIDIA_SMI.parse(Lines(seen)).gpus}))
 
 
 def together(told: Mapping[int, Told | None], patience: int) -> list[Finding]:
@@ -130,7 +160,7 @@ def together(told: Mapping[int, Told | None], patience: int) -> list[Finding]:
             scope = {"node": f"number {number}"}
             found.append(TOLD.finding(Verdict.UNKNOWN, f"nothing within {patience} s", scope=scope))
             continue
-        host, findings = heard
+        host, findings = heard[0].host, heard[1]
         words = f"{len(findings)} findings: {overall(findings)}, {severity(findings)}"
         found.append(TOLD.finding(Verdict.PASS, words, scope={"node": host}))
         for finding in findings:

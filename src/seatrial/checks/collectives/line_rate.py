@@ -38,8 +38,6 @@ def line_rate(operation: str, ranks: int, nodes: int | None, instance_type: str)
 
 def _within(operation: str, instance: hardware.Instance) -> tuple[float, str] | None:
     gpu = hardware.accelerator(instance.accelerator) if instance.accelerator else None
-    if gpu is None or not gpu.links or gpu.link_rate is None:
+    if gpu is None or not gpu.nvlink_bytes or operation not in (*_THROUGH_ALL, *_ONE_TO_ONE, "all_to_all"):
         return None
-    if operation not in (*_THROUGH_ALL, *_ONE_TO_ONE, "all_to_all"):
-        return None
-    return gpu.links * gpu.link_rate / GB, f"{gpu.links} NVLinks of {gpu.link_rate / GB:g} GB/s a GPU"
+    return gpu.nvlink_bytes / GB, f"{gpu.links} NVLinks of {gpu.nvlink_bytes / GB / (gpu.links or 1):g} GB/s a GPU"

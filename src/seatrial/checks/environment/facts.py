@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from fnmatch import fnmatchcase
 
@@ -47,6 +47,24 @@ class Facts:
         return cls(**record)
 
 
+class Collector:
+    """Facts while they are collected: a value, or why it could not be seen."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Value] = {}
+        self.problems: dict[str, str] = {}
+
+    def add(self, name: str, look: Callable[[], Value]) -> None:
+        """What `look` returns; what it raises is why the fact could not be seen."""
+        try:
+            self.values[name] = look()
+        except OSError as error:
+            place = f": {error.filename}" if error.filename else ""
+            self.problems[name] = f"{error.strerror or error}{place}"
+        except Exception as error:  # one fact that cannot be had takes no other with it
+            self.problems[name] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """What it means that a fact is not the same everywhere."""
@@ -83,6 +101,11 @@ DIFFERENCES = (
     Difference("host.*", Verdict.WARN, "nodes of one kind finish together"),
     Difference("system.*", Verdict.WARN, "nodes of one image have the same"),
     Difference("package.*", Verdict.WARN, "nodes of one image have the same"),
+    Difference("gpus.*", Verdict.WARN, "one node may compute faster, or otherwise, than the others"),
+    Difference("sysctl.*", Verdict.WARN, "one node may be slower than the others, or refuse what they allow"),
+    Difference("module.*", Verdict.WARN, "one node has another driver, or none"),
+    Difference("mount-options.*", Verdict.WARN, "one node may see files later, or move them slower"),
+    Difference("mount.*", Verdict.FAIL, "what is written there on one node is not there on the others"),
     Difference("*", Verdict.FAIL, "ranks that run different software or settings hang, crash or drift apart"),
 )
 """The first whose pattern fits counts."""
@@ -97,6 +120,12 @@ OF_NODES = (
     "disk.*",
     "package.*",
     "software.*",
+    "gpus.*",
+    "sysctl.*",
+    "module.*",
+    "mount.*",
+    "mount-options.*",
+    "mounts",
 )
 """Facts that the first rank on each node collects for all of them."""
 
@@ -105,6 +134,7 @@ ALWAYS = (
     *("python.version", "cpu.usable", "cgroup.cpus", "cgroup.memory", "cgroup.pids"),
     *("system.kernel", "system.architecture", "cpu.model", "cpu.count", "memory.total"),
     *("hugepages.total", "shm.total", "disk.free", "disk.inodes"),
+    *("sysctl.kernel.pid_max", "module.efa", "mounts"),
     *("torch", "torch.version.cuda", "torch.backends.cudnn.version", "nccl", "threads.torch"),
 )
 """Facts without which nothing can be called equal: seen, or said why not, wherever Seatrial collects."""
@@ -123,8 +153,18 @@ TITLES: Mapping[str, str] = {
     "software.driver": "NVIDIA driver",
     "software.efa_installer": "EFA installer",
     "software.aws_ofi_nccl": "aws-ofi-nccl",
+    "system.cmdline": "the kernel's command line",
+    "mounts": "file systems that nodes share",
 }
 """Facts that people call by another name."""
+
+_KINDS = dict.fromkeys(("variable", "package", "software", "sysctl"), "") | {
+    "gpus": "of its GPUs ",
+    "module": "module ",
+    "mount": "what is mounted at ",
+    "mount-options": "options of the mount ",
+}
+"""What stands before the name of a fact of some kinds."""
 
 
 def difference(name: str) -> Difference:
@@ -140,7 +180,7 @@ def of_node(name: str) -> bool:
 def title(name: str) -> str:
     """What people call a fact."""
     kind, _, rest = name.partition(".")
-    return TITLES.get(name) or (rest if kind in ("variable", "package", "software") else name)
+    return TITLES.get(name) or (_KINDS[kind] + rest if kind in _KINDS else name)
 
 
 def shown(value: Value) -> str:

@@ -6,8 +6,7 @@ import re
 from functools import partial
 from typing import Any
 
-from seatrial.checks.environment.facts import Value
-from seatrial.checks.environment.system import Collector
+from seatrial.checks.environment.facts import Collector, Value
 
 SETTINGS = (
     "cuda.is_available",

@@ -24,17 +24,30 @@ def ranges(numbers: Iterable[int]) -> str:
 
 def where(ranks: Sequence[Facts]) -> str:
     """``rank 13 on ip-10-0-0-7``, ``ranks 8-23 on 2 hosts (a, b)``."""
-    hosts = list(dict.fromkeys(facts.host for facts in ranks))
     numbers = ranges(facts.rank for facts in ranks)
-    word = "rank" if len(ranks) == 1 else "ranks"
+    return f"{'rank' if len(ranks) == 1 else 'ranks'} {numbers} on {which(ranks)}"
+
+
+def which(ranks: Sequence[Facts]) -> str:
+    """Their nodes: ``ip-10-0-0-7``, ``2 hosts (a, b)``."""
+    hosts = _hosts(ranks)
     if len(hosts) == 1:
-        return f"{word} {numbers} on {hosts[0]}"
+        return hosts[0]
     more = ", ..." if len(hosts) > HOSTS else ""
-    return f"{word} {numbers} on {len(hosts)} hosts ({', '.join(hosts[:HOSTS])}{more})"
+    return f"{len(hosts)} hosts ({', '.join(hosts[:HOSTS])}{more})"
 
 
 def scope(ranks: Sequence[Facts]) -> dict[str, Any]:
     """The same for machines: ``{"rank": 13, "node": "ip-10-0-0-7"}``."""
-    hosts = list(dict.fromkeys(facts.host for facts in ranks))
     about: dict[str, Any] = {"rank": ranks[0].rank} if len(ranks) == 1 else {"ranks": ranges(f.rank for f in ranks)}
-    return about | ({"node": hosts[0]} if len(hosts) == 1 else {"nodes": ", ".join(hosts)})
+    return about | nodes(ranks)
+
+
+def nodes(ranks: Sequence[Facts]) -> dict[str, Any]:
+    """Their nodes for machines: ``{"nodes": ["a", "b"]}``."""
+    hosts = _hosts(ranks)
+    return {"node": hosts[0]} if len(hosts) == 1 else {"nodes": hosts}
+
+
+def _hosts(ranks: Sequence[Facts]) -> list[str]:
+    return list(dict.fromkeys(facts.host for facts in ranks))

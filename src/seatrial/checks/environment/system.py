@@ -7,12 +7,13 @@ import os
 import platform
 import resource
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 from seatrial.checks import profile
-from seatrial.checks.environment.facts import Value
+from seatrial.checks.environment.facts import Collector, Value
+from seatrial.checks.environment.kernel import of_kernel
 from seatrial.checks.environment.places import ranges
 from seatrial.checks.node import memory
 from seatrial.checks.software.layouts import COMPONENTS
@@ -29,24 +30,6 @@ PLACES = (
 UNLIMITED = "unlimited"
 NO_LIMIT = 2**62
 """Bytes from which on a control group of version 1 has no limit: it says the largest number of pages."""
-
-
-class Collector:
-    """Facts while they are collected: a value, or why it could not be seen."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Value] = {}
-        self.problems: dict[str, str] = {}
-
-    def add(self, name: str, look: Callable[[], Value]) -> None:
-        """What `look` returns; what it raises is why the fact could not be seen."""
-        try:
-            self.values[name] = look()
-        except OSError as error:
-            place = f": {error.filename}" if error.filename else ""
-            self.problems[name] = f"{error.strerror or error}{place}"
-        except Exception as error:  # one fact that cannot be had takes no other with it
-            self.problems[name] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
 
 
 def of_process(found: Collector, environ: Mapping[str, str], root: Path = Path("/")) -> None:
@@ -83,6 +66,7 @@ def of_node(found: Collector, checkpoints: Path, root: Path = Path("/")) -> None
     found.add("shm.free", lambda: _bytes(root / "dev/shm").f_bavail * _bytes(root / "dev/shm").f_frsize)
     found.add("disk.free", lambda: _bytes(checkpoints).f_bavail * _bytes(checkpoints).f_frsize)
     found.add("disk.inodes", lambda: _inodes(checkpoints))
+    of_kernel(found, root)
     for name, version in packages():
         found.values[f"package.{name}"] = version
     _software(found, root)

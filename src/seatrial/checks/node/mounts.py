@@ -43,14 +43,15 @@ class Mounts:
 def parse(lines: Lines) -> Mounts:
     """Both files; comments of fstab are passed over."""
     files = read_files(lines, (_MOUNTS, _FSTAB))
-    there = [_mount(line) for line in files.get(_MOUNTS, []) if line.strip()]
-    if not any(mount.folder == "/" for mount in there):
+    there = [mount(line) for line in files.get(_MOUNTS, []) if line.strip()]
+    if not any(one.folder == "/" for one in there):
         raise Unreadable(f"what is mounted at /, of {_MOUNTS}")
-    wanted = [_mount(line) for line in files.get(_FSTAB, []) if line.strip() and not line.lstrip().startswith("#")]
+    wanted = [mount(line) for line in files.get(_FSTAB, []) if line.strip() and not line.lstrip().startswith("#")]
     return Mounts(there, wanted if _FSTAB in files else None)
 
 
-def _mount(line: str) -> Mount:
+def mount(line: str) -> Mount:
+    """A line of either file. Raises Unreadable."""
     match = _LINE.fullmatch(line.strip())
     if match is None:
         raise Unreadable("'DEVICE FOLDER TYPE OPTIONS 0 0'", line)

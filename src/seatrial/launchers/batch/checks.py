@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from seatrial import hardware
+from seatrial.aws.quotas import quota_of
 from seatrial.errors import UserError, unknown
 from seatrial.findings import Finding, Verdict, judged
 from seatrial.launchers._rules import finding
@@ -62,7 +63,7 @@ def unusable(environment: dict[str, Any]) -> Iterator[str]:
 
 
 def check(cluster: Cluster) -> list[Finding]:
-    """Credentials, job queue, compute environments, instance type, capacity, network, logs."""
+    """Credentials, job queue, compute environments, instance type, capacity, quota, network, logs."""
     identity = _looked("credentials", lambda: _identity(cluster), cluster, Verdict.FAIL)
     if identity[0].verdict is Verdict.FAIL:
         return identity
@@ -71,6 +72,7 @@ def check(cluster: Cluster) -> list[Finding]:
         "compute-environment": site.judge_environments,
         "instance-type": site.judge_instance_type,
         "capacity": site.judge_capacity,
+        "quota": site.judge_quota,
         "efa": site.judge_efa,
         "placement-group": site.judge_placement,
         "log-group": site.judge_log_group,
@@ -159,6 +161,21 @@ class _Site:
         most = max((int(_resources(each).get("maxvCpus", 0)) for each in self.environments), default=0)
         expected = f"{needed}: {self.cluster.nodes} x {self.instance.name}"
         yield finding("capacity", judged(most >= needed), f"{most} vCPUs at most", expected)
+
+    def judge_quota(self) -> Iterator[Finding]:
+        quota = quota_of(self.instance.name)
+        if quota is None:
+            yield finding("quota", Verdict.UNKNOWN, f"which quota of EC2 counts {self.instance.name} is not known")
+            return
+        needed = self.cluster.nodes * self.instance.vcpus
+        quotas = api.client(self.cluster, "service-quotas")
+        value = quotas.get_service_quota(ServiceCode="ec2", QuotaCode=quota.code)["Quota"]["Value"]
+        # A Capacity Block is bought beside it, so that too small a quota need not keep the job from starting.
+        verdict = Verdict.PASS if value >= needed else Verdict.WARN
+        remedy = f"aws service-quotas request-service-quota-increase --service-code ec2 --quota-code {quota.code} "
+        remedy += f"--desired-value {needed}; nodes of a Capacity Block do not count"
+        observed, expected = f"{quota.name}: {value:g} vCPUs", f"{needed}: {self.cluster.nodes} x {self.instance.name}"
+        yield finding("quota", verdict, observed, expected, remedy)
 
     def judge_efa(self) -> Iterator[Finding]:
         expected = efa_interfaces(self.cluster.options, self.instance)

@@ -141,17 +141,27 @@ def _queue(api: Api, cluster: Cluster) -> Iterable[Said]:
 
 def _quota(api: Api, cluster: Cluster) -> Iterable[Said]:
     """What is left in the namespace's quotas for a job on all nodes."""
+    remedy, expected = "wait until others have ended, or ask for more", f"{cluster.nodes} nodes"
     for quota in api.items(f"/api/v1/namespaces/{api.namespace}/resourcequotas"):
-        hard, used = quota["status"].get("hard", {}), quota["status"].get("used", {})
-        for name, wanted in _wanted(cluster).items():
-            limit = hard.get(f"requests.{name}", hard.get(name))
-            if limit is not None:
-                left = quantity(limit) - quantity(used.get(f"requests.{name}", used.get(name, "0")))
-                nodes = int(left / wanted)
-                enough = nodes >= cluster.nodes
-                observed = f"quota {quota['metadata']['name']} leaves {_plain(left)} of {name}: {nodes} nodes"
-                remedy = "wait until others have ended, or ask for more"
-                yield Verdict.PASS if enough else Verdict.WARN, observed, f"{cluster.nodes} nodes", remedy
+        hard, used = quota.get("spec", {}).get("hard", {}), quota.get("status", {}).get("used", {})
+        for name, wanted in {**_wanted(cluster), "pods": Fraction(1)}.items():  # one pod for each node
+            key = next((key for key in (f"requests.{name}", name) if key in hard), None)
+            if key is None:
+                continue
+            told = f"quota {quota['metadata']['name']}"
+            if key not in used:  # whoever counts has not, so that nobody is held to it, or nothing is made at all
+                yield Verdict.UNKNOWN, f"{told} does not say how much of its {name} is used", expected, remedy
+                continue
+            left = quantity(hard[key]) - quantity(used[key])
+            nodes = max(0, int(left / wanted))
+            observed = f"{told} leaves {_plain(left)} of {name}: {nodes} nodes"
+            if quantity(hard[key]) < cluster.nodes * wanted:
+                yield Verdict.FAIL, f"{observed}, and of all of it {int(quantity(hard[key]) / wanted)}", expected, _MORE
+            else:
+                yield Verdict.PASS if nodes >= cluster.nodes else Verdict.WARN, observed, expected, remedy
+
+
+_MORE = "ask for more, or lower nodes in seatrial.toml: no waiting helps"
 
 
 def _exists(api: Api, path: str, what: str, remedy: str) -> Said:

@@ -134,6 +134,8 @@ def _container(cluster: Cluster, name: str, command: list[str]) -> dict[str, Any
     env = [{"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}]
     env += [{"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}]
     env += [{"name": "SEATRIAL_HYPERPOD", "value": "1"}] if cluster.options.hyperpod else []
+    repair = cluster.options.hyperpod_repair
+    env += [{"name": "SEATRIAL_HYPERPOD_REPAIR", "value": repair}] if repair != "none" else []
     return {
         "name": name,
         "image": cluster.image,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from seatrial.errors import Problem
 from seatrial.launchers import _ranks
 from seatrial.spec import LauncherOptions
 
 KindName = Literal["jobset", "pytorchjob", "trainjob", "mpijob", "hyperpodpytorchjob", "job"]
+RepairName = Literal["none", "reboot", "replace"]
+REPAIR_NAMES: tuple[RepairName, ...] = get_args(RepairName)
 
 _NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
 _LABEL = re.compile(r"([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?")
@@ -47,6 +49,10 @@ class Options(LauncherOptions):
     """Whether they must share it: otherwise the job waits."""
     hyperpod: bool = False
     """SageMaker HyperPod: its instance type names, only nodes that it calls healthy, auto-resume of a pytorchjob."""
+    hyperpod_repair: RepairName = "none"
+    """What HyperPod may be asked to do with a node that a check has quarantined: none, reboot, or replace, which also
+    reboots. With automatic node recovery it does so at once: jobs on the node end, a replaced node loses its
+    volumes."""
     shared_memory_gib: int | None = None
     """Most that /dev/shm takes, in GiB; none: a quarter of the pod's memory."""
     time_limit_seconds: int | None = None
@@ -84,6 +90,10 @@ def check_options(options: Options) -> Iterable[Problem]:
         yield Problem("there is no topology to require", "topology_required", "name a node label as topology")
     if options.kind == "hyperpodpytorchjob" and not options.hyperpod:
         yield Problem("this kind exists only on SageMaker HyperPod", "kind", "add hyperpod = true")
+    if options.hyperpod_repair != "none" and not options.hyperpod:
+        yield Problem(
+            "only SageMaker HyperPod repairs nodes", "hyperpod_repair", "add hyperpod = true, or leave it out"
+        )
 
 
 _LEAST = {

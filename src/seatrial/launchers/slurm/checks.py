@@ -9,12 +9,13 @@ from seatrial import __version__
 from seatrial.errors import UserError
 from seatrial.findings import Finding, Verdict
 from seatrial.launchers._rules import finding
+from seatrial.launchers.slurm import quota
 from seatrial.launchers.slurm.capacity import compare
 from seatrial.launchers.slurm.commands import quote, run
 from seatrial.launchers.slurm.show import SHOW
 from seatrial.spec import Cluster
 
-_PARTS = re.compile("^#(?:states|nodes|partitions|folder|python)\n", re.MULTILINE)
+_PARTS = re.compile("^#(?:states|nodes|partitions|quota|folder|python)\n", re.MULTILINE)
 
 
 def check(cluster: Cluster) -> list[Finding]:
@@ -26,6 +27,7 @@ def check(cluster: Cluster) -> list[Finding]:
 echo '#states'; sinfo --noheader --Node {partition} --format='%N|%t' | sort -u
 echo '#nodes'; {SHOW} node
 echo '#partitions'; {SHOW} partition
+echo '#quota'; {quota.SCRIPT}
 echo '#folder'; mkdir -p {quote(cluster.shared or "/")} && test -w {quote(cluster.shared or "/")} && echo writable
 echo '#python'
 """
@@ -37,7 +39,7 @@ echo '#python'
         [problem] = error.problems
         return [finding("reached", Verdict.FAIL, problem.what, "its commands answer", problem.remedy)]
     text = done.stdout.decode(errors="replace")
-    version, states, nodes, partitions, folder, python = [*_PARTS.split(text, maxsplit=5), *[""] * 5][:6]
+    version, states, nodes, partitions, limits, folder, python = [*_PARTS.split(text, maxsplit=6), *[""] * 6][:7]
     if not version.startswith("slurm"):
         why = done.stderr.decode(errors="replace").strip().splitlines() or ["sinfo says nothing"]
         return [finding("reached", Verdict.FAIL, why[0], "sinfo --version answers", "is Slurm's bin folder in PATH?")]
@@ -45,6 +47,7 @@ echo '#python'
         finding("reached", Verdict.PASS, version.strip(), "its commands answer"),
         _check_states(states, cluster),
         *compare(nodes, partitions, cluster),
+        *quota.judge(limits, cluster),
         _check_folder(folder, cluster),
         *_check_pythons(python.splitlines(), cluster),
     ]

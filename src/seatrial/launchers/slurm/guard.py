@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from seatrial.errors import Problem, UserError
+from seatrial.findings import Severity
 from seatrial.launchers._guard import Guard
 from seatrial.launchers.slurm.commands import answer, quote
 from seatrial.launchers.slurm.options import Options
@@ -42,7 +43,7 @@ def all_reasons(cluster: Cluster) -> Mapping[str, str]:
     return reasons(answer(cluster, f"{SHOW} node"))
 
 
-def quarantine(name: str, cluster: Cluster, mark: str) -> None:
+def quarantine(name: str, cluster: Cluster, mark: str, _: Severity) -> None:
     """Drain a node. Control characters would break the one line that a reason is."""
     words = re.sub(r"[^ -~]+", " ", mark)
     answer(cluster, f"scontrol update nodename={quote(name)} state=drain reason={quote(words)}")
