@@ -128,7 +128,7 @@ def begin(ready: Ready, history: History, name: str | None) -> tuple[Plan, list[
 
 def follow(plan: Plan, run: Run, where: Cluster, *, quiet: bool) -> Ended | None:
     """Watch a run to its end, and judge it. None: the user watches no longer, and it goes on."""
-    from seatrial import flow, tracking
+    from seatrial import flow, following
     from seatrial.cli.outcome import judge_and_keep
     from seatrial.cli.progress import Progress
     from seatrial.findings import exit_code
@@ -143,7 +143,7 @@ def follow(plan: Plan, run: Run, where: Cluster, *, quiet: bool) -> Ended | None
         raise
     if code is None:
         return None
-    warn_unseen(tracking.refresh([run], logs=True))
+    warn_unseen(following.refresh([run], logs=True))
     findings = judge_and_keep(run)
     return Ended(
         code=code if code in (ExitCode.STOPPED, ExitCode.USAGE) else exit_code(findings),
