@@ -49,6 +49,10 @@ DIRECT: Mapping[str, str] = {
     "datasets": "5.2.0",
     "tokenizers": "0.23.3",
     "transformers": "5.23.0",
+    # extras of trackers
+    "mlflow-skinny": "3.17.2",
+    "tensorboard": "2.21.0",
+    "wandb": "0.30.0",  # 0.31.0 asks for a beta of cwevals, by its exact version
     # dependency group `dev`
     "hypothesis": "6.170.15",
     "hyperpod-pytorch-job-template": "1.5.0",
