@@ -84,8 +84,8 @@ class Sender:
     def failed(self, error: Exception) -> None:
         """Keep why the tracker did not take something, and begin anew with it the next time."""
         traceback.print_exception(error)
-        lines = str(error).strip().splitlines()
-        self._keep(problem=mask(f"{type(error).__name__}: {lines[0] if lines else ''}")[:LONGEST_PROBLEM])
+        said = " ".join(str(error).split())
+        self._keep(problem=mask(f"{type(error).__name__}: {said}")[:LONGEST_PROBLEM])
         with contextlib.suppress(Exception):
             self.close()
 

@@ -64,7 +64,9 @@ class _Record:
     def log(self, points: Sequence[Point]) -> None:
         for point in points:
             if not point.restart:
-                self._run.log({STEP: point.step, "_timestamp": point.time, **point.values}, step=self._points)
+                self._run.log(
+                    {STEP: point.step, "_timestamp": point.time, **point.values}, step=self._points, commit=True
+                )
             self._points += 1
 
     def conclude(self, outcome: Outcome) -> None:
