@@ -21,6 +21,9 @@ UV = "0.13.9"
 AXE = "4.14.1"
 """axe-core of npm, which looks at pages in tests/trials/pages. .ci/run reads it with sed, and installs it."""
 
+MLFLOW = "3.17.2"
+"""The whole of MLflow, whose server tests/trials/observe starts. .ci/run reads it with sed, and installs it."""
+
 TORCH_OLDEST = "2.11.0"
 """Oldest torch that the training programs support: what GPU machines still come with."""
 
