@@ -76,6 +76,14 @@ def test_what_nobody_told_is_left_out_and_what_is_no_number_is_not():
     assert set(step.values) == {"train/loss", "time/step"} and math.isnan(step.values["train/loss"])
 
 
+def test_a_step_that_comes_again_begins_anew_there():
+    """In a log from elsewhere nothing else tells of a restart."""
+    found = told(*(replace(STEP, step=step) for step in (1, 2, 3, 2, 3)))
+    assert [(point.step, point.restart) for point in found[2:]] == [(3, False), (1, True), (2, False), (3, False)]
+    found = told(START, STEP, replace(START, start_step=2), STEP)
+    assert [point.step for point in found if point.restart] == [0, 2]
+
+
 def test_samples_are_no_tokens():
     _, step = told(replace(START, unit="samples"), STEP)
     assert step.values["throughput/samples_per_second"] == 50.0

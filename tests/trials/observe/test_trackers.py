@@ -14,6 +14,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,8 +159,8 @@ def test_configuration_versions_and_verdict_are_there(resumed):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     texts = EventAccumulator(str(resumed.path / "tensorboard")).Reload()
-    assert "PASS" in str(texts.Tensors("verdict/text_summary")[-1].tensor_proto.string_val[0])
-    assert torch in str(texts.Tensors("about/text_summary")[-1].tensor_proto.string_val[0])
+    assert "PASS" in str(texts.Tensors("verdict")[-1].tensor_proto.string_val[0])
+    assert torch in str(texts.Tensors("about")[-1].tensor_proto.string_val[0])
 
 
 def test_no_secret_is_written(command, tmp_path):
@@ -186,7 +187,7 @@ def read_code(command: Command, log: Path) -> int:
 
 
 def test_a_framework_is_tracked_while_it_trains(command):
-    run = "torchtitan", *settings("steps=6", "sequence_length=32", "validation_every=0")
+    run = "torchtitan", *settings("steps=6", "sequence_length=32")
     command("run", *run, "--name", "titan", *ALL, "--expect", "none")
     check_everywhere(command.find("titan"))
 
@@ -215,7 +216,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
         )
     try:
-        poll(lambda: listens(port) or process.poll() is not None, 120, "MLflow's server listens")
+        poll(lambda: listens(port) or process.poll() is not None, 180, "MLflow's server listens")
         assert process.poll() is None, (folder / "log").read_text()
         yield f"http://127.0.0.1:{port}"
     finally:

@@ -29,16 +29,21 @@ class Points:
         self._job = job
         self.start: RunStart | None = None
         """Of the newest attempt."""
+        self._step = 0
+        """The newest that was told."""
 
     def take(self, timed: Timed) -> Iterator[Point]:
         """What one event tells; nothing for most kinds."""
         event = timed.event
         match event:
             case RunStart():
-                self.start = event
+                self.start, self._step = event, event.start_step
                 yield Point(step=event.start_step, time=timed.time, values={}, restart=True)
             case Step():
-                yield _point(timed, self._step(event))
+                if event.step <= self._step:  # a log in which nothing but its steps tells of a restart
+                    yield Point(step=event.step - 1, time=timed.time, values={}, restart=True)
+                self._step = event.step
+                yield _point(timed, self._values(event))
             case Validation():
                 values = {f"validation/{_plain(name)}": value for name, value in event.metrics.items()}
                 yield _point(timed, values | {"validation/seconds": event.seconds})
@@ -48,7 +53,7 @@ class Points:
             case CheckpointLoaded():
                 yield _point(timed, {"checkpoint/load_seconds": event.seconds})
 
-    def _step(self, step: Step) -> dict[str, float | None]:
+    def _values(self, step: Step) -> dict[str, float | None]:
         unit = self.start.unit if self.start else "tokens"
         rate = step.count / step.seconds if math.isfinite(step.seconds) and step.seconds > 0 else None
         shares = utilisation(rate, self.start, self._job.flops_per_token)

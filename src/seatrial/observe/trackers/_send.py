@@ -17,6 +17,7 @@ import signal
 import sys
 import time
 import traceback
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -91,23 +92,23 @@ class Sender:
 
     def _opened(self) -> Sink:
         if self._sink is None:
-            self._points = Points(self._run.job)
-            self._points.start = self._start()
+            self._points = self._taken()
             self._sink = self._tracker.open(self._run, self._has)
             self._keep(record=self._sink.record, address=self._sink.address)
             self._sink.describe(about(self._run.job, self._points.start))
         return self._sink
 
-    def _start(self) -> RunStart | None:
-        """The attempt that what is sent next belongs to."""
-        offset, start = 0, None
+    def _taken(self) -> Points:
+        """What follows from the events that were sent before, for those that are sent next."""
+        points, offset = Points(self._run.job), 0
         while offset < self._has.offset:
             piece = read_piece(self._run.events_path, offset, min(PIECE, self._has.offset - offset))
             if piece.end == offset:
                 break
             offset = piece.end
-            start = next((t.event for t in reversed(piece.events) if isinstance(t.event, RunStart)), start)
-        return start
+            for timed in piece.events:
+                deque(points.take(timed), maxlen=0)
+        return points
 
     def _keep(self, **changes: object) -> None:
         self._has = replace(self._has, **changes)  # type: ignore[arg-type]
