@@ -80,6 +80,7 @@ def test_a_step_that_comes_again_begins_anew_there():
     """In a log from elsewhere nothing else tells of a restart."""
     found = told(*(replace(STEP, step=step) for step in (1, 2, 3, 2, 3)))
     assert [(point.step, point.restart) for point in found[2:]] == [(3, False), (1, True), (2, False), (3, False)]
+    assert [point.restart for point in told(STEP, STEP)] == [False, True, False]
     found = told(START, STEP, replace(START, start_step=2), STEP)
     assert [point.step for point in found if point.restart] == [0, 2]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -97,13 +97,13 @@ def test_what_is_new_is_sent_once(run):
 
 
 def test_another_sender_goes_on_in_the_same_record_and_knows_the_attempt(run):
-    happen(run, START, *steps(1, 2))
+    happen(run, replace(START, world_size=3), *steps(1, 2))
     Sender(run, Memory().tracker()).send()
     happen(run, *steps(3))
     second = Memory()
     Sender(run, second.tracker()).send()
     assert second.opened == ["record of one"] and second.steps == [3]
-    assert [about.facts["ranks"] for about in second.described] == ["2"]
+    assert [about.facts["ranks"] for about in second.described] == ["3"]
 
 
 def test_a_torn_last_line_waits(run):

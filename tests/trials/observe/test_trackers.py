@@ -82,7 +82,7 @@ def in_mlflow(run: Run) -> Any:
 def mlflow_series(run: Run, name: str) -> Series:
     client, found = in_mlflow(run)
     history = client.get_metric_history(found.info.run_id, name)
-    return [(metric.step, metric.value) for metric in sorted(history, key=lambda m: m.timestamp)]
+    return sorted((metric.step, metric.value) for metric in history)  # it keeps no order of its own
 
 
 def in_wandb(run: Run) -> tuple[list[dict[str, Any]], dict[str, Any], set[str]]:
@@ -108,7 +108,7 @@ def check_everywhere(run: Run) -> None:
     for name in names(run):
         wanted = expected(run, name)
         assert same(in_tensorboard(run, name), last_of_each_step(wanted), relative=1e-6), name
-        assert same(mlflow_series(run, name), sorted(wanted, key=lambda pair: 0)), name
+        assert same(mlflow_series(run, name), sorted(wanted)), name
         assert same(wandb_series(run, name), wanted), name
     rows, _, ids = in_wandb(run)
     assert [row["_step"] for row in rows] == sorted({row["_step"] for row in rows}) and len(ids) == 1
@@ -125,7 +125,7 @@ def resumed(command: Command) -> Run:
         for name in [n for n in os.environ if n.startswith(("MLFLOW_", "WANDB_"))]:
             patch.delenv(name)
         process, run = command.begin("run", "fsdp", *settings(*SHORT, "log_every=1"), *ALL, name="killed")
-        wait_for_step(run, 9)
+        wait_for_step(run, 9, 150)
         senders = children(process.pid)
         process.kill()
         process.communicate()
@@ -213,7 +213,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"},
+            env=os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
         )
     try:
         poll(lambda: listens(port) or process.poll() is not None, 180, "MLflow's server listens")
@@ -237,7 +237,7 @@ def test_mlflow_s_server_has_a_resumed_run_as_one(command, server):
     run = command.find("served")
     _, found = in_mlflow(run)
     assert f"track   mlflow: {server}/#/experiments/" in said and found.info.status == "FINISHED"
-    assert same(mlflow_series(run, "train/loss"), expected(run, "train/loss"))
+    assert same(mlflow_series(run, "train/loss"), sorted(expected(run, "train/loss")))
 
 
 # --- trackers that nobody answers for
@@ -290,7 +290,7 @@ def test_a_tracker_that_comes_back_gets_what_it_missed(command, server, dead):
     # Another address is the same to the run as a server that is started there.
     tracked.save(run, replace(found, settings={**found.settings, "uri": server}))
     command("track", "missed")
-    assert same(mlflow_series(run, "train/loss"), expected(run, "train/loss"))
+    assert same(mlflow_series(run, "train/loss"), sorted(expected(run, "train/loss")))
     assert [finding.check for finding in run.findings() if finding.verdict == "WARN"] == []
 
 
