@@ -25,7 +25,15 @@ from seatrial.config.describe import keys, reference, schema_text
 from seatrial.config.example import example
 from seatrial.config.file import parse
 from seatrial.config.init import SCHEMA_FILE, init
-from seatrial.config.tables import ClusterTable, FileTable, SoftwareTable, StackTable
+from seatrial.config.tables import (
+    ClusterTable,
+    FileTable,
+    MlflowTable,
+    SoftwareTable,
+    StackTable,
+    TrackingTable,
+    WandbTable,
+)
 from seatrial.errors import UserError
 from seatrial.findings import Verdict
 from seatrial.spec import Cluster, Mount, Software
@@ -587,6 +595,9 @@ def test_every_key_is_documented():
         ClusterTable,
         SoftwareTable,
         StackTable,
+        TrackingTable,
+        MlflowTable,
+        WandbTable,
         *(launchers.find(name).Options for name in launcher_names()),
     ]
     assert [(cls, key.name) for cls in tables for key in keys(cls) if not key.meaning] == []
@@ -607,6 +618,28 @@ def test_the_pages_examples_are_right():
     for block in blocks:
         assert parse(block, "docs/clusters.md")
         validator().validate(tomllib.loads(block))
+
+
+@pytest.mark.parametrize(
+    "tracking", [{"to": ["mlfow"]}, {"to": "mlflow"}, {"mlflow": {"url": "x"}}, {"wandb": {"project": 3}}], ids=str
+)
+def test_trackers_that_the_reader_refuses_the_schema_refuses(tracking):
+    with pytest.raises(jsonschema.ValidationError):
+        validator().validate({"tracking": tracking})
+    with pytest.raises(UserError):
+        parse(f"tracking = {toml(tracking)}", "f")
+
+
+def test_the_table_of_trackers_is_read_once_and_has_defaults(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    nothing = {"to": (), "mlflow": {"uri": None, "experiment": None}, "wandb": {"project": None, "entity": None}}
+    assert config.tracking() == nothing
+    (tmp_path / "seatrial.toml").write_text('[tracking]\nto = ["wandb"]\n[tracking.wandb]\nproject = "p"\n')
+    for _ in range(2):  # the second time from the cache
+        found = config.tracking()
+        assert ([*found["to"]], found["wandb"]) == (["wandb"], {"project": "p", "entity": None})
 
 
 @pytest.mark.parametrize("asked", [[], *([name] for name in launcher_names())], ids=str)

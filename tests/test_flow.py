@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from seatrial import flow, launchers, provenance, tracking
+from seatrial import flow, following, launchers, provenance
 from seatrial.binding import bind
 from seatrial.errors import CutOff, ExitCode, Problem, UserError
 from seatrial.events import EventWriter, RunEnd, RunStart, Step
@@ -78,7 +78,7 @@ def test_who_cannot_write_what_is_new_is_told_and_sees_what_was_there(memory, hi
         raise PermissionError(13, "Permission denied", "submission.json")
 
     monkeypatch.setattr(Run, "save_submission", not_yours)
-    [problem] = tracking.refresh([run])
+    [problem] = following.refresh([run])
     assert str(problem) == "submission.json: Permission denied"
     assert run.state() is State.QUEUED
 
@@ -198,11 +198,11 @@ def test_a_run_that_its_user_cancelled_has_stopped(memory, history, becomes, beg
         writer.write(RunStart(attempt=0, start_step=0, steps=9, world_size=2, device="", backend=""))
         writer.write(Step(step=4, loss=1.0, learning_rate=0.1, count=1, seconds=0.1))
         writer.close()
-    tracking.refresh([run])
+    following.refresh([run])
     assert run.state() is (State.RUNNING if begun else State.STARTING)
 
     def somebody_looks_on(_: float) -> None:
-        tracking.refresh([run])
+        following.refresh([run])
         seen.append(run.state())
 
     jobs = memory.cancel
@@ -222,7 +222,7 @@ def test_a_run_that_its_user_cancelled_has_stopped(memory, history, becomes, beg
 
     flow.resume(Plan(), run.job, fake.cluster(), run)
     del memory.jobs["run"]
-    tracking.refresh([run])
+    following.refresh([run])
     assert run.state() is State.LOST  # this time nobody asked for it
 
 
@@ -242,5 +242,5 @@ def test_what_an_engine_did_not_cancel_is_not_called_so(memory, history):
         flow.cancel(run, nothing, Clock().pace())
     memory.before_answer = nothing
     del memory.jobs["run"]
-    tracking.refresh([run])
+    following.refresh([run])
     assert run.state() is State.LOST

@@ -97,20 +97,12 @@ class Attempts:
 
     def mfu(self) -> dict[str, float]:
         """MFU at the steady throughput, by convention; empty where it is unknown."""
-        return self._mfu(self.steady().throughput, self.all[-1].info) if self.all else {}
+        return utilisation(self.steady().throughput, self.all[-1].info, self._flops) if self.all else {}
 
     def flops_per_token(self) -> dict[str, float]:
         """Convention -> model FLOPs per token: as the newest attempt told, or else the job."""
         info = self.all[-1].info if self.all else None
         return info.flops_per_token if info and info.flops_per_token else self._flops
-
-    def _mfu(self, rate: float | None, info: RunStart | None) -> dict[str, float]:
-        # The FLOPs are those of one token; a rate of samples says nothing about tokens.
-        if rate is None or info is None or info.unit != "tokens":
-            return {}
-        flops = info.flops_per_token or self._flops
-        work = Work(flops_per_token=flops, peak_flops=info.peak_flops, peak_source=info.peak_source)
-        return mfu(rate, work, info.world_size) or {}
 
     def _begin(self, attempt: Attempt) -> None:
         self.all.append(attempt)
@@ -140,7 +132,7 @@ class Attempts:
                 event.step, before=self._before, start=self._start, count=event.count, seconds=event.seconds
             ),
             throughput=rate,
-            mfu=self._mfu(rate, attempt.info),
+            mfu=utilisation(rate, attempt.info, self._flops),
         )
         self._before = event.step
         self._count(point)
@@ -151,3 +143,16 @@ class Attempts:
             self._totals[old.world_size] -= old.steady
         self._totals[point.world_size] = self._totals.get(point.world_size, Steady()) + point.steady
         self._points[point.event.step] = point
+
+
+def utilisation(rate: float | None, info: RunStart | None, flops_per_token: dict[str, float]) -> dict[str, float]:
+    """MFU by convention at a rate of the whole job, per second; empty where it is unknown.
+
+    `flops_per_token` is the job's, for an attempt that tells none.
+    """
+    # The FLOPs are those of one token; a rate of samples says nothing about tokens.
+    if rate is None or info is None or info.unit != "tokens":
+        return {}
+    flops = info.flops_per_token or flops_per_token
+    work = Work(flops_per_token=flops, peak_flops=info.peak_flops, peak_source=info.peak_source)
+    return mfu(rate, work, info.world_size) or {}

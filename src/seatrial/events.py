@@ -362,27 +362,45 @@ class EventReader:
 
     def read(self) -> list[Timed]:
         """The events that are new since the last call."""
+        piece = read_piece(self.path, self._offset)
+        self._offset = piece.end
+        self.log.unreadable += piece.unreadable
+        self.log.events += piece.events
+        return piece.events
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What stands in a part of a file of events."""
+
+    events: list[Timed]
+    unreadable: int
+    """Complete lines that are no events."""
+    end: int
+    """Where the next part begins, in bytes."""
+
+
+def read_piece(path: Path, offset: int, at_most: int = -1) -> Piece:
+    """The complete lines from `offset` on, of `at_most` bytes, or one line that is longer; -1: all there are."""
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            block = file.read(at_most)
+            if len(block) == at_most:
+                block += file.readline()
+    except FileNotFoundError:
+        block = b""
+    complete = block[: block.rfind(b"\n") + 1]
+    events, unreadable = [], 0
+    for line in filter(bytes.strip, complete.splitlines()):
         try:
-            with self.path.open("rb") as file:
-                file.seek(self._offset)
-                block = file.read()
-        except FileNotFoundError:
-            return []
-        complete = block[: block.rfind(b"\n") + 1]
-        self._offset += len(complete)
-        new = []
-        for line in complete.splitlines():
-            if not line.strip():
-                continue
-            try:
-                timed = decode(line)
-            except ValueError:
-                self.log.unreadable += 1
-            else:
-                if timed is not None:
-                    new.append(timed)
-        self.log.events += new
-        return new
+            timed = decode(line)
+        except ValueError:
+            unreadable += 1
+        else:
+            if timed is not None:
+                events.append(timed)
+    return Piece(events, unreadable, offset + len(complete))
 
 
 def read_events(path: Path) -> EventLog:

@@ -30,7 +30,7 @@ class Absent(Problem):
     __slots__ = ()
 
 
-DISTRIBUTIONS = {"sklearn": "scikit-learn"}
+DISTRIBUTIONS = {"mlflow": "mlflow-skinny", "sklearn": "scikit-learn"}
 """Module -> the distribution that brings it, where the two have different names."""
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from seatrial import launchers, provenance, tracking
+from seatrial import following, launchers, provenance
 from seatrial.errors import CutOff, ExitCode, Problem, UserError
 from seatrial.launchers import Element, Engine, Supervisor
 from seatrial.plan import Plan
@@ -24,7 +24,7 @@ class Pace:
 
     first: float = 0.25
     """Between the first two looks; then longer and longer."""
-    longest: float = tracking.POLL_SECONDS
+    longest: float = following.POLL_SECONDS
     longest_silent: float = 30.0
     """Where the engine does not answer."""
     patience: float = 600.0
@@ -58,7 +58,7 @@ def start(plan: Plan, job: Job, cluster: Cluster, history: History, name: str) -
             plan.write(runs[-1].plan_path)
             provenance.record(runs[-1])
         if isinstance(launcher.executor, Engine):
-            tracking.hand_over(launcher.executor, plan, name, cluster, list(zip(runs, elements, strict=True)))
+            following.hand_over(launcher.executor, plan, name, cluster, list(zip(runs, elements, strict=True)))
     except CutOff:
         raise
     except (UserError, OSError):
@@ -82,7 +82,7 @@ def resume(plan: Plan, job: Job, cluster: Cluster, run: Run) -> None:
             run.events_path.unlink(missing_ok=True)
         alone = Element(name=run.id, cluster=cluster)
         try:
-            tracking.hand_over(launcher.executor, plan, run.id, cluster, [(run, alone)])
+            following.hand_over(launcher.executor, plan, run.id, cluster, [(run, alone)])
         except CutOff:
             raise
         except UserError:
@@ -116,7 +116,7 @@ def cancel(run: Run, on_silence: Silence, pace: Pace = PACE) -> None:
         executor.cancel(run)
         return
     try:
-        tracking.cancel(executor, run)
+        following.cancel(executor, run)
     except CutOff:
         raise
     except UserError:
@@ -129,7 +129,7 @@ def _watch(run: Run, on_look: Callable[[], None], on_silence: Silence, pace: Pac
     """Look at a run of an engine until it is over. Raises UserError if the engine is silent for too long."""
     pause, silent_since = pace.first, None
     while True:
-        problems = tracking.refresh([run])
+        problems = following.refresh([run])
         if problems:
             if silent_since is None:
                 silent_since, pause = pace.now(), pace.first
@@ -141,7 +141,7 @@ def _watch(run: Run, on_look: Callable[[], None], on_silence: Silence, pace: Pac
                 silent_since, pause = None, pace.first
                 on_silence(())
             on_look()
-            if tracking.is_over(run):
+            if following.is_over(run):
                 return
         pace.sleep(pause)
         pause = min(pause * 1.5, pace.longest if silent_since is None else pace.longest_silent)

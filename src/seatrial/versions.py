@@ -21,6 +21,9 @@ UV = "0.13.9"
 AXE = "4.14.1"
 """axe-core of npm, which looks at pages in tests/trials/pages. .ci/run reads it with sed, and installs it."""
 
+MLFLOW = "3.17.2"
+"""The whole of MLflow, whose server tests/trials/observe starts. .ci/run reads it with sed, and installs it."""
+
 TORCH_OLDEST = "2.11.0"
 """Oldest torch that the training programs support: what GPU machines still come with."""
 
@@ -49,6 +52,10 @@ DIRECT: Mapping[str, str] = {
     "datasets": "5.2.0",
     "tokenizers": "0.23.3",
     "transformers": "5.23.0",
+    # extras of trackers
+    "mlflow-skinny": "3.17.2",
+    "tensorboard": "2.21.0",
+    "wandb": "0.30.0",  # 0.31.0 asks for a beta of cwevals, by its exact version
     # dependency group `dev`
     "hypothesis": "6.170.15",
     "hyperpod-pytorch-job-template": "1.5.0",

@@ -24,6 +24,7 @@ COMMANDS = {
     "watch": "A run or a cluster, live in the terminal: step, rate, loss, ranks, nodes, what was found.",
     "logs": "What a run's ranks printed.",
     "cancel": "Ask a run to write a checkpoint and stop.",
+    "track": "A run's numbers in TensorBoard, MLflow or Weights & Biases.",
     "report": "A run's verdict and figures, as a page or as text.",
     "diagnose": "Why a run died, hung or was slow: the root cause, and what only followed.",
     "compare": "Runs side by side, and which differences are more than noise.",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from seatrial import tracking
+from seatrial import following
 from seatrial.cli.options import as_json, find_run, print_json_line, run_argument, runs_dir, warn_unseen
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.runs import History, Run
@@ -46,8 +46,8 @@ def command(name: str, history: History, rank: int | None, follow: bool, as_json
         if run.submission() is None:
             time.sleep(FOLLOW_SECONDS)
         else:
-            time.sleep(tracking.POLL_SECONDS)
-            before, unseen = unseen, tracking.refresh([run], logs=True)
+            time.sleep(following.POLL_SECONDS)
+            before, unseen = unseen, following.refresh([run], logs=True)
             if unseen != before:  # said once, not at each look
                 warn_unseen(unseen)
 

@@ -131,10 +131,10 @@ def scale(function: F) -> F:
 
 def find_run(history: History, name: str, *, logs: bool = False) -> Run:
     """The run of that name, as its engine sees it now; a warning where the engine does not answer."""
-    from seatrial import tracking
+    from seatrial import following
 
     run = history.find(name)
-    warn_unseen(tracking.refresh([run], logs=logs))
+    warn_unseen(following.refresh([run], logs=logs))
     return run
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from seatrial import tracked
 from seatrial.cli.options import VERDICT_COLORS, pasteable, print_json, warn
 from seatrial.errors import Problem
 from seatrial.events import RunStart
@@ -61,6 +62,8 @@ def say(run: Run, findings: list[Finding], target: str, *, as_json: bool) -> Non
     say_verdict(run, findings)
     if run.report_path.exists():
         click.echo(f"report  {run.report_path}")
+    for one in tracked.of(run):
+        click.echo(f"track   {one.tracker}: {one.address or one.problem}")
     state = run.state()
     if state is State.STOPPED:
         click.echo(f"resume  {pasteable('run', target, '--resume', run.id, keep=WATCHING)}")

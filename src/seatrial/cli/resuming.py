@@ -75,11 +75,11 @@ def _as_it_began(run: Run, case: Case, recipe: Recipe, target: str) -> tuple[Cas
 
 
 def _run_to_resume(history: History, case: Case, recipe: Recipe, name: str) -> Run:
-    from seatrial import tracking
+    from seatrial import following
     from seatrial.runs import State
 
     run = history.find(name) if name else _newest_unfinished(history, case, recipe)
-    warn_unseen(tracking.refresh([run]))
+    warn_unseen(following.refresh([run]))
     state = run.state()
     if (run.job.case, run.job.recipe) != (case.name, recipe.name):
         own = f"{run.case_file}:{run.job.recipe}" if run.case_file else run.job.label

@@ -61,6 +61,12 @@ OF_ONE = {
     type=click.FloatRange(min=1),
     help="Seconds without a sign of life after which a rank hangs.  [default: 300, or the cluster's]",
 )
+@click.option(
+    "--track",
+    metavar="TRACKER|none",
+    multiple=True,
+    help="Send its numbers there, too: tensorboard, mlflow or wandb.  [default: tracking.to of seatrial.toml]",
+)
 @click.option("--detach", is_flag=True, help="Do not wait for the end: it goes on without this terminal.")
 @runs_dir
 @as_json
@@ -141,6 +147,8 @@ def _see_to_its_end(plan: Plan, run: Run, where: Cluster, target: str, *, as_jso
 
 
 def _say_submitted(runs: list[Run], *, as_json: bool) -> None:
+    from seatrial import tracked
+
     submissions = [run.submission() for run in runs]
     if as_json:
         print_json(
@@ -153,5 +161,7 @@ def _say_submitted(runs: list[Run], *, as_json: bool) -> None:
     for run, submission in zip(runs, submissions, strict=True):
         number = f"job {submission.job_id or 'unknown'}" if submission else f"process {run.supervisor()}"
         click.echo(f"{run.id}  {run.state()}  {number} on {run.job.cluster}")
-    name = runs[0].id
-    click.echo("    ".join(pasteable(*words, name) for words in (("status",), ("logs", "-f"), ("cancel",))))
+    name, words = runs[0].id, [("status",), ("logs", "-f"), ("cancel",)]
+    if runs[0].submission() is not None and tracked.of(runs[0]):  # nobody here sends it
+        words.append(("track", "-f"))
+    click.echo("    ".join(pasteable(*verb, name) for verb in words))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from seatrial.plan import Plan
     from seatrial.runs import History, Run
     from seatrial.spec import Case, Cluster, Job, Recipe
+    from seatrial.tracked import Tracked
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,6 +35,8 @@ class Request:
     name: str | None = None
     max_restarts: int | None = None
     hang_timeout: float | None = None
+    track: tuple[str, ...] = ()
+    """Names of trackers, or none; empty: what seatrial.toml or the run that is resumed says."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +48,8 @@ class Ready:
     launcher: Launcher
     stored: Run | None
     """The run that goes on."""
+    trackers: list[Tracked]
+    """What it is sent to."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,6 +64,7 @@ class Ended:
 def prepare(request: Request, target: str, resume: str | None = None) -> Ready:
     """Bind what was asked for, and look whether it can be started here. Raises UserError if not."""
     from seatrial import launchers
+    from seatrial.cli import tracking
     from seatrial.cli.resuming import resolve
 
     case, recipe, stored = resolve(request.history, target, resume)
@@ -67,9 +73,11 @@ def prepare(request: Request, target: str, resume: str | None = None) -> Ready:
     # On a cluster only the nodes know what they have.
     problems = [] if launcher.hands_over else preflight(case, job)
     problems += request.history.check_name(request.name) if request.name is not None and stored is None else []
+    trackers, more = tracking.chosen(request.track, request.history, stored)
+    problems += more
     if problems:
         raise UserError(problems)
-    return Ready(job=job, where=where, launcher=launcher, stored=stored)
+    return Ready(job=job, where=where, launcher=launcher, stored=stored, trackers=trackers)
 
 
 def place(request: Request, stored: Run | None = None) -> Cluster:
@@ -106,41 +114,49 @@ def make_environment(job: Job, *, quiet: bool) -> None:
 def begin(ready: Ready, history: History, name: str | None) -> tuple[Plan, list[Run]]:
     """The plan that is executed, and the runs that come of it."""
     from seatrial import flow
+    from seatrial.cli import tracking
     from seatrial.runs import NameTaken
 
     job, where, stored = ready.job, ready.where, ready.stored
     if stored is not None:
         plan = ready.launcher.render(job, where, stored.id)
         flow.resume(plan, job, where, stored)
+        tracking.keep(stored, ready.trackers)
         return plan, [stored]
     while True:
         chosen = name or history.free_id(job)
         plan = ready.launcher.render(job, where, chosen)
         try:
-            return plan, flow.start(plan, job, where, history, chosen)
+            runs = flow.start(plan, job, where, history, chosen)
         except NameTaken:  # by a run that began in the same second
             if name is not None:
                 raise
+        else:
+            for run in runs:
+                tracking.keep(run, ready.trackers)
+            return plan, runs
 
 
 def follow(plan: Plan, run: Run, where: Cluster, *, quiet: bool) -> Ended | None:
     """Watch a run to its end, and judge it. None: the user watches no longer, and it goes on."""
-    from seatrial import flow, tracking
+    from seatrial import flow, following
+    from seatrial.cli import tracking
     from seatrial.cli.outcome import judge_and_keep
     from seatrial.cli.progress import Progress
     from seatrial.findings import exit_code
 
-    try:
-        with Progress(run, quiet=quiet) as progress:
-            code = flow.follow(plan, run, where, progress.update, progress.silence)
-    except UserError:
-        if run.submission() is not None:
-            status = pasteable("status", run.id)
-            click.echo(f"{run.id} is not watched any more, but it goes on: {status}", err=True)
-        raise
-    if code is None:
-        return None
-    warn_unseen(tracking.refresh([run], logs=True))
+    with tracking.senders(run, quiet=quiet):
+        try:
+            with Progress(run, quiet=quiet) as progress:
+                code = flow.follow(plan, run, where, progress.update, progress.silence)
+        except UserError:
+            if run.submission() is not None:
+                status = pasteable("status", run.id)
+                click.echo(f"{run.id} is not watched any more, but it goes on: {status}", err=True)
+            raise
+        if code is None:
+            return None
+        warn_unseen(following.refresh([run], logs=True))
     findings = judge_and_keep(run)
     return Ended(
         code=code if code in (ExitCode.STOPPED, ExitCode.USAGE) else exit_code(findings),

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from seatrial import tracking
+from seatrial import following
 from seatrial.cli.completing import complete_case, complete_run
 from seatrial.cli.options import F, as_json, print_json, runs_dir, warn_unseen
 from seatrial.cli.rows import rows
@@ -76,7 +76,7 @@ def command(ctx: click.Context, /, history: History, as_json: bool, **which: Any
 def _chosen(
     history: History, cases: Sequence[str], states: Sequence[str], since: datetime | None, tags: Sequence[str]
 ) -> list[dict[str, Any]]:
-    warn_unseen(tracking.refresh(history.runs))
+    warn_unseen(following.refresh(history.runs))
     tests: list[Callable[[dict[str, Any]], bool]] = [
         lambda row: not cases or row["case"] in cases,
         lambda row: not states or row["state"] in states,
@@ -119,7 +119,7 @@ def remove(names: Sequence[str], history: History, as_json: bool) -> None:
     known = {run.id: run for run in history.runs}
     wrong = [unknown("run", name, known) for name in names if name not in known]  # no beginnings: it is for ever
     chosen = [known[name] for name in dict.fromkeys(names) if name in known]
-    warn_unseen(tracking.refresh(chosen))
+    warn_unseen(following.refresh(chosen))
     wrong += [problem for run in chosen for problem in _live(run)]
     if wrong:
         raise UserError(wrong)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from seatrial import launchers, tracking
+from seatrial import following, launchers
 from seatrial.cli import outcome, running
 from seatrial.cli.options import pasteable, print_json, warn, warn_unseen
 from seatrial.cli.running import Request
@@ -138,5 +138,5 @@ def _earlier(history: History, recipe: str, name: str) -> tuple[str, dict[str, R
     if name and name not in suites:
         raise UserError(unknown(f"suite of {recipe}", name, suites, "--resume"))
     tag = name or max(suites)
-    warn_unseen(tracking.refresh(suites[tag].values(), logs=True))
+    warn_unseen(following.refresh(suites[tag].values(), logs=True))
     return tag, suites[tag]

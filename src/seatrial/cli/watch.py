@@ -50,19 +50,19 @@ def _show(look: Callable[[], RenderableType], asked: Callable[[], list[Run]], do
     from rich.console import Console
     from rich.live import Live
 
-    from seatrial import tracking
+    from seatrial import following
 
     console, questions = Console(highlight=False), 0.0
     if done():
-        warn_unseen(tracking.refresh(asked()))
+        warn_unseen(following.refresh(asked()))
         console.print(look())
         return
     live = Live(look(), console=console, auto_refresh=False, vertical_overflow="crop")
     with contextlib.suppress(KeyboardInterrupt), live:
         while not done():
             time.sleep(LOOK_SECONDS)
-            if time.monotonic() - questions >= tracking.POLL_SECONDS:
+            if time.monotonic() - questions >= following.POLL_SECONDS:
                 questions = time.monotonic()
-                tracking.refresh(asked())  # who does not answer is shown as last seen
+                following.refresh(asked())  # who does not answer is shown as last seen
             live.update(look(), refresh=True)
         live.update(look(), refresh=True)

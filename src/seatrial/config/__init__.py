@@ -1,4 +1,4 @@
-"""The clusters there are: this machine, which is built in, and those of seatrial.toml."""
+"""What seatrial.toml says: the clusters beside this machine, which is built in, and where runs are tracked."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ __all__ = [
     "launchers_of_clusters",
     "names",
     "schema",
+    "tracking",
     "with_options",
 ]
 
@@ -85,6 +86,15 @@ def cluster(name: str) -> Cluster:
         more = "" if path else f"; there is no {FILE}: seatrial cluster init writes one"
         raise UserError(Problem(problem.what, problem.where, problem.remedy + more))
     return launchers.restore(known[name])
+
+
+def tracking() -> dict[str, Any]:
+    """The table `tracking`: its defaults where there is no file. Raises UserError as `clusters` does."""
+    from seatrial.config.file import read
+    from seatrial.config.tables import TrackingTable
+
+    path = find_file()
+    return asdict(TrackingTable()) if path is None else read(path)["tracking"]
 
 
 def schema() -> dict[str, Any]:
@@ -157,7 +167,7 @@ def _records(path: Path | None) -> dict[str, dict[str, Any]]:
         return {}
     from seatrial.config.file import read
 
-    return read(path)
+    return read(path)["clusters"]
 
 
 def _this_machine() -> Cluster:

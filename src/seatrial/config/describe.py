@@ -10,8 +10,17 @@ from typing import Any
 from seatrial import hardware, launchers, versions
 from seatrial.config.checks import launcher_names
 from seatrial.config.example import example
-from seatrial.config.tables import ClusterTable, FileTable, SoftwareTable, StackTable
+from seatrial.config.tables import (
+    ClusterTable,
+    FileTable,
+    MlflowTable,
+    SoftwareTable,
+    StackTable,
+    TrackingTable,
+    WandbTable,
+)
 from seatrial.config.validate import adapter
+from seatrial.observe import trackers
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -26,6 +35,7 @@ def file_schema() -> dict[str, Any]:
     table["properties"]["instance_type"]["enum"] = [*types, *(f"ml.{name}" for name in types)]
     table["properties"]["software"]["propertyNames"] = {"enum": sorted(versions.ENVIRONMENTS)}
     definitions["SoftwareTable"]["minProperties"] = 1
+    definitions["TrackingTable"]["properties"]["to"]["items"]["enum"] = trackers.names()
     table["anyOf"] = [{"required": ["instance_type"]}, {"required": ["cpus_per_node"]}]
     table["allOf"] = []
     for launcher in launcher_names():
@@ -74,6 +84,9 @@ def reference() -> str:
     parts = ["## Keys of `[clusters.NAME]`", _markdown(keys(ClusterTable))]
     parts += ["## Keys of `[clusters.NAME.software.ENVIRONMENT]`", _markdown(keys(SoftwareTable))]
     parts += ["## Keys of `[clusters.NAME.stack]`", _markdown(keys(StackTable))]
+    parts += ["## Keys of `[tracking]`", _markdown(keys(TrackingTable))]
+    parts += ["## Keys of `[tracking.mlflow]`", _markdown(keys(MlflowTable))]
+    parts += ["## Keys of `[tracking.wandb]`", _markdown(keys(WandbTable))]
     for launcher in launcher_names():
         options = keys(launchers.find(launcher).Options)
         parts += [f"## {launcher}", f"```toml\n{example(launcher)}```"]

@@ -13,26 +13,30 @@ from typing import Any
 from seatrial import launchers
 from seatrial.cache import cached
 from seatrial.config.checks import read_cluster, what_fits
-from seatrial.config.tables import FileTable
+from seatrial.config.tables import FileTable, TrackingTable
+from seatrial.config.validate import Path as Keys
 from seatrial.config.validate import dotted, validate
-from seatrial.errors import Problem, UserError
+from seatrial.errors import Problem, UserError, unknown
+from seatrial.observe import trackers
 from seatrial.spec import Cluster
 
 REPAIR = "TOML is explained at https://toml.io"
 
 
 def read(path: Path) -> dict[str, dict[str, Any]]:
-    """The clusters of a file, as dataclasses.asdict and JSON make them: a file is checked once, until it changes.
+    """The clusters of a file by name under `clusters`, and its table `tracking`, as dataclasses.asdict and JSON make
+    them: a file is checked once, until it changes.
 
     Raises UserError with everything that is wrong with it.
     """
     text = text_of(path)
 
     def check() -> dict[str, dict[str, Any]]:
-        return {name: asdict(cluster) for name, cluster in parse(text, str(path)).items()}
+        clusters, tracking = _parse(text, str(path))
+        return {"clusters": {name: asdict(one) for name, one in clusters.items()}, "tracking": asdict(tracking)}
 
-    found: dict[str, dict[str, Any]] = cached(f"clusters-{zlib.crc32(text.encode()):08x}", text, check)
-    theirs = {record["launcher"] for record in found.values()} - {*launchers.built_in()}
+    found: dict[str, dict[str, Any]] = cached(f"file-{zlib.crc32(text.encode()):08x}", text, check)
+    theirs = {record["launcher"] for record in found["clusters"].values()} - {*launchers.built_in()}
     return check() if theirs else found  # another package may have been changed since
 
 
@@ -48,6 +52,10 @@ def text_of(path: Path) -> str:
 
 def parse(text: str, where: str) -> dict[str, Cluster]:
     """The clusters of a file's text; `where` is the file's name in problems."""
+    return _parse(text, where)[0]
+
+
+def _parse(text: str, where: str) -> tuple[dict[str, Cluster], TrackingTable]:
     from pydantic_core import from_json
 
     try:
@@ -57,12 +65,20 @@ def parse(text: str, where: str) -> dict[str, Cluster]:
         raise UserError(Problem(f"is not TOML: {error}", where, REPAIR)) from None
     except (RecursionError, ValueError) as error:  # brackets in brackets, a number of thousands of digits
         raise UserError(Problem(f"cannot be read: {error}", where, REPAIR)) from None
-    found, problems = _clusters(data)
+    whole, flaws = validate(FileTable, data)
+    found, problems = _clusters(data, whole, flaws)
+    tracking = whole.tracking if whole else TrackingTable()
+    problems += [p for name in tracking.to for p in _unknown_tracker(name)]
     if problems:
         lines = _lines(text)
         problems.sort(key=lambda problem: lines.get(_nearest(problem.where, lines), 0))
         raise UserError(replace(problem, where=_place(where, problem.where, lines)) for problem in problems)
-    return found
+    return found, tracking
+
+
+def _unknown_tracker(name: str) -> list[Problem]:
+    known = trackers.names()
+    return [] if name in known else [unknown("tracker", name, known, "tracking.to")]
 
 
 def place(path: Path, key: str) -> str:
@@ -78,8 +94,9 @@ def value_of(text: str) -> Any:
         return text
 
 
-def _clusters(data: dict[str, Any]) -> tuple[dict[str, Cluster], list[Problem]]:
-    whole, flaws = validate(FileTable, data)
+def _clusters(
+    data: dict[str, Any], whole: FileTable | None, flaws: Mapping[Keys, Problem]
+) -> tuple[dict[str, Cluster], list[Problem]]:
     problems = [problem for path, problem in flaws.items() if path[:2] != ("clusters", launchers.HERE)]
     found = {}
     tables = data.get("clusters", {})

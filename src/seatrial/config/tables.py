@@ -109,8 +109,43 @@ class ClusterTable(Table):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MlflowTable(Table):
+    """Runs in MLflow."""
+
+    uri: Word | None = None
+    """Tracking server, such as "http://mlflow.example.com:5000", or a folder. No password stands in it. Default: that
+    of MLFLOW_TRACKING_URI, or the folder mlflow in that of the runs."""
+    experiment: str | None = None
+    """Experiment that runs belong to. Default: that of MLFLOW_EXPERIMENT_NAME, or "seatrial"."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WandbTable(Table):
+    """Runs in Weights & Biases."""
+
+    project: str | None = None
+    """Project that runs belong to. Default: that of WANDB_PROJECT, or "seatrial"."""
+    entity: str | None = None
+    """User or team that the project belongs to. Default: that of WANDB_ENTITY, or the key's own."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TrackingTable(Table):
+    """Where runs are tracked."""
+
+    to: tuple[str, ...] = ()
+    """Trackers that every run is sent to, unless --track says otherwise: "tensorboard", "mlflow", "wandb"."""
+    mlflow: MlflowTable = field(default_factory=MlflowTable)
+    """MLflow, as a table."""
+    wandb: WandbTable = field(default_factory=WandbTable)
+    """Weights & Biases, as a table."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FileTable(Table):
-    """seatrial.toml: the clusters that Seatrial can use."""
+    """seatrial.toml: the clusters that Seatrial can use, and where runs are tracked."""
 
     clusters: Mapping[ClusterName, ClusterTable] = field(default_factory=dict)
     """One table for each cluster; its name is what --on takes."""
+    tracking: TrackingTable = field(default_factory=TrackingTable)
+    """Where runs are tracked, as a table."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from statistics import fmean
 
-from seatrial import hardware
+from seatrial import hardware, tracked
 from seatrial.attempts import Attempts
 from seatrial.events import CheckpointSaved, EventLog, RunStart, Step, Validation
 from seatrial.findings import Finding, Verdict, judged
@@ -27,8 +27,9 @@ LAST = 5
 
 
 def judge(run: Run) -> list[Finding]:
-    """All findings about a run: what it reported itself, then one for each rule."""
-    return judge_events(run.job, run.events())
+    """All findings about a run: what it reported itself, one for each rule, and which trackers lack something of it."""
+    log = run.events()
+    return [*judge_events(run.job, log), *([] if run.state(log).live else tracked.findings(run))]
 
 
 def judge_events(job: Job, log: EventLog) -> list[Finding]:

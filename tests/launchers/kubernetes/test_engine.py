@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from seatrial import flow, tracking
+from seatrial import flow, following
 from seatrial.errors import UserError
 from seatrial.events import PRINTED, RunEnd, Step, encode
 from seatrial.launchers import kubernetes
@@ -162,7 +162,7 @@ def test_run_that_its_user_cancelled_while_it_ran_has_stopped(api, tmp_path):
     pod = add_pod(api, 0)["metadata"]["name"]
     api.objects[f"{JOBSETS}/{ENGINE}"]["status"] = {}
     api.logs[pod] = [(stamp(1), f"{PRINTED}{step(1)}")]
-    assert tracking.refresh([run]) == [] and run.submission().standing.phase is Phase.RUNNING
+    assert following.refresh([run]) == [] and run.submission().standing.phase is Phase.RUNNING
     flow.cancel(run, lambda _: None)
     assert run.submission().standing.phase is Phase.GONE and lines(run) == [step(1)]
     assert run.state() is State.STOPPED and run.events().end().step == 1

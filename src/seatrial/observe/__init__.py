@@ -1,0 +1,1 @@
+"""What happens in runs and on nodes, put where people look."""
