@@ -62,6 +62,11 @@ def test_a_limit_of_one_job_counts_no_others():
     assert of_node.expected == "193 on each node"
 
 
+def test_an_account_above_limits_those_below():
+    [finding] = found(TOLD.replace("node=N(1)", "node=1(1)", 1))  # of the first record, which is that of root
+    assert (finding.verdict, finding.observed) == (WARN, "account root: 1 of node, 1 are in use")
+
+
 def test_the_default_qos_of_an_association_is_the_one_of_its_jobs():
     assert [f.verdict for f in found(TOLD.replace("of=team||\n", "of=team||big\n"), nodes=2)] == [WARN]
 
