@@ -1,0 +1,83 @@
+"""nccl-tests on several nodes: started by srun under PMIx as one MPI program, its output kept and judged.
+
+The MPI and the scheduler are real, what measures is fake: fake_nccl_tests.py.
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from seatrial.events import RunEnd, RunStart
+from seatrial.findings import Verdict
+from seatrial.runs import Run, State
+from seatrial.verdict import judge
+from tests.trials.slurm.namespaced import NamespacedSlurm
+from tests.trials.slurm.project import Project
+
+FAKE = Path(__file__).with_name("fake_nccl_tests.py")
+SIZES = ("--set", "max_bytes=1024")
+WORKS = {"nccl-tests.data", "nccl-tests.ended", "nccl-tests.arithmetic", "collectives.ranks"}
+
+pytestmark = pytest.mark.skipif(ctypes.util.find_library("mpi") is None, reason="no Open MPI")
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """A folder with the programs."""
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    for name in ("all_reduce", "broadcast", "reduce"):
+        shutil.copy(FAKE, folder / f"{name}_perf")
+        (folder / f"{name}_perf").chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def sea(namespaced_slurm: NamespacedSlurm, tmp_path: Path) -> Iterator[Project]:
+    hardware = "cpus_per_node = 4\nprocesses_per_node = 4"
+    project = Project.make(tmp_path / "project", namespaced_slurm, hardware=hardware, python=sys.executable)
+    yield project
+    project.close()
+
+
+def measure(sea: Project, tools: Path, program: str, code: int) -> Run:
+    name = program.replace("_", "-")
+    where = ("--on", "sea", "--nodes", "2", "--processes", "2", "--set", f"folder={tools}", "--name", name)
+    sea("run", "nccl-tests/tiny", *where, *SIZES, "--set", f"program={program}", code=code)
+    return sea.run(name)
+
+
+def verdicts(run: Run) -> dict[str, Verdict]:
+    return {finding.check: finding.verdict for finding in judge(run)}
+
+
+def test_all_ranks_of_both_nodes_are_one_program(sea, tools):
+    run = measure(sea, tools, "all_reduce", 3)  # nobody published what a CPU must reach
+    found = verdicts(run)
+    assert {check for check, verdict in found.items() if verdict is Verdict.PASS} >= WORKS | {"run.completed"}
+    assert [check for check, verdict in found.items() if verdict is Verdict.UNKNOWN] == ["nccl-tests.speed"]
+    assert run.events().last(RunStart).world_size == 4
+    text = (sea.folder / "shared" / run.id / "output.txt").read_text()
+    assert [line.split()[8] for line in text.splitlines() if line.startswith("#  Rank")] == ["cpu-1"] * 2 + [
+        "cpu-2"
+    ] * 2
+    assert "--mpi=pmix" in (sea.folder / "shared" / run.id / "job.sbatch").read_text()
+
+
+def test_wrong_elements_are_found_though_every_rank_fails(sea, tools):
+    run = measure(sea, tools, "broadcast", 1)
+    assert verdicts(run)["nccl-tests.data"] is Verdict.FAIL
+    assert run.events().last(RunEnd).reason == "RuntimeError: broadcast_perf ended with exit code 1"
+
+
+def test_a_rank_that_dies_ends_the_job_and_says_why(sea, tools):
+    run = measure(sea, tools, "reduce", 3)  # PMIx kills the first rank, too, before it can say anything
+    assert verdicts(run)["run.completed"] is Verdict.UNKNOWN and run.state() is State.FAILED
+    said = sea("diagnose", "reduce", code=1)
+    assert "reduce_perf ended with exit code 1: cpu-1: Test NCCL failure" in said and "rank 1" in said, said
