@@ -24,8 +24,6 @@ FAKE = Path(__file__).with_name("fake_nccl_tests.py")
 SIZES = ("--set", "max_bytes=1024")
 WORKS = {"nccl-tests.data", "nccl-tests.ended", "nccl-tests.arithmetic", "collectives.ranks"}
 
-pytestmark = pytest.mark.skipif(ctypes.util.find_library("mpi") is None, reason="no Open MPI")
-
 
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
@@ -40,6 +38,10 @@ def tools(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sea(namespaced_slurm: NamespacedSlurm, tmp_path: Path) -> Iterator[Project]:
+    if ctypes.util.find_library("mpi") is None:
+        pytest.skip("no Open MPI: openmpi-bin")
+    if error := namespaced_slurm.run("srun", "--mpi=pmix", "true", check=False).stderr:
+        pytest.skip(f"no PMIx for Slurm: libpmix-dev; {error}")
     hardware = "cpus_per_node = 4\nprocesses_per_node = 4"
     project = Project.make(tmp_path / "project", namespaced_slurm, hardware=hardware, python=sys.executable)
     yield project
