@@ -1,6 +1,7 @@
-"""nccl-tests on several nodes: started by srun under PMIx as one MPI program, its output kept and judged.
+"""nccl-tests on several nodes: started by srun under PMIx as one MPI program, its output kept and judged; nccom-test,
+which calls srun itself.
 
-The MPI and the scheduler are real, what measures is fake: fake_nccl_tests.py.
+The MPI and the scheduler are real, what measures is fake: tests/trials/fake_nccl_tests.py, and NCCOM below.
 """
 
 from __future__ import annotations
@@ -20,8 +21,22 @@ from seatrial.verdict import judge
 from tests.trials.slurm.namespaced import NamespacedSlurm
 from tests.trials.slurm.project import Project
 
-FAKE = Path(__file__).with_name("fake_nccl_tests.py")
+FAKE = Path(__file__).parents[1] / "fake_nccl_tests.py"
 SIZES = ("--set", "max_bytes=1024")
+NCCOM = """\
+#!/bin/sh
+# FAKE: it starts a task on every node as nccom-test does, and prints a table after its guide's layout.
+[ "$1" != -h ] || { echo "--slurm-mode --report-to-json-file"; exit 0; }
+while [ $# -gt 0 ]; do
+    [ "$1" != --slurm-job-id ] || job=$2
+    [ "$1" != --nnodes ] || nodes=$2
+    shift
+done
+srun --jobid="$job" --nodes="$nodes" --ntasks="$nodes" hostname
+echo "size(B) count(elems) type time:avg(us) algbw(GB/s) busbw(GB/s)"
+echo "1048576 262144 fp32 100.00 10.49 15.73"
+echo "Avg bus bandwidth: 15.7300GB/s"
+"""
 WORKS = {"nccl-tests.data", "nccl-tests.ended", "nccl-tests.arithmetic", "collectives.ranks"}
 
 
@@ -83,3 +98,21 @@ def test_a_rank_that_dies_ends_the_job_and_says_why(sea, tools):
     assert verdicts(run)["run.completed"] is Verdict.UNKNOWN and run.state() is State.FAILED
     said = sea("diagnose", "reduce", code=1)
     assert "reduce_perf ended with exit code 1: cpu-1: Test NCCL failure" in said and "rank 1" in said, said
+
+
+def test_nccom_starts_its_ranks_in_the_allocation(namespaced_slurm, tools, tmp_path):
+    (tools / "nccom-test").write_text(NCCOM)
+    (tools / "nccom-test").chmod(0o755)
+    python = tools / "python"
+    python.write_text(f'#!/bin/sh\nPATH={tools}:$PATH exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    hardware = "cpus_per_node = 4\nprocesses_per_node = 4"
+    sea = Project.make(tmp_path / "project", namespaced_slurm, hardware=hardware, python=str(python))
+    where = ("--on", "sea", "--nodes", "2", "--processes", "2", "--name", "cores")
+    sea("run", "nccom-tests/tiny", *where, "--set", "min_bytes=1048576", code=3)
+    run = sea.run("cores")
+    found = verdicts(run)
+    assert {found[f"nccom.{rule}"] for rule in ("data", "ended", "arithmetic")} == {Verdict.PASS}
+    text = (sea.folder / "shared" / run.id / "output.txt").read_text()
+    assert "--nnodes 2 --slurm-mode --slurm-job-id" in text and "--nworkers 4" in text
+    assert {"cpu-1", "cpu-2"} <= set(text.splitlines())
