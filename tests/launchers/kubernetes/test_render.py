@@ -82,6 +82,16 @@ def test_mpirun_passes_every_variable_on():
     assert worker["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 8
 
 
+def test_mpirun_starts_an_mpi_program_as_it_does_ranks():
+    where = samples.for_kind("mpijob")
+    usual, mpi = (samples.documents(where, samples.job(where, launch=launch)) for launch in ("rank", "mpi"))
+    assert (
+        json.dumps(mpi)
+        == json.dumps(usual).replace(r"\"launch\": \"rank\"", r"\"launch\": \"mpi\"")
+        != json.dumps(usual)
+    )
+
+
 @pytest.mark.parametrize("kind", ["jobset", "trainjob", "job", "pytorchjob", "mpijob"])
 def test_program_that_starts_its_own_ranks(kind):
     where = samples.for_kind(kind)
@@ -374,6 +384,7 @@ def test_moving_images_are_refused(image):
     [
         ({}, {}, {"launch": "driver"}, "Slurm"),
         ({}, {"kind": "hyperpodpytorchjob", "hyperpod": True}, {"launch": "node"}, "options.kind"),
+        ({}, {"kind": "jobset"}, {"launch": "mpi"}, "no jobset starts an MPI program"),
         ({"instance_type": None}, {}, {"device": "cuda"}, "instance_type"),
         ({}, {"secret_name": None}, {}, "options.secret_name"),
         ({}, {"kind": "trainjob", "ttl_seconds_after_finished": 5}, {}, "ttl_seconds_after_finished"),
