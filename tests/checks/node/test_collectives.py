@@ -341,12 +341,8 @@ def test_the_json_of_nccom_is_its_table_with_more_digits():
     [written] = read(text_of("nccom", "one-trn1-json-command"), NCCOM)
     assert (written.operation, written.ranks, written.planned, written.checked) == ("all_gather", 32, 4, True)
     for row, same in zip(table.rows, written.rows, strict=True):
-        assert (row.size, row.count, row.type, row.main.time_us) == (
-            same.size,
-            same.count,
-            same.type,
-            same.main.time_us,
-        )
+        assert (row.size, row.count, row.type) == (same.size, same.count, same.type)
+        assert row.main.time_us == same.main.time_us
         assert row.main.busbw == pytest.approx(same.main.busbw, abs=0.005)
     [alone] = read(text_of("nccom", "one-trn1-json"), NCCOM)
     assert "nothing tells how many sizes" in found("nccom", text_of("nccom", "one-trn1-json"))["ended"].observed
@@ -362,7 +358,7 @@ def test_the_average_is_the_time_and_percentiles_are_not():
         read(text.replace("time:p50", "time:p25"), NCCOM)  # which of the two?
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_no_json_of_nccom_with_something_else_in_it_passes(data):
     command, _, text = text_of("nccom", "one-trn1-json-command").partition("\n")
