@@ -83,7 +83,7 @@ def _job(case: Case, recipe: Recipe, cluster: Cluster, args: Any, layout: Layout
         environment=case.environment,
         pins=dict(case.pins),
         purpose=case.purpose,
-        launch=case.launch,
+        launch=(case.multi_node_launch or case.launch) if layout.nodes > 1 else case.launch,
         resumable=case.resumable,
         device=layout.device,
         nodes=layout.nodes,

@@ -20,8 +20,9 @@ Fidelity = Literal["real", "real-core", "stand-in"]
 Purpose = Literal["training", "preparation", "check", "benchmark"]
 """What a job is for. The verdict of a training asks for a falling loss, that of all others for their findings alone."""
 
-Launch = Literal["rank", "node", "driver"]
-"""How a program is started: once per accelerator, once per node, or once for the whole job."""
+Launch = Literal["rank", "mpi", "node", "driver"]
+"""How a program is started: once per accelerator, the same as the processes of one MPI program, once per node, or once
+for the whole job."""
 
 Container = Literal["none", "pyxis", "docker"]
 """What runs an image on a node."""
@@ -150,6 +151,8 @@ class Case:
     pins: Mapping[str, str] = field(default_factory=dict)
     """Package -> version that the case was made with. Another one is warned of."""
     launch: Launch = "rank"
+    multi_node_launch: Launch | None = None
+    """How its program is started on several nodes; None: as on one."""
     fidelity: Fidelity = "real"
     fidelity_note: str = ""
     """What exactly differs from the real thing in a local run."""

@@ -442,6 +442,12 @@ def starter(tmp_path: Path, launch: Launch, rank: str, end: str = "") -> tuple[J
     return make(tmp_path, body, nodes=2, launch=launch)
 
 
+def test_nothing_here_starts_an_mpi_program(tmp_path):
+    job, _ = starter(tmp_path, "node", "")
+    with pytest.raises(UserError, match="nothing here starts an MPI program"):
+        local.render(replace(job, launch="mpi"), LOCAL, "run-1")
+
+
 @pytest.mark.parametrize("launch", PLACES)
 def test_a_program_for_each_node_or_for_the_whole_job_knows_its_place(tmp_path, monkeypatch, launch):
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "NNODES"):

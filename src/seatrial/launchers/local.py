@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from seatrial import environments
-from seatrial.errors import ExitCode, Problem
+from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.events import CheckpointSaved, Event, EventLog, EventWriter, Restart, RunEnd, Step, StopRequested
 from seatrial.findings import Rule, Severity, Verdict
 from seatrial.interrupts import Interrupts
@@ -61,12 +61,20 @@ def check_options(options: Options) -> Iterable[Problem]:
 
 
 def check_job(job: Job, cluster: Cluster) -> Iterable[Problem]:
-    """What keeps this job from running here: nothing but what `bind` looks at."""
-    return ()
+    """What keeps this job from running here, beside what `bind` looks at."""
+    if job.launch == "mpi":
+        remedy = "run it on a cluster with Slurm, or on Kubernetes as an MPIJob"
+        yield Problem("nothing here starts an MPI program", job.case, remedy)
 
 
 def render(job: Job, cluster: Cluster, name: str) -> Plan:
-    """The processes of a job: a command for each rank, for each node, or one for the whole job. Pure."""
+    """The processes of a job: a command for each rank, for each node, or one for the whole job. Pure.
+
+    Raises UserError with everything that `check_job` finds.
+    """
+    problems = list(check_job(job, cluster))
+    if problems:
+        raise UserError(problems)
     common = {
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": FREE_PORT,

@@ -1,6 +1,6 @@
 """Where a process stands in its job, however it was started.
 
-- Once per rank: RANK, LOCAL_RANK and WORLD_SIZE are set, as torchrun does.
+- Once per rank, as a process of an MPI program or not: RANK, LOCAL_RANK and WORLD_SIZE are set, as torchrun does.
 - Once per node: NODE_RANK is set. The process stands for all ranks of its node.
 - Once for the whole job: nothing is set. The process stands for all ranks.
 
@@ -26,7 +26,7 @@ class Place(NamedTuple):
 
 def place(job: dict[str, Any]) -> Place:
     """This process's place in a job, from the environment. Raises KeyError where a launcher forgot a variable."""
-    if job["launch"] == "rank" or "LOCAL_RANK" in os.environ:
+    if job["launch"] in ("rank", "mpi") or "LOCAL_RANK" in os.environ:
         return Place(int(os.environ["RANK"]), int(os.environ["LOCAL_RANK"]), int(os.environ["WORLD_SIZE"]))
     each: int = job["processes_per_node"]
     node = int(os.environ["NODE_RANK"]) if job["launch"] == "node" else 0

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from seatrial.checks.catalogue import of_kind
 from seatrial.checks.collectives import nccl_tests_text
@@ -308,7 +310,9 @@ def test_an_average_is_no_bound_but_what_the_tool_calls_failed_is_told():
 # --- nccom-test
 
 
-def test_nccom_counts_in_gib():
+def test_nccom_counts_in_gib_or_in_gb_as_its_column_of_time_is_called():
+    [sweep] = read(text_of("nccom", "one-trn1-average-column"), NCCOM)
+    assert sweep.rows[-1].main.busbw == 2.65 and sweep.average == 0.7785
     [sweep] = read(text_of("nccom", "two-trn1"), NCCOM)
     assert sweep.rows[-1].main.busbw == pytest.approx(45.17 * 2**30 / 1e9)
     assert (sweep.operation, sweep.ranks, sweep.nodes, sweep.checked) == ("all_reduce", 64, 2, True)
@@ -319,6 +323,9 @@ def test_nccom_counts_in_gib():
     [
         ("two-trn1", {"data": PASS, "ended": PASS, "arithmetic": PASS, "speed": PASS}),
         ("one-trn1-average-column", {"data": PASS, "ended": PASS, "arithmetic": PASS, "speed": UNKNOWN}),
+        ("one-trn1-percentiles", {"data": PASS, "ended": PASS, "arithmetic": PASS, "speed": UNKNOWN}),
+        ("one-trn1-json-command", {"data": PASS, "ended": PASS, "arithmetic": PASS, "speed": UNKNOWN}),
+        ("one-trn1-json", dict.fromkeys(("data", "ended", "arithmetic", "speed"), UNKNOWN)),
         ("no-command", dict.fromkeys(("data", "ended", "arithmetic", "speed"), UNKNOWN)),
         ("unchecked", {"data": UNKNOWN, "ended": PASS, "arithmetic": PASS, "speed": UNKNOWN}),
         ("failure", {"data": UNKNOWN, "ended": FAIL, "arithmetic": UNKNOWN, "speed": UNKNOWN}),
@@ -327,6 +334,55 @@ def test_nccom_counts_in_gib():
 )
 def test_nccom_is_judged(name, expected):
     assert verdicts("nccom", text_of("nccom", name), TRN1) == expected
+
+
+def test_the_json_of_nccom_is_its_table_with_more_digits():
+    [table] = read(text_of("nccom", "one-trn1-average-column"), NCCOM)
+    [written] = read(text_of("nccom", "one-trn1-json-command"), NCCOM)
+    assert (written.operation, written.ranks, written.planned, written.checked) == ("all_gather", 32, 4, True)
+    for row, same in zip(table.rows, written.rows, strict=True):
+        assert (row.size, row.count, row.type) == (same.size, same.count, same.type)
+        assert row.main.time_us == same.main.time_us
+        assert row.main.busbw == pytest.approx(same.main.busbw, abs=0.005)
+    [alone] = read(text_of("nccom", "one-trn1-json"), NCCOM)
+    assert "nothing tells how many sizes" in found("nccom", text_of("nccom", "one-trn1-json"))["ended"].observed
+    assert (alone.rows, alone.average) == (written.rows, pytest.approx(written.average))
+
+
+def test_the_average_is_the_time_and_percentiles_are_not():
+    text = text_of("nccom", "one-trn1-percentiles")
+    assert read(text, NCCOM)[0].rows[-1].main.time_us == 192.0
+    only = text.replace("time:avg(us)    time:p25(us)    time:p50(us)", "time:p25(us)    time:p50(us)    time:p51(us)")
+    assert read(only, NCCOM)[0].rows[-1].main.time_us == 192.0  # the first
+    with pytest.raises(Unreadable, match="header"):
+        read(text.replace("time:p50", "time:p25"), NCCOM)  # which of the two?
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_no_json_of_nccom_with_something_else_in_it_passes(data):
+    command, _, text = text_of("nccom", "one-trn1-json-command").partition("\n")
+    document = json.loads(text)
+    result = data.draw(st.sampled_from(document["results"]))
+    name = data.draw(st.sampled_from(sorted(result)))
+    anything = st.none() | st.booleans() | st.floats(-1e6, 1e6) | st.text(max_size=5) | st.lists(st.integers())
+    match data.draw(st.sampled_from(["drop", "rename", "value", "result", "cut"])):
+        case "drop":
+            del result[name]
+        case "rename":
+            result[data.draw(st.text(max_size=5))] = result.pop(name)
+        case "value":
+            value = data.draw(anything)
+            assume(not (isinstance(value, float) and abs(value - float(result[name] if name != "type" else 0)) < 0.1))
+            result[name] = value
+        case "result":
+            document["results"].remove(result)
+        case "cut":
+            document = {}
+    seen = verdicts("nccom", f"{command}\n{json.dumps(document)}\n", TRN1)
+    assert seen["ended"] is not PASS or seen["arithmetic"] is not PASS
+    start = data.draw(st.integers(0, len(text) - 3))
+    assert PASS not in verdicts("nccom", f"{command}\n{text[:start]}", TRN1).values()
 
 
 def test_no_part_of_nccom_passes():

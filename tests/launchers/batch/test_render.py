@@ -196,6 +196,10 @@ class TestRefusals:
             "clusters.p5.environment.AWS_BATCH_X: variables that begin with AWS_BATCH are Batch's own",
         ]
 
+    def test_nothing_starts_an_mpi_program(self) -> None:
+        with pytest.raises(UserError, match="Slurm, or on Kubernetes as an MPIJob"):
+            batch.render(gpu_job(launch="mpi"), GPU_CLUSTER, "run-1")
+
     @pytest.mark.parametrize(
         ("option", "wrong", "right"),
         [

@@ -82,6 +82,12 @@ def test_mpirun_passes_every_variable_on():
     assert worker["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 8
 
 
+def test_mpirun_starts_an_mpi_program_as_it_does_ranks():
+    where = samples.for_kind("mpijob")
+    usual, mpi = (json.dumps(samples.documents(where, samples.job(where, launch=how))) for how in ("rank", "mpi"))
+    assert mpi == usual.replace(r"\"launch\": \"rank\"", r"\"launch\": \"mpi\"") != usual
+
+
 @pytest.mark.parametrize("kind", ["jobset", "trainjob", "job", "pytorchjob", "mpijob"])
 def test_program_that_starts_its_own_ranks(kind):
     where = samples.for_kind(kind)
@@ -374,6 +380,7 @@ def test_moving_images_are_refused(image):
     [
         ({}, {}, {"launch": "driver"}, "Slurm"),
         ({}, {"kind": "hyperpodpytorchjob", "hyperpod": True}, {"launch": "node"}, "options.kind"),
+        ({}, {"kind": "jobset"}, {"launch": "mpi"}, "no jobset starts an MPI program"),
         ({"instance_type": None}, {}, {"device": "cuda"}, "instance_type"),
         ({}, {"secret_name": None}, {}, "options.secret_name"),
         ({}, {"kind": "trainjob", "ttl_seconds_after_finished": 5}, {}, "ttl_seconds_after_finished"),

@@ -84,6 +84,17 @@ def test_a_driver_runs_once_in_the_batch_script():
     assert "srun" not in script.replace("# ", "") and 'bash "$plan/start.sh" >>logs/driver.log' in script
 
 
+def test_the_tasks_of_an_mpi_program_are_ranks_that_pmix_knows():
+    usual, mpi = (slurm.render(job(launch=launch), CPU, "job").files for launch in ("rank", "mpi"))
+    assert mpi["start.sh"] == usual["start.sh"]
+    assert mpi["job.sbatch"] == usual["job.sbatch"].replace("--mpi=none", "--mpi=pmix") != usual["job.sbatch"]
+    torchrun = replace(CPU, options=slurm.Options(start="torchrun"))
+    assert slurm.render(job(launch="mpi"), torchrun, "job").files["start.sh"] == mpi["start.sh"]
+    docker = replace(CPU, container="docker", image="a/b:1", mounts=(Mount(source="/fsx", target="/fsx"),))
+    with pytest.raises(UserError, match='set container = "pyxis"'):
+        slurm.render(job(launch="mpi"), docker, "job")
+
+
 def test_docker_gets_devices_and_names_of_variables_but_no_values(tmp_path):
     mounts = (Mount(source="/fsx", target="/fsx"), Mount(source="/data", target="/d", read_only=True))
     cluster = replace(

@@ -91,6 +91,8 @@ def write(
         text = text.replace("Nodes=ALL", f"Nodes={','.join(addresses)}") + CLOUD.format(count=cloud, hardware=hardware)
     (folder / "slurm.conf").write_text(f"{text}{conf}\n")
     (folder / "cgroup.conf").touch()
+    # The machines share /tmp, where the folder of a step would have the same name on all nodes.
+    (folder / "mpi.conf").write_text("PMIxCliTmpDirBase=/run\n")
     (folder / "topology.conf").write_text(topology(list(addresses), cloud))
     hosts = {"localhost": "127.0.0.1", "head": head, "login": head, **addresses}
     (folder / "hosts").write_text("".join(f"{address} {name}\n" for name, address in hosts.items()))

@@ -1,4 +1,4 @@
-"""NVIDIA's nccl-tests on one node, judged by the same rules as their pasted output."""
+"""NVIDIA's nccl-tests, judged by the same rules as their pasted output."""
 
 from __future__ import annotations
 
@@ -57,9 +57,6 @@ def check(args: Args, layout: Layout) -> Iterable[Problem]:
     """Rules over arguments and layout, beyond the ranges above."""
     if not sizes(args.min_bytes, args.max_bytes, by_factor=args.step_factor):
         yield Problem(f"{args.max_bytes} is less than min_bytes, {args.min_bytes}", "max_bytes")
-    if layout.nodes > 1:
-        what = "between nodes nccl-tests takes MPI, which this case does not start"
-        yield Problem(what, "nodes", "seatrial run collectives: the same operations and columns, without MPI")
     if layout.device == "neuron":
         yield Problem("nccl-tests needs NVIDIA's GPUs", "device", "seatrial run nccom-tests")
 
@@ -77,7 +74,7 @@ def _recipe(name: str, title: str, instance_type: str, args: Args) -> Recipe:
 
 CASE = Case(
     name="nccl-tests",
-    title="NVIDIA's nccl-tests on the GPUs of one node",
+    title="NVIDIA's nccl-tests on the GPUs of one node, or of several as an MPI program",
     framework="nccl-tests",
     Args=Args,
     recipes=(
@@ -91,6 +88,7 @@ CASE = Case(
     ),
     program="seatrial.cases.nccl_tests.bench",
     launch="node",
+    multi_node_launch="mpi",
     purpose="benchmark",
     unit="samples",
     check=check,

@@ -1,4 +1,4 @@
-"""AWS Neuron's nccom-test on one node, judged by the same rules as its pasted output."""
+"""AWS Neuron's nccom-test, judged by the same rules as its pasted output."""
 
 from __future__ import annotations
 
@@ -47,9 +47,6 @@ def check(args: Args, layout: Layout) -> Iterable[Problem]:
     """Rules over arguments and layout, beyond the ranges above."""
     if not sizes(args.min_bytes, args.max_bytes, by_factor=args.step_factor):
         yield Problem(f"{args.max_bytes} is less than min_bytes, {args.min_bytes}", "max_bytes")
-    if layout.nodes > 1:
-        what = "between nodes nccom-test takes MPI or Slurm, which this case does not start"
-        yield Problem(what, "nodes", "run it on one node; on two by hand, and check read nccom")
 
 
 def preflight(_: Args) -> Iterable[Problem]:
@@ -60,7 +57,7 @@ def preflight(_: Args) -> Iterable[Problem]:
 
 CASE = Case(
     name="nccom-tests",
-    title="AWS Neuron's nccom-test on the cores of one node",
+    title="AWS Neuron's nccom-test on the cores of one node, or of several with Slurm",
     framework="nccom-test (aws-neuronx-tools)",
     Args=Args,
     recipes=(
@@ -70,6 +67,7 @@ CASE = Case(
     ),
     program="seatrial.cases.nccom_tests.bench",
     launch="node",
+    multi_node_launch="driver",
     purpose="benchmark",
     unit="samples",
     check=check,

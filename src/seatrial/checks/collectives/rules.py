@@ -44,6 +44,18 @@ LINE = Rule(
     bad="",
 )
 
+RANKS = Rule(
+    id="collectives.ranks",
+    verdicts=(Verdict.PASS, Verdict.UNKNOWN),
+    reads="the ranks that the tool names in its output",
+    expected="all of the job's",
+    why="A program without MPI tests each rank by itself, and no link between nodes.",
+    remedy="build it with MPI=1 and the MPI that the cluster starts: srun --mpi=list, or mpirun --version",
+    source="NVIDIA/nccl-tests 2.19.6, README.md: Running with MPI",
+    good="16 ranks",
+    bad="1 of 16 ranks",
+)
+
 SEARCHED = Rule(
     id="collectives.search",
     verdicts=(Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN),

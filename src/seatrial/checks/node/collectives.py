@@ -36,7 +36,7 @@ NCCL_TESTS = Source(
 )
 NCCOM = Source(
     kind="nccom",
-    title="output of nccom-test, with the command line before it",
+    title="output of nccom-test, text or JSON (--report-to-json-file), with the command line before it",
     part="neuron",
     level="deep",
     parse=lambda lines: nccom.parse(lines),
@@ -191,7 +191,7 @@ def nccom_ended(rule: Rule, sweeps: list[Sweep], _: Profile) -> Iterator[Finding
     NCCOM,
     scope="cluster",
     severity=Severity.MONITOR,
-    expected="bandwidths that size, time and ranks come to, within 1 %; its GB are GiB",
+    expected="bandwidths that size, time and ranks come to, within 1 %; with a column time(us) its GB are GiB",
     why="Otherwise the text was changed, torn or read wrongly, and its bandwidth is none.",
     remedy="look at the row in the file; run it again and keep its output whole",
     cites=NCCOM_GUIDE,

@@ -96,6 +96,9 @@ def check_job(job: Job, cluster: Cluster) -> Iterable[Problem]:
         yield replace(problem, where=f"{where}.options.{problem.where}")
     if job.launch == "driver":
         yield Problem("a driver program needs Slurm", job.case, "run it on a cluster with Slurm, or locally")
+    if job.launch == "mpi":
+        why = "mpirun needs a way into the other nodes' containers, which Batch does not give"
+        yield Problem(why, job.case, "run it on a cluster with Slurm, or on Kubernetes as an MPIJob")
     yield from _ranks.check_image(job, cluster)
     if cluster.instance_type is None:
         remedy = 'add the type of its instances, such as "p5.48xlarge": a job asks for all of one'

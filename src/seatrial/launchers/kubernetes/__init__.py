@@ -31,6 +31,9 @@ def check_job(job: Job, cluster: Cluster) -> Iterable[Problem]:
     options: Options = cluster.options
     if job.launch == "driver":
         yield Problem("a driver program needs Slurm: here nobody would start its ranks", job.label)
+    if job.launch == "mpi" and options.kind != "mpijob":
+        remedy = 'take kind = "mpijob", for one run: --option kind=mpijob'
+        yield Problem(f"no {options.kind} starts an MPI program", f"{where}.options.kind", remedy)
     if job.launch == "node" and options.kind == "hyperpodpytorchjob":
         remedy = 'take kind = "jobset" or kind = "job"'
         yield Problem("HyperPod's agent starts ranks; this program starts its own", f"{where}.options.kind", remedy)

@@ -90,7 +90,7 @@ def mpijob(work: Work) -> dict[str, Any]:
 
 def _mpirun(work: Work, entries: list[Any]) -> list[str]:
     """Arguments of mpirun: a process for each rank, or for each node, with every variable: sshd passes none on."""
-    ranked = work.job.launch == "rank"
+    ranked = work.job.launch in ("rank", "mpi")
     each = work.job.processes_per_node if ranked else 1
     names = ["PATH", "LD_LIBRARY_PATH", "MASTER_ADDR", *(entry.value["name"] for entry in entries)]
     passed = [part for name in names for part in ("-x", name)]

@@ -43,6 +43,8 @@ def check_job(job: Job, cluster: Cluster) -> Iterable[Problem]:
         yield from _ranks.check_mounts(cluster)
     if cluster.container == "docker" and job.launch == "rank" and options.start == "tasks":
         yield Problem("a task in docker cannot see the others' GPUs", where, 'set options.start = "torchrun"')
+    if cluster.container == "docker" and job.launch == "mpi":
+        yield Problem("a task in docker is no process of srun's MPI program", where, 'set container = "pyxis"')
     if options.auto_resume and options.array:
         yield Problem("HyperPod cannot resume the tasks of an array", where, "leave out auto_resume or array")
 
@@ -53,7 +55,7 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
     if problems:
         raise UserError(problems)
     options: Options = cluster.options
-    tasks = job.launch == "rank" and options.start == "tasks"
+    tasks = job.launch == "mpi" or (job.launch == "rank" and options.start == "tasks")
     restartable = job.resumable
     script = template("job.sh.j2").render(
         job=job,
@@ -133,7 +135,8 @@ def _memory(options: Options) -> list[str]:
 
 
 def _srun(job: Job, cluster: Cluster, tasks: bool) -> list[str]:
-    words = ["--mpi=none", "--kill-on-bad-exit=1", '--cpus-per-task="$SLURM_CPUS_PER_TASK"', "--open-mode=append"]
+    mpi = "pmix" if job.launch == "mpi" else "none"
+    words = [f"--mpi={mpi}", "--kill-on-bad-exit=1", '--cpus-per-task="$SLURM_CPUS_PER_TASK"', "--open-mode=append"]
     words.append(f"--output=logs/{'rank-%t' if tasks else 'node-%n'}.log")
     if cluster.options.auto_resume and job.resumable:
         words.append("--auto-resume=1")
