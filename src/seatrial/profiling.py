@@ -161,7 +161,7 @@ def check(
         yield Problem(f"there is no rank {outside[0]}", f"{where} ranks", f"the last of {world_size} is {world_size - 1}")
     if profile.steps is not None and steps is not None and profile.steps[1] > steps:
         yield Problem(f"step {profile.steps[1]} is beyond the last, {steps}", f"{where} steps", _EXAMPLE)
-    by_time = _BY_TIME if device == "cuda" else "its time is in the report all the same"
+    by_time = _BY_TIME if device == "cuda" else "leave it out: the report splits the time of its steps all the same"
     if profile.tool == "torch" and not has_torch:
         yield Problem("its ranks have no torch, and so no torch.profiler", where, by_time)
     elif profile.steps is not None and (untold or not has_torch):

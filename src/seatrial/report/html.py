@@ -54,12 +54,19 @@ def to_html(summary: Summary) -> str:
         settings=settings,
         layout=layout,
         versions=sections.versions_table(summary),
+        profile=_profile(summary),
         method=sections.method(summary),
         json=record.embedded(summary),
         stride=record.stride(summary),
         moment=moment,
         duration=duration,
     )
+
+
+def _profile(summary: Summary) -> Any:
+    from seatrial.report.profile_page import shown
+
+    return shown(summary.profiles) if summary.profiles else None
 
 
 def page(template: str, /, **values: Any) -> str:

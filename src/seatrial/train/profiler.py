@@ -67,7 +67,7 @@ class TorchRecorder:
         finally:
             for path in (plain, packed):
                 path.unlink(missing_ok=True)
-        return str(self._path)
+        return f"{self._path.parent.name}/{self._path.name}"
 
     def _end_range(self) -> None:
         if self._range is not None:
@@ -105,7 +105,7 @@ class CudaWindow:
         torch.cuda.synchronize()
         self._end_range()
         torch.cuda.profiler.stop()
-        return f"{self._path}, at the end of the rank"
+        return f"{self._path.parent.name}/{self._path.name}, at the end of the rank"
 
     def _end_range(self) -> None:
         if self._open:
