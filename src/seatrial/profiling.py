@@ -46,7 +46,8 @@ class Profile:
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Profile:
         """The profile of what dataclasses.asdict and JSON made of one."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in record.items()})
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in record.items()}
+        return cls(**values)
 
     def takes(self, rank: int) -> bool:
         """Whether that rank is recorded."""
@@ -118,7 +119,9 @@ def _ranks(values: list[str], problems: list[Problem]) -> tuple[int, ...] | None
     if values == ["all"]:
         return None
     wrong = [value for value in values if not value.isdecimal()]
-    problems += [Problem(f"{value!r} is no rank", "--profile ranks", "ranks=0, ranks=0,8 or ranks=all") for value in wrong]
+    problems += [
+        Problem(f"{value!r} is no rank", "--profile ranks", "ranks=0, ranks=0,8 or ranks=all") for value in wrong
+    ]
     return tuple(sorted({int(value) for value in values if value not in wrong}))
 
 
@@ -140,7 +143,9 @@ def _window(tool: Tool, given: Mapping[str, Any]) -> Iterator[Problem]:
     elif timed and "steps" in given:
         yield Problem("a window is of steps or of time", f"--profile {timed[0]}", "leave steps or the time out")
     elif len(timed) == 1:
-        yield Problem(f"needs {'duration' if 'delay' in timed else 'delay'} beside it", f"--profile {timed[0]}", _BY_TIME)
+        yield Problem(
+            f"needs {'duration' if 'delay' in timed else 'delay'} beside it", f"--profile {timed[0]}", _BY_TIME
+        )
     elif not timed and "steps" not in given:
         yield Problem("nothing says when", "--profile", f"{_EXAMPLE}" + (f", or {_BY_TIME}" if tool == "nsys" else ""))
 
@@ -158,7 +163,9 @@ def check(
         return
     outside = [rank for rank in profile.ranks or () if rank >= world_size]
     if outside:
-        yield Problem(f"there is no rank {outside[0]}", f"{where} ranks", f"the last of {world_size} is {world_size - 1}")
+        yield Problem(
+            f"there is no rank {outside[0]}", f"{where} ranks", f"the last of {world_size} is {world_size - 1}"
+        )
     if profile.steps is not None and steps is not None and profile.steps[1] > steps:
         yield Problem(f"step {profile.steps[1]} is beyond the last, {steps}", f"{where} steps", _EXAMPLE)
     by_time = _BY_TIME if device == "cuda" else "leave it out: the report splits the time of its steps all the same"
@@ -168,4 +175,6 @@ def check(
         why = untold or "its ranks have no torch to tell CUDA of the window"
         yield Problem(f"its steps cannot be told: {why}", f"{where} steps", by_time)
     elif profile.steps is not None and profile.tool == "nsys" and device == "cpu":
-        yield Problem("a window of steps is told through CUDA, and this job has none", f"{where} tool=nsys", "tool=torch")
+        yield Problem(
+            "a window of steps is told through CUDA, and this job has none", f"{where} tool=nsys", "tool=torch"
+        )

@@ -80,9 +80,9 @@ def _figures(path: Path) -> list[Figures]:
     except OSError as error:
         raise UserError(Problem(error.strerror or str(error), str(path))) from error
     with needed("numpy", "profile"):
-        from seatrial.profiles.analyse import analyse
+        import numpy  # noqa: F401 # said here, once, if it is missing
 
-        import numpy  # noqa: F401, ICN001 # said here, once, if it is missing
+        from seatrial.profiles.analyse import analyse
     traces = nsys.read(path) if exported else [kineto.read(path)]
     return [analyse(trace) for trace in traces]
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from seatrial.profiles import intervals
-from seatrial.profiles.classes import CLASSES, COMPUTE, of_kernel, of_operator
+from seatrial.profiles.classes import CLASSES, COMPUTE, of_kernel, of_operator, operation
 from seatrial.profiles.figures import Figures, Gaps, Kernel, Lane, Messages
 from seatrial.profiles.trace import Collective, Trace
 
@@ -129,16 +129,12 @@ def _charged(parts: dict[str, Intervals], low: float, high: float) -> dict[str, 
 
 
 def _waiting(trace: Trace, exposed: Intervals, collectives: list[Collective]) -> dict[str, float]:
-    """The exposed communication by its operation. Two that run at once share nothing: the first in the alphabet has it."""
-    from seatrial.profiles.classes import operation
-
+    """The exposed communication by its operation; of two at once the first in the alphabet is charged."""
     spans: dict[str, list[tuple[float, float]]] = defaultdict(list)
     if trace.kind == "device":
-        import numpy as np
-
         start, end, name, *_ = trace.device.columns()
         kinds, names = _kinds(trace), trace.names.names()
-        for number in np.flatnonzero(kinds == CLASSES.index("communication")):
+        for number in (kinds == CLASSES.index("communication")).nonzero()[0]:
             chosen = name == number
             spans[operation(names[number])] += zip(start[chosen].tolist(), end[chosen].tolist(), strict=True)
     else:
@@ -197,7 +193,8 @@ def _kernels(trace: Trace, low: float, high: float) -> tuple[Kernel, ...]:
     counts = np.bincount(number, minlength=len(names))
     longest = [int(place) for place in np.argsort(-seconds, kind="stable") if counts[place] and kinds[place] >= 0]
     return tuple(
-        Kernel(names[place], CLASSES[kinds[place]], int(counts[place]), float(seconds[place])) for place in longest[:TOP]
+        Kernel(names[place], CLASSES[kinds[place]], int(counts[place]), float(seconds[place]))
+        for place in longest[:TOP]
     )
 
 
@@ -208,10 +205,10 @@ def _messages(collectives: list[Collective]) -> tuple[Messages, ...]:
         bucket = -1 if one.bytes is None else 0 if one.bytes == 0 else 1 << (one.bytes.bit_length() - 1)
         found[one.operation, bucket].append(one)
     rows = []
-    for (operation, bucket), those in sorted(found.items()):
+    for (name, bucket), those in sorted(found.items()):
         seconds = sum(one.end - one.start for one in those) * _MICRO
         size = sum(one.bytes or 0 for one in those)
-        rows.append(Messages(operation, bucket if bucket >= 0 else None, len(those), size, seconds or None))
+        rows.append(Messages(name, bucket if bucket >= 0 else None, len(those), size, seconds or None))
     return tuple(rows)
 
 
@@ -230,16 +227,16 @@ def _memory(trace: Trace, low: float, high: float) -> tuple[tuple[float, int], .
     return tuple((float(moment - low) * _MICRO, int(size)) for moment, size in peaks)
 
 
-def _lanes(
-    trace: Trace, parts: dict[str, Intervals], exposed: Intervals, low: float, high: float
-) -> tuple[Lane, ...]:
+def _lanes(trace: Trace, parts: dict[str, Intervals], exposed: Intervals, low: float, high: float) -> tuple[Lane, ...]:
     """The picture: what ran when."""
     shortest = (high - low) / PIXELS
-    rows = {**{name: parts[name] for name in CLASSES[:-1] if len(parts[name])}, "exposed": exposed}
+    rows = {**{name: parts[name] for name in CLASSES[:-1] if len(parts[name])}, "not hidden": exposed}
     lanes = [
         Lane(name, tuple((a, b) for a, b in ((intervals.closed(spans, shortest) - low) * _MICRO).tolist()))
         for name, spans in rows.items()
         if len(spans)
     ]
-    steps = tuple(((s.start - low) * _MICRO, (s.end - low) * _MICRO) for s in sorted(trace.steps, key=lambda s: s.start))
+    steps = tuple(
+        ((s.start - low) * _MICRO, (s.end - low) * _MICRO) for s in sorted(trace.steps, key=lambda s: s.start)
+    )
     return (Lane("steps", steps), *lanes) if steps else tuple(lanes)

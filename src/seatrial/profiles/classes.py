@@ -1,7 +1,7 @@
 """What a kernel, an operator or a copy is for, by its name.
 
-Names are those of CUDA 12 and 13, cuDNN, CUTLASS, FlashAttention, Triton as torch.compile (2.13) names it, NCCL 2.18 and
-newer, and of ATen's operators. What no pattern knows is ``other``.
+Names are those of CUDA 12 and 13, cuDNN, CUTLASS, FlashAttention, Triton as torch.compile (2.13) names it, NCCL 2.18
+and newer, and of ATen's operators. What no pattern knows is ``other``.
 """
 
 from __future__ import annotations
@@ -23,12 +23,17 @@ _KERNELS = (
 _OPERATORS = (
     ("communication", r"^(gloo|mpi|ucc):"),
     ("attention", r"(?i)scaled_?dot_?product|flash_?attention|efficient_?attention|_attention"),
-    ("matrix product", r"^aten::(mm|addmm|bmm|baddbmm|matmul|linear|addmv|mv|dot|einsum|_int_mm|_scaled_mm|_grouped_mm)$"),
+    (
+        "matrix product",
+        r"^aten::(mm|addmm|bmm|baddbmm|matmul|linear|addmv|mv|dot|einsum|_int_mm|_scaled_mm|_grouped_mm)$",
+    ),
     ("matrix product", r"^aten::(mkldnn_|_mps_|cudnn_|slow_)?_?conv|^aten::mkldnn_linear|^mkldnn::|^onednn"),
     ("copy", r"^aten::(copy_|_to_copy|to|pin_memory|_foreach_copy_|cat|split_with_sizes_copy)$"),
     ("optimizer", r"^aten::_(fused|foreach)_?(adam|sgd|adagrad)|adamw?_$"),
 )
-_NO_WORK = re.compile(r"^(c10d::|record_param_comms|autograd::engine|Optimizer\.|ProfilerStep|torch/|nn\.Module|DataLoader)")
+_NO_WORK = re.compile(
+    r"^(c10d::|record_param_comms|autograd::engine|Optimizer\.|ProfilerStep|torch/|nn\.Module|DataLoader)"
+)
 """Operators that only stand around others, or hand work to another thread."""
 
 _OPERATIONS = (

@@ -17,7 +17,7 @@ class Kernel(NamedTuple):
     name: str
     kind: str
     """Of `seatrial.profiles.classes.CLASSES`."""
-    count: int
+    calls: int
     seconds: float
 
 
@@ -27,7 +27,7 @@ class Messages(NamedTuple):
     operation: str
     at_least: int | None
     """Bytes that a rank puts in, a power of two; twice as many are the next row. None: not recorded."""
-    count: int
+    calls: int
     bytes: int
     seconds: float | None
     """None: not recorded."""
@@ -36,7 +36,7 @@ class Messages(NamedTuple):
 class Gaps(NamedTuple):
     """Time in which nothing ran at all."""
 
-    count: int
+    number: int
     seconds: float
     longest: float
     launch_bound: float | None

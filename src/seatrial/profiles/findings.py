@@ -49,7 +49,7 @@ def _launch_bound(figures: Figures) -> Finding:
     if seconds is None:
         verdict, what = (Verdict.SKIP, "device") if figures.kind == "host" else (Verdict.UNKNOWN, "launches")
         return rules.LAUNCH.finding(verdict, f"no {what} in the profile", evidence=figures.source)
-    return _share(rules.LAUNCH, figures, seconds, rules.MUCH, f"launch-bound, {figures.gaps.count:,} gaps in all")
+    return _share(rules.LAUNCH, figures, seconds, rules.MUCH, f"launch-bound, {figures.gaps.number:,} gaps in all")
 
 
 def _unasked(figures: Figures) -> float:
@@ -81,7 +81,9 @@ def _small(figures: Figures) -> Finding:
 def _skew(apart: Skew, ranks: tuple[Figures, ...]) -> Iterator[Finding]:
     window = max(figures.window for figures in ranks)
     if not apart.waits:
-        observed = f"computing differs by {_percent(apart.spread)}; the collectives of the ranks do not match each other"
+        observed = (
+            f"computing differs by {_percent(apart.spread)}; the collectives of the ranks do not match each other"
+        )
         yield rules.SKEW.finding(Verdict.UNKNOWN, observed)
         return
     label, seconds = max(apart.waits.items(), key=lambda item: item[1])

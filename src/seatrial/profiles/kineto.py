@@ -1,7 +1,7 @@
 """A trace of torch.profiler, which Kineto writes, as a Trace.
 
-Categories and arguments are those of torch 1.11 to 2.13: kernels and copies of the device, calls of the CUDA runtime and
-driver, operators of the host, annotations, moments at which memory was taken or given back.
+Categories and arguments are those of torch 1.11 to 2.13: kernels and copies of the device, calls of the CUDA runtime
+and driver, operators of the host, annotations, moments at which memory was taken or given back.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What ``nsys export --type sqlite`` made of a report, as a Trace for each device in it.
 
-Tables and columns are those of the export schema of Nsight Systems 2021.5 to 2025, of which a file holds only those that
-something was recorded for. Times are nanoseconds there.
+Tables and columns are those that NVIDIA's "SQLite Export Schema Reference" of Nsight Systems 2021.5 names; a file holds
+only those that something was recorded for. Times are nanoseconds there.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ COPIES = Rule(
     reads="copies that nothing else hides",
     expected=f"less than {SOME:.0%} of a step",
     why="a copy that nothing overlaps is time in which nothing is computed",
-    remedy="pinned memory and non_blocking=True, prefetch of batches; offloading to the host only where memory demands it",
+    remedy="pinned memory and non_blocking=True, prefetch of batches; offload to the host only where memory demands it",
     source=OURS,
     good="1 %",
     bad="12 %",
@@ -94,14 +94,14 @@ SKEW = Rule(
 REMEDIES = {
     "all_gather": "prefetch weights: FSDP gathers the next unit while this one computes if units are neither tiny nor "
     "one; keep them after the forward pass (reshard_after_forward=false), or shard inside the node only (shard_size)",
-    "reduce_scatter": "reduce while the backward pass still runs: units of one layer each, not one for all; reduce less "
-    "often by gradient accumulation; shard inside the node only (shard_size)",
+    "reduce_scatter": "reduce while the backward pass still runs: units of one layer each, not one for all; reduce "
+    "less often by gradient accumulation; shard inside the node only (shard_size)",
     "all_reduce": "reduce while the backward pass still runs (buckets of DDP, overlap_grad_reduce), less often by "
-    "gradient accumulation; of tensor parallelism: keep it inside the node, sequence_parallel, async tensor parallelism",
-    "all_to_all": "keep the experts' group inside the node, balance the experts, and overlap dispatch with shared layers",
+    "gradient accumulation; of tensor parallelism: inside the node only, sequence_parallel, async tensor parallelism",
+    "all_to_all": "keep the experts' group inside the node, balance the experts, overlap dispatch with shared layers",
     "send": "more micro-batches per pipeline stage, interleaved stages",
     "recv": "more micro-batches per pipeline stage, interleaved stages",
-    "send_recv": "more micro-batches per pipeline stage, interleaved stages; a ring of context parallelism: longer blocks",
+    "send_recv": "more micro-batches per pipeline stage, interleaved stages; of context parallelism: longer sequences",
     "broadcast": "broadcast outside the steps",
 }
 """Collective operation -> how it is hidden, or made rarer."""

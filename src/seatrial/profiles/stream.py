@@ -85,7 +85,9 @@ class Reading:
         try:
             return file.read(BLOCK)
         except (EOFError, zlib.error, OSError) as error:
-            self._failed = f"its compressed data end or break ({error})" if not isinstance(error, OSError) else str(error)
+            self._failed = (
+                f"its compressed data end or break ({error})" if not isinstance(error, OSError) else str(error)
+            )
             return b""
 
     def _start(self, file: IO[bytes]) -> bytearray:

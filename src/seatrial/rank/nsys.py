@@ -1,4 +1,4 @@
-"""``python -m seatrial.rank.nsys -m PROGRAM``: the program as it is, or under Nsight Systems where its rank is recorded.
+"""``python -m seatrial.rank.nsys -m PROGRAM``: the program, under Nsight Systems where its rank is recorded.
 
 Stands between every launcher and the program of a job that nsys profiles, so that no launcher has to know of it. The
 rest of the process's life is nsys's, which starts the program as its child: a process of a node records the ranks that

@@ -15,6 +15,7 @@ from seatrial.report.charts import Lane, Mark, Reference, Series, Span
 from seatrial.report.document import Table
 from seatrial.report.figures import key_figures
 from seatrial.report.format import clean, duration, moment, percent, quantity
+from seatrial.report.profile_shown import Shown, shown
 from seatrial.report.summary import Summary
 
 if TYPE_CHECKING:
@@ -63,9 +64,7 @@ def to_html(summary: Summary) -> str:
     )
 
 
-def _profile(summary: Summary) -> Any:
-    from seatrial.report.profile_page import shown
-
+def _profile(summary: Summary) -> Shown | None:
     return shown(summary.profiles) if summary.profiles else None
 
 

@@ -75,7 +75,7 @@ def paragraphs(profiles: Profiles) -> Iterator[str]:
         steps = f"step {first.steps[0]}" if len(first.steps) == 1 else f"steps {first.steps[0]} to {first.steps[-1]}"
         yield f"{steps[0].upper()}{steps[1:]} of {whose}, recorded by {tool}: {duration(first.step)} a step."
     else:
-        yield f"{duration(first.window)} of {whose}, recorded by {tool}. No step is marked in it: shares are of all of it."
+        yield f"{duration(first.window)} of {whose}, recorded by {tool}. No step is marked: shares are of all of it."
     if first.kind == "host":
         yield "No device did anything: what is charged are the operators of the host, and idle is what is between them."
     yield from profiles.unread
@@ -117,7 +117,7 @@ def waiting_table(figures: Figures) -> Table:
 def kernels_table(figures: Figures) -> Table:
     """What took longest."""
     rows = tuple(
-        (shortened(k.name), k.kind, f"{k.count:,}", duration(k.seconds), percent(figures.share(k.seconds)))
+        (shortened(k.name), k.kind, f"{k.calls:,}", duration(k.seconds), percent(figures.share(k.seconds)))
         for k in figures.kernels[:NAMED]
     )
     inner = "" if figures.kind == "device" else "With the operators that they call: shares do not add up."
@@ -131,9 +131,9 @@ def messages_table(figures: Figures) -> Table:
         (
             m.operation,
             UNKNOWN if m.at_least is None else f"{bytes_(m.at_least)} to {bytes_(2 * m.at_least)}",
-            f"{m.count:,}",
+            f"{m.calls:,}",
             UNKNOWN if m.at_least is None else bytes_(m.bytes),
-            UNKNOWN if m.seconds is None else duration(m.seconds / m.count),
+            UNKNOWN if m.seconds is None else duration(m.seconds / m.calls),
         )
         for m in figures.messages
     )
@@ -174,16 +174,23 @@ def compare_tables(one: Figures, other: Figures) -> list[Table]:
     kernels = [{k.name: _a_step(f, k.seconds) for k in f.kernels} for f in (one, other)]
     both = dict.fromkeys([*kernels[0], *kernels[1]])
     changed = sorted(both, key=lambda name: -abs(kernels[1].get(name, 0.0) - kernels[0].get(name, 0.0)))[:NAMED]
-    told = [
-        (shortened(name), *(duration(k[name]) if name in k else "not among the longest" for k in kernels),
-         _change(*(k.get(name) for k in kernels)))
+    told: list[tuple[str, ...]] = [
+        (
+            shortened(name),
+            *(duration(k[name]) if name in k else "below" for k in kernels),
+            _change(*_both(name, kernels)),
+        )
         for name in changed
-    ]  # fmt: skip
+    ]
     numeric = frozenset((1, 2, 3))
     return [
         Table(headers=("a step", *names, "B - A"), rows=tuple(rows), numeric=numeric),
         Table(headers=(f"{_what(one)}, a step", *names, "B - A"), rows=tuple(told), numeric=numeric),
     ]
+
+
+def _both(name: str, kernels: list[dict[str, float]]) -> tuple[float | None, float | None]:
+    return kernels[0].get(name), kernels[1].get(name)
 
 
 def _plain_pairs(one: Figures, other: Figures) -> Iterator[tuple[str, str, str]]:
@@ -193,23 +200,23 @@ def _plain_pairs(one: Figures, other: Figures) -> Iterator[tuple[str, str, str]]
     yield "peak memory", bytes_(one.peak_memory), bytes_(other.peak_memory)
 
 
-def pictures(figures: Figures) -> list[tuple[str, str]]:
-    """Heading and picture: the time line, and the memory where it is known."""
-    steps = dict(zip(range(len(figures.steps)), figures.steps, strict=True))
-    lanes = [
-        Lane(lane.name, [Span(a, b, f"step {steps[i]}" if lane.name == "steps" and i in steps else "") for i, (a, b) in
-                         enumerate(lane.spans)])
-        for lane in figures.lanes
-    ]  # fmt: skip
-    title = f"Time line, {figures.label}"
-    found = [(title, charts.timeline(lanes, figures.window, title=title))]
-    if figures.memory:
-        points = [(moment, float(size)) for moment, size in figures.memory]
-        chart = charts.line_chart(
-            [Series("allocated", points)], title="Memory", x_name="seconds", tick=bytes_, from_zero=True
-        )
-        found.append((f"Memory, {figures.label}", chart))
-    return found
+def timeline(figures: Figures) -> str:
+    """The picture of what ran when."""
+    steps = [f"step {number}" for number in figures.steps]
+    lanes = []
+    for name, spans in figures.lanes:
+        names = steps if name == "steps" and len(spans) == len(steps) else [""] * len(spans)
+        lanes.append(Lane(name, [Span(*span, told) for span, told in zip(spans, names, strict=True)]))
+    return charts.timeline(lanes, figures.window, title=f"Time line, {figures.label}")
+
+
+def memory(figures: Figures) -> str:
+    """The picture of what was allocated; empty where it was not recorded."""
+    if not figures.memory:
+        return ""
+    points = [(moment, float(size)) for moment, size in figures.memory]
+    series = [Series("allocated", points)]
+    return charts.line_chart(series, title="Memory", x_name="seconds", tick=bytes_, from_zero=True)
 
 
 def shortened(name: str) -> str:

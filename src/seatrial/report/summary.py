@@ -10,6 +10,7 @@ from typing import Any
 
 from seatrial import profiles, profiling, provenance
 from seatrial.attempts import Attempt, Attempts, Point
+from seatrial.errors import UserError
 from seatrial.events import (
     CheckpointLoaded,
     CheckpointSaved,
@@ -19,7 +20,6 @@ from seatrial.events import (
     Timed,
     Validation,
 )
-from seatrial.errors import UserError
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.metrics import FLOP_FORMULAS, PHASES
 from seatrial.profiles import Profiles
@@ -213,7 +213,10 @@ def _profiles(run: Run, job: Job) -> tuple[Profiles | None, str]:
         return None, " ".join(str(error).split())
     if found is None and job.profile is not None:
         tool = "nsys export makes a file of its reports that can be read" if job.profile.tool == "nsys" else ""
-        return None, f"A profile was asked for, and there is none in {profiling.FOLDER}/ that can be read. {tool}".strip()
+        return (
+            None,
+            f"A profile was asked for, and there is none in {profiling.FOLDER}/ that can be read. {tool}".strip(),
+        )
     return found, ""
 
 
