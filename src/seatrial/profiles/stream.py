@@ -23,11 +23,15 @@ from seatrial.extras import needed
 
 BLOCK = 4 << 20
 """Bytes that are read at a time."""
+PATIENCE = 8 << 20
+"""Bytes without the end of an event after which something must be damaged."""
 LONGEST = 64 << 20
 """Bytes of one object that are waited for; what is longer is none."""
 _LIST = re.compile(rb'"traceEvents"\s*:\s*\[')
 _SPACE = re.compile(r"[ \t\r\n,]*")
 _BETWEEN = re.compile(rb"\}\s*,\s*\{")
+_PARTING = re.compile(r"\}\s*,\s*\{")
+_PLAIN = json.JSONDecoder(strict=False)
 _NEAR = 64 << 10
 """Bytes before the end of a block in which a cut is looked for first."""
 _TRIES = 16
@@ -116,7 +120,7 @@ class Reading:
                 at = data.index(b"{", cut)
                 data[at - 1] = ord("[")  # of the comma, or of white space behind it
                 return events, data[at - 1 :]
-        return self._one_by_one(data) if len(data) > 2 * BLOCK else ([], data)
+        return self._one_by_one(data) if len(data) > PATIENCE else ([], data)
 
     def _rest(self, data: bytearray) -> list[Any]:
         """The events up to the end of the list; what stands behind it goes to `around`."""
@@ -148,21 +152,32 @@ class Reading:
     def _one_by_one(self, data: bytearray) -> tuple[list[Any], bytearray]:
         """Objects read singly, past what is damaged: slow, and only where nothing else helps."""
         text = data.decode("latin-1")  # a character a byte: places in the one are places in the other
-        decoder, events, at = json.JSONDecoder(strict=False), [], 1
+        events, at = [], 1
         while True:
             at = _SPACE.match(text, at).end()  # type: ignore[union-attr] # it matches nothing, too
-            if text[at : at + 1] == "]":
-                break
-            try:
-                item, at = decoder.raw_decode(text, at)
-                events += _lenient(item)
-            except (ValueError, RecursionError):
-                following = _BETWEEN.search(data, at)
-                if following is None:
-                    break
-                self.lost += following.end() - 1 - at
-                at = following.end() - 1
-        return events, bytearray(b"[") + data[at:]
+            found = None if text[at : at + 1] == "]" else _next(text, at)
+            if found is None:
+                return events, bytearray(b"[") + data[at:]
+            item, begin, end = found
+            self.lost += begin - at
+            events += _lenient(item)
+            at = end
+
+
+def _next(text: str, at: int) -> tuple[Any, int, int] | None:
+    """What stands at a place, or else the first event behind it, with its beginning and end; None: no whole one."""
+    begin = at
+    while True:
+        try:
+            item, end = _PLAIN.raw_decode(text, begin)
+            if begin == at or (isinstance(item, dict) and "ph" in item):
+                return item, begin, end
+        except (ValueError, RecursionError):
+            pass
+        following = _PARTING.search(text, begin)
+        if following is None:
+            return None
+        begin = following.end() - 1
 
 
 def _cuts(data: bytearray) -> Iterator[int]:
@@ -205,7 +220,7 @@ def _decoder() -> Any:
 
 def _lenient(item: Any) -> list[Any]:
     """Any JSON value as an event, as far as it is one: a field of another type than it should have is left out."""
-    if not isinstance(item, dict):
+    if not (isinstance(item, dict) and isinstance(item.get("ph"), str)):
         return []
     kept: dict[str, Any] = {}
     for key, kind in (("ph", str), ("cat", str), ("name", str), ("tid", int | str), ("args", dict)):

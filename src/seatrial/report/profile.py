@@ -170,7 +170,7 @@ def compare_tables(one: Figures, other: Figures) -> list[Table]:
     pairs = [("step", one.step, other.step)]
     pairs += [(name, _a_step(one, one.time[name]), _a_step(other, other.time[name])) for name in CLASSES]
     rows = [(name, duration(a), duration(b), _change(a, b)) for name, a, b in pairs if a or b]
-    rows += [(name, *texts, "") for name, *texts in _plain_pairs(one, other)]
+    rows += [(name, a, b, "") for name, a, b in _plain_pairs(one, other)]
     kernels = [{k.name: _a_step(f, k.seconds) for k in f.kernels} for f in (one, other)]
     both = dict.fromkeys([*kernels[0], *kernels[1]])
     changed = sorted(both, key=lambda name: -abs(kernels[1].get(name, 0.0) - kernels[0].get(name, 0.0)))[:NAMED]
