@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from seatrial import fits
+from seatrial import fits, profiling
 from seatrial.arguments import override
 from seatrial.errors import Problem, UserError, unknown
+from seatrial.profiling import Profile
 from seatrial.spec import Case, Cluster, Device, Expectations, Fidelity, Job, Layout, Recipe, digest
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def bind(
     processes_per_node: int | None = None,
     secrets: Collection[str] | None = None,
     expect: Sequence[str] = (),
+    profile: Profile | None = None,
 ) -> Job:
     """Bind a case's recipe to a cluster.
 
@@ -54,12 +56,14 @@ def bind(
     if secrets is not None:
         problems += _not_at_hand(case, recipe, args, secrets)
     problems += _unexpected(recipe.expectations, expect)
+    problems += _unprofiled(case, args, layout, profile)
     if problems:
         raise UserError(problems)
     return replace(
         _job(case, recipe, cluster, args, layout, workload),
         expectations=_expected(recipe, expect),
         notes=tuple(fits.notes(case, recipe, cluster, layout, workload)),
+        profile=profile,
     )
 
 
@@ -128,6 +132,20 @@ def _unexpected(stated: Expectations, expect: Sequence[str]) -> Iterable[Problem
             yield unknown("expectation of this recipe", name, [*names, "none"], "--expect")
         elif not _is_number(value):
             yield Problem(f"{value!r} is not a number", f"--expect {text}", f"--expect {name}=1.5, or --expect none")
+
+
+def _unprofiled(case: Case, args: Any, layout: Layout, profile: Profile | None) -> Iterable[Problem]:
+    """Why this job cannot be profiled like that."""
+    if profile is None:
+        return ()
+    return profiling.check(
+        profile,
+        device=layout.device,
+        world_size=layout.world_size,
+        steps=getattr(args, "steps", None),
+        untold=case.untold(args) if case.purpose == "training" else "it trains nothing, and has none",
+        has_torch="torch" in case.requires or not case.requires,  # of a user's own case nothing may be said
+    )
 
 
 def _is_number(text: str) -> bool:

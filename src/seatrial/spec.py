@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from seatrial.arguments import CaseArgs
 from seatrial.errors import Problem, UserError, unknown
+from seatrial.profiling import Profile
 
 if TYPE_CHECKING:
     from seatrial.workload import Workload
@@ -112,6 +113,10 @@ def _no_secrets(_: Any) -> Iterable[str]:
     return ()
 
 
+def _told(_: Any) -> str:
+    return ""
+
+
 def _not_described(*_: Any) -> None:
     return None
 
@@ -174,6 +179,9 @@ class Case:
     """What can only be seen on the machine that trains: files, tokenizers. Run before any process starts."""
     secrets: Callable[[Any], Iterable[str]] = _no_secrets
     """Names of environment variables that must hold a secret, such as ``HF_TOKEN`` for a gated tokenizer."""
+    untold: Callable[[Any], str] = _told
+    """Why a profile cannot follow the steps of a job with these arguments, in words; empty: its ranks tell of each by
+    `Rank.after_step`, or a flag of its framework's does."""
 
     def recipe(self, name: str) -> Recipe:
         """The recipe of that name. Raises UserError with the nearest names."""
@@ -281,6 +289,8 @@ class Job:
     """Environment variables that are passed on by name; their values stand in no file."""
     files: Mapping[str, Shipped] = field(default_factory=dict)
     """Of a case in a file: relative path -> what goes with the job; the file that defines the case first."""
+    profile: Profile | None = None
+    """What of it is recorded by a profiler."""
     digest: str = ""
     """Hash of what decides the result: case, args and a program that goes with the job, not the layout. Checkpoints of
     another digest are refused."""
@@ -301,8 +311,10 @@ class Job:
         return self.program in self.files
 
     def record(self) -> dict[str, Any]:
-        """The job as plain data: of the files that go with it their digests, where there are any."""
+        """The job as plain data: of the files that go with it their digests, where there are any, and its profile."""
         record = asdict(self)
+        if self.profile is None:
+            del record["profile"]
         files = {path: shipped["sha256"] for path, shipped in record.pop("files").items()}
         return record | ({"files": files} if files else {})
 
@@ -320,6 +332,7 @@ class Job:
             raise ValueError(f"not a job of this version: {', '.join(sorted(wrong))}")
         record["files"] = {path: Shipped(sha256) for path, sha256 in record.get("files", {}).items()}
         record["expectations"] = Expectations(**record["expectations"])
+        record["profile"] = Profile.of(record["profile"]) if record.get("profile") else None
         record["published"] = tuple(Published(**figure) for figure in record.get("published", ()))
         for name in ("requires", "secrets", "notes"):
             record[name] = tuple(record.get(name, ()))

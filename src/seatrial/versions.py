@@ -43,6 +43,8 @@ DIRECT: Mapping[str, str] = {
     "kubernetes": "35.0.0",  # kubeflow-training 1.9.4 refuses 36
     # extra `aws`
     "boto3": "1.44.5",
+    # extra `profile`
+    "msgspec": "0.22.0",
     # extra `train`
     "numpy": "2.4.6",  # newest for Python 3.11: 2.5 needs 3.12
     "scikit-learn": "1.9.1",

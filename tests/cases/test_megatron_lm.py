@@ -95,9 +95,6 @@ def problems(layout: Layout = TWO_RANKS, **changes: Any) -> list[str]:
             "2 x context_parallel: 130 tokens of a sequence do not divide",
         ),
         ({"overlap_param_gather": True}, TWO_RANKS, "overlap_param_gather: Megatron wants use_distributed_optimizer"),
-        ({"profile_step_start": 3}, TWO_GPUS, "profile_step_start, profile_step_end: a window has a start and an end"),
-        ({"profile_step_start": 9, "profile_step_end": 9}, TWO_GPUS, "profile_step_start: 9 to 9 is no window"),
-        ({"profile_step_start": 9, "profile_step_end": 99}, TWO_GPUS, "profile_step_start: 9 to 99 is no window"),
         # What a CPU cannot do is refused with the reason, not found out by a crash of each rank.
         (
             {"sequence_parallel": True, "tensor_parallel": 2},
@@ -106,7 +103,6 @@ def problems(layout: Layout = TWO_RANKS, **changes: Any) -> list[str]:
         ),
         ({"context_parallel": 2}, TWO_RANKS, "context_parallel: runs on GPUs only: only Transformer Engine"),
         ({"precision": "fp16"}, TWO_RANKS, "precision: runs on GPUs only"),
-        ({"profile_step_start": 3, "profile_step_end": 5}, TWO_RANKS, "profile_step_start: runs on GPUs only"),
         ({"source": "/workspace/Megatron-LM"}, TWO_RANKS, "source: runs on GPUs only"),
     ],
     ids=str,
@@ -128,7 +124,6 @@ def test_each_rule_has_its_message(changes: dict[str, Any], layout: Layout, says
         ({"precision": "fp16", "source": "/workspace/Megatron-LM"}, TWO_GPUS),
         ({"context_parallel": 2}, TWO_GPUS),
         ({"sequence_parallel": True, "tensor_parallel": 2}, TWO_GPUS),
-        ({"profile_step_start": 3, "profile_step_end": 5}, TWO_GPUS),
     ],
     ids=str,
 )
@@ -270,8 +265,7 @@ def test_flags_that_depend_on_where_it_runs() -> None:
         ({"precision": "fp32"}, {"fp16": False, "bf16": False}),
         ({"recompute": "selective"}, {"recompute_granularity": "selective", "recompute_method": None}),
         ({"recompute": "full"}, {"recompute_granularity": "full", "recompute_method": "uniform"}),
-        ({"profile_step_start": 19, "profile_step_end": 30}, {"profile": True, "profile_step_start": 19}),
-        ({}, {"profile": False, "eval_iters": 2, "eval_interval": 30, "save_interval": 20, "log_throughput": True}),
+        ({}, {"eval_iters": 2, "eval_interval": 30, "save_interval": 20, "log_throughput": True}),
         ({"validation_every": 0, "checkpoint_every": 0}, {"eval_iters": 0, "eval_interval": 61, "save_interval": 61}),
         ({"steps": 3, "warmup_steps": 9}, {"lr_warmup_iters": 2, "lr_decay_iters": 3}),
         ({"dropout": 0.25}, {"attention_dropout": 0.25, "hidden_dropout": 0.25}),

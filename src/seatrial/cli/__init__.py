@@ -28,6 +28,7 @@ COMMANDS = {
     "report": "A run's verdict and figures, as a page or as text.",
     "diagnose": "Why a run died, hung or was slow: the root cause, and what only followed.",
     "compare": "Runs side by side, and which differences are more than noise.",
+    "profile": "Where the time of a step goes: show, compare profiles of runs, or of anybody.",
     "read": "A framework's log that was written elsewhere, as a run: its figures and its verdict.",
     "env": "The software of cases with frameworks of their own: list, create, remove, lock.",
     "check": "Is a node healthy, and what to do if not: node, read, list, show.",

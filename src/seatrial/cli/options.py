@@ -23,6 +23,7 @@ from seatrial.cli.completing import (
 from seatrial.errors import Problem, UserError
 
 if TYPE_CHECKING:
+    from seatrial.profiling import Profile
     from seatrial.runs import History, Run
     from seatrial.spec import Cluster, Job
 
@@ -108,6 +109,11 @@ def scale(function: F) -> F:
             multiple=True,
             help="What the run must show, instead of what the recipe states: loss_decrease=1.5, or a metric of it.",
         ),
+        click.option(
+            "--profile",
+            metavar="KEY=VALUE,...",
+            help="Record steps of ranks: steps=10:12,ranks=0|all,tool=torch|nsys; see docs/profile.md.",
+        ),
         settings_option("Change an argument; see show."),
         click.option(
             "--option",
@@ -182,6 +188,13 @@ def parse_settings(settings: Sequence[str]) -> dict[str, str]:
     if wrong:
         raise UserError(Problem(f"{text!r} is not KEY=VALUE", "--set") for text in wrong)
     return dict(text.split("=", 1) for text in settings)
+
+
+def parse_profile(text: str | None) -> Profile | None:
+    """What ``--profile`` asks for. Raises UserError."""
+    from seatrial import profiling
+
+    return None if text is None else profiling.parse(text)
 
 
 def secrets_for(cluster: Cluster) -> frozenset[str] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 
 from seatrial import tracked
 from seatrial.cli.options import VERDICT_COLORS, pasteable, print_json, warn
-from seatrial.errors import Problem
+from seatrial.errors import Problem, UserError
 from seatrial.events import RunStart
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.interrupts import held_back
@@ -28,11 +29,20 @@ def judge_and_keep(run: Run) -> list[Finding]:
         findings = judge(run)
         try:
             run.save_findings(findings)
+            note_profiles(run)
             report.write(run, findings)
         except OSError as error:
             what = f"the verdict and the page are not kept: {error.strerror or error}"
             warn([Problem(what, str(error.filename or run.path))])
     return findings
+
+
+def note_profiles(run: Run) -> None:
+    """Keep what a run's profiles came to: reading them again takes as long as they are large."""
+    from seatrial import profiles
+
+    with contextlib.suppress(UserError):  # the report says it
+        profiles.of_run(run.path, keep=True)
 
 
 def say(run: Run, findings: list[Finding], target: str, *, as_json: bool) -> None:

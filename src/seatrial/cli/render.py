@@ -8,6 +8,7 @@ import click
 
 from seatrial.cli.options import (
     as_json,
+    parse_profile,
     parse_settings,
     print_json,
     say_notes,
@@ -29,6 +30,7 @@ def command(
     settings: tuple[str, ...],
     nodes: int | None,
     processes: int | None,
+    profile: str | None,
     output: Path | None,
     as_json: bool,
 ) -> None:
@@ -46,6 +48,7 @@ def command(
         nodes=nodes,
         processes_per_node=processes,
         expect=expect,
+        profile=parse_profile(profile),
     )
     say_notes(job)
     launcher = launchers.find(where.launcher)

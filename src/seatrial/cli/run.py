@@ -25,6 +25,7 @@ OF_ONE = {
     "expect": "--expect",
     "nodes": "--nodes",
     "processes": "--processes",
+    "profile": "--profile",
     "name": "--name",
     "detach": "--detach",
 }

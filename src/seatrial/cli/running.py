@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seatrial.cli.options import parse_settings, pasteable, secrets_for, warn_unseen
+from seatrial.cli.options import parse_profile, parse_settings, pasteable, secrets_for, warn_unseen
 from seatrial.errors import ExitCode, Problem, UserError
 
 # What a verb needs is imported when it runs: a shell that completes its arguments waits for this file.
@@ -32,6 +32,8 @@ class Request:
     settings: tuple[str, ...] = ()
     nodes: int | None = None
     processes: int | None = None
+    profile: str | None = None
+    """What is to be profiled, as `seatrial.profiling.parse` takes it."""
     name: str | None = None
     max_restarts: int | None = None
     hang_timeout: float | None = None
@@ -180,6 +182,7 @@ def _bound(request: Request, case: Case, recipe: Recipe, where: Cluster, stored:
         processes_per_node=processes,
         secrets=secrets_for(where),
         expect=request.expect,
+        profile=parse_profile(request.profile),
     )
     if stored is not None and not request.expect:
         job = replace(job, expectations=stored.job.expectations)

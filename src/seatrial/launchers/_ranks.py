@@ -45,9 +45,10 @@ def site(cluster: Cluster) -> str:
 
 def program(job: Job, folder: str) -> list[str]:
     """What follows ``python`` to run the job's program; `folder` is where the launcher puts the job's files."""
+    profiler = ["-m", "seatrial.rank.nsys"] if job.profile and job.profile.tool == "nsys" else []
     if job.ships:
-        return [f"{folder}/{job.program}"]
-    return [job.program] if job.program.endswith(".py") else ["-m", job.program]
+        return [*profiler, f"{folder}/{job.program}"]
+    return [*profiler, *([job.program] if job.program.endswith(".py") else ["-m", job.program])]
 
 
 def files(job: Job) -> dict[str, str]:

@@ -25,8 +25,10 @@ from typing import Any, Literal, NoReturn
 from seatrial.errors import ExitCode
 from seatrial.events import PRINTED, Event, EventWriter, Heartbeat, RunEnd, RunStart, Step, encode, read_events
 from seatrial.findings import Rule, Verdict
+from seatrial.profiling import Profile
 from seatrial.rank import machine
 from seatrial.rank.place import place
+from seatrial.rank.window import Recorder, Window
 
 # Measured there it was noise: what a matrix product reaches depends on what else the cores do, so that one run's MFU
 # was 104 %, and two runs of the same job could not be compared.
@@ -61,6 +63,8 @@ class Rank:
         """What the job computes on: ``cpu``, ``cuda`` or ``neuron``."""
         self.rank, self.local_rank, self.world_size = place(job)
         self.processes_per_node: int = job["processes_per_node"]
+        self.profile = Profile.of(job["profile"]) if job.get("profile") else None
+        """What of the run is to be recorded by a profiler."""
         self.attempt = self._attempt()
         self.stop_signal: str | None = None
         """Name of the signal that asked this rank to write a checkpoint and stop."""
@@ -76,6 +80,7 @@ class Rank:
         self._events = EventWriter(run / "events.jsonl") if self.rank == 0 else None
         self._print_events = os.environ.get("SEATRIAL_PRINT_EVENTS") == "1"
         self._heartbeat = self._open_heartbeat()
+        self._window = self._open_window()
         self._finite = True
         self._ended = False
         self._unwritten = 0
@@ -85,6 +90,7 @@ class Rank:
         """Append an event to the run; only rank 0's are kept."""
         if isinstance(event, RunStart):
             self.when_started()
+            self._at(event.start_step)
         if isinstance(event, Step):
             self.last_step = event.step
             self._finite = self._finite and math.isfinite(event.loss)
@@ -103,6 +109,8 @@ class Rank:
         self, outcome: str, step: int, *, reason: str = "", ranks_agree: bool | None = None, final: bool = False
     ) -> None:
         """Say how this attempt ended; the first word counts. `final`: a restart would only come here again."""
+        if self._window is not None and outcome != "failed":
+            self._window.close()
         if not self._ended:
             if self._unwritten:
                 observed = f"{self._unwritten} events were not written"
@@ -122,6 +130,16 @@ class Rank:
         self.in_steps = True
         if self._heartbeat is not None:
             os.utime(self._heartbeat)
+
+    def after_step(self, done: int) -> None:
+        """Step `done` has been taken: a sign of life, and where a profile begins and ends."""
+        self.alive()
+        self._at(done)
+
+    def leave_profile_to_framework(self) -> Profile | None:
+        """What is to be recorded, for a framework that does it by flags of its own: this rank then does not."""
+        self._window = None
+        return self.profile
 
     @property
     def data(self) -> Path:
@@ -178,9 +196,24 @@ class Rank:
         """Dense peak FLOP/s of one rank at ``bf16`` or ``fp32``, and where the figure comes from; None if unknown."""
         return None, NO_PEAK_ON_CPU if self.device_kind == "cpu" else "unknown"
 
+    def recorder(self, wanted: Profile, path: Path) -> Recorder | None:
+        """What records a window of steps into a file of the run; None: steps are not recorded here."""
+        return None
+
     def versions(self, packages: Iterable[str] = ()) -> dict[str, str]:
         """Versions of what decides a result, and of `packages`, as found in this process."""
         return machine.versions(["numpy", *self.pins, *packages])
+
+    def _open_window(self) -> Window | None:
+        wanted = self.profile
+        if wanted is None or wanted.steps is None or not wanted.takes(self.rank):
+            return None
+        recorder = self.recorder(wanted, self.run / wanted.file(f"rank-{self.rank}"))
+        return None if recorder is None else Window(*wanted.steps, recorder)
+
+    def _at(self, done: int) -> None:
+        if self._window is not None:
+            self._window.at(done)
 
     def _attempt(self) -> int:
         if "SEATRIAL_ATTEMPT" in os.environ:

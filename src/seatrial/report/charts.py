@@ -295,7 +295,7 @@ def _lane(lane: Lane, x: Scale, top: float, left: float) -> Iterator[str]:
             continue
         start, stop = sorted((x(span.start), x(span.stop)))
         yield rectangle(start, top, max(stop - start, 2), 20, "span", span.name)
-        if stop - start > 40:
+        if span.name and stop - start > 40:
             yield label(start + 8, top + 14, shorten(span.name, stop - start - 16), "on-span")
     for moment in every([m for m in lane.moments if drawable(m)], 4 * MAX_MARKS):
         yield line(x(moment), top + 2, x(moment), top + 18, f"mark {lane.kind}")

@@ -15,6 +15,7 @@ from seatrial.report.charts import Lane, Mark, Reference, Series, Span
 from seatrial.report.document import Table
 from seatrial.report.figures import key_figures
 from seatrial.report.format import clean, duration, moment, percent, quantity
+from seatrial.report.profile_shown import Shown, shown
 from seatrial.report.summary import Summary
 
 if TYPE_CHECKING:
@@ -61,12 +62,17 @@ def to_html(summary: Summary) -> str:
         settings=settings,
         layout=layout,
         versions=sections.versions_table(summary),
+        profile=_profile(summary),
         method=sections.method(summary),
         json=record.embedded(summary),
         stride=record.stride(summary),
         moment=moment,
         duration=duration,
     )
+
+
+def _profile(summary: Summary) -> Shown | None:
+    return shown(summary.profiles) if summary.profiles else None
 
 
 def page(template: str, /, **values: Any) -> str:

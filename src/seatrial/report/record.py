@@ -14,6 +14,7 @@ from typing import Any
 
 from seatrial.attempts import Attempt, Point
 from seatrial.events import Timed, plain
+from seatrial.report import profile
 from seatrial.report.summary import Summary
 
 VERSION = 1
@@ -25,7 +26,8 @@ MAX_EMBEDDED = 5000
 
 def to_json(summary: Summary) -> str:
     """A summary as JSON. The series stand as columns, one entry for each logged step."""
-    return dumps(_record(summary, summary.series))
+    profiles = None if summary.profiles is None else profile.as_record(summary.profiles)
+    return dumps(_record(summary, summary.series) | {"profiles": profiles})
 
 
 def embedded(summary: Summary) -> str:
@@ -52,7 +54,7 @@ def dumps(record: Mapping[str, Any]) -> str:
 def _record(summary: Summary, points: Sequence[Point]) -> dict[str, Any]:
     record: dict[str, Any] = {"version": VERSION, "kind": "run"}
     for field in fields(summary):
-        if field.name not in ("series", "steady"):
+        if field.name not in ("series", "steady", "profiles"):
             record[field.name] = getattr(summary, field.name)
     return record | {"series": columns(summary, points)}
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from seatrial import diagnose, provenance
+from seatrial import diagnose, profiles, profiling, provenance
 from seatrial.attempts import Attempt, Attempts, Point
 from seatrial.diagnose import Diagnosis
+from seatrial.errors import UserError
 from seatrial.events import (
     CheckpointLoaded,
     CheckpointSaved,
@@ -23,6 +24,7 @@ from seatrial.events import (
 )
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.metrics import FLOP_FORMULAS, PHASES
+from seatrial.profiles import Profiles
 from seatrial.provenance import Start
 from seatrial.report import reason
 from seatrial.report.caveats import caveats
@@ -131,6 +133,10 @@ class Summary:
     """The case's arguments."""
     layout: dict[str, Any]
     """The rest of the job: where and how it was started."""
+    profiles: Profiles | None
+    """What a profiler recorded; None if nothing did, or it cannot be read."""
+    profile_unread: str
+    """Why what should be there cannot be read; empty if nothing should, or it can."""
     steady_steps: int
     """Steps that steady figures are made of; a point stands for several if not every step is logged."""
 
@@ -143,6 +149,7 @@ def summarise(run: Run, findings: list[Finding]) -> Summary:
     info = log.last(RunStart)
     times = [timed.time for timed in log.events]
     saved = _timed(log, CheckpointSaved)
+    recorded, unread = _profiles(run, job)
     starts, submission = provenance.read(run), run.submission()
     # Of a run that goes on, what would be named now may be gone with the next step.
     left = None if state.live else diagnose.read(run)
@@ -205,7 +212,24 @@ def summarise(run: Run, findings: list[Finding]) -> Summary:
         settings=dict(job.args),
         layout=_layout(job),
         steady_steps=steady.steps,
+        profiles=recorded,
+        profile_unread=unread,
     )
+
+
+def _profiles(run: Run, job: Job) -> tuple[Profiles | None, str]:
+    """What was recorded, and why it cannot be read where it should be there."""
+    try:
+        found = profiles.of_run(run.path)
+    except (UserError, OSError) as error:
+        return None, " ".join(str(error).split())
+    if found is None and job.profile is not None:
+        tool = "nsys export makes a file of its reports that can be read" if job.profile.tool == "nsys" else ""
+        return (
+            None,
+            f"A profile was asked for, and there is none in {profiling.FOLDER}/ that can be read. {tool}".strip(),
+        )
+    return found, ""
 
 
 def _steps_done(attempts: list[Attempt]) -> int | None:

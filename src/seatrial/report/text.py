@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from seatrial.report import document, sections, sweeps
+from seatrial.report import document, profile, sections, sweeps
 from seatrial.report.document import Section, Table
 from seatrial.report.figures import key_figures
 from seatrial.report.summary import Summary
@@ -47,17 +47,29 @@ def _sections(summary: Summary) -> Iterator[Section]:
         ("Steps", (sections.steps_table(summary),)),
         ("Time of a step, rank 0", (sections.phases_table(summary),)),
         ("Ranks, seconds per step", (sections.spread_table(summary), sections.ranks_table(summary))),
-        ("Events", (sections.events_table(summary),)),
-        ("Configuration", sections.settings_tables(summary)),
-        ("Versions", (sections.versions_table(summary),)),
     )
-    for title, tables in parts:
-        if filled := _filled(*tables):
-            yield Section(title=title, tables=filled)
+    yield from _tables(parts)
+    if summary.profile_unread:
+        yield Section(title="Profile", paragraphs=(summary.profile_unread,))
+    if summary.profiles:
+        yield from profile.sections(summary.profiles)
     if summary.sweeps:
         notes = sweeps.notes(summary.sweeps)
         yield Section(title="Collectives over sizes", paragraphs=notes, tables=_filled(sweeps.table(summary.sweeps)))
+    yield from _tables(
+        (
+            ("Events", (sections.events_table(summary),)),
+            ("Configuration", sections.settings_tables(summary)),
+            ("Versions", (sections.versions_table(summary),)),
+        )
+    )
     yield Section(title="Method", paragraphs=sections.method(summary))
+
+
+def _tables(parts: Iterable[tuple[str, tuple[Table, ...]]]) -> Iterator[Section]:
+    for title, tables in parts:
+        if filled := _filled(*tables):
+            yield Section(title=title, tables=filled)
 
 
 def _filled(*tables: Table) -> tuple[Table, ...]:

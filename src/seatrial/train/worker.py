@@ -19,9 +19,12 @@ import torch.distributed as dist
 
 from seatrial.errors import Problem, UserError
 from seatrial.hardware import peak_of_device
+from seatrial.profiling import Profile
 from seatrial.rank import interfaces
 from seatrial.rank.core import Rank
 from seatrial.rank.start import start as start_rank
+from seatrial.rank.window import Recorder
+from seatrial.train.profiler import CudaWindow, TorchRecorder
 
 COLLECTIVE_TIMEOUT = datetime.timedelta(minutes=30)
 """After this a collective that not all ranks joined raises. The local launcher's hang limit is shorter."""
@@ -115,6 +118,10 @@ class Worker(Rank):
     def peak_flops(self, dtype: str) -> tuple[float | None, str]:
         """Dense peak FLOP/s of one rank at ``bf16`` or ``fp32``, and where the figure comes from; None if unknown."""
         return peak_of_device(self.device_name(), dtype) if self.device.type == "cuda" else super().peak_flops(dtype)
+
+    def recorder(self, wanted: Profile, path: Path) -> Recorder:
+        """torch.profiler, or what tells nsys of the window."""
+        return CudaWindow(path) if wanted.tool == "nsys" else TorchRecorder(wanted, path, self.device)
 
     def versions(self, packages: Iterable[str] = ()) -> dict[str, str]:
         """Versions of what decides a result, and of `packages`, as found in this process."""

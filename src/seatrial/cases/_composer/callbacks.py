@@ -121,8 +121,8 @@ class Checkpoints(CheckpointSaver):  # type: ignore[misc]
 
     def batch_checkpoint(self, state: State, logger: Logger) -> None:
         """After each step: a sign of life, and what the ranks are asked to do. A collective."""
-        self.worker.alive()
         step = state.timestamp.batch.value
+        self.worker.after_step(step)
         request = self.worker.request() if is_logged(step, self.steps, self.log_every) else None
         if request == "give up":
             self.worker.leave(request, step, saved=False)

@@ -108,7 +108,7 @@ def train(args: Args, worker: Worker, folder: Path) -> None:
             optimizer.step()
             optimizer.zero_grad()
         timer.step()
-        worker.alive()
+        worker.after_step(step + 1)
         log.tokens += sum(part.count for part in batch)
         if step == first_step:
             gc.collect()

@@ -57,7 +57,7 @@ def main() -> None:
             with timer.phase("optimizer"):
                 optimizer.step()
             timer.step()
-            worker.alive()
+            worker.after_step(step + 1)
 
             done = step + 1
             last = done == args.steps

@@ -97,7 +97,7 @@ def main() -> None:
                 optimizer.step()
                 optimizer.zero_grad()
             timer.step()
-            worker.alive()
+            worker.after_step(step + 1)
             if step == first_step:
                 gc.collect()
                 gc.freeze()  # model and optimizer live on; a collection that scans them stalls one rank, and so all

@@ -65,7 +65,7 @@ def train(args: Args, rank: JaxRank, mesh: Mesh, devices: jax.sharding.Mesh) -> 
             batch = to_devices(next(loader), devices, args.micro_batch_size, mesh.batch_ways)
         state, loss, norm = program.train_step(state, batch)  # on a GPU it returns at once
         timer.step()
-        rank.alive()
+        rank.after_step(step + 1)
 
         done = step + 1
         if done % args.log_every == 0 or done == args.steps or step == first_step:

@@ -68,10 +68,6 @@ class Args(AdamWArgs, ValidationArgs, SequenceArgs):
     """Newest checkpoints that our driver keeps; pretrain_gpt.py keeps all."""
     log_every: Count = 1
     """Steps between lines of the log."""
-    profile_step_start: int | None = None
-    """Step before which a window for Nsight Systems is opened on rank 0; start the ranks under nsys to record it."""
-    profile_step_end: int | None = None
-    """Step before which that window is closed."""
 
 
 _P5 = "p5.48xlarge"

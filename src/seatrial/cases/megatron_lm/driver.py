@@ -85,7 +85,6 @@ class Training:
 
     def step(self) -> None:
         """One optimizer step, and a line in the log where it is due. A collective."""
-        self._profile()
         begin = time.perf_counter()
         self.model.zero_grad_buffer()
         self.optimizer.zero_grad()
@@ -168,16 +167,6 @@ class Training:
             f"[Rank 0] (after {self.iteration} iterations) memory (MB) | allocated: {allocated} | "
             f"max allocated: {most} | reserved: {reserved} | max reserved: {most_reserved}"
         )
-
-    def _profile(self) -> None:
-        """Open and close the window that Nsight Systems records with --capture-range=cudaProfilerApi."""
-        options = self.options
-        if not options.profile or dist.get_rank() not in options.profile_ranks:
-            return
-        if self.iteration == options.profile_step_start:
-            torch.cuda.check_error(torch.cuda.cudart().cudaProfilerStart())
-        if self.iteration == options.profile_step_end:
-            torch.cuda.check_error(torch.cuda.cudart().cudaProfilerStop())
 
     def close(self) -> None:
         """Give the process groups back, so that this process can train another layout."""

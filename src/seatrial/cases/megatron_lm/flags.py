@@ -7,6 +7,7 @@ from pathlib import Path
 from seatrial.cases.megatron_lm import Args
 from seatrial.cases.megatron_lm.sizes import SIZES
 from seatrial.models import Decoder
+from seatrial.profiling import Profile
 from seatrial.spec import Device
 
 
@@ -128,14 +129,26 @@ def _checkpoints(args: Args, folder: Path | None) -> list[str]:
 
 
 def _logging(args: Args) -> list[str]:
-    profile = args.profile_step_start is not None
-    return _options(
-        log_interval=args.log_every,
-        log_throughput=True,
-        profile=profile,
-        profile_step_start=args.profile_step_start,
-        profile_step_end=args.profile_step_end,
+    return _options(log_interval=args.log_every, log_throughput=True)
+
+
+def profiling(wanted: Profile, world_size: int, folder: Path) -> list[str]:
+    """What tells `pretrain_gpt.py` to record steps; our driver's are recorded by its ranks. `folder` gets the traces.
+
+    Megatron counts the steps before: its window opens after step ``--profile-step-start``, and closes after the end.
+    """
+    if wanted.steps is None:
+        return []
+    torch = wanted.tool == "torch"
+    ranks = range(world_size) if wanted.ranks is None else wanted.ranks
+    window = _options(
+        profile=True,
+        profile_step_start=wanted.steps[0] - 1,
+        profile_step_end=wanted.steps[1],
+        use_pytorch_profiler=torch,
+        tensorboard_dir=folder if torch else None,
     )
+    return [*window, "--profile-ranks", *map(str, ranks)]
 
 
 def kernels(device: Device, transformer_engine: bool) -> list[str]:

@@ -97,10 +97,7 @@ def _checkpoints(group: argparse._ArgumentGroup) -> None:
 
 def _logging(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--log-interval", type=int, default=100)
-    _switches(group, "--log-throughput", "--profile")
-    group.add_argument("--profile-step-start", type=int, default=10)
-    group.add_argument("--profile-step-end", type=int, default=12)
-    group.add_argument("--profile-ranks", type=int, nargs="+", default=[0])
+    _switches(group, "--log-throughput")
 
 
 def _kernels(group: argparse._ArgumentGroup) -> None:

@@ -28,7 +28,6 @@ def check(args: Args, layout: Layout) -> Iterable[Problem]:
     else:
         yield from _check_splits(args, size)
     yield from _check_degrees(args, layout)
-    yield from _check_profile(args)
     if layout.device == "cpu":
         yield from _check_cpu(args)
 
@@ -68,14 +67,6 @@ def _check_degrees(args: Args, layout: Layout) -> Iterable[Problem]:
         yield Problem(what, "overlap_param_gather")
 
 
-def _check_profile(args: Args) -> Iterable[Problem]:
-    first, last = args.profile_step_start, args.profile_step_end
-    if (first is None) != (last is None):
-        yield Problem("a window has a start and an end", "profile_step_start, profile_step_end")
-    elif first is not None and last is not None and not 0 <= first < last <= args.steps:
-        yield Problem(f"{first} to {last} is no window within {args.steps} steps", "profile_step_start")
-
-
 def _check_cpu(args: Args) -> Iterable[Problem]:
     """What needs kernels that a CPU does not have."""
     where = "runs on GPUs only"
@@ -87,8 +78,6 @@ def _check_cpu(args: Args) -> Iterable[Problem]:
     if args.precision == "fp16":
         what = f"{where}: on a CPU its range without fused kernels only costs time"
         yield Problem(what, "precision", "--set precision=bf16, or fp32")
-    if args.profile_step_start is not None:
-        yield Problem(f"{where}: Nsight Systems records CUDA", "profile_step_start", "leave it out")
     if args.source is not None:
         yield Problem(f"{where}: pretrain_gpt.py asks for CUDA", "source", "--set source=none runs our driver")
 

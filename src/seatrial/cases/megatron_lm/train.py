@@ -14,13 +14,14 @@ import torch.distributed as dist
 
 from seatrial.cases.megatron_lm import Args
 from seatrial.cases.megatron_lm.data import dataset_prefix
-from seatrial.cases.megatron_lm.flags import flags
+from seatrial.cases.megatron_lm.flags import flags, profiling
 from seatrial.cases.megatron_lm.log import Reader
 from seatrial.cases.megatron_lm.options import parse
 from seatrial.cases.megatron_lm.sizes import SIZES, padded
 from seatrial.errors import ExitCode
 from seatrial.events import Event, EventWriter, read_events
 from seatrial.models import Decoder
+from seatrial.profiling import FOLDER
 from seatrial.rank import announce, lines
 from seatrial.rank.console import console
 from seatrial.rank.lines import Line
@@ -57,7 +58,8 @@ def train(args: Args, worker: Worker) -> None:
 
 def megatron_flags(args: Args, worker: Worker) -> list[str]:
     """The data, made if it was not there, and the command line that names it."""
-    return flags(
+    theirs = worker.leave_profile_to_framework() if args.source is not None else None
+    found = flags(
         args,
         device="cuda" if worker.device.type == "cuda" else "cpu",
         data=dataset_prefix(args, SIZES[args.model].vocab_size, worker.data),
@@ -65,6 +67,7 @@ def megatron_flags(args: Args, worker: Worker) -> list[str]:
         checkpoints=worker.run / "checkpoints" if worker.keeps_checkpoints else None,
         transformer_engine=worker.device.type == "cuda" and importlib.util.find_spec("transformer_engine") is not None,
     )
+    return [*found, *(profiling(theirs, worker.world_size, worker.run / FOLDER) if theirs else ())]
 
 
 def drive(args: Args, worker: Worker, command_line: list[str]) -> None:
@@ -97,8 +100,8 @@ def trained(args: Args, worker: Worker, command_line: list[str], model: Decoder)
 
     while training.iteration < args.steps:
         training.step()
-        worker.alive()
         done = training.iteration
+        worker.after_step(done)
         last = done == args.steps
         if args.validation_every and (done % args.validation_every == 0 or last):
             worker.stage("validate")

@@ -181,6 +181,7 @@ CASE = Case(
     Args=Args,
     recipes=RECIPES,
     program="seatrial.cases.nemo_launcher.train",
+    untold=lambda args: "" if args.source is None else "NeMo's own program takes them",
     log_reader="seatrial.cases.nemo_launcher.log:Reader",
     requires=("torch", "numpy", "megatron.core", "hydra", "omegaconf", "psutil"),
     resumable=True,

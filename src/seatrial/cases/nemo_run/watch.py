@@ -52,8 +52,8 @@ class Watch(Callback):  # type: ignore[misc]
 
     def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
         """A step is done, and printed."""
-        self.worker.alive()
         done = trainer.global_step
+        self.worker.after_step(done)
         request = self.worker.request() if done % self.args.log_every == 0 else None
         if request is None:
             return

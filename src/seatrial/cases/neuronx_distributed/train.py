@@ -90,7 +90,7 @@ def train(args: Args, worker: NeuronWorker) -> None:
             optimizer.zero_grad()
             launch(worker)
         timer.step()
-        worker.alive()
+        worker.after_step(step + 1)
 
         done = step + 1
         request = None

@@ -115,7 +115,7 @@ def between_steps(worker: Worker, relay: Relay, first_step: int) -> Iterator[Non
     def after(*_: Any) -> None:
         nonlocal done
         done += 1
-        worker.alive()
+        worker.after_step(done)
         relay.deliver()
         request = worker.request()
         if request is not None:

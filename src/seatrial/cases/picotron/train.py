@@ -90,7 +90,7 @@ def train(args: Args, worker: Worker) -> None:
         batch = torch.from_numpy(next(loader)).to(worker.device, torch.int64)
         part = engine.compute_gradients(batch, args.micro_batch_size)
         optimizer.step()
-        worker.alive()
+        worker.after_step(step + 1)
 
         done = step + 1
         request = None

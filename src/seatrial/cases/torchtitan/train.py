@@ -92,13 +92,19 @@ def make_trainer(args: Args, worker: Worker, job_config: Any) -> Any:
 
         def should_continue_training(self) -> bool:
             """Between two steps, and before the first."""
-            worker.alive()
             if self.first_step is None:
+                worker.alive()
                 self.first_step = self.step
                 run_start(args, worker, self)
-            elif self.step % args.log_every == 0 or self.step == args.steps:
-                self.heed(worker.request())
+            else:
+                self.after_step()
             return bool(super().should_continue_training())
+
+        def after_step(self) -> None:
+            """Tell of a step, and do what the ranks are asked to."""
+            worker.after_step(self.step)
+            if self.step % args.log_every == 0 or self.step == args.steps:
+                self.heed(worker.request())
 
         def heed(self, request: Literal["stop", "give up"] | None) -> None:
             """Leave as requested; a run that has just done its last step is not stopped."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 
 from seatrial.launchers.slurm.commands import folder, quote, run
+from seatrial.profiling import FOLDER
 from seatrial.runs import Run, Submission
 from seatrial.spec import Cluster
 
@@ -17,12 +18,20 @@ DUMPS = "stacks/*-rank-*"
 
 
 def collect(to: Run, submission: Submission, cluster: Cluster, *, logs: bool) -> None:
-    """Bring what is new of the run's events, and of its logs if asked to, from the shared file system."""
+    """Bring what is new of the run's events, and of its logs and profiles if asked to, from the shared file system."""
     there = folder(submission.name, cluster)
-    wanted = ["events.jsonl", *(["logs/*.log", "stacks/*.txt", DUMPS, "slurm-*.log"] if logs else [])]
-    files = [to.events_path, *to.path.glob("logs/*"), *to.path.glob("stacks/*")]
+    wanted = ["events.jsonl", *(["logs/*.log", "stacks/*.txt", DUMPS, "slurm-*.log", f"{FOLDER}/*"] if logs else [])]
+    if logs and to.job.profile is not None:
+        (to.path / FOLDER).mkdir(exist_ok=True)
+    while _bring(to, cluster, there, wanted):
+        pass
+
+
+def _bring(to: Run, cluster: Cluster, there: str, wanted: Sequence[str]) -> bool:
+    """A block of each file that has grown. Returns whether one of a profile is left: half of it cannot be read."""
+    files = [to.events_path, *(path for name in ("logs", "stacks", FOLDER) for path in to.path.glob(f"{name}/*"))]
     have = {str(path.relative_to(to.path)): path.stat().st_size for path in files if path.exists()}
-    answer = run(cluster, _script(there, wanted, have)).stdout
+    answer, more = run(cluster, _script(there, wanted, have)).stdout, False
     while answer:
         header, _, answer = answer.partition(b"\n")
         size, _, name = header.decode().partition(" ")
@@ -30,6 +39,8 @@ def collect(to: Run, submission: Submission, cluster: Cluster, *, logs: bool) ->
         if len(block) == int(size):  # of what was cut off the next call brings the whole
             with (to.path / name).open("wb" if fnmatch(name, DUMPS) else "ab") as file:
                 file.write(block)
+            more = more or (len(block) == BLOCK and name.startswith(f"{FOLDER}/"))
+    return more
 
 
 def _script(there: str, wanted: Sequence[str], have: Mapping[str, int]) -> str:
