@@ -143,7 +143,7 @@ def _unprofiled(case: Case, args: Any, layout: Layout, profile: Profile | None) 
         device=layout.device,
         world_size=layout.world_size,
         steps=getattr(args, "steps", None),
-        untold=case.untold(args) if case.purpose == "training" else "it trains nothing, and has none",
+        untold=case.untold(args, layout) if case.purpose == "training" else "it trains nothing, and has none",
         has_torch="torch" in case.requires or not case.requires,  # of a user's own case nothing may be said
     )
 

@@ -113,7 +113,7 @@ def _no_secrets(_: Any) -> Iterable[str]:
     return ()
 
 
-def _told(_: Any) -> str:
+def _told(*_: Any) -> str:
     return ""
 
 
@@ -179,8 +179,8 @@ class Case:
     """What can only be seen on the machine that trains: files, tokenizers. Run before any process starts."""
     secrets: Callable[[Any], Iterable[str]] = _no_secrets
     """Names of environment variables that must hold a secret, such as ``HF_TOKEN`` for a gated tokenizer."""
-    untold: Callable[[Any], str] = _told
-    """Why a profile cannot follow the steps of a job with these arguments, in words; empty: its ranks tell of each by
+    untold: Callable[[Any, Layout], str] = _told
+    """Why a profile cannot follow the steps of such a job, in words; empty: its ranks tell of each by
     `Rank.after_step`, or a flag of its framework's does."""
 
     def recipe(self, name: str) -> Recipe:

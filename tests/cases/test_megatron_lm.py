@@ -13,13 +13,14 @@ import pytest
 from seatrial.binding import bind
 from seatrial.cases import megatron_lm
 from seatrial.cases.megatron_lm import CASE, RECIPES, Args
-from seatrial.cases.megatron_lm.flags import flags
+from seatrial.cases.megatron_lm.flags import flags, profiling
 from seatrial.cases.megatron_lm.log import Reader
 from seatrial.cases.megatron_lm.options import parse
 from seatrial.cases.megatron_lm.rules import check, preflight
 from seatrial.cases.megatron_lm.sizes import SIZES, padded
 from seatrial.errors import UserError
 from seatrial.events import Step, Validation
+from seatrial.profiling import Profile
 from seatrial.rank.lines import clean
 from seatrial.spec import Layout, Recipe
 from tests.clusters import LOCAL, P5
@@ -275,6 +276,17 @@ def test_flags_that_depend_on_where_it_runs() -> None:
 def test_a_setting_reaches_its_flag(changes: dict[str, Any], wanted: dict[str, Any]) -> None:
     options = vars(parse(command_line(replace(TINY.args, **changes), "cuda")))
     assert {name: options[name] for name in wanted} == wanted
+
+
+def test_a_profile_reaches_megatrons_own_flags() -> None:
+    traced = profiling(Profile(steps=(20, 30), ranks=(0, 2)), 4, Path("/run/profiles"))
+    assert " ".join(traced) == (
+        "--profile --profile-step-start 19 --profile-step-end 30 --use-pytorch-profiler "
+        "--tensorboard-dir /run/profiles --profile-ranks 0 2"
+    )
+    captured = profiling(Profile(tool="nsys", steps=(1, 2), ranks=None), 2, Path("/run/profiles"))
+    assert " ".join(captured) == "--profile --profile-step-start 0 --profile-step-end 2 --profile-ranks 0 1"
+    assert profiling(Profile(tool="nsys", delay=1.0, duration=2.0), 2, Path()) == []
 
 
 def test_a_flag_that_the_driver_does_not_know_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -221,7 +221,7 @@ CASE = Case(
     program="seatrial.cases.bionemo.train",
     requires=("torch", "numpy", "transformers"),
     environment="pytorch",
-    untold=lambda args: "" if args.engine == "transformers" else "BioNeMo's own program takes them",
+    untold=lambda args, _: "" if args.engine == "transformers" else "BioNeMo's own program takes them",
     log_reader="seatrial.cases.bionemo.log:Reader",
     resumable=True,
     check=check,
