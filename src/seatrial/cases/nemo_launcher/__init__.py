@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 from seatrial import versions
 from seatrial.arguments import Count, SequenceArgs, ValidationArgs, WholeNumber
+from seatrial.cases.nemo_launcher.configuration import by_nemo
 from seatrial.cases.nemo_launcher.overrides import taken
-from seatrial.cases.nemo_launcher.rules import by_nemo, check, fidelity_of, preflight, secrets, workload
+from seatrial.cases.nemo_launcher.rules import check, fidelity_of, preflight, secrets, workload
 from seatrial.spec import Case, Expectations, Published, Recipe
 
 
