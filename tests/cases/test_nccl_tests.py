@@ -17,6 +17,7 @@ from seatrial.checks.observations import Observation
 from seatrial.errors import UserError
 from seatrial.events import CollectiveSweep
 from seatrial.findings import Verdict
+from seatrial.rank.core import Rank
 from seatrial.spec import Layout
 from seatrial.verdict import judge
 from tests.clusters import P5
@@ -90,6 +91,15 @@ def test_a_program_that_did_not_find_the_others_is_no_test_of_the_job(text, rank
     found = tool.all_ranks(tool.read(seen), ranks)
     assert (found.check, found.verdict, found.observed) == ("collectives.ranks", verdict, observed)
     assert verdict is Verdict.PASS or "MPI=1" in found.remedy
+
+
+def test_of_several_ranks_only_the_first_keeps_what_its_program_prints(tmp_path, monkeypatch):
+    for name, value in {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
+    job = {"args": {}, "digest": "", "pins": {}, "device": "cuda", "launch": "mpi", "processes_per_node": 1}
+    failed = tool.report(Rank(tmp_path, job), ["sh", "-c", "echo one; echo two; exit 7"], "nccl-tests")
+    assert failed == "sh ended with exit code 7: two" and not (tmp_path / tool.FILE).exists()
+    assert tool.report(Rank(tmp_path, job), ["true"], "nccl-tests") == ""
 
 
 @pytest.mark.slow

@@ -34,15 +34,15 @@ def report(node: Rank, command: Sequence[str], kind: str, *, tells_itself: bool 
     `tells_itself`: its output says what it was asked for, and how many ranks took part.
     """
     lines = [] if tells_itself else [f"{shlex.join(command)}\n"]
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", bufsize=1
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        print(line, end="", flush=True)
-        lines.append(line)
-        node.alive()
-    status = process.wait()
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line)
+            node.alive()
+    status = process.returncode
     failed = f"{Path(command[0]).name} ended with exit code {status}" if status else ""
     if node.rank > 0:
         return f"{failed}: {lines[-1].strip()}" if failed and lines else failed
