@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -23,6 +25,7 @@ from seatrial.runs import History, Run
 from seatrial.tracked import Tracked
 from tests.test_binding import CASE, LOCAL, TINY
 
+AUTOGROUP = Path("/proc/self/autogroup")
 START = RunStart(attempt=0, start_step=0, steps=9, world_size=2, device="cpu", backend="gloo")
 
 
@@ -129,6 +132,20 @@ def test_the_size_of_the_pieces_does_not_matter(tmp_path_factory, size, count):
         patch.setattr(_send, "PIECE", size)
         Sender(run, memory.tracker()).send()
     assert memory.steps == list(range(1, count + 1))
+
+
+@pytest.mark.skipif(not AUTOGROUP.exists(), reason="the kernel does not share cores out by sessions")
+def test_a_session_of_its_own_goes_last_until_nobody_trains():
+    code = (
+        "from pathlib import Path; from seatrial.observe.trackers._senders import stand_back; import os\n"
+        f"for niceness in (19, 0): stand_back(os.getpid(), niceness); print(Path('{AUTOGROUP}').read_text())"
+    )
+    done = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, start_new_session=own)
+        for own in (True, False)
+    ]
+    assert re.findall(r"nice (-?\d+)", done[0].stdout) == ["19", "0"]
+    assert "nice 19" not in done[1].stdout  # never that of the terminal it was started in
 
 
 def test_what_a_tracker_did_not_take_is_sent_again_and_its_reason_is_kept_without_secrets(run):

@@ -28,6 +28,7 @@ from seatrial.events import RunStart, read_piece
 from seatrial.masking import mask
 from seatrial.observe import trackers
 from seatrial.observe.trackers._points import Points, about, outcome
+from seatrial.observe.trackers._senders import stand_back
 from seatrial.observe.trackers._tracker import Sink, Tracker
 from seatrial.runs import Run
 
@@ -142,6 +143,7 @@ def main() -> int:
     """The program."""
     run, tracker = Run(Path(sys.argv[1])), trackers.find(sys.argv[2])
     os.nice(NICENESS)
+    stand_back(os.getpid(), NICENESS)
     with _alone(run, tracker.name) as alone:
         return serve(Sender(run, tracker), int(sys.argv[3]) if sys.argv[3:] else 0) if alone else ExitCode.USAGE
 

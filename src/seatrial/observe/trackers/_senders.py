@@ -25,6 +25,8 @@ PATIENCE = 30
 
 SILENT = 2.0
 """Seconds of them that nobody is told of."""
+TRIES = 20
+"""To change the niceness of a session."""
 PROGRAM = (sys.executable, "-P", "-m", "seatrial.observe.trackers._send")
 """-P: a file called wandb.py in the user's folder is none of ours."""
 
@@ -71,6 +73,7 @@ class Senders:
         for sender in self._senders:
             assert sender.process.stdin is not None  # it is a pipe
             sender.process.stdin.close()
+            stand_back(sender.process.pid, 0)  # nobody trains any more
         deadline = time.monotonic() + (self._patience or math.inf)
         try:
             for sender in self._senders:
@@ -106,6 +109,23 @@ class Senders:
             found = tracked.read(self._run, tracker)
             if found is not None and not found.problem:
                 tracked.save(self._run, replace(found, problem=problem))
+
+
+def stand_back(pid: int, niceness: int) -> None:
+    """Let other sessions go first, by the niceness of the one that a process leads.
+
+    Where Linux shares cores out by sessions, niceness of a process counts within its own one only (sched(7), "The
+    autogroup feature"), and ranks and senders have one each.
+    """
+    for _ in range(TRIES):
+        try:
+            if os.getsid(pid) == pid:
+                Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
+            return
+        except BlockingIOError:  # ordinary users may change ten a second, all together: there is nothing to wait on
+            time.sleep(0.1)
+        except OSError:  # it has ended, or cores are shared out otherwise
+            return
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
