@@ -24,7 +24,7 @@ from seatrial.errors import UserError
 HERE = Path(__file__).parent
 
 SETUPS: Mapping[str, tuple[str, ...]] = {
-    "develop": ("train", "hub", "kubernetes", "aws", "dev", "benchmark"),
+    "develop": ("train", "hub", "kubernetes", "aws", "observe", "dev", "benchmark"),
     "run": ("train",),
 }
 """Argument of scripts/setup.sh -> extras and dependency groups of pyproject.toml that it installs. The first holds all
