@@ -60,6 +60,7 @@ def served(scrape: Callable[[], bytes], host: str, port: int, protection: Protec
     """Serves /metrics while the body runs. Yields the port. Raises UserError if that cannot be."""
     with needed("prometheus_client", "observe export"):
         from prometheus_client import CollectorRegistry, start_http_server
+    _check(protection)
     try:
         server, thread = start_http_server(
             port,
@@ -73,7 +74,7 @@ def served(scrape: Callable[[], bytes], host: str, port: int, protection: Protec
     except OverflowError:
         raise UserError(Problem(f"{port} is no port", "--listen", "0 to 65535; 0 takes a free one")) from None
     except OSError as error:
-        raise UserError(_refused(error, host, port, protection)) from None
+        raise UserError(_refused(error, host, port)) from None
     server.set_app(_app(scrape, protection.users))  # the client's own takes a registry, and has no passwords
     try:
         yield server.server_port
@@ -91,13 +92,30 @@ def _text(path: Path | None) -> str | None:
     return None if path is None else str(path)
 
 
-def _refused(error: OSError, host: str, port: int, protection: Protection) -> Problem:
+def _check(protection: Protection) -> None:
+    """Raises UserError for files that are no certificate or no key: the client finds that with its port open."""
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        if protection.certificate is not None:
+            context.load_cert_chain(protection.certificate, protection.key)
+    except OSError as error:  # ssl.SSLError is one
+        where = f"--tls-cert {protection.certificate}"
+        raise UserError(Problem(f"cannot be loaded with its key: {error}", where, "both are in PEM")) from None
+    try:
+        if protection.client_ca is not None:
+            context.load_verify_locations(protection.client_ca)
+    except OSError as error:
+        raise UserError(Problem(str(error), f"--tls-client-ca {protection.client_ca}", "it is in PEM")) from None
+
+
+def _refused(error: OSError, host: str, port: int) -> Problem:
     if error.errno == errno.EADDRINUSE:
         return Problem(f"port {port} of {host} is in use", "--listen", "take another port; 0 takes a free one")
-    if error.errno in (errno.EACCES, errno.EADDRNOTAVAIL) or error.errno is None or error.errno < 0:
-        where = "--tls-cert" if protection.certificate and error.errno != errno.EADDRNOTAVAIL else "--listen"
-        return Problem(str(error), where, "name an address and a port of this machine" if where == "--listen" else "")
-    return Problem(str(error), "--tls-cert" if protection.certificate else "--listen")
+    return Problem(
+        f"{host}:{port}: {error.strerror or error}", "--listen", "name an address and a port of this machine"
+    )
 
 
 def _app(scrape: Callable[[], bytes], users: frozenset[tuple[str, str]]) -> Callable[..., Iterable[bytes]]:

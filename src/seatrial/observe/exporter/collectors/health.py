@@ -49,7 +49,7 @@ class Health:
             about = labels(node=checked.node, check=check, verdict=verdict, severity=severity)
             told["seatrial_node_findings"].append(line("seatrial_node_findings", about, count))
         for metric, about, value in (
-            ("seatrial_node_verdict", labels(node=checked.node, verdict=overall(checked.findings)), 1.0),
+            ("seatrial_node_verdict", labels(node=checked.node, verdict=overall(checked.findings)), 1),
             ("seatrial_node_checked_timestamp_seconds", labels(node=checked.node, level=checked.level), checked.time),
         ):
             told[metric].append(line(metric, about, value))

@@ -198,7 +198,8 @@ def _jobs(text: str) -> Samples:
         yield "slurm_partition_jobs", label("partition", partition), sum(mine.values())
         for state in ("pending", "running"):
             yield f"slurm_partition_jobs_{state}", label("partition", partition), mine[state]
-    waiting = Counter((partition, reason) for partition, state, _, reason in rows if state == "PENDING")
+    # Behind the reason stand names of nodes, which differ with every job.
+    waiting = Counter((of, re.split("[,:]", why)[0]) for of, state, _, why in rows if state == "PENDING")
     for (partition, reason), count in sorted(waiting.items()):
         yield "slurm_jobs_pending_by_reason", labels(partition=partition, reason=reason), count
 
