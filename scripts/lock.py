@@ -24,7 +24,10 @@ from seatrial.errors import UserError
 HERE = Path(__file__).parent
 
 SETUPS: Mapping[str, tuple[str, ...]] = {
-    "develop": ("train", "profile", "hub", "kubernetes", "aws", "tensorboard", "mlflow", "wandb", "dev", "benchmark"),
+    "develop": (
+        *("train", "profile", "hub", "kubernetes", "aws", "observe", "tensorboard", "mlflow", "wandb"),
+        *("dev", "benchmark"),
+    ),
     "run": ("train", "profile"),
 }
 """Argument of scripts/setup.sh -> extras and dependency groups of pyproject.toml that it installs. The first holds all

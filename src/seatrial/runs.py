@@ -169,7 +169,10 @@ class Run:
 
     def events(self) -> EventLog:
         """Everything that happened so far. A run that was cancelled has stopped, even if no rank lived to say it."""
-        log = read_events(self.events_path)
+        return self.ended_if_cancelled(read_events(self.events_path))
+
+    def ended_if_cancelled(self, log: EventLog) -> EventLog:
+        """The same events, and an end if the run was cancelled and none of them is one."""
         if self._cancelled_path.exists() and log.end() is None and not self._goes_on():
             reason = "cancelled" if log.events else "cancelled before it started"
             step = max((step.step for step in log.of(Step)), default=0)

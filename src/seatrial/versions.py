@@ -39,6 +39,9 @@ DIRECT: Mapping[str, str] = {
     "tomlkit": "0.15.2",
     "tree-sitter": "0.26.1",
     "tree-sitter-bash": "0.25.1",
+    # extra `observe`
+    "prometheus-client": "0.26.0",
+    "promql-parser": "0.12.0",
     # extra `kubernetes`
     "kubernetes": "35.0.0",  # kubeflow-training 1.9.4 refuses 36
     # extra `aws`

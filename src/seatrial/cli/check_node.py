@@ -88,6 +88,8 @@ def command(
     if save:
         observations = keep(observations, save)
     findings = judge(checks, observations, profile)
+    if not (from_ or select):
+        _keep(findings, level, [folder for folder in (save, kernel_cursor.STATE if guard else None) if folder])
     about = f"{platform.node()}, {profile.name or 'of no known type'}, {level}"
     if as_json:
         print_json({**record(platform.node(), findings), "instance": profile.name, "level": level})
@@ -101,6 +103,17 @@ def command(
             kernel_cursor.acted_on(observations)
         sys.exit(ExitCode.FAILED if done in (Step.QUARANTINE, Step.KEEP) else ExitCode.PASSED)
     sys.exit(code_of(findings, nagios=nagios))
+
+
+def _keep(findings: Sequence[Finding], level: Level, folders: Sequence[Path]) -> None:
+    """For `seatrial observe export`, which tells what the newest check of a node found."""
+    from seatrial.checks import last
+
+    for folder in folders:
+        try:
+            last.keep(platform.node(), level, findings, folder)
+        except OSError as error:  # the check counts, with or without
+            click.echo(f"{folder}: {error.strerror}", err=True)
 
 
 def _guarded(launcher: str, checks: Sequence[Check], findings: Sequence[Finding], level: Level) -> Step:

@@ -1,1 +1,1 @@
-"""What happens in runs and on nodes, put where people look."""
+"""What a run and a cluster tell the systems that people look at: metrics, and who emits them."""

@@ -1,0 +1,128 @@
+"""Training runs, live from their events: those of a folder that go on, and those that ended a short while ago.
+
+A pass looks at the size of each live run's events, and reads what is new. What else tells how a run does (whether its
+processes live, heartbeats, findings) it looks at where there was news, and elsewhere at `TURN` runs a pass, in turn.
+Runs that are over are forgotten, and looked at again when their turn comes: a resume renews their job.json.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from seatrial.errors import UserError
+from seatrial.observe.exporter.collecting import Collected
+from seatrial.observe.exporter.collectors.one_run import OneRun
+from seatrial.observe.exporter.exposition import line
+from seatrial.runs import Phase, Run
+
+KEEP = 900.0
+"""Seconds for which a run that ended is still told: longer than a Prometheus that is started again is away."""
+TURN = 100
+"""Live runs without news that a pass looks at: each takes 0.1 ms."""
+TURN_OVER = 1000
+"""Runs that are over of which a pass asks whether they were resumed: each takes 2 microseconds."""
+
+
+class Runs:
+    """The collector."""
+
+    def __init__(self, folder: Path, keep: float = KEEP, clock: Callable[[], float] = time.time) -> None:
+        """`keep`: see `KEEP`."""
+        self._folder, self._keep, self._clock = folder, keep, clock
+        self._live: dict[str, OneRun] = {}
+        self._over: dict[str, int] = {}
+        """Name -> mtime of its job.json when it was found to be over, nanoseconds."""
+        self._turns: deque[str] = deque()
+        self._turns_over: deque[str] = deque()
+
+    def collect(self) -> Collected:
+        """Reads what is new of every run that goes on."""
+        problems: list[str] = []
+        try:
+            names = {entry.name for entry in os.scandir(self._folder) if not entry.name.startswith(".")}
+        except OSError as error:
+            return Collected({}, (f"{self._folder}: {error.strerror}",))
+        now = self._clock()
+        self._come_and_go(names, now, problems)
+        due = _next(self._turns, self._live.keys(), TURN)
+        for name, run in list(self._live.items()):
+            try:
+                run.look(now, closely=name in due)
+            except (OSError, ValueError, UserError) as error:
+                if not (self._folder / name).is_dir():
+                    del self._live[name]  # its folder vanished
+                    continue
+                problems.append(f"{name}: {error}")
+            if run.unreadable:
+                problems.append(f"{name}: {run.unreadable} lines of its events cannot be read")
+            if run.over(now, self._keep):
+                self._over[name] = _renewed(self._folder / name)
+                del self._live[name]
+        return Collected(self._families(now), tuple(problems))
+
+    def _come_and_go(self, names: set[str], now: float, problems: list[str]) -> None:
+        for gone in self._live.keys() - names:
+            del self._live[gone]
+        for gone in self._over.keys() - names:
+            del self._over[gone]
+        unknown = names - self._live.keys() - self._over.keys()
+        for name in sorted(unknown | _next(self._turns_over, self._over.keys(), TURN_OVER)):
+            renewed = _renewed(self._folder / name)
+            if not renewed or renewed == self._over.get(name):
+                continue
+            self._over[name] = renewed
+            try:
+                run = Run(self._folder / name)
+                if not _quiet(run, now - self._keep):
+                    self._live[name] = OneRun(run)
+                    del self._over[name]
+            except (OSError, ValueError, LookupError, TypeError, UserError) as error:
+                problems.append(f"{name}: {error}")  # it is tried again when somebody has written it anew
+
+    def _families(self, now: float) -> dict[str, str]:
+        runs = list(self._live.values())
+        names = dict.fromkeys(name for run in runs for name in run.families)
+        families = {name: "".join([run.families.get(name, "") for run in runs]) for name in names}
+        goodput = [(run.about, run.tally.goodput(now)) for run in runs]
+        families["train_goodput_ratio"] = "".join(
+            line("train_goodput_ratio", about, round(value, 6)) for about, value in goodput if value is not None
+        )
+        return families
+
+
+def _renewed(folder: Path) -> int:
+    """When its job.json was written, nanoseconds; 0 for a folder that is no run."""
+    try:
+        return os.stat(f"{folder}/job.json").st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _quiet(run: Run, since: float) -> bool:
+    """Whether nothing has happened since then, and nobody has the run: its events need not be read."""
+    try:
+        newest = os.stat(run.events_path).st_mtime
+    except FileNotFoundError:
+        newest = os.stat(run.path / "job.json").st_mtime
+    if newest > since or run.supervisor() is not None:
+        return False
+    submission = run.submission()
+    standing = submission.standing if submission else None
+    return standing is None or standing.phase not in (Phase.QUEUED, Phase.RUNNING)
+
+
+def _next(turns: deque[str], among: Collection[str], count: int) -> set[str]:
+    """The next names in turn, of those that there are now."""
+    known = {name for name in turns if name in among}
+    if len(known) < len(turns):
+        kept = [name for name in turns if name in known]
+        turns.clear()
+        turns.extend(kept)
+    turns.extend(name for name in among if name not in known)
+    found = {turns[i] for i in range(min(count, len(turns)))}
+    turns.rotate(-count)
+    return found
