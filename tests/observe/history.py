@@ -170,6 +170,8 @@ _SPECIAL: Mapping[str, Callable[[int, Labels, float], float]] = {
     "train_goodput_ratio": lambda since, labels, own: 0.93,
     "train_restarts_total": lambda since, labels, own: float(since > 1200),
     "train_checkpoint_seconds": lambda since, labels, own: (21 if labels["op"] == "save" else 34) + 4 * own,
+    "train_checkpoint_stall_seconds_total": lambda since, labels, own: 12.0 * (since // 600),
+    "train_memory_bytes": lambda since, labels, own: 6.1e10 if since > 60 else 4.4e10,
     "train_ranks": lambda since, labels, own: 4,
     "up": lambda since, labels, own: float(labels["node"] != "node-2" or since < 1800),
     "seatrial_collector_success": lambda since, labels, own: float(labels["collector"] != "slurm"),

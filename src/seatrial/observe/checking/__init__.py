@@ -13,7 +13,7 @@ from seatrial.observe.catalogue.query import Recorded
 from seatrial.observe.checking import dashboard, rules
 from seatrial.observe.checking.found import Found
 
-_REMEDY = "give the JSON of a dashboard, a Prometheus rule file, or a PrometheusRule"
+_REMEDY = "give the JSON of a dashboard in its classic model, a Prometheus rule file, or a PrometheusRule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def check(texts: Mapping[str, str], recorded: Recorded | None = None) -> Checked
 def judge(queries: Iterable[Found], recorded: Recorded | None = None) -> Checked:
     """The same of queries. What one of them records, all others may use."""
     found = list(queries)
-    known = {**(recorded or {}), **_recorded(found)}
+    known = _recorded(found, recorded or {})
     problems = (problem for one in found for problem in _problems(one, known))
     return Checked(len(found), tuple(dict.fromkeys(problems)))
 
@@ -68,20 +68,16 @@ def _found(name: str, value: Any) -> list[Found]:
     raise ValueError("is neither a dashboard nor a file of rules")
 
 
-def _recorded(found: Iterable[Found]) -> dict[str, frozenset[str] | None]:
-    """Names that rules record -> their labels, None where those are not known."""
+def _recorded(found: Iterable[Found], further: Recorded) -> Recorded:
+    """Names that rules record -> their labels, None where those are not known: of what is recorded only later, too."""
     records = [one for one in found if one.record]
-    known: dict[str, frozenset[str] | None] = {one.record: None for one in records}
-    made: dict[str, frozenset[str]] = {}
+    known: dict[str, frozenset[str] | None] = {**further, **{one.record: None for one in records}}
+    seen: set[str] = set()
     for one in records:
         labels = _labels(one, known)
-        if labels is None:
-            known[one.record] = None
-            made.pop(one.record, None)
-        elif one.record not in made and known[one.record] is None:
-            known[one.record] = made[one.record] = labels | one.labels
-        else:  # recorded more than once, from old and from new names for example
-            known[one.record] = made[one.record] = made.get(one.record, frozenset()) | labels | one.labels
+        before = known[one.record] if one.record in seen else frozenset[str]()  # from old names, for example
+        known[one.record] = None if labels is None or before is None else before | labels | one.labels
+        seen.add(one.record)
     return known
 
 

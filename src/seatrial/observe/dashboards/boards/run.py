@@ -30,20 +30,20 @@ DASHBOARD = Dashboard(
         Panel(
             "Time of a step",
             {
-                "{{run_id}}": "train_step_time_seconds{RUN}",
-                "{{run_id}}, work of the median rank": "quantile by (run_id) (0.5, train_step_work_seconds{RUN})",
-                "{{run_id}}, work of the 95th percentile": "quantile by (run_id) (0.95, train_step_work_seconds{RUN})",
+                "step, {{run_id}}": "train_step_time_seconds{RUN}",
+                "work of the median rank, {{run_id}}": "quantile by (run_id) (0.5, train_step_work_seconds{RUN})",
+                "work of the 95th percentile, {{run_id}}": "quantile by (run_id) (0.95, train_step_work_seconds{RUN})",
             },
             about="A wide gap between median and 95th percentile: stragglers, see the dashboard of ranks.",
         ),
-        Panel("MFU", {"{{run_id}}, {{convention}}": "train_mfu_ratio{RUN}"}),
+        Panel("MFU", {"{{convention}}, {{run_id}}": "train_mfu_ratio{RUN}"}),
         Panel("What a step is made of", {"{{phase}}": _SHARES}, fill=True, about="Of rank 0."),
         Panel("Gradient norm", {"{{run_id}}": "train_grad_norm{RUN}"}),
         Panel(
             "Checkpoints",
             {
-                "{{run_id}}, {{op}}": "train_checkpoint_seconds{RUN}",
-                "{{run_id}}, stood still": "increase(train_checkpoint_stall_seconds_total{RUN}[$__rate_interval])",
+                "{{op}}, {{run_id}}": "train_checkpoint_seconds{RUN}",
+                "stood still, {{run_id}}": "increase(train_checkpoint_stall_seconds_total{RUN}[$__rate_interval])",
             },
         ),
         Panel("Memory, rank 0", {"{{run_id}}": "train_memory_bytes{RUN}"}),
