@@ -36,8 +36,9 @@ def test_files_are_written_and_written_again(tmp_path: Path) -> None:
     assert call("dashboards", "-o", folder).stdout == f"{len(DASHBOARDS)} dashboards in {folder}\n"
     assert {path.name for path in folder.iterdir()} == {f"seatrial-{name}.json" for name in DASHBOARDS}
     (folder / "seatrial-run.json").write_text("old")
-    call("dashboards", "run", "-o", folder, "--runbooks", "https://docs.example/alerts")
+    call("dashboards", "run", "health", "-o", folder, "--runbooks", "https://docs.example/alerts")
     assert json.loads((folder / "seatrial-run.json").read_text())["title"] == "Run"
+    assert "https://docs.example/alerts#" in (folder / "seatrial-health.json").read_text()
     done = call("check", *folder.iterdir())
     assert f"in {len(DASHBOARDS)} files: each metric and label" in done.stdout
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -121,6 +122,13 @@ def test_a_run_leads_to_its_nodes_and_a_node_to_its_run() -> None:
     for board in DASHBOARDS.values():
         for panel in board.panels:
             assert {url.partition("?")[0] for url in links(board.name, panel.title)} <= paths - {board.path}
+
+
+@pytest.mark.parametrize(("name", "by"), [("ranks", "cluster run"), ("gpu", "cluster"), ("node", "cluster")])
+def test_the_nodes_to_choose_from_are_those_of_the_run(name: str, by: str) -> None:
+    variables = json.loads(RENDERED[f"seatrial-{name}.json"])["templating"]["list"]
+    (query,) = (variable["query"]["query"] for variable in variables if variable["name"] == "node")
+    assert re.findall(r"\$(\w+)", query) == by.split()
 
 
 def test_a_firing_alert_leads_to_its_runbook() -> None:

@@ -11,8 +11,8 @@ from seatrial.observe.checking.found import Found, listed, mapping, text
 _VALUES = re.compile(r"\s*label_values\(\s*(.+?)\s*,\s*(\w+)\s*\)\s*", re.DOTALL)
 _RESULT = re.compile(r"\s*query_result\((.+)\)\s*", re.DOTALL)
 # A variable of the dashboard: $name, ${name}, ${name:format}, [[name]]. Those that begin with two underscores are
-# Grafana's own, and $1 is a group of label_replace.
-_VARIABLE = r"\$\{(?P<a>(?!__)[A-Za-z_]\w*)(?::\w+)?\}|\$(?P<b>(?!__)[A-Za-z_]\w*)|\[\[(?P<c>\w+)(?::\w+)?\]\]"
+# Grafana's own.
+_VARIABLE = r"\$\{(?P<a>(?!__)\w+)(?::\w+)?\}|\$(?P<b>(?!__)\w+)|\[\[(?P<c>\w+)(?::\w+)?\]\]"
 _PARTS = re.compile(rf"""(?P<quoted>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)|{_VARIABLE}""")
 
 

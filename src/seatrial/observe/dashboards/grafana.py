@@ -50,14 +50,16 @@ def to_json(board: Dashboard, others: Mapping[str, Dashboard], runbooks: str = "
     made.link(menu.as_dropdown(True).include_vars(True).keep_time(True))
     for number, (panel, place) in enumerate(_places(board.panels), 1):
         links = list(_links(board, panel, others, runbooks))
-        made.with_panel(_panel(panel).id(number).grid_pos(models.GridPos(**place)).data_links(links))
+        made.with_panel(_panel(panel).id(number).grid_pos(place).data_links(links))
     built = made.build()
     built.templating.list_val = [_sources(), *(_variable(name, board) for name in board.variables)]
     return json.dumps(built, cls=JSONEncoder, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _places(panels: Iterable[Panel]) -> Iterable[tuple[Panel, dict[str, int]]]:
+def _places(panels: Iterable[Panel]) -> Iterable[tuple[Panel, models.GridPos]]:
     """Each panel with its place: small ones six beside each other, others two; those of a line share its width."""
+    from grafana_foundation_sdk.models import dashboard as models
+
     top = 0
     for small, some in groupby(panels, lambda panel: panel.kind in ("stat", "word")):
         left, (most, height) = list(some), (6, 4) if small else (2, 8)
@@ -65,7 +67,7 @@ def _places(panels: Iterable[Panel]) -> Iterable[tuple[Panel, dict[str, int]]]:
             line, left = left[:most], left[most:]
             width = _COLUMNS // len(line)
             for index, panel in enumerate(line):
-                yield panel, {"x": index * width, "y": top, "w": width, "h": height}
+                yield panel, models.GridPos(x=index * width, y=top, w=width, h=height)
             top += height
 
 
