@@ -40,6 +40,7 @@ DIRECT: Mapping[str, str] = {
     "tree-sitter": "0.26.1",
     "tree-sitter-bash": "0.25.1",
     # extra `observe`
+    "grafana-foundation-sdk": "1769699796!10.4.0",  # the newest for Grafana 10.4
     "prometheus-client": "0.26.0",
     "promql-parser": "0.12.0",
     # extra `kubernetes`

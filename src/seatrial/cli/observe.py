@@ -8,6 +8,8 @@ from seatrial.cli.verbs import Verbs
 
 COMMANDS = {
     "export": "Serve metrics of runs, EFA, Slurm and health to Prometheus.",
+    "dashboards": "Dashboards for Grafana: list, print or write them.",
+    "check": "Whether dashboards and rule files name only what somebody emits.",
 }
 
 

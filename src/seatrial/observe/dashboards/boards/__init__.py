@@ -1,0 +1,1 @@
+"""The dashboards: one module each, found by being there, which holds one value `DASHBOARD`."""
