@@ -29,6 +29,7 @@ SCRIPTS = {
     "checkpoint": ["checkpoint.py"],
     "recovery": ["recovery.py"],
     "slurm": ["slurm.py"],
+    "profile": ["profile_trace.py"],
     "frameworks": ["frameworks.py"],
 }
 """Mark in the document -> script and its arguments."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial.profiles import intervals
@@ -25,6 +25,7 @@ def well_formed(one):
     return one.shape[1:] == (2,) and bool((np.diff(flat) > 0).all())
 
 
+@settings(max_examples=40)
 @given(SPANS)
 def test_merging_keeps_what_is_covered(spans):
     one = made(spans)
@@ -33,6 +34,7 @@ def test_merging_keeps_what_is_covered(spans):
     assert intervals.length(one) == len(moments(one))
 
 
+@settings(max_examples=40)
 @given(SPANS, SPANS)
 def test_union_intersection_and_difference_are_those_of_sets(left, right):
     one, other = made(left), made(right)
@@ -45,6 +47,7 @@ def test_union_intersection_and_difference_are_those_of_sets(left, right):
         assert moments(found) == wanted
 
 
+@settings(max_examples=40)
 @given(SPANS, st.integers(0, 30), st.integers(0, 30))
 def test_clipping_keeps_what_is_inside(spans, low, size):
     found = intervals.clipped(made(spans), low, low + size)
@@ -52,6 +55,7 @@ def test_clipping_keeps_what_is_inside(spans, low, size):
     assert moments(found) == {m for m in moments(made(spans)) if low <= m < low + size}
 
 
+@settings(max_examples=40)
 @given(SPANS, st.integers(1, 6))
 def test_closing_fills_short_gaps_only(spans, gap):
     one = made(spans)

@@ -43,7 +43,7 @@ def told(events):
     return [(event["name"], float(event["ts"])) for event in events]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
 @given(EVENTS, LAYOUTS, st.booleans(), st.booleans())
 def test_every_event_is_read_whatever_the_layout(tmp_path, events, layout, packed, bare):
     text = json.dumps(events if bare else made.document(events), **layout).encode()
@@ -55,7 +55,7 @@ def test_every_event_is_read_whatever_the_layout(tmp_path, events, layout, packe
     assert reading.rank() == (None if bare else 3)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
 @given(EVENTS.filter(len), LAYOUTS, st.data())
 def test_a_trace_that_is_cut_off_gives_what_is_before_the_cut(tmp_path, events, layout, data):
     text = json.dumps(made.document(events), **layout).encode()
