@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from seatrial.events import EventReader, RunStart
@@ -34,11 +34,15 @@ class OneRun:
         self.about = labels(run_id=run.id, case=self._job.case)
         """Its labels, as text."""
         self.families: Families = {}
+        self._events, self._folder = os.fspath(run.events_path), os.fspath(run.path)
         self._begin()
         self._state = State.STARTING
         self._heartbeats: dict[int, float] = {}
         self._findings: Counter[tuple[str, str]] = Counter()
         self._verdict = ""
+        self._job_id = ""
+        self._ranks: list[str] = []
+        """Labels of each rank, as text."""
 
     def _begin(self) -> None:
         self._reader = EventReader(self._run.events_path)
@@ -58,19 +62,25 @@ class OneRun:
         end = self.tally.ended or max(self.tally.step_time, self.tally.started or 0.0)
         return now - (end or self._run.started()) > keep
 
-    def look(self, now: float, *, closely: bool) -> None:
-        """Read what is new. `closely`: also what may change without an event. Raises OSError if its folder is gone."""
-        news = self._read()
-        if news or closely:
-            self._look_closely()
-        if news or closely or not self.families:
-            self.families = self._joined()
+    def look(self, *, closely: bool) -> bool:
+        """Read what is new; whether anything is. `closely`: also what may change without an event.
+
+        Raises OSError if its folder is gone; ValueError, LookupError or TypeError for a file that is not as it should.
+        """
+        news = self._read() or not self.families
+        try:
+            if news or closely:
+                news |= self._look_closely()
+        finally:  # what the events say is told, whatever else cannot be read
+            if news:
+                self.families = self._joined()
+        return news
 
     def _read(self) -> bool:
         try:
-            stat = os.stat(self._run.events_path)
+            stat = os.stat(self._events)
         except FileNotFoundError:
-            os.stat(self._run.path)  # there are none yet
+            os.stat(self._folder)  # there are none yet
             return False
         seen = stat.st_ino, stat.st_size
         if seen == self._seen:
@@ -79,13 +89,18 @@ class OneRun:
             self._begin()
         for timed in self._reader.read():
             self.tally.take(timed)
+            if isinstance(timed.event, RunStart):
+                self._ranks.clear()  # it may have other hosts
         self._reader.log.events.clear()  # the tally has them
         self._seen = seen
         return True
 
-    def _look_closely(self) -> None:
-        log = self._run.ended_if_cancelled(self.tally.log())
-        self._state = self._run.state(log)
+    def _look_closely(self) -> bool:
+        """Whether anything is other than before."""
+        before = self._state, self._job_id, self._heartbeats, self._findings, self._verdict
+        self._state = self._run.state(self._run.ended_if_cancelled(self.tally.log()))
+        submission = self._run.submission()
+        self._job_id = (submission.job_id if submission else None) or ""
         self._heartbeats = dict(self._beats())
         findings = list(self.tally.findings.values())
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # half written: the next look has it
@@ -93,9 +108,10 @@ class OneRun:
             self._verdict = str(overall(judged)) if judged else ""
             findings += [finding for finding in judged if finding not in findings]
         self._findings = Counter((finding.check, str(finding.verdict)) for finding in findings)
+        return before != (self._state, self._job_id, self._heartbeats, self._findings, self._verdict)
 
     def _beats(self) -> Iterator[tuple[int, float]]:
-        with contextlib.suppress(OSError), os.scandir(self._run.heartbeat_path(0).parent) as entries:
+        with contextlib.suppress(OSError), os.scandir(f"{self._folder}/heartbeats") as entries:
             for entry in entries:
                 rank = re.fullmatch(r"rank-(\d+)", entry.name)
                 if rank:
@@ -105,14 +121,13 @@ class OneRun:
         """Metric, labels besides the run's, value; None: not known."""
         tally, job = self.tally, self._job
         start = tally.info
-        submission = self._run.submission()
         yield (
             "train_run_info",
             labels(
                 recipe=job.recipe,
                 launcher=job.launcher,
                 cluster_name=job.cluster,
-                job_id=(submission.job_id if submission else None) or "",
+                job_id=self._job_id,
                 device=start.device if start else "",
                 backend=start.backend if start else "",
                 unit=start.unit if start else "",
@@ -129,7 +144,7 @@ class OneRun:
         yield "train_step", "", tally.step.step if tally.step else start.start_step if start else None
         yield from self._steps()
         yield from self._throughput()
-        yield from self._ranks()
+        yield from self._of_ranks()
         yield from self._checkpoints()
         for (check, verdict), count in sorted(self._findings.items()):
             yield "train_findings", labels(check=check, verdict=verdict), count
@@ -172,21 +187,26 @@ class OneRun:
         for convention, share in (_mfu(rate, flops, start) or {}).items():
             yield "train_mfu_ratio", label("convention", convention), share
 
-    def _ranks(self) -> Iterator[tuple[str, str, float | None]]:
-        hosts = self.tally.info.hosts if self.tally.info else []
-
-        def about(rank: int) -> str:
-            # The scrape's own label `node` is a host name without its domain, and so is this.
-            return labels(node=hosts[rank].partition(".")[0] if rank < len(hosts) else "", rank=rank)
-
+    def _of_ranks(self) -> Iterator[tuple[str, str, float | None]]:
         step = self.tally.step
         for measure, (newest, total) in MEASURES.items():
             for rank, seconds in enumerate(step.ranks.get(measure, ()) if step else ()):
-                yield newest, about(rank), seconds
+                about = self._rank(rank)
+                yield newest, about, seconds
                 if total:
-                    yield total, about(rank), self.tally.ranks[measure, rank]
+                    yield total, about, self.tally.ranks[measure, rank]
         for rank, moment in sorted(self._heartbeats.items()):
-            yield "train_heartbeat_timestamp_seconds", about(rank), moment
+            yield "train_heartbeat_timestamp_seconds", self._rank(rank), moment
+
+    def _rank(self, rank: int) -> str:
+        """Its labels."""
+        while len(self._ranks) <= rank:
+            number = len(self._ranks)
+            hosts = self.tally.info.hosts if self.tally.info else []
+            # The scrape's own label `node` is a host name without its domain, and so is this.
+            node = hosts[number].partition(".")[0] if number < len(hosts) else ""
+            self._ranks.append(labels(node=node, rank=number))
+        return self._ranks[rank]
 
     def _checkpoints(self) -> Iterator[tuple[str, str, float | None]]:
         tally = self.tally
@@ -201,12 +221,11 @@ class OneRun:
             yield "train_checkpoint_seconds", label("op", "load"), tally.loaded.seconds
 
     def _joined(self) -> Families:
-        families: Families = {}
+        families: dict[str, list[str]] = defaultdict(list)
         for metric, more, value in self._samples():
             if value is not None:
-                about = f"{self.about},{more}" if more else self.about
-                families[metric] = families.get(metric, "") + line(metric, about, value)
-        return families
+                families[metric].append(line(metric, f"{self.about},{more}" if more else self.about, value))
+        return {metric: "".join(lines) for metric, lines in families.items()}
 
 
 def _mfu(rate: float, flops: dict[str, float], start: RunStart) -> dict[str, float] | None:

@@ -23,6 +23,8 @@ KEEP = 900.0
 """Seconds for which a run that ended is still told: longer than a Prometheus that is started again is away."""
 TURN = 100
 """Live runs without news that a pass looks at: each takes 0.1 ms."""
+BROKEN = (OSError, ValueError, LookupError, TypeError, UserError)
+"""What reading the files of a run may raise, where they are not what they should be."""
 TURN_OVER = 1000
 """Runs that are over of which a pass asks whether they were resumed: each takes 2 microseconds."""
 
@@ -33,9 +35,12 @@ class Runs:
     def __init__(self, folder: Path, keep: float = KEEP, clock: Callable[[], float] = time.time) -> None:
         """`keep`: see `KEEP`."""
         self._folder, self._keep, self._clock = folder, keep, clock
+        self._root = os.fspath(folder)
         self._live: dict[str, OneRun] = {}
         self._over: dict[str, int] = {}
         """Name -> mtime of its job.json when it was found to be over, nanoseconds."""
+        self._told: dict[str, str] = {}
+        """Families of all runs, as of the newest pass in which something was new."""
         self._turns: deque[str] = deque()
         self._turns_over: deque[str] = deque()
 
@@ -43,35 +48,41 @@ class Runs:
         """Reads what is new of every run that goes on."""
         problems: list[str] = []
         try:
-            names = {entry.name for entry in os.scandir(self._folder) if not entry.name.startswith(".")}
+            names = {name for name in os.listdir(self._folder) if name[0] != "."}
         except OSError as error:
             return Collected({}, (f"{self._folder}: {error.strerror}",))
         now = self._clock()
-        self._come_and_go(names, now, problems)
+        news = self._come_and_go(names, now, problems)
         due = _next(self._turns, self._live.keys(), TURN)
         for name, run in list(self._live.items()):
             try:
-                run.look(now, closely=name in due)
-            except (OSError, ValueError, UserError) as error:
-                if not (self._folder / name).is_dir():
-                    del self._live[name]  # its folder vanished
+                news |= run.look(closely=name in due)
+            except BROKEN as error:
+                if not os.path.isdir(f"{self._root}/{name}"):  # it vanished
+                    del self._live[name]
+                    news = True
                     continue
-                problems.append(f"{name}: {error}")
+                problems.append(f"{name}: {_words(error)}")
             if run.unreadable:
                 problems.append(f"{name}: {run.unreadable} lines of its events cannot be read")
             if run.over(now, self._keep):
-                self._over[name] = _renewed(self._folder / name)
+                self._over[name] = _renewed(f"{self._root}/{name}")
                 del self._live[name]
-        return Collected(self._families(now), tuple(problems))
+                news = True
+        if news:
+            self._told = self._families()
+        return Collected(self._told | self._goodput(now), tuple(problems))
 
-    def _come_and_go(self, names: set[str], now: float, problems: list[str]) -> None:
+    def _come_and_go(self, names: set[str], now: float, problems: list[str]) -> bool:
+        """Whether the runs that are told are others than before."""
+        before = set(self._live)
         for gone in self._live.keys() - names:
             del self._live[gone]
         for gone in self._over.keys() - names:
             del self._over[gone]
         unknown = names - self._live.keys() - self._over.keys()
         for name in sorted(unknown | _next(self._turns_over, self._over.keys(), TURN_OVER)):
-            renewed = _renewed(self._folder / name)
+            renewed = _renewed(f"{self._root}/{name}")
             if not renewed or renewed == self._over.get(name):
                 continue
             self._over[name] = renewed
@@ -80,21 +91,24 @@ class Runs:
                 if not _quiet(run, now - self._keep):
                     self._live[name] = OneRun(run)
                     del self._over[name]
-            except (OSError, ValueError, LookupError, TypeError, UserError) as error:
-                problems.append(f"{name}: {error}")  # it is tried again when somebody has written it anew
+            except BROKEN as error:
+                del self._over[name]  # so that it is tried, and told, again
+                problems.append(f"{name}: {_words(error)}")
+        return before != self._live.keys()
 
-    def _families(self, now: float) -> dict[str, str]:
+    def _families(self) -> dict[str, str]:
         runs = list(self._live.values())
         names = dict.fromkeys(name for run in runs for name in run.families)
-        families = {name: "".join([run.families.get(name, "") for run in runs]) for name in names}
-        goodput = [(run.about, run.tally.goodput(now)) for run in runs]
-        families["train_goodput_ratio"] = "".join(
-            line("train_goodput_ratio", about, round(value, 6)) for about, value in goodput if value is not None
-        )
-        return families
+        return {name: "".join([run.families.get(name, "") for run in runs]) for name in names}
+
+    def _goodput(self, now: float) -> dict[str, str]:
+        """What is another with every second that passes."""
+        name = "train_goodput_ratio"
+        values = [(run.about, run.tally.goodput(now)) for run in self._live.values()]
+        return {name: "".join(line(name, about, round(value, 6)) for about, value in values if value is not None)}
 
 
-def _renewed(folder: Path) -> int:
+def _renewed(folder: str) -> int:
     """When its job.json was written, nanoseconds; 0 for a folder that is no run."""
     try:
         return os.stat(f"{folder}/job.json").st_mtime_ns
@@ -126,3 +140,9 @@ def _next(turns: deque[str], among: Collection[str], count: int) -> set[str]:
     found = {turns[i] for i in range(min(count, len(turns)))}
     turns.rotate(-count)
     return found
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, UserError):
+        return "; ".join(f"{problem.where}: {problem.what}" for problem in error.problems)
+    return f"{type(error).__name__}: {error}"
