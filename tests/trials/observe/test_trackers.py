@@ -23,6 +23,7 @@ import pytest
 from seatrial import tracked
 from seatrial.events import RunEnd, RunStart, Step
 from seatrial.observe.trackers._points import Points
+from seatrial.observe.trackers._senders import stand_back
 from seatrial.runs import Run
 from tests.command import SHORT, Command, settings, wait_for_step
 from tests.trials.observe.wandb_files import records, values
@@ -129,9 +130,16 @@ def resumed(command: Command) -> Run:
         senders = children(process.pid)
         process.kill()
         process.communicate()
+        let_them_run(senders)
         poll(lambda: not any(Path(f"/proc/{pid}").exists() for pid in senders), 120, "the senders have ended")
         command("run", "fsdp", "--resume", "killed", *settings(*SHORT, "log_every=1"), expect=0)
     return run
+
+
+def let_them_run(senders: list[int]) -> None:
+    """However busy the machine is."""
+    for pid in senders:
+        stand_back(pid, 0)
 
 
 def children(pid: int) -> list[int]:
@@ -297,6 +305,7 @@ def test_a_tracker_that_comes_back_gets_what_it_missed(command, server, dead):
 def test_two_commands_do_not_send_a_run_twice(command):
     process, run = command.begin("run", str(ROOT / "tests/walk.py"), "--set", "steps=2000", *ALL[:2], name="twice")
     poll(lambda: tracked.path(run, "tensorboard", "lock").exists(), 60, "the sender has begun")
+    let_them_run(children(process.pid))
     poll(lambda: (found := tracked.read(run, "tensorboard")) is not None and found.offset > 0, 60, "it sends")
     other = command.start("track", "twice", "--to", "tensorboard")
     _, err = other.communicate(timeout=60)

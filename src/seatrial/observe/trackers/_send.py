@@ -129,6 +129,7 @@ def serve(sender: Sender, seconds: int = 0, period: float = PERIOD) -> int:
                 sender.failed(error)
                 due, pause = time.monotonic() + pause, min(2 * pause, LONGEST_PAUSE)
     signal.alarm(seconds)
+    stand_back(os.getpid(), 0)  # nobody trains any more, and the command that says so may have been killed
     try:
         sender.send()
         sender.conclude()
