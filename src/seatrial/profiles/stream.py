@@ -152,7 +152,8 @@ class Reading:
     def _one_by_one(self, data: bytearray) -> tuple[list[Any], bytearray]:
         """Objects read singly, past what is damaged: slow, and only where nothing else helps."""
         text = data.decode("latin-1")  # a character a byte: places in the one are places in the other
-        events, at = [], 1
+        events: list[Any] = []
+        at = 1
         while True:
             at = _SPACE.match(text, at).end()  # type: ignore[union-attr] # it matches nothing, too
             found = None if text[at : at + 1] == "]" else _next(text, at)
