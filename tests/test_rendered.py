@@ -27,6 +27,7 @@ from seatrial.config.file import parse
 from seatrial.launchers import batch, kubernetes, slurm
 from seatrial.lint import judge
 from seatrial.plan import Plan
+from seatrial.profiling import Profile
 from seatrial.spec import Cluster, Job, Mount
 from tests import clusters
 from tests.launchers import texts
@@ -284,6 +285,23 @@ def test_every_kind_of_kubernetes_job_starts_the_same(kind, tmp_path):
     assert (there.mounts, there.secrets) == (usual.mounts, usual.secrets)
     assert there.environment.items() >= usual.environment.items()
     assert there.arguments[-2:] == usual.arguments[-2:] == ["-m", "seatrial.cases.fsdp.train"]
+
+
+RENDER = {"slurm-torchrun": slurm.render, "kubernetes": kubernetes.render, "batch": batch.render}
+
+
+@pytest.mark.parametrize("tool", ["torch", "nsys"])
+def test_a_job_is_profiled_the_same_everywhere(tool, tmp_path):
+    """By nsys a module of ours stands before the program; of torch no launcher knows."""
+    case, recipe = catalog.recipe("fsdp/llama3.1-8b")
+    profile = Profile(tool=tool, steps=(10, 12), ranks=(0, 8))
+    ours = ["-m", "seatrial.rank.nsys"] if tool == "nsys" else []
+    for kind, look in ALIKE.items():
+        job = bind(case, recipe, CLUSTERS[kind], secrets=None, profile=profile)
+        seen = look(job, RENDER[kind](job, CLUSTERS[kind], "run-1"), tmp_path)
+        plain = look(*on(kind, job.label), tmp_path)
+        assert seen.arguments == [*plain.arguments[:-2], *ours, *plain.arguments[-2:]], kind
+        assert seen.environment.items() - plain.environment.items() <= {("SEATRIAL_JOB", job.to_json())}
 
 
 def test_the_jobs_of_pods_and_batch_carry_all_of_job_json():

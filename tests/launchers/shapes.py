@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from seatrial.launchers import batch, kubernetes, local, slurm
-from seatrial.profiling import Profile
 from seatrial.spec import Cluster, Expectations, Job, Mount, Shipped
 
 JOB = Job(
@@ -44,8 +43,6 @@ FILES = {
 }
 MINE = {"program": "mine.py", "files": FILES}
 """A case in a file, which goes with its job."""
-PROFILED = {"profile": Profile(tool="nsys", steps=(10, 12), ranks=(0, 8))}
-"""Two of its ranks run under Nsight Systems."""
 
 P4D = Cluster(
     name="p4d",
@@ -90,7 +87,6 @@ LOCAL = {
     "cpu": cpu_shape(local.Options(), nodes=1),
     "gpu": shape(local.Options(), nodes=1, processes_per_node=2),
     "file": cpu_shape(local.Options(), nodes=1, **MINE),
-    "profiled": shape(local.Options(), nodes=1, processes_per_node=2, **PROFILED),
 }
 
 FSX = {"shared": "/fsx/seatrial"}
@@ -103,7 +99,6 @@ SLURM = {
     "driver": cpu_shape(slurm.Options(), FSX, launch="driver", resumable=False, program="/fsx/mine.py"),
     "neuron": shape(slurm.Options(gpus="none"), TRN1, **NEURON),
     "file": cpu_shape(slurm.Options(array=2), FSX, **MINE),
-    "profiled": shape(slurm.Options(start="torchrun"), **PROFILED),
     "array": cpu_shape(
         slurm.Options(
             reach="ssh:me@head",
@@ -167,7 +162,6 @@ KUBERNETES = {
     ),
     "jobset-file": cpu_shape(kubernetes.Options(kind="jobset"), **MINE),
     "mpijob-node": cpu_shape(kubernetes.Options(kind="mpijob"), launch="node"),
-    "jobset-profiled": shape(kubernetes.Options(kind="jobset", secret_name="hub"), **PROFILED),
 }
 
 QUEUE = {"queue": "training", "region": "us-east-1"}
@@ -181,7 +175,6 @@ BATCH = {
     "gpu": shape(batch.Options(**QUEUE, **SECRETS)),
     "node": cpu_shape(batch.Options(**QUEUE), M5, launch="node", resumable=False, program="/fsx/mine.py"),
     "file": cpu_shape(batch.Options(**QUEUE), M5, **MINE),
-    "profiled": shape(batch.Options(**QUEUE, **SECRETS), **PROFILED),
     "neuron": shape(
         batch.Options(**QUEUE, **SECRETS, efa_interfaces=1),
         {"instance_type": "trn1.2xlarge", "cpus_per_node": 8},

@@ -8,7 +8,7 @@ from typing import Literal
 from seatrial import versions
 from seatrial.arguments import AdamWArgs, Count, NotNegative, Positive, SequenceArgs, Share, ValidationArgs, WholeNumber
 from seatrial.cases.bionemo.published import ESM1NV, ESM2_150M
-from seatrial.cases.bionemo.rules import check, fidelity_of, preflight, workload
+from seatrial.cases.bionemo.rules import check, fidelity_of, preflight, untold, workload
 from seatrial.models import ESM
 from seatrial.spec import Case, Expectations, Published, Recipe
 
@@ -221,7 +221,7 @@ CASE = Case(
     program="seatrial.cases.bionemo.train",
     requires=("torch", "numpy", "transformers"),
     environment="pytorch",
-    untold=lambda args, _: "" if args.engine == "transformers" else "BioNeMo's own program takes them",
+    untold=untold,
     log_reader="seatrial.cases.bionemo.log:Reader",
     resumable=True,
     check=check,

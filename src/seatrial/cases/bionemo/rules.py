@@ -99,3 +99,8 @@ def fidelity_of(args: Args, layout: Layout) -> tuple[Fidelity, str]:
         return "real", f"BioNeMo's own program; its processes need the image {versions.CONTAINERS[args.engine]}"
     ours = "ESM-2 as transformers has it, in our program, not the BioNeMo framework"
     return "real-core", ours + ("; gloo instead of NCCL, CPU kernels" if layout.device == "cpu" else "")
+
+
+def untold(args: Args, _: Layout) -> str:
+    """Why the steps of such a job cannot be told."""
+    return "" if args.engine == "transformers" else "BioNeMo's own program takes them"

@@ -7,9 +7,8 @@ from typing import Any, Literal
 
 from seatrial import versions
 from seatrial.arguments import Count, SequenceArgs, ValidationArgs, WholeNumber
-from seatrial.cases.nemo_launcher.configuration import by_nemo
 from seatrial.cases.nemo_launcher.overrides import taken
-from seatrial.cases.nemo_launcher.rules import check, fidelity_of, preflight, secrets, workload
+from seatrial.cases.nemo_launcher.rules import check, fidelity_of, preflight, secrets, untold, workload
 from seatrial.spec import Case, Expectations, Published, Recipe
 
 
@@ -182,7 +181,7 @@ CASE = Case(
     Args=Args,
     recipes=RECIPES,
     program="seatrial.cases.nemo_launcher.train",
-    untold=lambda args, layout: "NeMo's own program takes them" if by_nemo(args, layout) else "",
+    untold=untold,
     log_reader="seatrial.cases.nemo_launcher.log:Reader",
     requires=("torch", "numpy", "megatron.core", "hydra", "omegaconf", "psutil"),
     resumable=True,

@@ -170,3 +170,8 @@ def fidelity_of(args: Args, layout: Layout) -> tuple[Fidelity, str]:
     if layout.device == "cpu":
         note += "; gloo instead of NCCL, torch's kernels instead of fused ones and Transformer Engine"
     return "stand-in", note
+
+
+def untold(args: Args, layout: Layout) -> str:
+    """Why the steps of such a job cannot be told."""
+    return "NeMo's own program takes them" if by_nemo(args, layout) else ""
