@@ -23,7 +23,7 @@ def test_names_are_unique_and_valid() -> None:
     assert len(names) == len(set(names))
     for metric in METRICS.values():
         assert re.fullmatch(r"[A-Za-z_]\w*", metric.name)
-        assert all(re.fullmatch(r"[A-Za-z_]\w*", label) for label in metric.labels), metric
+        assert all(re.fullmatch(r"[A-Za-z_]\w*|\*", label) for label in metric.labels), metric
         assert len(metric.labels) == len(set(metric.labels)), metric
         assert metric.help.endswith(".") and metric.source, metric
         assert not set(metric.old_names) & set(METRICS), metric
@@ -41,6 +41,11 @@ def test_our_own_keep_to_the_conventions() -> None:
 
 def test_an_old_name_is_found() -> None:
     assert catalogue.find("node_amazonefa_rx_drops_total") is METRICS["node_amazonefa_rx_drops"]
+
+
+def test_a_histogram_is_found_by_its_name_and_by_its_series() -> None:
+    name = "prometheus_http_request_duration_seconds"
+    assert catalogue.find(name) is catalogue.find(f"{name}_bucket") is METRICS[name]
 
 
 def test_a_name_that_nobody_emits_is_refused_with_the_nearest() -> None:

@@ -301,6 +301,17 @@ def test_a_file_that_is_not_what_it_should_be_hides_neither_steps_nor_other_runs
     assert len(collected.problems) == expected, collected.problems
 
 
+def test_a_pass_that_takes_long_goes_on_in_the_next(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collector, "PASS", -1)
+    for number in range(3):
+        run = folder.run(f"run-{number}")
+        run.claim()
+        say(run, START, STEP)
+    for told in (1, 2, 3):
+        found = folder.look(problems=1)
+        assert len([name for name, _ in found if name == "train_loss"]) == told
+
+
 def test_of_many_quiet_runs_some_are_looked_at_closely_each_pass(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

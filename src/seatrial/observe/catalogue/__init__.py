@@ -50,8 +50,9 @@ def find(name: str) -> Metric:
 
     Raises UserError with the nearest names.
     """
-    if name in _SERIES:
-        return _SERIES[name]
+    found = METRICS.get(name) or _SERIES.get(name)
+    if found is not None:
+        return found
     raise UserError(_unknown(name))
 
 

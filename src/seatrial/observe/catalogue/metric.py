@@ -58,7 +58,7 @@ class Metric:
     unit: str
     """One of `UNITS`."""
     labels: tuple[str, ...]
-    """Its own and its emitter's, without those of the scrape."""
+    """Its own and its emitter's, without those of the scrape; ``*`` among them: whatever others it is given."""
     help: str
     emitter: str
     since: str = ""
@@ -78,8 +78,10 @@ class Metric:
         parts = ("_bucket", "_sum", "_count") if self.type == "histogram" else ("",)
         return tuple(name + part for part in parts)
 
-    def all_labels(self, series: str) -> frozenset[str]:
-        """Labels that a query of that series may name."""
+    def all_labels(self, series: str) -> frozenset[str] | None:
+        """Labels that a query of that series may name; None: any."""
+        if "*" in self.labels:
+            return None
         bucket = {"le"} if self.type == "histogram" and series.endswith("_bucket") else set()
         return TARGET_LABELS.union(self.labels, bucket)
 

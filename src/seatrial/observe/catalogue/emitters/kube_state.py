@@ -9,7 +9,7 @@ kube_node_info | gauge | info | kernel_version, os_image, container_runtime_vers
 kube_node_status_condition | gauge | bool | condition, status | Condition of a node.
 kube_node_spec_unschedulable | gauge | bool | | Whether a node takes no new pods.
 kube_node_spec_taint | gauge | info | key, value, effect | Taint of a node.
-kube_node_labels | gauge | info | | Labels of a node, those that kube-state-metrics was told to show.
+kube_node_labels | gauge | info | * | Labels of a node, those that kube-state-metrics was told to show.
 kube_node_status_allocatable | gauge | number | resource, unit | What a node has for pods, in the unit that the label says.
 kube_node_status_capacity | gauge | number | resource, unit | What a node has, in the unit that the label says.
 kube_pod_info | gauge | info | namespace, pod, uid, host_ip, pod_ip, created_by_kind, created_by_name | A pod.

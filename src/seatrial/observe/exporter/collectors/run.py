@@ -21,6 +21,8 @@ from seatrial.runs import Phase, Run
 
 KEEP = 900.0
 """Seconds for which a run that ended is still told: longer than a Prometheus that is started again is away."""
+PASS = 2.0
+"""Seconds after which a pass begins to read no other run: the first one, over long events, takes several passes."""
 TURN = 100
 """Live runs without news that a pass looks at: each takes 0.1 ms."""
 BROKEN = (OSError, ValueError, LookupError, TypeError, UserError)
@@ -54,24 +56,37 @@ class Runs:
         now = self._clock()
         news = self._come_and_go(names, now, problems)
         due = _next(self._turns, self._live.keys(), TURN)
-        for name, run in list(self._live.items()):
-            try:
-                news |= run.look(closely=name in due)
-            except BROKEN as error:
-                if not os.path.isdir(f"{self._root}/{name}"):  # it vanished
-                    del self._live[name]
-                    news = True
-                    continue
-                problems.append(f"{name}: {_words(error)}")
-            if run.unreadable:
-                problems.append(f"{name}: {run.unreadable} lines of its events cannot be read")
-            if run.over(now, self._keep):
-                self._over[name] = _renewed(f"{self._root}/{name}")
-                del self._live[name]
-                news = True
+        begin = time.monotonic()
+        # Those that were never read come first.
+        waiting = deque(sorted(self._live, key=lambda name: bool(self._live[name].families)))
+        while waiting:
+            name = waiting.popleft()
+            news |= self._look(name, now, name in due, problems)
+            if time.monotonic() - begin > PASS and waiting:
+                problems.append(f"{len(waiting)} runs wait for the next pass")
+                break
         if news:
             self._told = self._families()
         return Collected(self._told | self._goodput(now), tuple(problems))
+
+    def _look(self, name: str, now: float, closely: bool, problems: list[str]) -> bool:
+        """Whether anything of a run is new."""
+        run, news, over = self._live[name], False, False
+        try:
+            news = run.look(closely=closely)
+            over = run.over(now, self._keep)
+        except BROKEN as error:
+            if not os.path.isdir(f"{self._root}/{name}"):  # it vanished
+                del self._live[name]
+                return True
+            problems.append(f"{name}: {_words(error)}")
+        if run.unreadable:
+            problems.append(f"{name}: {run.unreadable} lines of its events cannot be read")
+        if over:
+            self._over[name] = _renewed(f"{self._root}/{name}")
+            del self._live[name]
+            return True
+        return news
 
     def _come_and_go(self, names: set[str], now: float, problems: list[str]) -> bool:
         """Whether the runs that are told are others than before."""
