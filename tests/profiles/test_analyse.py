@@ -119,6 +119,30 @@ def test_a_trace_of_a_host_is_charged_by_its_operators(tmp_path):
     assert figures.hidden == pytest.approx(15 / 40) and figures.gaps.launch_bound is None
 
 
+def test_a_step_that_is_given_its_loss_as_a_closure_is_not_all_the_optimizers(tmp_path):
+    """As Composer does it: forward and backward pass run inside Optimizer.step."""
+    events = [
+        step(1, 0, 100),
+        span("user_annotation", "Optimizer.step#AdamW.step", 0, 100, 1),
+        span("cpu_op", "aten::mm", 0, 40, 1),
+        span("cpu_op", "autograd::engine::evaluate_function: MmBackward0", 40, 80, 2),
+        span("cpu_op", "aten::mm", 45, 75, 2),
+        span("cpu_op", "aten::_fused_adamw_", 80, 95, 1),
+    ]
+    figures = one(made.write(tmp_path / "t.json", events))
+    assert micros(figures.time) == {"matrix product": 70, "optimizer": 15, "idle": 15}
+
+
+def test_a_copy_beside_communication_is_communication(tmp_path):
+    events = [gather(0, 40), span("gpu_memcpy", COPY, 30, 60, 9)]
+    assert micros(one(made.write(tmp_path / "t.json", events)).time) == {"communication": 40, "copy": 20}
+
+
+def test_a_launch_that_clocks_put_behind_its_kernel_costs_no_more_than_the_gap(tmp_path):
+    events = [*kernel(GEMM, 0, 10, launched=0), *kernel(ADD, 20, 30, launched=500)]
+    assert one(made.write(tmp_path / "t.json", events)).gaps.launch_bound == pytest.approx(10e-6)
+
+
 def test_a_recorded_trace_of_two_ranks():
     """What stands in the files, counted with grep."""
     found = profiles.read(RECORDED)

@@ -78,6 +78,15 @@ def test_compressed_data_that_end_too_early_give_what_was_there(tmp_path):
     assert "its compressed data end or break" in reading.unread()
 
 
+def test_what_is_inside_an_event_that_is_cut_off_is_no_event_and_no_end(tmp_path):
+    whole = made.span("cpu_op", "whole", 1, 2, 1)
+    text = json.dumps(made.document([whole, made.span("cpu_op", "half", 3, 4, 1, deep=[{"a": 1}, {"b": 2}])]))
+    path = tmp_path / "trace.json"
+    path.write_text(text[: text.index('{"b": 2}]') + len('{"b": 2}]')])
+    found, reading = read(path)
+    assert found == [("whole", 1.0)] and "after 1 events" in reading.unread()
+
+
 @pytest.mark.parametrize("patience", [400, 1 << 20])
 def test_what_is_damaged_in_the_middle_is_passed_over_and_counted(tmp_path, monkeypatch, patience):
     monkeypatch.setattr(stream, "PATIENCE", patience)

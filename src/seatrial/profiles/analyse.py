@@ -28,6 +28,8 @@ POINTS = 400
 """Of the memory's time line; the highest of each stretch."""
 PIXELS = 300
 """Of the picture: what is closer than that is one span."""
+_BACKWARD = "autograd::engine::evaluate_function"
+"""Begins the name of what the backward pass calls (torch 2.13)."""
 _MICRO = 1e-6
 
 
@@ -82,11 +84,18 @@ def _classed(trace: Trace) -> dict[str, Intervals]:
 
 
 def _with_optimizer(trace: Trace, parts: dict[str, Intervals]) -> dict[str, Intervals]:
-    """Operators inside an optimizer's step are the optimizer's."""
-    if trace.optimizer:
-        inside = intervals.merged(*zip(*trace.optimizer, strict=True))
+    """Operators inside an optimizer's step are the optimizer's, but for a step that is given the loss as a closure."""
+    import numpy as np
+
+    start, end, name, *_ = trace.host.columns()
+    backward = np.array([told.startswith(_BACKWARD) for told in trace.names.names()], dtype=bool)
+    passes = _of(start, end, backward[name.astype(np.intp)])
+    ranges = [intervals.merged([begin], [over]) for begin, over in trace.optimizer]
+    own = [span for span in ranges if not len(intervals.intersection(span, passes))]
+    if own:
         working = intervals.union(*(parts[kind] for kind in COMPUTE))
-        parts["optimizer"] = intervals.union(parts["optimizer"], intervals.intersection(working, inside))
+        mine = intervals.intersection(working, intervals.union(*own))
+        parts["optimizer"] = intervals.union(parts["optimizer"], mine)
     return parts
 
 
