@@ -29,6 +29,9 @@ FOLDER = Path(__file__).parents[1]
 EXTRAS = {
     "boto3": "aws",
     "kubernetes": "kubernetes",
+    "msgspec": "profile",
+    "prometheus_client": "observe",
+    "wandb": "wandb",
     "torch": "train",
     "numpy": "train",
     "sklearn": "train",

@@ -30,7 +30,13 @@ class Absent(Problem):
     __slots__ = ()
 
 
-DISTRIBUTIONS = {"mlflow": "mlflow-skinny", "sklearn": "scikit-learn"}
+DISTRIBUTIONS = {
+    "mlflow": "mlflow-skinny",
+    "prometheus_client": "prometheus-client",
+    "promql_parser": "promql-parser",
+    "grafana_foundation_sdk": "grafana-foundation-sdk",
+    "sklearn": "scikit-learn",
+}
 """Module -> the distribution that brings it, where the two have different names."""
 
 
@@ -95,11 +101,12 @@ def _requirement(module: str) -> list[str]:
     name = DISTRIBUTIONS.get(module, module)
     with contextlib.suppress(metadata.PackageNotFoundError):
         ours = metadata.distribution("seatrial")
-        for line in ours.requires or ():
-            found = re.fullmatch(rf"""{re.escape(name)}\b[^;]*;\s*extra\s*==\s*["']([\w-]+)["']""", line)
-            if found:
-                folder = _checkout(ours)
-                return ["-e", f"{folder}[{found[1]}]"] if folder else [f"seatrial[{found[1]}]"]
+        brings = re.compile(rf"""{re.escape(name)}\b[^;]*;\s*extra\s*==\s*["']([\w-]+)["']""")
+        extras = [found[1] for line in ours.requires or () if (found := brings.fullmatch(line))]
+        if extras:
+            extra = max(extras)  # numpy is of `profile`, too: who lacks just that one has no torch either
+            folder = _checkout(ours)
+            return ["-e", f"{folder}[{extra}]"] if folder else [f"seatrial[{extra}]"]
     return [name]
 
 

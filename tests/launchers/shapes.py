@@ -147,7 +147,12 @@ KUBERNETES = {
     "mpijob": shape(kubernetes.Options(kind="mpijob", secret_name="hub")),
     "hyperpodpytorchjob": shape(
         kubernetes.Options(
-            kind="hyperpodpytorchjob", hyperpod=True, secret_name="hub", start_minutes=7, hang_minutes=9
+            kind="hyperpodpytorchjob",
+            hyperpod=True,
+            hyperpod_repair="reboot",
+            secret_name="hub",
+            start_minutes=7,
+            hang_minutes=9,
         ),
         {"mounts": (Mount(source="claim", target="/fsx"),)},
     ),

@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from seatrial.launchers.slurm.logs import collect
-from seatrial.runs import Run, Submission
+from seatrial.runs import Submission
 from tests.launchers.slurm.test_render import CPU
+from tests.stories import write_run
 
 
 def test_dumps_come_whole_and_logs_go_on(tmp_path: Path) -> None:
-    there, run = tmp_path / "shared" / "run", Run(tmp_path / "runs" / "run")
+    there, run = tmp_path / "shared" / "run", write_run(tmp_path, [], name="run")
     for folder in (there, run.path):
         (folder / "logs").mkdir(parents=True)
         (folder / "stacks").mkdir()

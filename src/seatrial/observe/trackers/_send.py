@@ -163,8 +163,9 @@ def _alone(run: Run, name: str) -> Iterator[bool]:
 
 def _ended(seconds: float) -> bool:
     """Whether the standard input has ended; waits so long for that."""
-    ready, _, _ = select.select([sys.stdin], [], [], seconds)
-    return bool(ready) and not os.read(sys.stdin.fileno(), 4096)
+    waiting = select.poll()  # select() takes no descriptor above 1023
+    waiting.register(sys.stdin, select.POLLIN | select.POLLHUP)
+    return bool(waiting.poll(seconds * 1000)) and not os.read(sys.stdin.fileno(), 4096)
 
 
 if __name__ == "__main__":
