@@ -76,7 +76,7 @@ def openmetrics(start: int, stop: int, step: int, leave_out: Sequence[str] = ())
 
 def _series(metric: Metric) -> Iterator[Labels]:
     emitter = EMITTERS[metric.emitter]
-    left = set(metric.labels) - set(emitter.old_labels)
+    left = set(metric.labels) - set(emitter.old_labels) - {"*"}
     choices: list[Sequence[Labels]] = []
     for beginning, rows in _TOGETHER:
         if metric.name.startswith(beginning) and set(rows[0]) <= left:

@@ -128,6 +128,9 @@ class _Device:
                 os.close(file)
         self.counters.clear()
 
+    def __del__(self) -> None:
+        self.close()
+
     def read(self, told: dict[str, list[bytes]], problems: list[str]) -> None:
         """Adds the lines of now to `told`, what cannot be read to `problems`."""
         if not self.info:
