@@ -163,3 +163,23 @@ def test_a_silent_fall_back_to_tcp(log: str, provider: str, hosts: int, expected
     begun = start(world_size=2, hosts=["a", "b"][:hosts] * (2 // hosts), variables={"FI_PROVIDER": provider})
     found = judge(left(state=State.COMPLETED, events=[(0.1, begun)], logs={"rank-0": log}))
     assert (found.cause.check == "diagnose.fallback") is expected
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_run_that_goes_on_with_fewer_ranks_is_compared_among_those(ranks: int) -> None:
+    events = steps(lambda _: measured(work=(0.5,) * 4))
+    events.append((2.0, start(attempt=1, start_step=30, world_size=ranks, hosts=["ip-0"] * ranks)))
+    for n in range(31, 61):
+        alike = {name: [0.5] * ranks for name in ("busy", "cpu")} | {
+            name: [0.0] * ranks for name in ("wait", "data_wait")
+        }
+        events.append((2.0 + 0.01 * n, Step(step=n, loss=1.0, count=8, seconds=1.0, ranks=alike)))
+    assert said(slowed(events))[0] == "cause", "nobody is named, and nothing breaks"
+
+
+def test_one_rank_alone_lags_behind_nobody() -> None:
+    events: Events = [(0.1, start(world_size=1, hosts=["ip-0"]))]
+    for n in range(1, 31):
+        alone = {"busy": [0.9], "wait": [0.0], "data_wait": [0.0], "cpu": [0.9]}
+        events.append((0.2 + 0.01 * n, Step(step=n, loss=1.0, count=8, seconds=1.0, ranks=alone)))
+    assert said(slowed(events))[0] == "cause"

@@ -108,7 +108,8 @@ def _checkpoints(left: Left) -> Iterator[tuple[float, Sign]]:
 
 
 def _lag(left: Left, points: Sequence[Point]) -> Iterator[tuple[float, Sign]]:
-    """A rank whose own work takes longer than the others', step after step."""
+    """A rank whose own work takes longer than the others', step after step. A run may go on with fewer ranks."""
+    points = [p for p in points if p.world_size == points[-1].world_size]
     told = [p for p in points if _whole(p, "busy", "wait", "data_wait")]
     if len(told) >= MIN_POINTS:
         work = [[b - w - d for b, w, d in zip(*(p.event.ranks[n] for n in ("busy", "wait", "data_wait")), strict=True)]
@@ -119,7 +120,7 @@ def _lag(left: Left, points: Sequence[Point]) -> Iterator[tuple[float, Sign]]:
         work, what = [p.event.ranks["cpu"] for p in told], "cpu"
     else:
         return  # on a device a process's CPU time says nothing of its work
-    if len(told) < MIN_POINTS:
+    if len(told) < MIN_POINTS or len(work[0]) < 2:
         return
     seconds = median(p.event.seconds for p in told)
     for rank in range(len(work[0])):
