@@ -43,7 +43,9 @@ class Interrupts:
 
     def wait(self, seconds: float) -> None:
         """Sleep until a signal comes, at most `seconds`."""
-        if select.select([self._read], [], [], seconds)[0]:
+        waiting = select.poll()  # select() takes no descriptor above 1023
+        waiting.register(self._read, select.POLLIN)
+        if waiting.poll(seconds * 1000):
             with contextlib.suppress(BlockingIOError):
                 os.read(self._read, 4096)
 

@@ -195,4 +195,5 @@ def test_no_value_ends_it(value: Any) -> None:
 
 @given(st.text(alphabet="$[]{}\"'`\\ab_1:|", max_size=30), st.lists(st.text(max_size=5), max_size=2))
 def test_no_variable_ends_it(promql: str, value: list[str]) -> None:
-    list(queries("mine", json.loads(board({"expr": promql}, **variable("a", current={"value": value})))) or ())
+    found = [*(queries("mine", json.loads(board({"expr": promql}, **variable("a", current={"value": value})))) or ())]
+    assert all(query.where for query in found)
