@@ -203,8 +203,9 @@ class Group:
                 os.killpg(process.pid, signal.SIGUSR2)
 
         def silent(program: Program, process: subprocess.Popen[bytes]) -> bool:
-            same = program.rank is None or self._answer(program) == before[program.name]
-            return same and process.poll() is None
+            if program.rank is None:  # the signal may have ended the program itself: its ranks are asked all the same
+                return _has_members(process.pid)
+            return self._answer(program) == before[program.name] and process.poll() is None
 
         deadline = time.monotonic() + LAST_WORDS
         while time.monotonic() < deadline and any(silent(*one) for one in asked):
@@ -246,6 +247,14 @@ _LIBC = ctypes.CDLL(None)  # loaded before any fork: the child must do as little
 
 def _die_with_parent() -> None:
     _LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, prctl(2): even kill -9 of the parent leaves nothing behind
+
+
+def _has_members(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
