@@ -11,13 +11,13 @@ from tests.docs.tables import table
 HEAD = """\
 # Alerts
 
-This page is written from the table of rules, `make goldens` writes it anew. [observe.md](observe.md) says how alerts get
-to Prometheus, to Kubernetes and to Amazon Managed Service for Prometheus; each of them leads here when it fires.
+This page is written from the table of rules, `make goldens` writes it anew. [observe.md](observe.md) says how alerts
+get to Prometheus, to Kubernetes and to Amazon Managed Service for Prometheus; each leads here when it fires.
 
 An alert names only metrics that somebody emits. Each has an example, in which Prometheus' own `promtool` sees it fire,
-resolve, and stay quiet where it only comes near. What is in *italics* can be changed, and so can how long it must be so:
-`seatrial observe render --set ALERT.NAME=VALUE`, `--set ALERT.for=10m`. No alert here has fired on GPUs or EFA devices
-yet: those on what DCGM and the EFA driver tell are true to their documents only.
+resolve, and stay quiet where it only comes near. What is named behind `for` can be changed, and so can how long it must
+be so: `seatrial observe render --set ALERT.NAME=VALUE`, `--set ALERT.for=10m`. No alert here has fired on GPUs or EFA
+devices yet: those on what DCGM and the EFA driver tell are true to their documents only.
 
 """
 
@@ -52,7 +52,7 @@ def _topic(topic: Topic, some: tuple[Alert, ...]) -> Iterator[str]:
 
 
 def _alert(alert: Alert) -> str:
-    values = "".join(f", *{name}* {value:g}" for name, value in alert.values.items())
+    values = "".join(f", {name} {value:g}" for name, value in alert.values.items())
     board = DASHBOARDS[alert.dashboard]
     return f"""\
 ### {alert.name}

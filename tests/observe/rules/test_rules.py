@@ -16,12 +16,36 @@ from seatrial.observe.rules import ALERTS, FILE, MOST, SEVERITIES, TOPICS, Alert
 from seatrial.observe.rules.topics.gpu import HARDWARE, TOPIC
 
 EVERY = [*ALERTS.values(), *Rules(jobs=("dcgm",)).alerts("exporters")[-1:]]
-ASKED_FOR = """
-TrainingHang TrainingRankLost TrainingStraggler TrainingSlower TrainingLossNonFinite TrainingLossSpike TrainingDataStarved
-GpuXid GpuRowRemapFailure GpuEccDoubleBit GpuThermalThrottle GpuPowerBrake GpuIdleWhileJobRuns GpuMissing GpuNvlinkErrors
-GpuPcieReplays EfaRetransmitTimeouts EfaReceiveDrops EfaDeviceMissing EfaSilentTcpFallback EfaImbalance
-NodeFilesystemFilling NodeClockSkew SlurmNodeDrained SlurmNodeDown ExporterDown ExporterAbsent SharedFilesystemLow
-""".split()
+ASKED_FOR = [
+    "TrainingHang",
+    "TrainingRankLost",
+    "TrainingStraggler",
+    "TrainingSlower",
+    "TrainingLossNonFinite",
+    "TrainingLossSpike",
+    "TrainingDataStarved",
+    "GpuXid",
+    "GpuRowRemapFailure",
+    "GpuEccDoubleBit",
+    "GpuThermalThrottle",
+    "GpuPowerBrake",
+    "GpuIdleWhileJobRuns",
+    "GpuMissing",
+    "GpuNvlinkErrors",
+    "GpuPcieReplays",
+    "EfaRetransmitTimeouts",
+    "EfaReceiveDrops",
+    "EfaDeviceMissing",
+    "EfaSilentTcpFallback",
+    "EfaImbalance",
+    "NodeFilesystemFilling",
+    "NodeClockSkew",
+    "SlurmNodeDrained",
+    "SlurmNodeDown",
+    "ExporterDown",
+    "ExporterAbsent",
+    "SharedFilesystemLow",
+]
 
 
 def test_what_was_asked_for_is_there() -> None:

@@ -79,7 +79,7 @@ class Rules:
         rules = [*recordings, *(self.rule(alert) for alert in self.alerts(topic))]
         for start in range(0, len(rules), MOST):
             part = f"-{start // MOST + 1}" if start else ""
-            yield {"name": f"seatrial-{topic}{part}", "rules": rules[start : start + MOST]}
+            yield {"name": f"seatrial-{topic.replace('_', '-')}{part}", "rules": rules[start : start + MOST]}
 
     def rule(self, alert: Alert) -> dict[str, Any]:
         """An alert as Prometheus reads it."""
