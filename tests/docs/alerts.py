@@ -11,7 +11,7 @@ from tests.docs.tables import table
 HEAD = """\
 # Alerts
 
-This page is written from the table of rules, `make goldens` writes it anew. [observe.md](observe.md) says how alerts
+This page is written from the table of rules, `make goldens` writes it anew. [stack.md](stack.md) says how alerts
 get to Prometheus, to Kubernetes and to Amazon Managed Service for Prometheus; each leads here when it fires.
 
 An alert names only metrics that somebody emits. Each has an example, in which Prometheus' own `promtool` sees it fire,

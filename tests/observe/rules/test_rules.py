@@ -82,7 +82,7 @@ def test_groups_are_no_larger_than_managed_prometheus_takes() -> None:
     [groups] = Rules(jobs=("seatrial", "dcgm", "node")).files().values()
     assert all(0 < len(group["rules"]) <= MOST for group in groups)
     assert len({group["name"] for group in groups}) == len(groups)
-    assert sum(len(group["rules"]) for group in groups) == len(ALERTS) + 3 + sum(
+    assert sum(len(group["rules"]) for group in groups) == len(ALERTS) + 1 + sum(
         len(topic.recordings) for topic in TOPICS.values()
     )
 

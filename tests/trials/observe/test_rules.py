@@ -12,7 +12,7 @@ from seatrial.observe.rules import FILE, TOPICS, Alert, Rules, dump
 from tests.observe.rules.promtool import write
 
 pytestmark = pytest.mark.skipif(not shutil.which("promtool"), reason="not installed: promtool")
-RULES = Rules(jobs=("dcgm",))
+RULES = Rules(jobs=("seatrial", "dcgm"))
 ALERTS = [alert for topic in TOPICS for alert in RULES.alerts(topic)]
 
 

@@ -43,7 +43,7 @@ TOPICS: dict[str, Topic] = dict(_topics())
 """Name -> recording rules and alerts."""
 
 ALERTS: dict[str, Alert] = {alert.name: alert for topic in TOPICS.values() for alert in topic.alerts}
-"""Name -> alert, but for `ExporterAbsent`, of which there is one for each job of a scrape configuration."""
+"""Name -> alert, but for `ExporterAbsent`, which is made of a scrape configuration."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,7 +63,7 @@ class Rules:
 
     def alerts(self, topic: str) -> tuple[Alert, ...]:
         """Those of a topic."""
-        return TOPICS[topic].alerts + (tuple(map(absent, self.jobs)) if topic == "exporters" else ())
+        return TOPICS[topic].alerts + ((absent(self.jobs),) if topic == "exporters" and self.jobs else ())
 
     def files(self) -> dict[str, list[dict[str, Any]]]:
         """Name of a file -> its groups of rules. Raises UserError if one names what nobody emits."""
@@ -162,5 +162,11 @@ def dump(value: Any) -> str:
     """YAML, every value on a line of its own."""
     import yaml
 
-    text: str = yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=10**6)
+    class Plain(yaml.SafeDumper):
+        """What is there twice is written twice: not every reader knows references."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    text: str = yaml.dump(value, Dumper=Plain, sort_keys=False, allow_unicode=True, width=10**6)
     return text

@@ -10,8 +10,8 @@ from typing import Any
 from seatrial.errors import Problem, UserError
 from seatrial.observe.rules import dump
 
-WORKSPACE = re.compile(r"https://aps-workspaces\.([a-z0-9-]+)\.amazonaws\.com/workspaces/[\w-]+/api/v1/remote_write")
-"""Where a workspace of Amazon Managed Service for Prometheus takes samples: its region is in its name."""
+WORKSPACE = re.compile(r"https://aps-workspaces\.([a-z0-9-]+)\.amazonaws\.com/workspaces/([\w-]+)/api/v1/remote_write")
+"""Where a workspace of Amazon Managed Service for Prometheus takes samples: its region, and its id."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from seatrial.observe.rules.rule import Alert, Topic
 
 DOWN = Alert(
@@ -122,22 +124,23 @@ REMOTE = Alert(
 )
 
 
-def absent(job: str) -> Alert:
+def absent(jobs: Sequence[str]) -> Alert:
     """That nothing of a job of the scrape configuration has ever been there, which `ExporterGone` cannot know."""
+    others = "".join(f'\nup{{job="{job}", instance="n1:9000"}}  1x210' for job in jobs[1:])
     return Alert(
         name="ExporterAbsent",
-        expr=f'absent(up{{job="{job}"}})',
+        expr=" or ".join(f'absent(up{{job="{job}"}})' for job in jobs),
         hold="15m",
         severity="critical",
-        summary=f"there is no {job} to ask",
+        summary="there is no {{ $labels.job }} to ask",
         runbook="The scrape configuration has a job of which service discovery finds nothing: no exporter was installed, or "
         "targets, tags and selectors name others.",
         source="the scrape configuration that was rendered with these rules",
         dashboard="health",
-        labels=f'job="{job}"',
-        says=f"there is no {job} to ask",
-        fires=f'up{{job="{job}", instance="n1:9000"}}  _x90 1x119',
-        quiet=f'up{{job="{job}", instance="n1:9000"}}  1x60 0x149',
+        labels=f'job="{jobs[0]}"',
+        says=f"there is no {jobs[0]} to ask",
+        fires=f'up{{job="{jobs[0]}", instance="n1:9000"}}  _x90 1x119{others}',
+        quiet=f'up{{job="{jobs[0]}", instance="n1:9000"}}  1x210{others}',
     )
 
 
