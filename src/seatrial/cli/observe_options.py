@@ -140,7 +140,7 @@ def machine_options(function: F) -> F:
             "--webhook", metavar="URL", default="", help="Where Alertmanager sends alerts.  [default: nowhere]"
         ),
         click.option(
-            "--every", type=click.IntRange(1), metavar="SECONDS", default=5, show_default=True, help="Between scrapes."
+            "--every", type=click.IntRange(1), metavar="SECONDS", default=15, show_default=True, help="Between scrapes."
         ),
         click.option(
             "--collect", metavar="NAMES", default="run", show_default=True, help="Collectors: see observe export."

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--remote-write", metavar="URL", default="", help="Of a cluster: where samples go as well, or only.")
 @click.option("--agent", is_flag=True, help="With --remote-write: keep nothing, evaluate no rules here.")
 @click.option("--ec2-tag", metavar="KEY=VALUE", help="Find nodes of a Slurm cluster by a tag of their instances.")
+@click.option("--region", default="", help="Of these instances.")
 @rules_options
 @machine_options
 @as_json
@@ -33,6 +34,7 @@ def command(
     remote_write: str,
     agent: bool,
     ec2_tag: str | None,
+    region: str,
     rules: Rules,
     machine: Machine,
     as_json: bool,
@@ -50,8 +52,14 @@ def command(
         check_url(remote_write, "--remote-write")
     elif agent:
         raise UserError(Problem("an agent keeps nothing itself", "--agent", "give --remote-write URL, too"))
-    tag = _tag(ec2_tag) if ec2_tag else None
-    choice = Choice(every=machine.every, ec2_tag=tag, remote_write=remote_write, agent=agent, webhook=machine.webhook)
+    choice = Choice(
+        every=machine.every,
+        ec2_tag=_tag(ec2_tag, region) if ec2_tag else None,
+        region=region,
+        remote_write=remote_write,
+        agent=agent,
+        webhook=machine.webhook,
+    )
     plan = local.render(machine, rules) if cluster == "local" else _of_cluster(cluster, rules, choice)
     written = plan.write(output) if output else []
     if as_json:
@@ -77,7 +85,9 @@ def _of_cluster(name: str, rules: Rules, choice: Choice) -> Plan:
     raise UserError(Problem(f"nodes of {cluster.launcher} do not stay to be looked at", f"--on {name}", remedy))
 
 
-def _tag(text: str) -> tuple[str, str]:
+def _tag(text: str, region: str) -> tuple[str, str]:
+    if not region:
+        raise UserError(Problem("needs the region of the instances", "--ec2-tag", "give --region, too"))
     key, equals, value = text.rpartition("=")
     if not equals or not key or not value:
         raise UserError(Problem(f"{text!r} is not KEY=VALUE", "--ec2-tag", "parallelcluster:cluster-name=NAME"))

@@ -70,7 +70,8 @@ train_run_state{run_id="quick", case="jax", state="starting"}  1x20
 
 RANK_LOST = Alert(
     name="TrainingRankLost",
-    expr="(time() - max by (cluster, run_id, case, node, rank) (train_heartbeat_timestamp_seconds)"
+    # The heartbeats of an attempt that failed are removed at once: the last ones count until there are new ones.
+    expr="(time() - max by (cluster, run_id, case, node, rank) (last_over_time(train_heartbeat_timestamp_seconds[15m]))"
     f" > on (cluster, run_id, case) group_left () clamp_min($factor * {PER_LOG.name}, $least)) {RUNNING}",
     values={"factor": 10, "least": 60},
     hold="0s",

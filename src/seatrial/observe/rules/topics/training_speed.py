@@ -5,12 +5,21 @@ from __future__ import annotations
 from seatrial.observe.rules.rule import Alert, Recording, Topic
 from seatrial.observe.rules.topics.training import RUNNING
 
-WORK = Recording(
-    name="run:train_step_work_seconds:median",
-    expr="quantile by (cluster, run_id) (0.5, max by (cluster, run_id, node, rank) (train_step_work_seconds))",
-    help="What the median rank works in a step, seconds.",
+_OF_RANK = "max by (cluster, run_id, node, rank)"
+OWN = Recording(
+    name="rank:train_own_seconds:last",
+    # All ranks of a synchronous step take as long as the slowest, the others wait. A program that does not tell its waits
+    # shows its straggler by processor time on a CPU, and on accelerators not at all.
+    expr=f"({_OF_RANK} (train_step_work_seconds) - {_OF_RANK} (train_comm_wait_seconds)"
+    f" - {_OF_RANK} (train_data_wait_seconds)) or ({_OF_RANK} (train_cpu_seconds)"
+    ' and on (cluster, run_id) train_run_info{device="cpu"})',
+    help="What a rank itself works in a step, without waiting for others or for data; on a CPU else its processor time.",
 )
-
+MEDIAN = Recording(
+    name="run:train_own_seconds:median",
+    expr=f"quantile by (cluster, run_id) (0.5, {OWN.name})",
+    help="The same of the median rank.",
+)
 STEP_NOW = Recording(
     name="run:train_step_time_seconds:median_10m",
     expr="max by (cluster, run_id, case) (quantile_over_time(0.5, train_step_time_seconds[10m]))",
@@ -32,8 +41,7 @@ DATA_WAIT = Recording(
 
 STRAGGLER = Alert(
     name="TrainingStraggler",
-    expr="max by (cluster, run_id, node, rank) (train_step_work_seconds)"
-    f" / on (cluster, run_id) group_left () {WORK.name} > $ratio {RUNNING}",
+    expr=f"{OWN.name} / on (cluster, run_id) group_left () {MEDIAN.name} > $ratio {RUNNING}",
     values={"ratio": 1.33},
     hold="5m",
     severity="warning",
@@ -49,17 +57,39 @@ STRAGGLER = Alert(
     says="rank 3 of run r on n2 works 1.50 times as long as the median rank",
     fires="""
 train_run_state{run_id="r", case="fsdp", state="running"}  1x210
-train_step_work_seconds{run_id="r", case="fsdp", node="n1", rank="0"}  2x210
-train_step_work_seconds{run_id="r", case="fsdp", node="n1", rank="1"}  2x210
-train_step_work_seconds{run_id="r", case="fsdp", node="n2", rank="2"}  2x210
-train_step_work_seconds{run_id="r", case="fsdp", node="n2", rank="3"}  3x90 2x119
+train_step_work_seconds{run_id="r", case="fsdp", node="n1", rank="0"}  4x210
+train_step_work_seconds{run_id="r", case="fsdp", node="n1", rank="1"}  4x210
+train_step_work_seconds{run_id="r", case="fsdp", node="n2", rank="2"}  4x210
+train_step_work_seconds{run_id="r", case="fsdp", node="n2", rank="3"}  4x210
+train_comm_wait_seconds{run_id="r", case="fsdp", node="n1", rank="0"}  2x210
+train_comm_wait_seconds{run_id="r", case="fsdp", node="n1", rank="1"}  2x210
+train_comm_wait_seconds{run_id="r", case="fsdp", node="n2", rank="2"}  2x210
+train_comm_wait_seconds{run_id="r", case="fsdp", node="n2", rank="3"}  1x90 2x119
+train_data_wait_seconds{run_id="r", case="fsdp", node="n1", rank="0"}  0x210
+train_data_wait_seconds{run_id="r", case="fsdp", node="n1", rank="1"}  0x210
+train_data_wait_seconds{run_id="r", case="fsdp", node="n2", rank="2"}  0x210
+train_data_wait_seconds{run_id="r", case="fsdp", node="n2", rank="3"}  0x210
 """,
     quiet="""
 train_run_state{run_id="r", case="fsdp", state="running"}  1x210
-train_step_work_seconds{run_id="r", case="fsdp", node="n1", rank="0"}  2x210
-train_step_work_seconds{run_id="r", case="fsdp", node="n1", rank="1"}  2x210
-train_step_work_seconds{run_id="r", case="fsdp", node="n2", rank="2"}  2.6x210
-train_step_work_seconds{run_id="r", case="fsdp", node="n2", rank="3"}  2 2 4 2x207
+train_step_work_seconds{run_id="r", case="fsdp", node="n1", rank="0"}  4x210
+train_step_work_seconds{run_id="r", case="fsdp", node="n1", rank="1"}  4x210
+train_step_work_seconds{run_id="r", case="fsdp", node="n2", rank="2"}  4x210
+train_step_work_seconds{run_id="r", case="fsdp", node="n2", rank="3"}  4x210
+train_comm_wait_seconds{run_id="r", case="fsdp", node="n1", rank="0"}  2x210
+train_comm_wait_seconds{run_id="r", case="fsdp", node="n1", rank="1"}  2x210
+train_comm_wait_seconds{run_id="r", case="fsdp", node="n2", rank="2"}  1.4x210
+train_comm_wait_seconds{run_id="r", case="fsdp", node="n2", rank="3"}  2 2 0 2x207
+train_data_wait_seconds{run_id="r", case="fsdp", node="n1", rank="0"}  0x210
+train_data_wait_seconds{run_id="r", case="fsdp", node="n1", rank="1"}  0x210
+train_data_wait_seconds{run_id="r", case="fsdp", node="n2", rank="2"}  0x210
+train_data_wait_seconds{run_id="r", case="fsdp", node="n2", rank="3"}  0x210
+train_run_state{run_id="c", case="jax", state="running"}  1x210
+train_run_info{run_id="c", case="jax", device="cuda"}  1x210
+train_cpu_seconds{run_id="c", case="jax", node="n1", rank="0"}  1x210
+train_cpu_seconds{run_id="c", case="jax", node="n1", rank="1"}  1x210
+train_cpu_seconds{run_id="c", case="jax", node="n2", rank="2"}  1x210
+train_cpu_seconds{run_id="c", case="jax", node="n2", rank="3"}  3x210
 """,
 )
 
@@ -155,6 +185,6 @@ train_goodput_ratio{run_id="r", case="fsdp"}  0.1x40 0.6x169
 
 TOPIC = Topic(
     title="Training: speed",
-    recordings=(WORK, STEP_NOW, STEP_LONG, DATA_WAIT),
+    recordings=(OWN, MEDIAN, STEP_NOW, STEP_LONG, DATA_WAIT),
     alerts=(STRAGGLER, SLOWER, STARVED, GOODPUT, STALL),
 )
