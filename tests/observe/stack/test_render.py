@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,13 @@ CLUSTER = Cluster(
     options=slurm_launcher.Options(),
 )
 EKS = replace(CLUSTER, launcher="kubernetes", options=kubernetes_launcher.Options(namespace="ml"))
+DEFAULT = Choice()
 AMP = "https://aps-workspaces.us-east-1.amazonaws.com/workspaces/ws-1/api/v1/remote_write"
+
+
+@cache
+def on_slurm(choice: Choice = DEFAULT) -> Plan:
+    return slurm.render(CLUSTER, Rules(), choice)
 
 
 def jobs(plan: Plan, path: str) -> dict[str, Any]:
@@ -73,7 +80,7 @@ def test_without_the_others_it_is_prometheus_alone() -> None:
 
 
 def test_nodes_of_slurm_are_found_by_a_file_and_know_their_devices() -> None:
-    plan = slurm.render(CLUSTER, Rules(), Choice())
+    plan = on_slurm()
     found = jobs(plan, "head/prometheus.yml")
     assert [*found] == ["seatrial", "node", "dcgm", "seatrial-cluster", "prometheus"]
     assert found["dcgm"]["file_sd_configs"] == [{"files": [slurm.TARGETS]}]
@@ -88,7 +95,7 @@ def test_nodes_of_slurm_are_found_by_a_file_and_know_their_devices() -> None:
 
 
 def test_counters_of_dcgm_have_three_fields() -> None:
-    lines = slurm.render(CLUSTER, Rules(), Choice()).files["node/dcgm-counters.csv"].splitlines()
+    lines = on_slurm().files["node/dcgm-counters.csv"].splitlines()
     assert all(line.count(",") == 2 for line in lines)
     assert {"DCGM_EXP_XID_ERRORS_COUNT", "DCGM_FI_DEV_ROW_REMAP_FAILURE"} <= {line.split(",")[0] for line in lines}
 
@@ -100,7 +107,7 @@ def test_a_cluster_without_gpus_has_no_dcgm() -> None:
 
 def test_nodes_are_found_by_a_tag() -> None:
     choice = Choice(ec2_tag=("parallelcluster:cluster-name", "sea"), region="us-east-1")
-    plan = slurm.render(CLUSTER, Rules(), choice)
+    plan = on_slurm(choice)
     [found] = jobs(plan, "head/prometheus.yml")["node"]["ec2_sd_configs"]
     assert found["region"] == "us-east-1" and found["filters"][0]["values"] == ["sea"]
     assert not [path for path in plan.files if "targets" in path]

@@ -18,7 +18,7 @@ from seatrial.errors import Problem, UserError
 from seatrial.observe.stack import supervisor
 from seatrial.observe.stack.local import HOST, READY
 from seatrial.plan import Plan
-from seatrial.runs import replace_text
+from seatrial.runs import process_started, replace_text
 
 URLS = "urls.json"
 """In the folder: program -> its address."""
@@ -94,7 +94,7 @@ def up(plan: Plan, where: Path, urls: Mapping[str, str]) -> None:
     begun = supervisor.begin(where, plan.commands)
     deadline = time.monotonic() + STARTING
     while waiting := [one for one in status(where) if one.state != "up"]:
-        if begun.poll() is not None or any(one.detail for one in waiting) or time.monotonic() > deadline:
+        if process_started(begun) is None or any(one.detail for one in waiting) or time.monotonic() > deadline:
             with contextlib.suppress(TimeoutError):
                 supervisor.end(where)
             raise UserError(_not_started(where, one) for one in waiting)

@@ -71,14 +71,15 @@ def read(folder: Path) -> State | None:
         return None
 
 
-def begin(folder: Path, commands: tuple[Command, ...]) -> subprocess.Popen[bytes]:
-    """A supervisor in the background, which no terminal's end reaches."""
+def begin(folder: Path, commands: tuple[Command, ...]) -> int:
+    """A supervisor in the background, nobody's child, which no terminal's end reaches. Returns its process id."""
     for name in ("data", "logs"):
         (folder / name).mkdir(exist_ok=True)
     replace_text(folder / COMMANDS, json.dumps([asdict(command) for command in commands], indent=2) + "\n")
     argv = [sys.executable, "-m", "seatrial.observe.stack.supervisor", str(folder)]
-    with (folder / "logs" / "supervisor.log").open("ab") as log:
-        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    script = 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!'
+    shell = ["sh", "-c", script, "sh", str(folder / "logs" / "supervisor.log"), *argv]
+    return int(subprocess.run(shell, stdout=subprocess.PIPE, check=True, start_new_session=True).stdout)
 
 
 def end(folder: Path, seconds: float = 2 * PATIENCE) -> None:
@@ -141,8 +142,8 @@ class Supervisor:
                 self._since[name], changed = now, True
                 print(f"{name}: {process.ended}; it is started again in {self._pause[name]:g} s", flush=True)
             if name not in self._children and now - self._since[name] >= self._pause[name]:
-                self._start(name)
                 process.restarts += bool(process.ended)
+                self._start(name)
                 changed = True
         if changed:
             self._tell()
