@@ -51,10 +51,8 @@ def test_render_shows_or_writes_a_plan(here: Path) -> None:
     assert done.exit_code == 0 and "# --- prometheus.yml" in done.output and "nothing was put in place" in done.output
     assert "for: 7m" in done.output
     done = observe("render", "--on", "p5", "-o", "plan", "--remote-write", AMP, "--agent")
-    assert (
-        done.output
-        == f"RENDERED what looks at p5: {len([p for p in here.rglob('plan/**/*') if p.is_file()])} files in plan\n"
-    )
+    written = [path for path in (here / "plan").rglob("*") if path.is_file()]
+    assert done.output == f"RENDERED what looks at p5: {len(written)} files in plan\n"
     assert (here / "plan/amp/seatrial.yml").exists()
     value = json.loads(observe("render", "--json").output)
     assert (value["state"] == "RENDERED" and "alertmanager.yml" in value["files"]) or value["commands"]
@@ -103,7 +101,6 @@ def test_nothing_is_up_where_nothing_was_started() -> None:
 
 
 def test_targets_are_written_anew_only_if_they_changed(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "nodes cannot be listed" in refused("targets", "--cluster", "sea") or observe("targets").exit_code == 2
     sinfo = here / "bin" / "sinfo"
     sinfo.parent.mkdir()
     sinfo.write_text("#!/bin/sh\necho 'n1|10.0.0.1|idle|dev'\n")

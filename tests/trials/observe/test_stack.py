@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -104,6 +105,41 @@ def test_a_slow_rank_is_told_and_resolves(command: Command, prometheus: str, rec
         assert straggler["annotations"]["dashboard_url"].startswith("/d/seatrial-ranks?var-run=slow")
         os.kill(rank_pid(run, 1), signal.SIGKILL)  # the next attempt is slow only after its 100th step
         poll(lambda: bool(receiver.told("TrainingStraggler", "resolved")), 200, "the straggler is gone")
+
+
+CLUSTER = """
+[clusters.p5]
+launcher = "slurm"
+nodes = 4
+instance_type = "p5.48xlarge"
+shared = "/fsx/runs"
+"""
+AMP = "https://aps-workspaces.us-east-1.amazonaws.com/workspaces/ws-1/api/v1/remote_write"
+TAG = ("--ec2-tag", "parallelcluster:cluster-name=sea", "--region", "us-east-1")
+
+
+@pytest.mark.parametrize("more", [(), TAG, ("--remote-write", AMP), ("--remote-write", AMP, "--agent")], ids=str)
+def test_what_is_rendered_for_a_cluster_is_taken_by_promtool_and_systemd(
+    command: Command, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    (tmp_path / "seatrial.toml").write_text(CLUSTER)
+    plan = tmp_path / "plan"
+    command("observe", "render", "--on", "p5", "-o", str(plan), *more, SEATRIAL_CONFIG=str(tmp_path / "seatrial.toml"))
+    agent = ("--agent",) if "--agent" in more else ()
+    taken("promtool", "check", "config", *agent, str(plan / "head/prometheus.yml"))
+    for rules in plan.rglob("seatrial.yml"):
+        if rules.parent.name in ("rules", "amp"):
+            taken("promtool", "check", "rules", str(rules))
+    for unit in (*plan.rglob("*.service"), *plan.rglob("*.timer")):
+        if shutil.which("systemd-analyze"):
+            taken("systemd-analyze", "verify", "--man=no", str(unit))
+
+
+def taken(*words: str) -> None:
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and not re.search("FAILED|Unknown", done.stdout + done.stderr), (
+        done.stdout + done.stderr
+    )
 
 
 def test_what_is_rendered_is_taken_by_promtool_and_amtool(command: Command, tmp_path: Path) -> None:
