@@ -29,10 +29,11 @@ def jobs(folder: Path) -> dict[str, list[str]]:
 
 def test_a_job_is_written_for_each_of_its_gpus_and_taken_out_again(folder: Path) -> None:
     hook(gpu_jobs.BEGIN, folder, "17", "0,3")
-    hook(gpu_jobs.BEGIN, folder, "171", "3")
-    assert jobs(folder) == {"0": ["17"], "3": ["17", "171"]}
+    for other in ("171", "217"):
+        hook(gpu_jobs.BEGIN, folder, other, "3")
+    assert jobs(folder) == {"0": ["17"], "3": ["17", "171", "217"]}
     hook(gpu_jobs.END, folder, "17", "0,3")
-    assert jobs(folder) == {"0": [], "3": ["171"]}
+    assert jobs(folder) == {"0": [], "3": ["171", "217"]}
 
 
 @pytest.mark.parametrize("gpus", [None, ""])

@@ -50,8 +50,8 @@ def _too_many(rate: Recording, name: str, bound: int, what: str, runbook: str, s
         dashboard="efa",
         labels=about,
         says=f"{2 * bound} {what} a second on rdmap79s0 of n1",
-        fires=f"node_amazonefa_{series}{{{about}}}  0+{120 * bound}x90 {120 * bound * 90}x119",
-        quiet=f"node_amazonefa_{series}_total{{{about}}}  0+{54 * bound}x209",
+        fires=f"node_amazonefa_{series}_total{{{about}}}  0+{120 * bound}x90 {120 * bound * 90}x119",
+        quiet=f"node_amazonefa_{series}{{{about}}}  0+{54 * bound}x209",
     )
 
 

@@ -36,6 +36,7 @@ GONE = Alert(
     says="there is no dcgm left to ask",
     fires="""
 up{job="dcgm", instance="n1:9400"}  1x60 _x30 1x119
+up{job="node", instance="n1:9100"}  1x210
 """,
     quiet="""
 up{job="dcgm", instance="n1:9400"}  1x60

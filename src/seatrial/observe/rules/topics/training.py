@@ -26,12 +26,12 @@ HANG = Alert(
     source="our judgement: ten times what the run itself takes between two logged steps, and a minute at least",
     dashboard="run",
     labels='run_id="r", case="fsdp"',
-    says="run r logged no step for 20m 0s",
+    says="run r logged no step for 1h 10m 0s",
     fires="""
 train_run_state{run_id="r", case="fsdp", state="running"}  1x210
-train_last_step_timestamp_seconds{run_id="r", case="fsdp"}  0+60x60 3600x30 5460+60x119
-train_step_seconds_total{run_id="r", case="fsdp"}  0+60x60 3600x30 3660+60x119
-train_step_total{run_id="r", case="fsdp"}  0+10x60 600x30 610+10x119
+train_last_step_timestamp_seconds{run_id="r", case="fsdp"}  0+60x10 600x80 5460+60x119
+train_step_seconds_total{run_id="r", case="fsdp"}  0+60x10 600x80 660+60x119
+train_step_total{run_id="r", case="fsdp"}  0+10x10 100x80 110+10x119
 """,
     quiet="""
 train_run_state{run_id="r", case="fsdp", state="completed"}  1x210
