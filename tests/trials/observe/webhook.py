@@ -17,9 +17,10 @@ class Webhook:
         self.url = url
         self.alerts: list[dict[str, Any]] = []
 
-    def told(self, name: str, status: str) -> list[dict[str, Any]]:
-        """Alerts of that name that were ``firing`` or ``resolved``."""
-        return [one for one in self.alerts if one["labels"]["alertname"] == name and one["status"] == status]
+    def told(self, name: str, status: str, since: int = 0, **labels: str) -> list[dict[str, Any]]:
+        """Alerts of that name and with these labels that were ``firing`` or ``resolved``, but for the first `since`."""
+        mine = {"alertname": name, **labels}.items()
+        return [one for one in self.alerts[since:] if one["status"] == status and mine <= one["labels"].items()]
 
 
 @contextlib.contextmanager
