@@ -14,7 +14,15 @@ from seatrial.cli import cli
 from seatrial.cli.options import as_json, output_format, print_json
 from seatrial.errors import UserError
 
-TEXT_ONLY = {"completion", "env lock", "watch", "observe export", "observe dashboards", "observe check"}
+TEXT_ONLY = {
+    "completion",
+    "env lock",
+    "watch",
+    "observe export",
+    "observe dashboards",
+    "observe check",
+    "observe targets",
+}
 """They print a file: a shell's script, a lock; serve until Ctrl-C; or say in words what is refused."""
 
 

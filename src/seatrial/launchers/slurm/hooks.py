@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from seatrial import __version__
+from seatrial import __version__, gpu_jobs
 from seatrial.launchers import _hooks
 from seatrial.launchers.slurm.templates import template
 from seatrial.plan import Command, Plan
@@ -37,7 +37,11 @@ def hooks(cluster: Cluster) -> Plan:
     commands["sweep"] = f"timeout {_hooks.FULL_SECONDS} {full}"
     files = {
         f"{name}.sh": template("hook.sh.j2").render(
-            name=name, version=__version__, command=command, partition=cluster.options.partition
+            name=name,
+            version=__version__,
+            command=command,
+            partition=cluster.options.partition,
+            gpu_jobs={"prolog": gpu_jobs.BEGIN, "epilog": gpu_jobs.END}.get(name, ""),
         )
         for name, command in commands.items()
     }

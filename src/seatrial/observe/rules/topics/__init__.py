@@ -1,0 +1,1 @@
+"""Rules by topic: each module is a topic, found by being there."""
