@@ -76,8 +76,8 @@ def _is_efa(device: dict[str, str]) -> bool:
 def _ports(files: Files, name: str) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for path in files:
-        place = PurePosixPath(path)
         if path.startswith(f"/sys/class/infiniband/{name}/ports/"):
+            place = PurePosixPath(path)
             found.setdefault(place.parent.name, {})[place.name] = only(files, path) or ""
     return found
 
