@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 
 SETUPS: Mapping[str, tuple[str, ...]] = {
     "develop": (
-        *("train", "profile", "hub", "kubernetes", "aws", "observe", "tensorboard", "mlflow", "wandb"),
+        *("train", "profile", "hub", "kubernetes", "aws", "observe", "otlp", "tensorboard", "mlflow", "wandb"),
         *("dev", "benchmark"),
     ),
     "run": ("train", "profile"),

@@ -35,6 +35,7 @@ DISTRIBUTIONS = {
     "prometheus_client": "prometheus-client",
     "promql_parser": "promql-parser",
     "grafana_foundation_sdk": "grafana-foundation-sdk",
+    "opentelemetry": "opentelemetry-sdk",
     "sklearn": "scikit-learn",
 }
 """Module -> the distribution that brings it, where the two have different names."""

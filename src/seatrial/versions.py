@@ -60,6 +60,8 @@ DIRECT: Mapping[str, str] = {
     "transformers": "5.23.0",
     # extras of trackers
     "mlflow-skinny": "3.17.2",
+    "opentelemetry-exporter-otlp-proto-http": "1.45.2",
+    "opentelemetry-sdk": "1.45.2",
     "tensorboard": "2.21.0",
     "wandb": "0.30.0",  # 0.31.0 asks for a beta of cwevals, by its exact version
     # dependency group `dev`

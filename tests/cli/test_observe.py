@@ -45,6 +45,9 @@ def test_a_textfile_is_written_once(tmp_path: Path) -> None:
         ("--listen :9109", "':9109' is not ADDRESS:PORT"),
         ("--listen 127.0.0.1:http", "is not ADDRESS:PORT"),
         ("--every 5", "a scrape has its own interval"),
+        ("--otlp collector:4318", "'collector:4318' is no URL"),
+        ("--otlp http://user:word@collector/", "has a password in it"),
+        ("--otlp http://collector/ --textfile .", "metrics leave in one way"),
         ("--tls-cert FILE", "a certificate and its key go together"),
         ("--tls-client-ca FILE", "needs HTTPS"),
         ("--users FILE", "chmod 600"),
@@ -88,3 +91,20 @@ def test_what_a_check_found_is_told(tmp_path: Path) -> None:
     assert value(found, "seatrial_node_verdict", node=checked.node, verdict="FAIL") == 1
     # What was observed is there, too, and can be judged again.
     assert CliRunner().invoke(check.command, ["node", "--from", str(tmp_path / "kept")]).exit_code != 2
+
+
+def test_it_pushes_until_it_is_interrupted(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [
+            *(sys.executable, "-m", "seatrial", "observe", "export", "--runs-dir", str(tmp_path)),
+            *("--otlp", "http://127.0.0.1:1/v1/metrics"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert "every 15 s" in process.stdout.readline()
+        assert "Connection refused" in process.stderr.readline()  # told, and it goes on
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 0

@@ -47,7 +47,18 @@ _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
     metavar="DIR",
     help="Write seatrial.prom there for node_exporter's textfile collector, instead of serving.",
 )
-@click.option("--every", type=click.FloatRange(min=1), metavar="SECONDS", help="With --textfile: again and again.")
+@click.option(
+    "--otlp",
+    metavar="URL",
+    help="Push there by OTLP over HTTP, instead of serving: http://collector:4318/v1/metrics. Headers come from"
+    " OTEL_EXPORTER_OTLP_HEADERS.",
+)
+@click.option(
+    "--every",
+    type=click.FloatRange(min=1),
+    metavar="SECONDS",
+    help="With --textfile or --otlp: again and again.  [default with --otlp: 15]",
+)
 @click.option(
     "--sys", type=click.Path(file_okay=False, path_type=Path), default=Path("/sys"), show_default=True, help="sysfs."
 )
@@ -83,6 +94,7 @@ def command(
     tls_client_ca: Path | None,
     users: Path | None,
     textfile: Path | None,
+    otlp: str | None,
     every: float | None,
     sys: Path,
     findings: Path,
@@ -90,20 +102,27 @@ def command(
     budget: float,
     history: History,
 ) -> None:
-    """Serve metrics to Prometheus until Ctrl-C, or write them for its textfile collector.
+    """Serve metrics to Prometheus until Ctrl-C, write them for its textfile collector, or push them by OTLP.
 
     Scrape it with honor_labels: true, since series about other nodes bring their own label `node`.
     """
     from seatrial.observe.exporter.collecting import Exporter
 
     names = _names(collect)
+    if otlp is not None:
+        _check_otlp(otlp, textfile)
     made = _collectors(sys=sys, folder=history.root, keep=keep, findings=findings)
     exporter = Exporter({name: made[name]() for name in names}, budget, lambda words: click.echo(words, err=True))
     if textfile is not None:
         _write(exporter.scrape, textfile, every)
         return
+    if otlp is not None:
+        _push(exporter.scrape, otlp, 15.0 if every is None else every)
+        return
     if every is not None:
-        raise UserError(Problem("a scrape has its own interval", "--every", "leave it out, or give --textfile"))
+        raise UserError(
+            Problem("a scrape has its own interval", "--every", "leave it out, or give --textfile or --otlp")
+        )
     host, port = _address(listen)
     _serve(exporter.scrape, host, port, _protection(tls_cert, tls_key, tls_client_ca, users))
 
@@ -180,3 +199,29 @@ def _write(scrape: Callable[[], bytes], folder: Path, every: float | None) -> No
         while every is not None and not interrupts.requests:
             interrupts.wait(every)
             write(scrape, folder)
+
+
+def _check_otlp(url: str, textfile: Path | None) -> None:
+    """Raises UserError for what is no URL, has a secret in it, or is not the only way out."""
+    from seatrial.observe.stack.scraping import check_url
+
+    check_url(url, "--otlp")
+    if textfile is not None:
+        raise UserError(Problem("metrics leave in one way", "--otlp", "leave it out, or leave out --textfile"))
+
+
+def _push(scrape: Callable[[], bytes], url: str, every: float) -> None:
+    """Until Ctrl-C. A receiver that is away is told once, and does not end it."""
+    from seatrial.interrupts import Interrupts
+    from seatrial.observe.exporter.otlp import Push
+
+    push, away = Push(url), False
+    click.echo(f"pushes to {url} every {every:g} s  (Ctrl-C ends it)")
+    with Interrupts() as interrupts:
+        while not interrupts.requests:
+            problem = push.send(scrape)
+            if away != (problem is not None):
+                click.echo(str(problem) if problem else f"{url}: takes them again", err=True)
+                away = problem is not None
+            interrupts.wait(every)
+    push.close()
