@@ -25,6 +25,12 @@ nodes = 4
 instance_type = "p5.48xlarge"
 image = "registry.example.com/seatrial:1"
 options.queue = "q"
+
+[clusters.k8s]
+launcher = "kubernetes"
+nodes = 4
+instance_type = "p5.48xlarge"
+image = "registry.example.com/seatrial:1"
 """
 AMP = "https://aps-workspaces.us-east-1.amazonaws.com/workspaces/ws-1/api/v1/remote_write"
 
@@ -70,6 +76,8 @@ def test_render_shows_or_writes_a_plan(here: Path) -> None:
         (("render", "--on", "p5", "--agent"), "give --remote-write URL, too"),
         (("render", "--on", "p5", "--ec2-tag", "a=b"), "give --region, too"),
         (("render", "--on", "p5", "--ec2-tag", "a", "--region", "us-east-1"), "is not KEY=VALUE"),
+        (("render", "--slurm-metrics"), "local is no cluster of Slurm"),
+        (("render", "--on", "k8s", "--ec2-tag", "a=b", "--region", "r"), "k8s is no cluster of Slurm"),
         (("up", "--on", "p5"), "up is for this machine"),
         (("down", "--on", "p5"), "down is for this machine"),
         (("status", "--on", "p5"), "status is for this machine"),

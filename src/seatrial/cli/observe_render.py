@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--agent", is_flag=True, help="With --remote-write: keep nothing, evaluate no rules here.")
 @click.option("--ec2-tag", metavar="KEY=VALUE", help="Find nodes of a Slurm cluster by a tag of their instances.")
 @click.option("--region", default="", help="Of these instances.")
+@click.option("--slurm-metrics", is_flag=True, help="Slurm 25.11: ask its own OpenMetrics instead of our collector.")
 @rules_options
 @machine_options
 @as_json
@@ -35,6 +36,7 @@ def command(
     agent: bool,
     ec2_tag: str | None,
     region: str,
+    slurm_metrics: bool,
     rules: Rules,
     machine: Machine,
     as_json: bool,
@@ -48,6 +50,14 @@ def command(
     from seatrial.observe.stack.nodes import Choice
     from seatrial.observe.stack.scraping import check_url
 
+    about = {
+        "--remote-write": remote_write,
+        "--agent": agent,
+        "--ec2-tag": ec2_tag,
+        "--region": region,
+        "--slurm-metrics": slurm_metrics,
+    }
+    given = [option for option, value in about.items() if value]
     if remote_write:
         check_url(remote_write, "--remote-write")
     elif agent:
@@ -58,9 +68,12 @@ def command(
         region=region,
         remote_write=remote_write,
         agent=agent,
+        slurm_metrics=slurm_metrics,
         webhook=machine.webhook,
     )
-    plan = local.render(machine, rules) if cluster == "local" else _of_cluster(cluster, rules, choice)
+    if cluster == "local":
+        _only_of_slurm(given, cluster)
+    plan = local.render(machine, rules) if cluster == "local" else _of_cluster(cluster, rules, choice, given)
     written = plan.write(output) if output else []
     if as_json:
         commands = [{"title": c.title, "argv": c.argv, "env": dict(c.env)} for c in plan.commands]
@@ -72,7 +85,7 @@ def command(
         click.echo(f"RENDERED what looks at {cluster}: nothing was put in place", err=True)
 
 
-def _of_cluster(name: str, rules: Rules, choice: Choice) -> Plan:
+def _of_cluster(name: str, rules: Rules, choice: Choice, given: list[str]) -> Plan:
     from seatrial import config
     from seatrial.observe.stack import kubernetes, slurm
 
@@ -80,9 +93,17 @@ def _of_cluster(name: str, rules: Rules, choice: Choice) -> Plan:
     if cluster.launcher == "slurm":
         return slurm.render(cluster, rules, choice)
     if cluster.launcher == "kubernetes":
+        _only_of_slurm(given, name)
         return kubernetes.render(cluster, rules, choice)
     remedy = "choose local, or a cluster of Slurm or Kubernetes"
     raise UserError(Problem(f"nodes of {cluster.launcher} do not stay to be looked at", f"--on {name}", remedy))
+
+
+def _only_of_slurm(given: list[str], name: str) -> None:
+    """Raises UserError for options that would change nothing."""
+    if given:
+        remedy = "leave it out, or choose a cluster of Slurm by --on"
+        raise UserError(Problem(f"{name} is no cluster of Slurm", option, remedy) for option in given)
 
 
 def _tag(text: str, region: str) -> tuple[str, str]:

@@ -113,6 +113,19 @@ def test_nodes_are_found_by_a_tag() -> None:
     assert not [path for path in plan.files if "targets" in path]
 
 
+def test_slurm_is_asked_itself_where_it_can_be() -> None:
+    plan = on_slurm(Choice(slurm_metrics=True))
+    found = jobs(plan, "head/prometheus.yml")
+    asked = {job: found[job] for job in slurm.SLURM}
+    assert {one["metrics_path"] for one in asked.values()} == set(slurm.SLURM.values())
+    assert all(one["relabel_configs"][-1]["replacement"] == "${1}:6817" for one in asked.values())
+    assert " --collect run " in plan.files["head/seatrial-cluster-exporter.service"]  # its own metrics have our names
+    assert "slurm-jobs" in alert(plan.files[f"head/rules/{FILE}"], "ExporterAbsent")["expr"]
+    alone = slurm.render(replace(CLUSTER, shared=None), Rules(), Choice(slurm_metrics=True))
+    assert "head/seatrial-cluster-exporter.service" not in alone.files
+    assert slurm.OURS not in jobs(alone, "head/prometheus.yml")
+
+
 def test_an_agent_signs_what_it_passes_on_and_leaves_the_rules_to_amazon() -> None:
     plan = slurm.render(CLUSTER, Rules(), Choice(remote_write=AMP, agent=True))
     config = yaml.safe_load(plan.files["head/prometheus.yml"])

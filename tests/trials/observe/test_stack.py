@@ -119,7 +119,9 @@ AMP = "https://aps-workspaces.us-east-1.amazonaws.com/workspaces/ws-1/api/v1/rem
 TAG = ("--ec2-tag", "parallelcluster:cluster-name=sea", "--region", "us-east-1")
 
 
-@pytest.mark.parametrize("more", [(), TAG, ("--remote-write", AMP), ("--remote-write", AMP, "--agent")], ids=str)
+@pytest.mark.parametrize(
+    "more", [("--slurm-metrics",), TAG, ("--remote-write", AMP), ("--remote-write", AMP, "--agent")], ids=str
+)
 def test_what_is_rendered_for_a_cluster_is_taken_by_promtool_and_systemd(
     command: Command, tmp_path: Path, more: tuple[str, ...]
 ) -> None:

@@ -23,6 +23,8 @@ class Choice:
     """URL where samples go as well."""
     agent: bool = False
     """Whether Prometheus only passes them on."""
+    slurm_metrics: bool = False
+    """Whether slurmctld tells its own metrics (Slurm 25.11, MetricsType=metrics/openmetrics): asked instead of ours."""
     webhook: str = ""
 
 

@@ -24,6 +24,8 @@ class Scrape:
     """Kind of discovery -> its configuration, as in prometheus.yml. Targets come without ports."""
     relabel: Sequence[Mapping[str, Any]] = ()
     """What makes `cluster` and `node` of what the discovery tells."""
+    path: str = ""
+    """Where they are served; empty: /metrics."""
     ours: bool = False
     """Its series about other nodes bring labels of their own, which count."""
 
@@ -32,6 +34,7 @@ class Scrape:
         port = {"source_labels": ["__address__"], "regex": r"([^:]+)(:\d+)?", "target_label": "__address__"}
         return {
             "job_name": self.job,
+            **({"metrics_path": self.path} if self.path else {}),
             **({"honor_labels": True} if self.ours else {}),
             **self.discovery,
             "relabel_configs": [*self.relabel, {**port, "replacement": f"${{1}}:{self.port}"}],

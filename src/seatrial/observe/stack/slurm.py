@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from seatrial import __version__, gpu_jobs
+from seatrial.observe.catalogue import EMITTERS
 from seatrial.observe.rules import Rules, dump
 from seatrial.observe.stack import dcgm, grafana, managed
 from seatrial.observe.stack.nodes import Choice, expected, jobs
@@ -26,12 +27,15 @@ TEXTFILES = "/var/lib/node_exporter/textfile"
 """What node_exporter reads; NCCL Inspector writes there."""
 OURS = "seatrial-cluster"
 """Job of the exporter on the head node: runs, and what Slurm says."""
+SLURM = {f"slurm-{kind}": f"/metrics/{kind}" for kind in ("nodes", "jobs", "partitions", "scheduler")}
+"""Job -> where slurmctld serves it. https://slurm.schedmd.com/metrics.html (November 2026)."""
 
 
 def render(cluster: Cluster, rules: Rules, choice: Choice) -> Plan:
     """Folder ``node`` is for every node, ``head`` for one that has Slurm's commands and reaches the nodes. Pure."""
     ports = jobs(cluster)
-    rules = replace(rules, jobs=(*ports, OURS), changed=expected(cluster, rules.changed))
+    asked = (*ports, *([OURS] if _told(cluster, choice) else []), *(SLURM if choice.slurm_metrics else ()))
+    rules = replace(rules, jobs=asked, changed=expected(cluster, rules.changed))
     files = {f"node/{name}": text for name, text in _node(cluster, ports).items()}
     files |= {f"head/{name}": text for name, text in _head(cluster, ports, rules, choice).items()}
     elsewhere = managed.files(rules) if choice.agent else {}
@@ -77,7 +81,7 @@ def _head(cluster: Cluster, ports: Mapping[str, int], rules: Rules, choice: Choi
         agent=choice.agent,
     )
     seatrial = (cluster.python, "-m", "seatrial", "observe")
-    runs = ("--runs-dir", cluster.shared) if cluster.shared else ()
+    told = _told(cluster, choice)
     targets = (*seatrial, "targets", "--cluster", cluster.name, "--output", TARGETS)
     config = (f"{FOLDER}/prometheus.yml", f"{STATE}/prometheus", "127.0.0.1:9090")
     files = {
@@ -85,13 +89,13 @@ def _head(cluster: Cluster, ports: Mapping[str, int], rules: Rules, choice: Choi
         "seatrial-prometheus.service": _unit(
             "Prometheus of this cluster", prometheus.command("prometheus", *config), before=("mkdir", "-p", STATE)
         ),
-        "seatrial-cluster-exporter.service": _unit(
-            "Metrics of runs, and of what Slurm says",
-            (*seatrial, "export", "--collect", "run,slurm" if runs else "slurm", *runs),
-        ),
         **rule_files,
         **grafana.provisioning("http://127.0.0.1:9090", f"{FOLDER}/grafana/dashboards", rules.runbooks),
     }
+    if told:
+        runs = ("--runs-dir", cluster.shared) if cluster.shared else ()
+        argv = (*seatrial, "export", "--collect", ",".join(told), *runs)
+        files["seatrial-cluster-exporter.service"] = _unit("Metrics of " + " and of ".join(told), argv)
     if choice.ec2_tag is None:
         files["seatrial-targets.service"] = _unit(
             "The nodes that there are now", targets, before=("mkdir", "-p", STATE), once=True
@@ -112,8 +116,17 @@ def _scrapes(cluster: Cluster, ports: Mapping[str, int], choice: Choice) -> Iter
     for job, port in ports.items():
         yield Scrape(job=job, port=port, discovery=discovery, relabel=relabel, ours=job == "seatrial")
     here = {"static_configs": [{"targets": ["127.0.0.1"], "labels": {"cluster": cluster.name}}]}
-    yield Scrape(job=OURS, port=ports["seatrial"], discovery=here, ours=True)
+    if _told(cluster, choice):
+        yield Scrape(job=OURS, port=ports["seatrial"], discovery=here, ours=True)
+    for job, path in SLURM.items() if choice.slurm_metrics else ():
+        # `node` and `partition` are its own words about others.
+        yield Scrape(job=job, port=EMITTERS["slurm"].port or 0, discovery=here, path=path, ours=True)
     yield Scrape(job="prometheus", port=9090, discovery=here)
+
+
+def _told(cluster: Cluster, choice: Choice) -> list[str]:
+    """Collectors of the head node's exporter."""
+    return ["run"] * bool(cluster.shared) + ["slurm"] * (not choice.slurm_metrics)
 
 
 def _by_file() -> dict[str, Any]:
