@@ -642,6 +642,14 @@ def test_the_table_of_trackers_is_read_once_and_has_defaults(tmp_path, monkeypat
         assert ([*found["to"]], found["wandb"]) == (["wandb"], {"project": "p", "entity": None})
 
 
+@pytest.mark.parametrize("address", ["g.example", "https://user:word@g.example", 'https://g.example/"x', 3, ""])
+def test_addresses_that_are_none_are_refused_by_the_reader_and_the_schema(address):
+    with pytest.raises(jsonschema.ValidationError):
+        validator().validate({"observe": {"grafana": address}})
+    with pytest.raises(UserError, match=r"observe\.grafana"):
+        parse(f"observe.grafana = {toml(address)}", "f")
+
+
 @pytest.mark.parametrize("asked", [[], *([name] for name in launcher_names())], ids=str)
 def test_the_first_file_is_right_and_overwrites_nothing(tmp_path, asked):
     import tomllib

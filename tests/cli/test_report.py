@@ -39,6 +39,21 @@ def test_where_there_is_no_browser_the_file_is_named(root: Path, monkeypatch: py
     assert "report.html" in str(report(root, "one", "--open").exception)
 
 
+def test_it_leads_to_dashboards_and_runbooks_where_they_are_known(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    (root / "seatrial.toml").write_text(
+        'observe = {grafana = "https://g.example/", runbooks = "https://r.example/a.md"}'
+    )
+    told = dict(json.loads(report(root, "one", "--json").stdout)["links"])
+    assert told["what alerts mean"] == "https://r.example/a.md"
+    assert told["dashboard of the run"].startswith("https://g.example/d/seatrial-run?var-run=one&from=")
+    page = (root / "one" / "report.html").read_text()
+    assert all(f'href="{address.replace("&", "&amp;")}"' in page for address in told.values())
+    assert "https://g.example/d/seatrial-node?" in report(root, "one").stdout
+    (root / "seatrial.toml").write_text("observe = {grafana = 3}")
+    assert json.loads(report(root, "one", "--json").stdout)["links"] == []
+
+
 @pytest.mark.parametrize("opens", [False, True])
 def test_reading_needs_no_writing(root: Path, monkeypatch: pytest.MonkeyPatch, opens: bool) -> None:
     """Another user's run, a full disk: root writes anywhere, so a folder stands where the page should be."""

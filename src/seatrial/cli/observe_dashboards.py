@@ -27,20 +27,24 @@ def _complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -
     help="Write seatrial-NAME.json there, over what is there of that name; without names: all.",
 )
 @click.option(
-    "--runbooks", metavar="URL", default="", help="Where docs/alerts.md can be read: firing alerts lead there."
+    "--runbooks",
+    metavar="URL",
+    default="",
+    help="Where docs/alerts.md can be read: firing alerts lead there.  [default: observe.runbooks of seatrial.toml]",
 )
 def command(names: tuple[str, ...], output: Path | None, runbooks: str) -> None:
     """Dashboards for Grafana: list them, print the JSON of some, or write files.
 
     Grafana imports a file, or reads the folder by its provisioning.
     """
+    from seatrial import config
     from seatrial.observe.dashboards import DASHBOARDS, find, render
 
     if output is None and not names:
         rows = [[board.name, str(len(board.panels)), board.title, board.about] for board in find(DASHBOARDS)]
         print_table(("NAME", "PANELS", "TITLE", "WHAT IT SHOWS"), rows, optional=("PANELS", "TITLE"))
         return
-    files = render(names or DASHBOARDS, runbooks)
+    files = render(names or DASHBOARDS, runbooks or config.observe()["runbooks"] or "")
     if output is None:
         click.echo("".join(files.values()), nl=False)
         return

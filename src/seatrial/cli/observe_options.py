@@ -59,27 +59,36 @@ def state_dir(function: F) -> F:
 
 
 def rules_options(function: F) -> F:
-    """Options about rules, as the parameter `rules`."""
+    """Options about rules, as the parameter `rules`. Addresses that are not given are those of seatrial.toml."""
 
     @functools.wraps(function)
     def call(
         *args: Any, rule_files: tuple[Path, ...], settings: tuple[str, ...], runbooks: str, grafana: str, **kwargs: Any
     ) -> Any:
+        from seatrial import config
         from seatrial.observe import rules
 
+        told = config.observe()
         chosen = rules.Rules(
-            changed=rules.settings(settings), runbooks=runbooks, grafana=grafana, more=_texts(rule_files)
+            changed=rules.settings(settings),
+            runbooks=runbooks or told["runbooks"] or "docs/alerts.md",
+            grafana=grafana or told["grafana"] or "",
+            more=_texts(rule_files),
         )
         return function(*args, rules=chosen, **kwargs)
 
     for option in (
-        click.option("--grafana", metavar="URL", default="", help="Where Grafana is, for links in alerts."),
+        click.option(
+            "--grafana",
+            metavar="URL",
+            default="",
+            help="Where Grafana is, for links in alerts.  [default: observe.grafana of seatrial.toml]",
+        ),
         click.option(
             "--runbooks",
             metavar="URL",
-            default="docs/alerts.md",
-            show_default=True,
-            help="Where that page can be read.",
+            default="",
+            help="Where docs/alerts.md can be read.  [default: observe.runbooks of seatrial.toml]",
         ),
         click.option(
             "--set",

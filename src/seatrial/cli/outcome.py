@@ -30,11 +30,32 @@ def judge_and_keep(run: Run) -> list[Finding]:
         try:
             run.save_findings(findings)
             note_profiles(run)
-            report.write(run, findings)
+            report.write(run, findings, links(run))
         except OSError as error:
             what = f"the verdict and the page are not kept: {error.strerror or error}"
             warn([Problem(what, str(error.filename or run.path))])
     return findings
+
+
+def links(run: Run) -> list[tuple[str, str]]:
+    """Where a run can be looked at beside its report, as far as seatrial.toml says that."""
+    from seatrial import config
+    from seatrial.observe.dashboards.links import of_run
+
+    try:
+        told = config.observe()
+    except UserError:  # the verdict does not wait for a file to be repaired; who starts runs is told
+        return []
+    found: list[tuple[str, str]] = []
+    if told["grafana"]:
+        log = run.events()
+        start, times = log.last(RunStart), [timed.time for timed in log.events]
+        end = None if run.state().live else max(times, default=None)
+        device = start.device if start else None
+        found += of_run(told["grafana"], run.id, start.hosts if start else [], device, min(times, default=None), end)
+    if told["runbooks"]:
+        found.append(("what alerts mean", told["runbooks"]))
+    return found
 
 
 def note_profiles(run: Run) -> None:

@@ -34,7 +34,7 @@ def command(
     For a run that failed the reason comes first. With --serve: an index of all runs with filters, their pages, and any
     of them side by side; nothing is written.
     """
-    from seatrial.cli.outcome import judge_and_keep
+    from seatrial.cli.outcome import judge_and_keep, links
 
     if serve:
         _serve(ctx, history, opens=opens)
@@ -44,7 +44,7 @@ def command(
     if opens:
         _open(run.report_path if run.report_path.is_file() else _elsewhere(run, findings))
         return
-    click.echo(report.render(run, findings, "json" if as_json else format_).rstrip("\n"))
+    click.echo(report.render(run, findings, "json" if as_json else format_, links(run)).rstrip("\n"))
     if run.report_path.exists():
         click.echo(f"page: {run.report_path}", err=True)
 
@@ -53,8 +53,10 @@ def _elsewhere(run: Run, findings: list[Finding]) -> Path:
     """The page, where the run's folder takes none."""
     import tempfile
 
+    from seatrial.cli.outcome import links
+
     path = Path(tempfile.mkdtemp(prefix="seatrial-")) / "report.html"
-    path.write_text(report.render(run, findings, "html"), encoding="utf-8")
+    path.write_text(report.render(run, findings, "html", links(run)), encoding="utf-8")
     return path
 
 
@@ -71,6 +73,7 @@ def _serve(ctx: click.Context, history: History, *, opens: bool) -> None:
 
     from click.core import ParameterSource
 
+    from seatrial.cli.outcome import links
     from seatrial.report.serve import server
 
     given = [o for o in ("name", "format_", "as_json") if ctx.get_parameter_source(o) is ParameterSource.COMMANDLINE]
@@ -78,7 +81,7 @@ def _serve(ctx: click.Context, history: History, *, opens: bool) -> None:
         raise UserError(Problem("serves all runs, as pages", "--serve", "leave out RUN, --format and --json"))
     if not history.root.is_dir():
         raise UserError(Problem(f"there is no folder {history.root}", "--runs-dir", "name the folder of the runs"))
-    with server(history.root) as running:
+    with server(history.root, links) as running:
         address = f"http://127.0.0.1:{running.server_port}/"
         click.echo(f"{address}  (Ctrl-C ends it)")
         if opens:

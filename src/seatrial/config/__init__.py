@@ -23,6 +23,7 @@ __all__ = [
     "find_file",
     "launchers_of_clusters",
     "names",
+    "observe",
     "schema",
     "tracking",
     "with_options",
@@ -90,11 +91,20 @@ def cluster(name: str) -> Cluster:
 
 def tracking() -> dict[str, Any]:
     """The table `tracking`: its defaults where there is no file. Raises UserError as `clusters` does."""
+    return _table("tracking")
+
+
+def observe() -> dict[str, Any]:
+    """The table `observe`, likewise."""
+    return _table("observe")
+
+
+def _table(name: str) -> dict[str, Any]:
     from seatrial.config.file import read
-    from seatrial.config.tables import TrackingTable
+    from seatrial.config.tables import FileTable
 
     path = find_file()
-    return asdict(TrackingTable()) if path is None else read(path)["tracking"]
+    return asdict(FileTable())[name] if path is None else read(path)[name]
 
 
 def schema() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from seatrial.config.tables import (
     ClusterTable,
     FileTable,
     MlflowTable,
+    ObserveTable,
     SoftwareTable,
     StackTable,
     TrackingTable,
@@ -87,6 +88,7 @@ def reference() -> str:
     parts += ["## Keys of `[tracking]`", _markdown(keys(TrackingTable))]
     parts += ["## Keys of `[tracking.mlflow]`", _markdown(keys(MlflowTable))]
     parts += ["## Keys of `[tracking.wandb]`", _markdown(keys(WandbTable))]
+    parts += ["## Keys of `[observe]`", _markdown(keys(ObserveTable))]
     for launcher in launcher_names():
         options = keys(launchers.find(launcher).Options)
         parts += [f"## {launcher}", f"```toml\n{example(launcher)}```"]

@@ -13,7 +13,7 @@ from typing import Any
 from seatrial import launchers
 from seatrial.cache import cached
 from seatrial.config.checks import read_cluster, what_fits
-from seatrial.config.tables import FileTable, TrackingTable
+from seatrial.config.tables import FileTable
 from seatrial.config.validate import Path as Keys
 from seatrial.config.validate import dotted, validate
 from seatrial.errors import Problem, UserError, unknown
@@ -24,16 +24,17 @@ REPAIR = "TOML is explained at https://toml.io"
 
 
 def read(path: Path) -> dict[str, dict[str, Any]]:
-    """The clusters of a file by name under `clusters`, and its table `tracking`, as dataclasses.asdict and JSON make
-    them: a file is checked once, until it changes.
+    """The clusters of a file by name under `clusters`, and its tables `tracking` and `observe`, as dataclasses.asdict
+    and JSON make them: a file is checked once, until it changes.
 
     Raises UserError with everything that is wrong with it.
     """
     text = text_of(path)
 
     def check() -> dict[str, dict[str, Any]]:
-        clusters, tracking = _parse(text, str(path))
-        return {"clusters": {name: asdict(one) for name, one in clusters.items()}, "tracking": asdict(tracking)}
+        clusters, whole = _parse(text, str(path))
+        found = {name: asdict(one) for name, one in clusters.items()}
+        return {"clusters": found, "tracking": asdict(whole.tracking), "observe": asdict(whole.observe)}
 
     found: dict[str, dict[str, Any]] = cached(f"file-{zlib.crc32(text.encode()):08x}", text, check)
     theirs = {record["launcher"] for record in found["clusters"].values()} - {*launchers.built_in()}
@@ -55,7 +56,7 @@ def parse(text: str, where: str) -> dict[str, Cluster]:
     return _parse(text, where)[0]
 
 
-def _parse(text: str, where: str) -> tuple[dict[str, Cluster], TrackingTable]:
+def _parse(text: str, where: str) -> tuple[dict[str, Cluster], FileTable]:
     from pydantic_core import from_json
 
     try:
@@ -67,13 +68,13 @@ def _parse(text: str, where: str) -> tuple[dict[str, Cluster], TrackingTable]:
         raise UserError(Problem(f"cannot be read: {error}", where, REPAIR)) from None
     whole, flaws = validate(FileTable, data)
     found, problems = _clusters(data, whole, flaws)
-    tracking = whole.tracking if whole else TrackingTable()
-    problems += [p for name in tracking.to for p in _unknown_tracker(name)]
+    whole = whole or FileTable()
+    problems += [p for name in whole.tracking.to for p in _unknown_tracker(name)]
     if problems:
         lines = _lines(text)
         problems.sort(key=lambda problem: lines.get(_nearest(problem.where, lines), 0))
         raise UserError(replace(problem, where=_place(where, problem.where, lines)) for problem in problems)
-    return found, tracking
+    return found, whole
 
 
 def _unknown_tracker(name: str) -> list[Problem]:

@@ -29,6 +29,8 @@ Word = Annotated[str, Bound(pattern=r"^[^\s\x00-\x1f\x7f]+$")]
 MountText = Annotated[
     str, Bound(pattern=r"^(/[^:\x00-\x1f\x7f]*|[a-z0-9]([a-z0-9.-]*[a-z0-9])?):/[^:\x00-\x1f\x7f]*(:ro)?$")
 ]
+# No password stands in it, nor what would end an HTML attribute.
+Url = Annotated[str, Bound(pattern=r"^https?://[^\s\x00-\x1f\x7f@\"<>]+$")]
 VariableName = Annotated[str, Bound(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 VariableValue = Annotated[str, Bound(pattern=r"^[^\x00]*$")]
 ClusterName = Annotated[str, Bound(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -142,10 +144,22 @@ class TrackingTable(Table):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ObserveTable(Table):
+    """Where people look."""
+
+    grafana: Url | None = None
+    """Address of the Grafana that has the dashboards: reports and alerts lead there."""
+    runbooks: Url | None = None
+    """Where docs/alerts.md can be read: reports, alerts and dashboards lead there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class FileTable(Table):
-    """seatrial.toml: the clusters that Seatrial can use, and where runs are tracked."""
+    """seatrial.toml: the clusters that Seatrial can use, where runs are tracked, and where people look."""
 
     clusters: Mapping[ClusterName, ClusterTable] = field(default_factory=dict)
     """One table for each cluster; its name is what --on takes."""
     tracking: TrackingTable = field(default_factory=TrackingTable)
     """Where runs are tracked, as a table."""
+    observe: ObserveTable = field(default_factory=ObserveTable)
+    """Where people look, as a table."""

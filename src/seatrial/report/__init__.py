@@ -5,18 +5,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from seatrial.findings import Finding
 from seatrial.masking import mask_forms
 from seatrial.runs import Run, replace_text
 
+Links = Sequence[tuple[str, str]]
+"""What something is, and its address."""
+
 FORMATS = ("html", "md", "json", "text")
 """Names that `render` takes."""
 
 
-def render(run: Run, findings: list[Finding], format: str) -> str:
-    """The report of a run in one of FORMATS. Raises UserError if the run's job cannot be read."""
+def render(run: Run, findings: list[Finding], format: str, links: Links = ()) -> str:
+    """The report of a run in one of FORMATS. `links`: where else it can be looked at. Raises UserError if the run's job
+    cannot be read."""
     # Not at the top: the command's progress line needs seatrial.report.format only, and should not wait for all this.
     from seatrial.report.html import to_html
     from seatrial.report.record import to_json
@@ -24,12 +29,12 @@ def render(run: Run, findings: list[Finding], format: str) -> str:
     from seatrial.report.text import to_markdown, to_text
 
     renderers = {"html": to_html, "md": to_markdown, "json": to_json, "text": to_text}
-    text = renderers[format](summarise(run, findings))
+    text = renderers[format](summarise(run, findings, links))
     # A folder's name may hold bytes that are no UTF-8 (lone surrogates in Python), which no file could take.
     return mask_forms(text).encode("utf-8", "replace").decode("utf-8")
 
 
-def write(run: Run, findings: list[Finding]) -> Path:
+def write(run: Run, findings: list[Finding], links: Links = ()) -> Path:
     """Write the page of a run into its folder, replacing an older one."""
-    replace_text(run.report_path, render(run, findings, "html"))
+    replace_text(run.report_path, render(run, findings, "html", links))
     return run.report_path

@@ -5,7 +5,7 @@ Every page is made when it is asked for; nothing is ever written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from seatrial.errors import UserError
 from seatrial.events import RunStart
 from seatrial.findings import overall
-from seatrial.report import render
+from seatrial.report import Links, render
 from seatrial.report.comparison_page import to_html
 from seatrial.report.format import UNKNOWN, moment, number
 from seatrial.report.html import SYMBOLS, page
@@ -47,15 +47,20 @@ class Row:
         return f"/run/{quote(self.run, safe='', errors='surrogateescape')}"
 
 
-def server(root: Path, port: int = 0) -> ThreadingHTTPServer:
-    """A server of a folder of runs, to be started with `serve_forever`. Port 0: one that is free."""
+def _none(run: Run) -> Links:
+    return ()
+
+
+def server(root: Path, links: Callable[[Run], Links] = _none, port: int = 0) -> ThreadingHTTPServer:
+    """A server of a folder of runs, to be started with `serve_forever`. `links`: where else a run can be looked at.
+    Port 0: one that is free."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, text = HTTPStatus.FORBIDDEN, "this server answers to its own address only"
             # A page elsewhere, whose name was made to point here, must not read the runs.
             if self.headers.get("Host", "").partition(":")[0] in (ADDRESS, "localhost"):
-                status, text = answer(root, self.path)
+                status, text = answer(root, self.path, links)
             body = text.encode("utf-8", "replace")
             self.send_response(status)
             self.send_header("Content-Type", "text/html; charset=utf-8")
@@ -70,7 +75,7 @@ def server(root: Path, port: int = 0) -> ThreadingHTTPServer:
     return ThreadingHTTPServer((ADDRESS, port), Handler)
 
 
-def answer(root: Path, target: str) -> tuple[HTTPStatus, str]:
+def answer(root: Path, target: str, links: Callable[[Run], Links] = _none) -> tuple[HTTPStatus, str]:
     """Status and page for the path and query of a request."""
     address, history = urlsplit(target), History(root)
     query = parse_qs(address.query, errors="surrogateescape")
@@ -79,7 +84,7 @@ def answer(root: Path, target: str) -> tuple[HTTPStatus, str]:
             return HTTPStatus.OK, index(history, query)
         if address.path.startswith("/run/"):
             run = history.find(unquote(address.path.removeprefix("/run/"), errors="surrogateescape"))
-            return HTTPStatus.OK, render(run, judge(run), "html")
+            return HTTPStatus.OK, render(run, judge(run), "html", links(run))
         if address.path == "/compare":
             runs = [history.find(name) for name in query.get("run", [])]
             if len(runs) < 2:

@@ -5,6 +5,7 @@ What is missing is None, shown as "unknown"; nothing is ever filled in with a ze
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,6 +70,8 @@ class Summary:
     verdict: Verdict
     findings: tuple[Finding, ...]
     """Worst first."""
+    links: tuple[tuple[str, str], ...]
+    """Where else it can be looked at: what that is, and its address."""
     notes: tuple[str, ...]
     """What a reader must know about the data itself: events that are missing, figures that rest on little."""
     start: float | None
@@ -141,7 +144,7 @@ class Summary:
     """Steps that steady figures are made of; a point stands for several if not every step is logged."""
 
 
-def summarise(run: Run, findings: list[Finding]) -> Summary:
+def summarise(run: Run, findings: list[Finding], links: Sequence[tuple[str, str]] = ()) -> Summary:
     """Read a run's job and events. Raises UserError if the job cannot be read; events may be missing."""
     job, log, state = run.job, run.events(), run.state()
     attempts = Attempts(log.events, job.flops_per_token)
@@ -170,6 +173,7 @@ def summarise(run: Run, findings: list[Finding]) -> Summary:
         state=state,
         verdict=overall(findings),
         findings=tuple(sorted(findings, key=lambda finding: _WORST_FIRST.index(finding.verdict))),
+        links=tuple(links),
         notes=(*job.notes, *caveats(log, state, job, attempts.all, points, steady_points)),
         start=min(times, default=None),
         end=max(times, default=None),

@@ -32,6 +32,8 @@ def _sections(summary: Summary) -> Iterator[Section]:
     elif summary.diagnosis:
         tables = _filled(sections.consequences_table(summary.diagnosis))
         yield Section(title="Diagnosis", paragraphs=sections.cause(summary.diagnosis), tables=tables)
+    if summary.links:
+        yield Section(title="See also", tables=(Table(headers=("what", "where"), rows=tuple(summary.links)),))
     fidelity = (summary.fidelity_statement, summary.fidelity_note)
     yield Section(title="About this result", paragraphs=(*filter(None, fidelity), *summary.notes))
     yield Section(
