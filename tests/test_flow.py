@@ -173,15 +173,6 @@ def test_silence_for_too_long_is_the_end_of_watching(memory, history):
     assert run.state() is State.QUEUED
 
 
-def test_an_interrupt_only_stops_watching(memory, history):
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-    run = start(fake.cluster(), history)
-    assert flow.follow(Plan(), run, fake.cluster(), interrupt, nothing, Clock().pace()) is None
-    assert "run" in memory.jobs
-
-
 # --- cancel
 
 GONE, FAILED = None, Standing(phase=Phase.ENDED, detail="FAILED: cancelled", failed=True)

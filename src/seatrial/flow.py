@@ -92,19 +92,15 @@ def resume(plan: Plan, job: Job, cluster: Cluster, run: Run) -> None:
 
 def follow(
     plan: Plan, run: Run, cluster: Cluster, on_look: Callable[[], None], on_silence: Silence, pace: Pace = PACE
-) -> int | None:
+) -> int:
     """See a run that was started or resumed to its end; `on_look` is called whenever there may be news.
 
-    Returns an ExitCode; None if the user only stopped watching a run that goes on by itself. Raises UserError if its
-    engine stays silent.
+    Returns an ExitCode. Raises UserError if its engine stays silent.
     """
     executor = launchers.find(cluster.launcher).executor
     if isinstance(executor, Supervisor):
         return executor.execute(plan, run, cluster, on_look)
-    try:
-        _watch(run, on_look, on_silence, pace)
-    except KeyboardInterrupt:
-        return None
+    _watch(run, on_look, on_silence, pace)
     return ExitCode.STOPPED if run.state() is State.STOPPED else ExitCode.PASSED
 
 

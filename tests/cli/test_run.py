@@ -54,6 +54,22 @@ def test_a_detached_run_is_told_how_to_be_looked_at_and_takes_its_limits_along(m
     assert options["max_restarts"] == 3 and options["hang_seconds"] == 9
 
 
+@pytest.mark.parametrize(
+    "place", ["seatrial.cli.progress.Progress.__enter__", "seatrial.flow._watch", "seatrial.cli.running.warn_unseen"]
+)
+def test_ctrl_c_only_ends_watching_whenever_it_comes(memory, monkeypatch, place):
+    """Before the first look, while it is watched, and while the last logs are brought."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(place, interrupt)
+    memory.before_answer = lambda: memory.jobs and memory.jobs.update(one=Standing(phase=Phase.ENDED))
+    said = run("--on", "far", expect=ExitCode.UNKNOWN)
+    assert "seatrial logs -f one" in said.stdout and "interrupted" not in said.stderr
+    assert memory.submitted == ["one"]
+
+
 def test_a_run_of_a_version_with_other_settings_is_refused_by_name(memory):
     run("--on", "far", "--detach")
     memory.jobs["one"] = Standing(phase=Phase.ENDED)

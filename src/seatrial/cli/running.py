@@ -140,7 +140,16 @@ def begin(ready: Ready, history: History, name: str | None) -> tuple[Plan, list[
 
 
 def follow(plan: Plan, run: Run, where: Cluster, *, quiet: bool) -> Ended | None:
-    """Watch a run to its end, and judge it. None: the user watches no longer, and it goes on."""
+    """Watch a run to its end, and judge it. None: the user watches no longer, and it goes on: an engine has it."""
+    try:
+        return _follow(plan, run, where, quiet=quiet)
+    except KeyboardInterrupt:
+        if run.submission() is None:
+            raise
+        return None
+
+
+def _follow(plan: Plan, run: Run, where: Cluster, *, quiet: bool) -> Ended:
     from seatrial import flow, following
     from seatrial.cli import tracking
     from seatrial.cli.outcome import judge_and_keep
@@ -156,8 +165,6 @@ def follow(plan: Plan, run: Run, where: Cluster, *, quiet: bool) -> Ended | None
                 status = pasteable("status", run.id)
                 click.echo(f"{run.id} is not watched any more, but it goes on: {status}", err=True)
             raise
-        if code is None:
-            return None
         warn_unseen(following.refresh([run], logs=True))
     findings = judge_and_keep(run)
     return Ended(

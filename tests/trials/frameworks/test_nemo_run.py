@@ -174,6 +174,7 @@ def test_slurm_is_asked_for_the_same(told: dict[str, Any], jobs: tuple[Job, Job]
     [own] = [mount for mount in mounts(theirs) if mount.endswith(":/nemo_run")]
     assert mounts(theirs) - {own} == mounts(ours) == {"/fsx:/fsx", "/data:/corpora:ro"}
     placed = {"SEATRIAL_RUN", "NNODES", "NPROC_PER_NODE", "NODE_RANK", "TORCH_ELASTIC_SHUTDOWN_TIMEOUT"}
+    placed.add("SEATRIAL_HANG_SECONDS")  # our watchdog's, which takes the place of their fault tolerance
     for name in exports(start).keys() - placed:
         assert exports(theirs)[name] == exports(start)[name], name
     assert exports(theirs)["NOTE"] == "two words; $HOME" and exports(theirs)["FI_EFA_USE_HUGE_PAGE"] == "0"

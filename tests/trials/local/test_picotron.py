@@ -54,7 +54,9 @@ def weights(run: Run, step: int) -> dict[str, torch.Tensor]:
 def test_an_undisturbed_run_passes_and_tells_everything(undisturbed: Run) -> None:
     log = undisturbed.events()
     assert undisturbed.state() is State.COMPLETED
-    assert {finding.verdict for finding in undisturbed.findings()} == {"PASS"}
+    verdicts = {finding.check: finding.verdict for finding in undisturbed.findings()}
+    assert verdicts.pop("run.loss-fell") in ("PASS", "SKIP")  # by 2 nats after 60 steps, these are 24
+    assert set(verdicts.values()) == {"PASS"}
     assert list(losses(undisturbed)) == list(range(1, 25))
     for step in log.of(Step):
         assert step.count == 4 * 64 and step.seconds > 0 and step.memory_bytes > 2**20
