@@ -5,7 +5,6 @@ Anything else that escapes is a bug of Seatrial and shows its traceback.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -58,6 +57,8 @@ class CutOff(UserError):
 def unknown(kind: str, name: str, choices: Iterable[str], where: str = "") -> Problem:
     """The problem of a name that does not exist, with the nearest names or else all of them."""
     known = sorted(choices)
+    import difflib  # only where something is wrong
+
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     remedy = f"did you mean {' or '.join(near)}?" if near else f"choose from: {', '.join(known)}"
     return Problem(f"no {kind} is called {name!r}", where, remedy)

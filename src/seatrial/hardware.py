@@ -6,6 +6,7 @@ instance type with a record of EC2's own DescribeInstanceTypes and lists the kno
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -341,6 +342,7 @@ def accelerator(name: str) -> Accelerator:
     return found
 
 
+@functools.cache
 def accelerator_of_device(device_name: str) -> Accelerator | None:
     """The accelerator behind a name from torch.cuda.get_device_name(); None if it is not a whole one that we know.
 

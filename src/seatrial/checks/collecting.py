@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +24,8 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/amazon
 
 def collect(sources: Iterable[Source], profile: Profile, root: Path = Path("/")) -> list[Observation]:
     """What each source says now. What a node of this type does not have is not asked."""
+    from concurrent.futures import ThreadPoolExecutor  # brings logging; what is kept is judged without
+
     asked = [source for source in sources if profile.has(source.part) is not False]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         seen = list(pool.map(lambda source: look(source, root), [s for s in asked if not s.alone]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -99,6 +98,8 @@ def missing(rule: Rule, seen: int, profile: Profile, attached: int | None = None
 
 def behind(values: Mapping[int, float], share: float) -> dict[int, float]:
     """GPU -> its value as a share of the median of all, for those below the given share of it."""
+    import statistics  # brings decimal and fractions: 10 ms that few nodes need
+
     median = statistics.median(values.values())
     if median <= 0:
         return dict.fromkeys(values, 0.0)

@@ -9,10 +9,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from seatrial.events import Event
 from seatrial.findings import Rule, Verdict
+
+if TYPE_CHECKING:
+    from seatrial.events import Event
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _PREFIX = re.compile(  # every part may be missing, so it always matches

@@ -14,7 +14,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 
 from seatrial.errors import Problem, UserError
 
@@ -117,6 +116,8 @@ def of_runs(
     found = []
     for size in common:
         values = [run[size] for run in runs]
+        from statistics import median  # see seatrial.checks.gpus
+
         middle = median(values)
         if not (math.isfinite(middle) and middle > 0):
             continue

@@ -105,9 +105,10 @@ class _Reader:
         return time + self.before[host]
 
     def _candidate(self, line: str, tokens: set[str], number: int) -> None:
-        plain = _COLOUR.sub("", line).rstrip() if "\x1b" in line else line.rstrip()
+        coloured = "\x1b" in line
+        plain = _COLOUR.sub("", line).rstrip() if coloured else line.rstrip()
         kinds = {id(s): s for token in tokens for s in _OF_TOKEN.get(token, ())}.values()
-        found = [(s, subject) for s in kinds for subject in s.subjects(plain) or s.subjects(line)]
+        found = [(s, at) for s in kinds for at in s.subjects(plain) or (s.subjects(line) if coloured else ())]
         line = plain
         booted, mark = BOOTED in tokens, self.reported is not None and self.reported.line in tokens
         if not found and not booted and not mark:

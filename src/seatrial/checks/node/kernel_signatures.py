@@ -22,8 +22,9 @@ class Signature:
     tokens: tuple[str, ...]
     """One of these stands in every such line: what is looked for in a whole block of lines at once. Words which begin
     with a capital letter cost least: they are looked for together."""
-    pattern: re.Pattern[str]
-    """What such a line looks like; its first group that matched is what it is about."""
+    pattern: str = ""
+    """What such a line looks like; its first group that matched is what it is about. Compiled when a line is there that
+    may be one."""
     verdict: Verdict = Verdict.FAIL
     severity: Severity = Severity.MONITOR
     """What FAIL asks for."""
@@ -40,7 +41,7 @@ class Signature:
         """What a line is about; nothing if it is none of these."""
         if self.read is not None:
             return self.read(line)
-        match = self.pattern.search(line)
+        match = re.search(self.pattern, line, re.ASCII)
         if match is None:
             return []
         return [(next(filter(None, match.groups()), ""),)]
@@ -51,7 +52,7 @@ _REPLACE = "replace the node; on your own hardware replace the part"
 
 
 def _line(rule: str, name: str, tokens: tuple[str, ...], pattern: str, **fields: object) -> Signature:
-    return Signature(name=name, rule=rule, tokens=tokens, pattern=re.compile(pattern, re.ASCII), **fields)  # type: ignore[arg-type]
+    return Signature(name=name, rule=rule, tokens=tokens, pattern=pattern, **fields)  # type: ignore[arg-type]
 
 
 CORRECTED_AN_HOUR = 60.0
@@ -98,7 +99,7 @@ SIGNATURES: tuple[Signature, ...] = (
     _line(
         "kernel.pcie",
         "corrected PCIe error",
-        ("severity=Correct",),
+        ("Correct",),
         rf"{_PCI}: .*severity=Correct",
         verdict=Verdict.WARN,
         more_than=CORRECTED_AN_HOUR,
@@ -165,7 +166,7 @@ SIGNATURES: tuple[Signature, ...] = (
     _line(
         "kernel.filesystem",
         "file system made read-only",
-        ("filesystem read-only", "BTRFS "),
+        ("Remounting filesystem", "BTRFS "),
         r"Remounting filesystem read-only|BTRFS.*forced readonly",
         severity=Severity.REBOOT,
         until_boot=True,
@@ -173,7 +174,7 @@ SIGNATURES: tuple[Signature, ...] = (
     _line(
         "kernel.filesystem",
         "disk read or write failed",
-        ("I/O error", "medium error"),
+        ("I/O error", "critical "),
         r"(?:\bI/O|critical medium|critical target) error,? (?:on )?dev(?:ice)? ([\w-]+)",
         severity=Severity.ISOLATE,
     ),
@@ -259,7 +260,7 @@ SIGNATURES: tuple[Signature, ...] = (
     _line(
         "kernel.throttling",
         "a CPU was slowed down since it was too hot",
-        ("temperature above threshold",),
+        ("Core temperature", "Package temperature"),
         r"(CPU\d+): (?:Core|Package) temperature above threshold",
         verdict=Verdict.WARN,
     ),

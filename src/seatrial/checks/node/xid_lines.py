@@ -85,6 +85,5 @@ def sxids(line: str) -> list[Subject]:
     return []
 
 
-_ANY = re.compile("")
-XID = Signature(name="Xid", rule="gpu.xid", tokens=("Xid", "NVRM"), pattern=_ANY, read=xids)
-SXID = Signature(name="SXid", rule="nvswitch.sxid", tokens=("Xid", "NVSwitch "), pattern=_ANY, read=sxids)
+XID = Signature(name="Xid", rule="gpu.xid", tokens=("Xid", "NVRM"), read=xids)
+SXID = Signature(name="SXid", rule="nvswitch.sxid", tokens=("Xid", "NVSwitch "), read=sxids)
