@@ -159,7 +159,13 @@ def runs(folder: Path, count: int, steps: int, repeats: int) -> list[Row]:
     for run in make_runs(folder / "many", count, events, "run"):
         run.claim()
     exporter = Exporter({"run": Runs(folder / "many")}, budget=3600)
+    begin = time.monotonic()
     first = timed(exporter.scrape) / MS
+    behind = []
+    while b'collector_success{collector="run"} 0' in exporter.scrape():
+        time.sleep(1)  # as a Prometheus does, though with more patience
+        behind.append(timed(exporter.scrape))
+    caught_up = time.monotonic() - begin
     samples = exporter.scrape().count(b"\ntrain_")
 
     def news() -> float:
@@ -172,6 +178,8 @@ def runs(folder: Path, count: int, steps: int, repeats: int) -> list[Row]:
     about = f"{count} runs of {steps} steps"
     return [
         row(f"{about}: the first scrape", estimate([first]), " s", digits=1),
+        row(f"{about}: all of them read", estimate([caught_up]), " s", digits=0),
+        row(f"{about}: a scrape until then", estimate(behind or [first * MS]), " ms", digits=0),
         row(f"{about}, {samples} samples: nothing new", estimate(found["quiet"]), " ms", digits=1, at_most=50),
         row(f"{about}: one more step in each", estimate(found["news"]), " ms", digits=1),
         row("memory of that process", estimate([resident() / 2**20]), " MB", digits=0),

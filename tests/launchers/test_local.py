@@ -391,13 +391,16 @@ child = subprocess.Popen([sys.executable, "-c", "import threading; threading.Eve
 sys.exit(1)
 """
     job, run = make(tmp_path, body)
-    execute(job, run)
+    assert execute(job, run) == ExitCode.FAILED
+    assert list(run.path.glob("pid-child-*"))
     wait_for(lambda: all(process_started(pid) is None for pid in pids(run)))
 
 
 def test_the_port_is_free():
+    port = local.free_port()
     with socket.socket() as server:
-        server.bind(("127.0.0.1", local.free_port()))
+        server.bind(("127.0.0.1", port))
+        assert server.getsockname()[1] == port
 
 
 def test_a_resumed_run_that_is_killed_does_not_keep_its_old_ending(tmp_path):

@@ -88,6 +88,27 @@ def test_a_collector_that_hangs_blocks_no_scrape_longer_than_the_budget() -> Non
     poll(lambda: value(samples(exporter.scrape()), "train_loss") == 3, 10, "the pass after the one that hung")
 
 
+def test_what_takes_several_passes_goes_on_by_itself_and_blocks_no_scrape() -> None:
+    first, more = threading.Event(), threading.Event()
+
+    def part() -> Collected:
+        assert first.wait(30)
+        return Collected({"train_loss": "train_loss 1\n"}, ("not all",), unfinished=True)
+
+    def rest() -> Collected:
+        assert more.wait(30)
+        return Collected({"train_loss": "train_loss 2\n"})
+
+    exporter = Exporter({"a": Scripted(part, rest, gives(3))}, budget=30)
+    first.set()
+    for _ in range(2):  # the second pass hangs, and nobody waits for it
+        found = samples(exporter.scrape())
+        assert value(found, "train_loss") == 1 and value(found, "seatrial_collector_success") == 0
+    more.set()
+    # It needs no scrape to go on; when it is done, one begins the next pass.
+    poll(lambda: value(samples(exporter.scrape()), "train_loss") == 3, 10, "a pass after the last of them")
+
+
 def test_before_its_first_pass_is_over_a_collector_has_no_success() -> None:
     go_on = threading.Event()
 

@@ -27,7 +27,7 @@ def problems_of(
 ) -> list[Problem]:
     """See `catalogue.check_query`. `absent` makes the problem of a metric that is not there."""
     try:
-        expression = _parse(promql)
+        expression = parse(promql)
     except ValueError as error:
         return [
             Problem(f"is no PromQL: {error}: {promql}", where, "https://prometheus.io/docs/prometheus/latest/querying")
@@ -39,10 +39,11 @@ def problems_of(
 
 def labels_of(promql: str, series: Mapping[str, Metric], recorded: Recorded) -> Labels:
     """See `catalogue.labels`."""
-    return _Reading(series, recorded, "", lambda name: Problem(name)).labels(_parse(promql))
+    return _Reading(series, recorded, "", lambda name: Problem(name)).labels(parse(promql))
 
 
-def _parse(promql: str) -> Any:
+def parse(promql: str) -> Any:
+    """The expression as promql_parser has it. Raises ValueError for what is none."""
     with needed("promql_parser", "reading PromQL"):
         import promql_parser
     return promql_parser.parse(_DURATION.sub("5m", _SECONDS.sub("300", promql)))

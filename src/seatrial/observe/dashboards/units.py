@@ -60,7 +60,7 @@ _SAME = {
 def unit_of(promql: str) -> str | None:
     """Unit of the result, one of `GRAFANA` or of the catalogue's; None: it cannot be derived. Raises ValueError if the
     query does not parse."""
-    return _unit(query._parse(promql))
+    return _unit(query.parse(promql))
 
 
 def _unit(part: Any) -> str | None:

@@ -22,6 +22,8 @@ class Collected:
     families: Families = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     """What could not be read, in words."""
+    unfinished: bool = False
+    """Whether the next pass goes on where this one ended, and need not wait for a scrape."""
 
 
 class Collector(Protocol):
@@ -33,26 +35,36 @@ class Collector(Protocol):
 
 
 class _Passes:
-    """The passes of one collector: at most one at a time, each in a thread that nobody has to wait for."""
+    """The passes of one collector: at most one at a time, in a thread that nobody has to wait for."""
 
     def __init__(self, name: str, collector: Collector, tell: Callable[[str], None]) -> None:
         self._name, self._collector, self._tell = name, collector, tell
         self._lock = threading.Lock()
+        self._busy = False
         self._done = threading.Event()
-        self._done.set()
         self._last = Collected(problems=("its first pass is not over yet",))
         self._ended, self._seconds = 0.0, 0.0
         self._told: tuple[str, ...] = ()
 
     def begin(self) -> threading.Event:
-        """The end of the pass that goes on; a new one, if none does."""
+        """The end of the pass that goes on; a new one, if none does. Of several, since there is much to read, that of
+        the first: what they have until then is served."""
         with self._lock:
-            if self._done.is_set():
-                self._done = threading.Event()
-                threading.Thread(target=self._pass, args=(self._done,), daemon=True, name=self._name).start()
+            if not self._busy:
+                self._busy, self._done = True, threading.Event()
+                threading.Thread(target=self._run, args=(self._done,), daemon=True, name=self._name).start()
             return self._done
 
-    def _pass(self, done: threading.Event) -> None:
+    def _run(self, done: threading.Event) -> None:
+        unfinished = True
+        while unfinished:
+            unfinished = self._pass()
+            if not unfinished:
+                with self._lock:
+                    self._busy = False
+            done.set()
+
+    def _pass(self) -> bool:
         begin = time.monotonic()
         try:
             collected = self._collector.collect()
@@ -63,7 +75,7 @@ class _Passes:
             self._told = collected.problems
             for problem in collected.problems:
                 self._tell(f"{self._name}: {problem}")
-        done.set()
+        return collected.unfinished
 
     def result(self, late: bool) -> Families:
         """What the newest pass gave, and what is to be said of it. `late`: it does not end within the budget."""

@@ -194,7 +194,7 @@ class OneRun:
                 about = self._rank(rank)
                 yield newest, about, seconds
                 if total:
-                    yield total, about, self.tally.ranks[measure, rank]
+                    yield total, about, self.tally.ranks[measure][rank]
         for rank, moment in sorted(self._heartbeats.items()):
             yield "train_heartbeat_timestamp_seconds", self._rank(rank), moment
 

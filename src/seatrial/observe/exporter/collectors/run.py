@@ -22,7 +22,7 @@ from seatrial.runs import Phase, Run
 KEEP = 900.0
 """Seconds for which a run that ended is still told: longer than a Prometheus that is started again is away."""
 PASS = 2.0
-"""Seconds after which a pass begins to read no other run: the first one, over long events, takes several passes."""
+"""Seconds after which a pass begins to read no other run: over long events the first one becomes several."""
 TURN = 100
 """Live runs without news that a pass looks at: each takes 0.1 ms."""
 BROKEN = (OSError, ValueError, LookupError, TypeError, UserError)
@@ -63,11 +63,11 @@ class Runs:
             name = waiting.popleft()
             news |= self._look(name, now, name in due, problems)
             if time.monotonic() - begin > PASS and waiting:
-                problems.append(f"{len(waiting)} runs wait for the next pass")
+                problems.append("not all runs are read yet: their events are long")
                 break
         if news:
             self._told = self._families()
-        return Collected(self._told | self._goodput(now), tuple(problems))
+        return Collected(self._told | self._goodput(now), tuple(problems), unfinished=bool(waiting))
 
     def _look(self, name: str, now: float, closely: bool, problems: list[str]) -> bool:
         """Whether anything of a run is new."""

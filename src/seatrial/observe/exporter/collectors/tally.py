@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from seatrial.events import (
     CheckpointLoaded,
@@ -44,8 +45,8 @@ class Tally:
     """Tokens or samples of those steps."""
     nonfinite: int = 0
     phases: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    ranks: dict[tuple[str, int], float] = field(default_factory=lambda: defaultdict(float))
-    """Measure and rank -> seconds of all steps."""
+    ranks: dict[str, list[float]] = field(default_factory=dict)
+    """Measure -> seconds of all steps, of each rank."""
     validation: Validation | None = None
     saved: Timed | None = None
     """The newest checkpoint."""
@@ -113,8 +114,11 @@ class Tally:
         for phase, seconds in event.phases.items():
             self.phases[phase] += steps * _finite(seconds)
         for measure, each in event.ranks.items():
-            for rank, seconds in enumerate(each):
-                self.ranks[measure, rank] += steps * _finite(seconds)
+            sums = self.ranks.get(measure, [])
+            if not math.isfinite(sum(each)):
+                each = [_finite(seconds) for seconds in each]
+            # A resumed run may have more ranks, or fewer.
+            self.ranks[measure] = [a + steps * b for a, b in zip_longest(sums, each, fillvalue=0.0)]
         self.seconds += steps * _finite(event.seconds)
         self._useful += steps * max(0.0, _finite(event.seconds) - _finite(event.phases.get("checkpoint", 0.0)))
 
