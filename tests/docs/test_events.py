@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import fields
 
-from seatrial.events import _TYPES
+from seatrial.events.lines import _TYPES
 from tests.conftest import UPDATE_GOLDEN
 from tests.docs.session import DOCS
 
