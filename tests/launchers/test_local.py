@@ -383,6 +383,22 @@ def test_cancel_stops_a_run_from_another_process(tmp_path):
     assert process.wait(20) == ExitCode.STOPPED
 
 
+def test_a_killed_rank_is_the_cause_though_a_peer_ended_before_it_was_gone(tmp_path):
+    body = """
+import time
+if rank == 0:
+    while not (run / "dying").exists(): time.sleep(0.001)
+    sys.exit(1)
+(run / "dying").touch()
+time.sleep(0.15)  # its memory takes that long
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    job, run = make(tmp_path, body)
+    assert execute(job, run) == ExitCode.FAILED
+    [found] = run.events().of(Finding)
+    assert found.observed.startswith("rank 1 was killed by SIGKILL")
+
+
 def test_a_grandchild_dies_with_its_rank(tmp_path):
     body = """
 import subprocess

@@ -25,6 +25,8 @@ START_SECONDS = 1800.0
 LAST_WORDS = 2.0
 """Seconds that ranks get at most to write their stacks and what they know of their collectives, before they are killed.
 It takes 20 ms of a CPU, but of a machine that may be busy (torch 2.13)."""
+DYING = 0.3
+"""Seconds that a process which was killed has to be gone, after a peer has ended because of it."""
 KILLED = (-signal.SIGKILL, 128 + signal.SIGKILL)
 """How a process ends by SIGKILL, and how one that started it says so."""
 
@@ -117,8 +119,7 @@ class Group:
                 failure = self._dead(codes)
                 if failure is not None and failure.exit_code == ExitCode.FAILED:
                     self._ask_for_last_words(survivors=True)
-                    if self._oom_kills.said():  # it takes the kernel a while to end who has much memory
-                        failure = self._dead([process.poll() for process in self._processes])
+                    failure = self._killed() or failure
                 failure = failure or self._stop(interrupts) or self._hang(codes)
                 if failure is not None:
                     return failure
@@ -132,8 +133,8 @@ class Group:
         return [process.returncode for process in self._processes]
 
     def _dead(self, codes: list[int | None]) -> Failure | None:
-        # A rank that loses a peer ends, too, and with an exit code: one that was ended by a signal came first.
-        ended = sorted(zip(self.programs, codes, strict=True), key=lambda one: one[1] is None or one[1] >= 0)
+        # A rank that loses a peer ends, too, and with an exit code, or it aborts: one that was killed came first.
+        ended = sorted(zip(self.programs, codes, strict=True), key=lambda one: _order(one[1]))
         for program, code in ended:
             if code == -signal.SIGTERM and self._stopping_since is not None:
                 return Failure("stopped before it could write a checkpoint", None, ExitCode.STOPPED)
@@ -145,6 +146,17 @@ class Group:
                 kept = code if code in (ExitCode.USAGE, ExitCode.INVALID) else ExitCode.FAILED
                 return Failure(f"{program.name} {how}", program, kept)
         return None
+
+    def _killed(self) -> Failure | None:
+        """One that was killed, and took longer to be gone, with all its memory, than a peer to fail of its silence."""
+        deadline = time.monotonic() + (LAST_WORDS if self._oom_kills.said() else DYING)
+        while True:
+            codes = [process.poll() for process in self._processes]
+            if -signal.SIGKILL in codes:
+                return self._dead(codes)
+            if None not in codes or time.monotonic() > deadline:
+                return None
+            time.sleep(0.01)
 
     def _stop(self, interrupts: Interrupts) -> Failure | None:
         if not interrupts.requests:
@@ -247,6 +259,11 @@ _LIBC = ctypes.CDLL(None)  # loaded before any fork: the child must do as little
 
 def _die_with_parent() -> None:
     _LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, prctl(2): even kill -9 of the parent leaves nothing behind
+
+
+def _order(code: int | None) -> int:
+    """Who was killed first, then who was ended by another signal, then all others."""
+    return 0 if code == -signal.SIGKILL else 1 if code is not None and code < 0 else 2
 
 
 def _has_members(group: int) -> bool:
