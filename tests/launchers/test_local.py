@@ -399,6 +399,21 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert found.observed.startswith("rank 1 was killed by SIGKILL")
 
 
+def test_what_no_attempt_could_repair_is_said_by_rank_0_though_another_ends_before_it(tmp_path):
+    body = f"""
+import time
+if rank == 0:
+    while not (run / "ended").exists(): time.sleep(0.001)
+    time.sleep(0.3)
+    (run / "said").touch()
+(run / "ended").touch()
+sys.exit({int(ExitCode.INVALID)})
+"""
+    job, run = make(tmp_path, body)
+    assert execute(job, run) == ExitCode.INVALID
+    assert (run.path / "said").exists()
+
+
 def test_a_grandchild_dies_with_its_rank(tmp_path):
     body = """
 import subprocess

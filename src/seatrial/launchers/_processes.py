@@ -120,6 +120,8 @@ class Group:
                 if failure is not None and failure.exit_code == ExitCode.FAILED:
                     self._ask_for_last_words(survivors=True)
                     failure = self._killed() or failure
+                elif failure is not None and failure.exit_code in (ExitCode.USAGE, ExitCode.INVALID):
+                    self._let_end()  # all find the same, and rank 0 says what
                 failure = failure or self._stop(interrupts) or self._hang(codes)
                 if failure is not None:
                     return failure
@@ -156,6 +158,11 @@ class Group:
                 return self._dead(codes)
             if None not in codes or time.monotonic() > deadline:
                 return None
+            time.sleep(0.01)
+
+    def _let_end(self) -> None:
+        deadline = time.monotonic() + LAST_WORDS
+        while time.monotonic() < deadline and any(process.poll() is None for process in self._processes):
             time.sleep(0.01)
 
     def _stop(self, interrupts: Interrupts) -> Failure | None:
