@@ -109,6 +109,8 @@ def of_runs(
     key: tuple[str, int, int, str], runs: Sequence[dict[int, float]], source: str, date: str, versions: str
 ) -> list[Baseline]:
     """One for each size that all runs measured; a run: size -> bandwidth. Raises UserError for too few."""
+    from statistics import median  # see seatrial.checks.gpus
+
     if len(runs) < MIN_RUNS:
         what = f"{len(runs)} runs; {MIN_RUNS} or more show how much is noise"
         raise UserError(Problem(what, " ".join(map(str, key)), "run it again"))
@@ -116,8 +118,6 @@ def of_runs(
     found = []
     for size in common:
         values = [run[size] for run in runs]
-        from statistics import median  # see seatrial.checks.gpus
-
         middle = median(values)
         if not (math.isfinite(middle) and middle > 0):
             continue
