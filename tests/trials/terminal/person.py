@@ -130,7 +130,13 @@ class Person:
         poll((self.run().path / path).exists, SECONDS, f"{path} is there")
 
     def _delete(self, path: str) -> None:
-        shutil.rmtree(self.folder / path)
+        """Again and again, for somebody may be writing in it."""
+
+        def gone() -> bool:
+            shutil.rmtree(self.folder / path, ignore_errors=True)
+            return not (self.folder / path).exists()
+
+        poll(gone, SECONDS, f"{path} is gone")
 
     def _write(self, text: str) -> None:
         name, _, content = text.partition(": ")
