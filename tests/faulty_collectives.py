@@ -28,7 +28,7 @@ def main() -> None:
         group = dist.get_process_group_ranks(options.get("group") or dist.group.WORLD)
         measured = tensor.numel() > 1000  # not those by which ranks agree what to do
         if measured and fault in (f"slow {rank}", *(f"link {rank} {other}" for other in group)):
-            time.sleep(0.3)
+            time.sleep(1.0)
         work = real(tensor, **options)
         if measured and fault == "wrong 1" and rank == 1:
             tensor[7] += 1
