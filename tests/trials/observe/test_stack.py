@@ -132,12 +132,13 @@ def test_what_is_rendered_for_a_cluster_is_taken_by_promtool_and_systemd(
     command("observe", "render", "--on", "p5", "-o", str(plan), *more, SEATRIAL_CONFIG=str(tmp_path / "seatrial.toml"))
     agent = ("--agent",) if "--agent" in more else ()
     taken("promtool", "check", "config", *agent, str(plan / "head/prometheus.yml"))
-    for rules in plan.rglob("seatrial.yml"):
-        if rules.parent.name in ("rules", "amp"):
-            taken("promtool", "check", "rules", str(rules))
-    for unit in (*plan.rglob("*.service"), *plan.rglob("*.timer")):
-        if shutil.which("systemd-analyze"):
-            taken("systemd-analyze", "verify", "--man=no", str(unit))
+    rules = [path for path in plan.rglob("seatrial.yml") if path.parent.name in ("rules", "amp")]
+    units = [*plan.rglob("*.service"), *plan.rglob("*.timer")]
+    assert rules and units
+    for path in rules:
+        taken("promtool", "check", "rules", str(path))
+    for path in units if shutil.which("systemd-analyze") else ():
+        taken("systemd-analyze", "verify", "--man=no", str(path))
 
 
 def taken(*words: str) -> None:
