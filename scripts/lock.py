@@ -25,7 +25,8 @@ HERE = Path(__file__).parent
 
 SETUPS: Mapping[str, tuple[str, ...]] = {
     "develop": (
-        *("train", "profile", "hub", "kubernetes", "aws", "observe", "otlp", "tensorboard", "mlflow", "wandb"),
+        *("train", "profile", "hub", "kubernetes", "aws", "architectures"),
+        *("observe", "otlp", "tensorboard", "mlflow", "wandb"),
         *("dev", "benchmark"),
     ),
     "run": ("train", "profile"),

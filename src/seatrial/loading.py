@@ -101,12 +101,14 @@ def origin(name: str) -> Path | None:
     return Path(spec.origin).parent if spec.submodule_search_locations else Path(spec.origin)
 
 
-def guard(function: Callable[..., T], name: str, root: Path | None, where: str) -> Callable[..., T]:
+def guard(
+    function: Callable[..., T], name: str, root: Path | None, where: str, remedy: str = "repair the case"
+) -> Callable[..., T]:
     """A function of somebody else, as one that raises UserError as `guarded` does; what it yields comes at once."""
 
     @wraps(function)
     def call(*args: Any, **named: Any) -> Any:
-        with guarded(root, where, "repair the case", f"{name} failed"):
+        with guarded(root, where, remedy, f"{name} failed"):
             result = function(*args, **named)
             return list(result) if isinstance(result, Iterator) else result
 

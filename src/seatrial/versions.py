@@ -47,6 +47,9 @@ DIRECT: Mapping[str, str] = {
     "kubernetes": "35.0.0",  # kubeflow-training 1.9.4 refuses 36
     # extra `aws`
     "boto3": "1.44.5",
+    # extra `architectures`
+    "cfn-lint": "1.58.0",
+    "troposphere": "4.11.1",
     # extra `profile`
     "msgspec": "0.22.0",
     # extra `train`

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
+from seatrial.bounds import PLAIN, Bound, Count, Table, Word
 from seatrial.spec import Container
 
-
-class Bound:
-    """Metadata of a type that pydantic reads: here without importing it, which would slow every verb down."""
-
-    def __init__(self, **constraints: Any) -> None:
-        self.constraints = constraints
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        return handler(source) | self.constraints
-
-
-PLAIN = r"[^\x00-\x1f\x7f]"
-"""A character that is no control character: a path with a line break would break a script in two."""
-
-Count = Annotated[int, Bound(ge=1)]
 Folder = Annotated[str, Bound(pattern=rf"^/{PLAIN}*$")]
-Word = Annotated[str, Bound(pattern=r"^[^\s\x00-\x1f\x7f]+$")]
 # Source, target, ro. A source that is no path is the name of a PersistentVolumeClaim: a DNS subdomain.
 MountText = Annotated[
     str, Bound(pattern=r"^(/[^:\x00-\x1f\x7f]*|[a-z0-9]([a-z0-9.-]*[a-z0-9])?):/[^:\x00-\x1f\x7f]*(:ro)?$")
@@ -34,12 +19,6 @@ Url = Annotated[str, Bound(pattern=r"^https?://[^\s\x00-\x1f\x7f@\"<>]+$")]
 VariableName = Annotated[str, Bound(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 VariableValue = Annotated[str, Bound(pattern=r"^[^\x00]*$")]
 ClusterName = Annotated[str, Bound(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-
-
-class Table:
-    """Base of all tables: unknown keys are refused, and the text under a field is its meaning."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "use_attribute_docstrings": True}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

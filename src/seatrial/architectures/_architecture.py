@@ -1,0 +1,164 @@
+"""What an architecture is: parameters, their rules, a pure rendering, and the clusters that it yields.
+
+A deployment is an architecture with its parameters under a name: one CloudFormation stack. What one deployment needs of
+another it imports from that one's stack, by the names that `OUTPUTS` of the other states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from seatrial.bounds import Bound, Table, Word
+from seatrial.errors import Problem
+
+if TYPE_CHECKING:
+    from seatrial.plan import Plan
+    from seatrial.spec import Cluster
+
+PREFIX = "seatrial-"
+"""What the names of our stacks begin with."""
+
+Name = Annotated[str, Bound(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
+"""A deployment: names of stacks, clusters and resources are made of it, of which the shortest takes 60 characters."""
+Region = Annotated[str, Bound(pattern=r"^[a-z]{2,3}(-[a-z]+)+-[0-9]+$")]
+
+Capacity = Literal["on-demand", "spot", "reservation", "capacity-block"]
+"""How instances are bought: as they are free, interruptible, from an On-Demand Capacity Reservation, or from a Capacity
+Block for ML."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArchitectureParams(Table):
+    """Base of an architecture's Params: a frozen dataclass, a string with unit and constraint under every field."""
+
+    region: Region
+    """AWS region, such as "us-west-2". Default: that of whoever needs it, or of AWS_REGION."""
+    profile: Word | None = None
+    """Profile of AWS's own configuration. Default: the environment's own credentials."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Instances:
+    """EC2 instances that a deployment runs."""
+
+    what: str
+    """For people: ``queue gpu``, ``head node``."""
+    instance_type: str
+    at_least: int
+    """Instances that always run."""
+    at_most: int
+    capacity: Capacity = "on-demand"
+    reservation: str | None = None
+    """Id of its reservation or Capacity Block."""
+    efa: bool = False
+    """Whether each of its EFA interfaces takes an address of the subnet."""
+    placement_group: bool = False
+    zone: str | None = None
+    """Availability zone by name or id; None: that of a subnet that is there already."""
+    subnet: str | None = None
+    """Id of the subnet that is there already; None: the network's own."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """What a deployment costs beside its instances."""
+
+    what: str
+    """For people: ``NAT gateways``."""
+    item: str
+    """Key in seatrial.prices."""
+    quantity: float
+    """In the unit of the item."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What an architecture knows beside its parameters."""
+
+    deployment: str
+    """Name of the deployment."""
+    needs: Mapping[str, Deployment] = field(default_factory=dict)
+    """Parameter that names a deployment -> that deployment; a parameter of None is missing here."""
+
+    @property
+    def stack(self) -> str:
+        """Name of the stack."""
+        return PREFIX + self.deployment
+
+
+def _nothing(*_: Any) -> Iterable[Any]:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Architecture:
+    """Something that can be deployed."""
+
+    name: str
+    title: str
+    Params: type[ArchitectureParams]
+    render: Callable[[Any, Facts], Plan]
+    """Its template as STACK.yaml, and what else a reader wants to see. Pure; run where `check` found nothing wrong."""
+    check: Callable[[Any, Facts], Iterable[Problem]] = _nothing
+    """Pure rules over parameters and what they need; the place of a problem is the parameter's name."""
+    needs: Mapping[str, str] = field(default_factory=dict)
+    """Parameter that names a deployment -> the architecture that it must be of. None as its value: not wanted."""
+    instances: Callable[[Any, Facts], Iterable[Instances]] = _nothing
+    usage: Callable[[Any, Facts], Iterable[Usage]] = _nothing
+    clusters: Callable[[Any, Facts, Mapping[str, str]], Iterable[Cluster]] = _nothing
+    """The clusters that a stack's outputs describe. Their options are a mapping: it knows no launcher."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deployment:
+    """An architecture with its parameters, under a name."""
+
+    name: str
+    architecture: Architecture
+    params: Any
+    needs: Mapping[str, Deployment] = field(default_factory=dict)
+
+    @property
+    def facts(self) -> Facts:
+        """What its architecture knows beside the parameters."""
+        return Facts(deployment=self.name, needs=self.needs)
+
+    @property
+    def stack(self) -> str:
+        """Name of its stack."""
+        return self.facts.stack
+
+    def order(self) -> list[Deployment]:
+        """What it needs, each once and behind what that needs in turn; itself last."""
+        found: dict[str, Deployment] = {}
+        for needed in self.needs.values():
+            found |= {one.name: one for one in needed.order() if one.name not in found}
+        return [*found.values(), self]
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with its parameters, and with those of what it needs."""
+        return [
+            Problem(problem.what, f"architectures.{one.name}.{problem.where}".rstrip("."), problem.remedy)
+            for one in self.order()
+            for problem in (*_elsewhere(one), *one.architecture.check(one.params, one.facts))
+        ]
+
+    def render(self) -> Plan:
+        """Its plan. Raises nothing where `problems` found none."""
+        return self.architecture.render(self.params, self.facts)
+
+    def clusters(self, outputs: Mapping[str, str]) -> list[Cluster]:
+        """The clusters that it yields, by the outputs of its stack."""
+        return [*self.architecture.clusters(self.params, self.facts, outputs)]
+
+
+def _elsewhere(one: Deployment) -> Iterable[Problem]:
+    """A stack imports from its own region and account alone."""
+    for parameter, other in one.needs.items():
+        for key in ("region", "profile"):
+            mine, theirs = getattr(one.params, key), getattr(other.params, key)
+            if mine != theirs:
+                what = f"{key} is {mine}, but that of {other.name}, which {parameter} names, is {theirs}"
+                yield Problem(what, key, f"give both the same {key}, or name another deployment as {parameter}")
