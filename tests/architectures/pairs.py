@@ -50,7 +50,7 @@ def _greedy(values: Values, wanted: Sequence[tuple[str, int]], open_pairs: Mappi
         if name not in choice:
             choice[name] = max(
                 range(len(values[name])),
-                key=lambda number: sum(_pair((name, number), one) in open_pairs for one in choice.items()),  # noqa: B023
+                key=lambda number: sum(_pair((name, number), one) in open_pairs for one in choice.items()),
             )
     return choice
 
