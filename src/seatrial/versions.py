@@ -236,8 +236,8 @@ LUSTRE = "2.15"
 https://docs.aws.amazon.com/fsx/latest/LustreGuide/managing-lustre-version.html"""
 
 AURORA_MYSQL = "8.0.mysql_aurora.3.10.6"
-"""Engine of the accounting database: the newest patch of the newest long-term support release, 3.10, 2026-11.
-https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraMySQL.Update.SpecialVersions.html"""
+"""Engine of the accounting database: 3.10 has long-term support, and this is its newest patch that cfn-lint knows.
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraMySQL.Update.SpecialVersions.html, 2026-11"""
 
 
 def pins(*packages: str) -> dict[str, str]:
