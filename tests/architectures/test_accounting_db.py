@@ -39,7 +39,7 @@ def test_the_password_is_plain_text_that_slurm_and_aurora_take() -> None:
 def test_the_password_is_in_no_output() -> None:
     outputs = {name: json.dumps(one["Value"]) for name, one in made()["Outputs"].items()}
     assert not [
-        name for name, value in outputs.items() if "resolve" in value or "GetAtt" in value and "Secret" in value
+        name for name, value in outputs.items() if "resolve" in value or ("GetAtt" in value and "Secret" in value)
     ]
     assert json.loads(outputs["DatabaseSecretArn"]) == {"Ref": "Password"}
 
