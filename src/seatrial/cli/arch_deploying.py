@@ -36,8 +36,8 @@ def print_change(change: Change) -> None:
     if rows:
         print_table(("ACTION", "RESOURCE", "TYPE", "REPLACED", "PROPERTIES"), rows)
     for row in change.endangered:
-        warning = f"{row.logical_id} ({row.type}) holds data and would be {'removed' if row.action == 'Remove' else 'replaced'}"
-        click.echo(click.style(warning, fg="red", bold=True))
+        fate = "removed" if row.action == "Remove" else "replaced"
+        click.echo(click.style(f"{row.logical_id} ({row.type}) holds data and would be {fate}", fg="red", bold=True))
 
 
 def agreed(*, yes: bool, quiet: bool) -> Callable[[Change], bool]:
