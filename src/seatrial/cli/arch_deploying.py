@@ -89,9 +89,7 @@ def hand_over(deployments: Iterable[Deployment], *, replace: bool, quiet: bool) 
     for name, state in states.items():
         if not quiet:
             more = (
-                ": it says something else; to write it anew: seatrial arch cluster --replace"
-                if state == "kept"
-                else ""
+                ": it says something else; to write it anew: seatrial arch cluster --replace" if state == "kept" else ""
             )
             click.echo(f"{state} [clusters.{name}] in {path}{more}")
     return dict(states)

@@ -1,0 +1,89 @@
+"""Templates: what in them holds data, and how CloudFormation takes them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from seatrial.architectures import Deployment
+from seatrial.deploying.cloud import COMPLETE, Cloud, Stack
+from seatrial.errors import Problem, UserError
+
+LONGEST_BODY = 51_200
+"""Bytes of a template in a request; a longer one, up to 1 MB, lies in a bucket.
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
+
+KEPT = ("Retain", "RetainExceptOnCreate", "Snapshot")
+"""Deletion policies of what outlives its stack."""
+
+DATA = frozenset({
+    "AWS::DirectoryService::MicrosoftAD", "AWS::DirectoryService::SimpleAD", "AWS::DynamoDB::Table",
+    "AWS::EC2::Volume", "AWS::EFS::FileSystem", "AWS::FSx::FileSystem", "AWS::FSx::Volume", "AWS::RDS::DBCluster",
+    "AWS::RDS::DBInstance", "AWS::S3::Bucket", "AWS::SecretsManager::Secret",
+})  # fmt: skip
+"""Types that hold what cannot be made again."""
+
+
+def text_of(deployment: Deployment) -> str:
+    """Its template."""
+    return deployment.render().files[f"{deployment.stack}.yaml"]
+
+
+def text_in(cloud: Cloud, stack: Stack) -> str:
+    """The template that a stack was made of."""
+    import json
+
+    found = cloud.ask("get_template", StackName=stack.id, TemplateStage="Original")["TemplateBody"]
+    return found if isinstance(found, str) else json.dumps(found)  # boto3 reads JSON on its own
+
+
+def body(text: str) -> dict[str, Any]:
+    """The template as data. Ours write every function in full, without YAML's tags."""
+    import yaml
+
+    loaded = yaml.safe_load(text)
+    return dict(loaded or {})
+
+
+def resources(text: str) -> dict[str, dict[str, Any]]:
+    """Logical id -> resource of a template."""
+    return dict(body(text).get("Resources", {}))
+
+
+def is_kept(resource: Mapping[str, Any]) -> bool:
+    """Whether a resource outlives its stack, or leaves a snapshot behind."""
+    return resource.get("DeletionPolicy") in KEPT
+
+
+def holds_data(resource: Mapping[str, Any]) -> bool:
+    """Whether with it something is lost that cannot be made again."""
+    return is_kept(resource) or resource.get("Type") in DATA
+
+
+def submitted(cloud: Cloud, text: str) -> dict[str, str]:
+    """The argument by which CloudFormation takes a template: itself, or where it lies. Raises UserError."""
+    raw = text.encode()
+    if len(raw) <= LONGEST_BODY:
+        return {"TemplateBody": text}
+    bucket = _bucket(cloud)
+    if bucket is None:
+        what = (
+            f"its template has {len(raw):,} bytes; CloudFormation takes more than {LONGEST_BODY:,} from a bucket only"
+        )
+        remedy = "name a deployment of the architecture s3 as its bucket, and deploy that first"
+        raise UserError(Problem(what, cloud.place, remedy))
+    key = f"seatrial/templates/{hashlib.sha256(raw).hexdigest()}.yaml"
+    if not cloud.ask("list_objects_v2", service="s3", Bucket=bucket, Prefix=key).get("KeyCount"):
+        cloud.ask("put_object", service="s3", Bucket=bucket, Key=key, Body=raw)
+    return {"TemplateURL": f"{cloud.client('s3').meta.endpoint_url}/{bucket}/{key}"}
+
+
+def _bucket(cloud: Cloud) -> str | None:
+    """That of an s3 deployment that this one needs, if it is there."""
+    for needed in cloud.deployment.order()[:-1]:
+        if needed.architecture.name == "s3":
+            stack = Cloud(needed, cloud.wait).owned()
+            if stack is not None and stack.status in COMPLETE:
+                return stack.outputs.get("Bucket")
+    return None
