@@ -59,13 +59,14 @@ def draw(scene: Scene) -> str:
     frame = element("rect", x=PAD / 2, y=HEAD + PAD / 2, width=width - PAD, height=height - HEAD - PAD, class_="region")
     parts = [
         element("style", STYLE),
-        label(PAD, HEAD - 6, scene.title, "head"),
+        label(PAD, HEAD - 6, scene.name, "head"),
+        label(PAD + 10 * len(scene.name) + PAD, HEAD - 6, shorten(scene.title, width - 10 * len(scene.name) - 3 * PAD)),
         frame,
         label(PAD, 2 * HEAD, f"AWS region {scene.region}", "small"),
         *body,
         *_links(scene, places),
     ]
-    return drawing(width, height, scene.title, _described(scene), parts)
+    return drawing(width, height, f"{scene.name}: {scene.title}", _described(scene), parts)
 
 
 def _stack(scene: Scene, public: bool, zone: int) -> float:
@@ -107,9 +108,9 @@ def _column(parts: Iterable[Part], x: float, y: float, places: dict[str, Frame])
         drawn += [
             element("rect", x=x, y=y, width=frame.width, height=frame.height, class_="box", rx=3),
             element("rect", x=x, y=y, width=4, height=frame.height, class_=part.kind),
-            label(x + 12, y + 18, shorten(part.title, BOX[0] - 90), "strong"),
-            label(x + BOX[0] - 6, y + 18, shorten(part.stack, 80), "small", "end"),
-            label(x + 12, y + 34, shorten(part.detail, BOX[0] - 6), "small"),
+            label(x + 12, y + 18, shorten(part.title, BOX[0] - 18), "strong"),
+            label(x + 12, y + 35, shorten(part.detail, BOX[0] - 100), "small"),
+            label(x + BOX[0] - 6, y + 35, part.deployment, "small", "end"),
         ]
         y += BOX[1] + GAP
     return drawn

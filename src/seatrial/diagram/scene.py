@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from seatrial.architectures import Deployment
+from seatrial.architectures import PREFIX, Deployment
 
 Kind = Literal["network", "compute", "storage", "database", "service"]
 
@@ -20,7 +20,8 @@ class Part:
     title: str
     detail: str
     kind: Kind
-    stack: str
+    deployment: str
+    """The one that makes it."""
     public: bool | None = None
     """In a public or a private subnet; None: in none."""
     zone: int = 0
@@ -40,6 +41,7 @@ class Subnet:
 class Scene:
     """Everything that is drawn."""
 
+    name: str
     title: str
     region: str
     cidr: str
@@ -79,7 +81,8 @@ def scene(deployment: Deployment) -> Scene:
         parts += _instances(one, bodies[one.stack])
     vpc = next((body for body in bodies.values() for r in body.values() if r["Type"] == "AWS::EC2::VPC"), {})
     return Scene(
-        title=f"{deployment.name}: {deployment.architecture.title.rstrip('.')}",
+        name=deployment.name,
+        title=deployment.architecture.title.rstrip("."),
         region=deployment.params.region,
         cidr=next((str(r["Properties"]["CidrBlock"]) for r in vpc.values() if r["Type"] == "AWS::EC2::VPC"), ""),
         zones=_zones(vpc, subnets),
@@ -133,7 +136,7 @@ def _parts(stack: str, body: Resources, subnets: tuple[Subnet, ...]) -> Iterator
                 title=more or title,
                 detail=detail,
                 kind=kind,
-                stack=stack,
+                deployment=stack.removeprefix(PREFIX),
                 public=public,
                 zone=zone,
             )
@@ -178,7 +181,7 @@ def _detail(type_: str, name: str, properties: Mapping[str, Any]) -> tuple[str, 
         return f"{service} endpoint", str(properties.get("VpcEndpointType", "Gateway")).lower()
     if type_ == "AWS::S3::Bucket":
         return "", "private, TLS only"
-    return "", name
+    return "", "" if type_ in ("AWS::EC2::NatGateway", "AWS::EC2::InternetGateway") else name
 
 
 def _instances(one: Deployment, body: Resources) -> Iterator[Part]:
@@ -192,7 +195,7 @@ def _instances(one: Deployment, body: Resources) -> Iterator[Part]:
             title=row.what,
             detail=f"{count} x {row.instance_type}{', EFA' if row.efa else ''}{bought}",
             kind="compute",
-            stack=one.stack,
+            deployment=one.name,
             public=False,
         )
 
