@@ -18,6 +18,9 @@ REVIEWED = "REVIEW_IN_PROGRESS"
 COMPLETE = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE",
             "IMPORT_ROLLBACK_COMPLETE")  # fmt: skip
 """Statuses of a stack that can be changed."""
+SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+"""Those whose last change is done as it was wanted."""
+GONE = "DELETE_COMPLETE"
 PROPOSED = "seatrial-"
 """What the names of our change sets begin with."""
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 5.0
@@ -37,6 +40,8 @@ class Stack:
     deployment: str | None
     """The deployment that its tag names; None: it is not ours."""
     outputs: Mapping[str, str]
+    exports: tuple[str, ...]
+    """Names by which other stacks import its outputs."""
     protected: bool
     """Whether it is protected from deletion."""
     changed: datetime
@@ -153,6 +158,7 @@ def _stack(found: Mapping[str, Any]) -> Stack:
         reason=found.get("StackStatusReason") or "",
         deployment={tag["Key"]: tag["Value"] for tag in found.get("Tags", ())}.get(TAG),
         outputs={output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", ())},
+        exports=tuple(output["ExportName"] for output in found.get("Outputs", ()) if output.get("ExportName")),
         protected=bool(found.get("EnableTerminationProtection")),
         changed=found.get("LastUpdatedTime") or found["CreationTime"],
     )

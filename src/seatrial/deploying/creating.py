@@ -7,14 +7,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from seatrial.architectures import Deployment
-from seatrial.deploying.cloud import COMPLETE, REVIEWED, STACK, Cloud, Stack, Wait
-from seatrial.deploying.events import UNCHANGED, Event, Show, first_cause, follow
+from seatrial.deploying.cloud import COMPLETE, GONE, REVIEWED, STACK, SUCCEEDED, Cloud, Stack, Wait
+from seatrial.deploying.events import UNCHANGED, Event, Show, failed, follow, stuck
 from seatrial.deploying.proposals import Change, proposed
-from seatrial.deploying.templates import is_kept, resources, text_of
+from seatrial.deploying.templates import policy_of, resources, text_of
 from seatrial.errors import Problem, UserError
-
-SUCCEEDED = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
-GONE = "DELETE_COMPLETE"
 
 Ask = Callable[[Change], bool]
 
@@ -52,9 +49,14 @@ def _deploy(cloud: Cloud, show: Show, ask: Ask) -> bool:
             stack = follow(cloud, proposal.stack_id, show, proposal.name)
             if stack.status not in SUCCEEDED:
                 raise failed(cloud, stack)
-    if stack is not None and not stack.protected and any(map(is_kept, resources(text_of(cloud.deployment)).values())):
+    if stack is not None and not stack.protected and _outlived(cloud.deployment):
         cloud.ask("update_termination_protection", StackName=stack.id, EnableTerminationProtection=True)
     return True
+
+
+def _outlived(deployment: Deployment) -> bool:
+    """Whether something of it is kept when its stack is deleted: whoever says that holds it dear."""
+    return any(policy_of(resource) != "Delete" for resource in resources(text_of(deployment)).values())
 
 
 def _prepared(cloud: Cloud, show: Show) -> Stack | None:
@@ -85,34 +87,6 @@ def _clear(cloud: Cloud, stack: Stack, show: Show) -> None:
     cloud.ask("delete_stack", StackName=stack.id)
     if follow(cloud, stack.id, show).status != GONE:
         raise failed(cloud, stack)
-
-
-def failed(cloud: Cloud, stack: Stack) -> UserError:
-    """The problem of an operation that failed: its first cause, and how to go on."""
-    cause = first_cause(cloud, stack)
-    return UserError(Problem(f"{cause.logical_id} ({cause.type}): {cause.reason}", cloud.place, _way_on(cloud, stack)))
-
-
-def stuck(cloud: Cloud, stack: Stack) -> UserError:
-    """The problem of a stack that cannot be changed as it stands."""
-    if not stack.at_rest:
-        what, remedy = f"the stack is just being changed ({stack.status})", "wait until that is over"
-        return UserError(Problem(what, cloud.place, f"{remedy}; see: seatrial arch status {cloud.deployment.name}"))
-    cause = first_cause(cloud, stack)
-    what = f"the stack is {stack.status}, since {cause.logical_id} ({cause.type}): {cause.reason}"
-    return UserError(Problem(what, cloud.place, _way_on(cloud, stack)))
-
-
-def _way_on(cloud: Cloud, stack: Stack) -> str:
-    again = f"seatrial arch deploy {cloud.deployment.name}"
-    away = f"seatrial arch delete {cloud.deployment.name}"
-    return {
-        "ROLLBACK_COMPLETE": f"all of it was taken back; repair the cause, then: {again}",
-        "UPDATE_ROLLBACK_COMPLETE": f"it is again as it was before; repair the cause, then: {again}",
-        "UPDATE_ROLLBACK_FAILED": f"repair the cause, then: {cloud.command('continue-update-rollback')}",
-        "UPDATE_FAILED": f"repair the cause, then: {cloud.command('rollback-stack')}",
-        "DELETE_FAILED": f"repair the cause, then again: {away}",
-    }.get(stack.status, f"repair the cause, then: {away}; and: {again}")
 
 
 def _unchanged(cloud: Cloud) -> Event:

@@ -42,13 +42,15 @@ def follow(cloud: Cloud, stack_id: str, show: Show, token: str | None = None) ->
     `token` is that of the operation; None: the stack's last one.
     """
     seen: set[str] = set()
+    last: dict[str, Any] = {}
     for _ in cloud.looks():
         stack = cloud.find(stack_id)  # before the events: the last of them are there when it is at rest
         new = [*takewhile(lambda one: one["EventId"] not in seen, _operation(cloud, stack_id, token))]
         seen.update(one["EventId"] for one in new)
         for one in reversed(new):
             show(_event(cloud, one))
-        if stack is None or stack.at_rest:
+            last = one
+        if stack is None or (stack.at_rest and (token is None or _ends(last, stack))):
             break
     if stack is None:  # by its id it is described even after it was deleted
         raise UserError(Problem(f"the stack {cloud.deployment.stack} is gone", cloud.place, "try it again"))
@@ -76,6 +78,34 @@ def first_cause(cloud: Cloud, stack: Stack) -> Event:
     )
 
 
+def failed(cloud: Cloud, stack: Stack) -> UserError:
+    """The problem of an operation that failed: its first cause, and how to go on."""
+    cause = first_cause(cloud, stack)
+    return UserError(Problem(f"{cause.logical_id} ({cause.type}): {cause.reason}", cloud.place, _way_on(cloud, stack)))
+
+
+def stuck(cloud: Cloud, stack: Stack) -> UserError:
+    """The problem of a stack that cannot be changed as it stands."""
+    if not stack.at_rest:
+        what, remedy = f"the stack is just being changed ({stack.status})", "wait until that is over"
+        return UserError(Problem(what, cloud.place, f"{remedy}; see: seatrial arch status {cloud.deployment.name}"))
+    cause = first_cause(cloud, stack)
+    what = f"the stack is {stack.status}, since {cause.logical_id} ({cause.type}): {cause.reason}"
+    return UserError(Problem(what, cloud.place, _way_on(cloud, stack)))
+
+
+def _way_on(cloud: Cloud, stack: Stack) -> str:
+    again = f"seatrial arch deploy {cloud.deployment.name}"
+    away = f"seatrial arch delete {cloud.deployment.name}"
+    return {
+        "ROLLBACK_COMPLETE": f"all of it was taken back; repair the cause, then: {again}",
+        "UPDATE_ROLLBACK_COMPLETE": f"it is again as it was before; repair the cause, then: {again}",
+        "UPDATE_ROLLBACK_FAILED": f"repair the cause, then: {cloud.command('continue-update-rollback')}",
+        "UPDATE_FAILED": f"repair the cause, then: {cloud.command('rollback-stack')}",
+        "DELETE_FAILED": f"repair the cause, then again: {away}",
+    }.get(stack.status, f"repair the cause, then: {away}; and: {again}")
+
+
 def _first_failure(cloud: Cloud, events: list[dict[str, Any]], stack_id: str) -> Event | None:
     """Of events, oldest first. A stack in the stack failed for a reason of its own."""
     for one in events:
@@ -89,6 +119,11 @@ def _first_failure(cloud: Cloud, events: list[dict[str, Any]], stack_id: str) ->
             return _first_failure(cloud, of_it, inner) or _event(cloud, one)
         return _event(cloud, one)
     return None
+
+
+def _ends(event: Mapping[str, Any], stack: Stack) -> bool:
+    """Whether an event is the one that brought the stack where it is: else its operation has not begun yet."""
+    return event.get("PhysicalResourceId") == stack.id and event["ResourceStatus"] == stack.status
 
 
 def _operation(cloud: Cloud, stack_id: str, token: str | None) -> Iterator[dict[str, Any]]:

@@ -154,7 +154,7 @@ def _rows(cloud: Cloud, change_set: str, stack_id: str, before: Mapping[str, Any
             logical_id=found["LogicalResourceId"],
             replacement=found.get("Replacement") or ("unknown" if found["Action"] == "Modify" else "False"),
             properties=tuple(sorted({target.get("Name") or target.get("Attribute", "") for target in targets})),
-            holds_data=holds_data(before.get(found["LogicalResourceId"], {})),
+            holds_data=found["LogicalResourceId"] in before and holds_data(before[found["LogicalResourceId"]]),
         )
 
 

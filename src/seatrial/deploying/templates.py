@@ -14,9 +14,6 @@ LONGEST_BODY = 51_200
 """Bytes of a template in a request; a longer one, up to 1 MB, lies in a bucket.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
 
-KEPT = ("Retain", "RetainExceptOnCreate", "Snapshot")
-"""Deletion policies of what outlives its stack."""
-
 DATA = frozenset({
     "AWS::DirectoryService::MicrosoftAD", "AWS::DirectoryService::SimpleAD", "AWS::DynamoDB::Table",
     "AWS::EC2::Volume", "AWS::EFS::FileSystem", "AWS::FSx::FileSystem", "AWS::FSx::Volume", "AWS::RDS::DBCluster",
@@ -51,14 +48,18 @@ def resources(text: str) -> dict[str, dict[str, Any]]:
     return dict(body(text).get("Resources", {}))
 
 
-def is_kept(resource: Mapping[str, Any]) -> bool:
-    """Whether a resource outlives its stack, or leaves a snapshot behind."""
-    return resource.get("DeletionPolicy") in KEPT
+def policy_of(resource: Mapping[str, Any]) -> str:
+    """What becomes of a resource with its stack: ``Delete``, ``Retain``, or ``Snapshot``, and it is deleted.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-deletionpolicy.html"""
+    kind = resource["Type"]
+    alone = kind == "AWS::RDS::DBInstance" and "DBClusterIdentifier" not in resource.get("Properties", {})
+    default = "Snapshot" if kind == "AWS::RDS::DBCluster" or alone else "Delete"
+    return str(resource.get("DeletionPolicy", default)).replace("RetainExceptOnCreate", "Retain")
 
 
 def holds_data(resource: Mapping[str, Any]) -> bool:
     """Whether with it something is lost that cannot be made again."""
-    return is_kept(resource) or resource.get("Type") in DATA
+    return policy_of(resource) != "Delete" or resource["Type"] in DATA
 
 
 def submitted(cloud: Cloud, text: str) -> dict[str, str]:
