@@ -74,28 +74,31 @@ SHOWN: Mapping[str, tuple[str, Kind]] = {
 def scene(deployment: Deployment) -> Scene:
     """What the deployment and all that it needs consist of."""
     order = deployment.order()
-    bodies = {one.stack: _resources(one) for one in order}
+    templates = {one.stack: _template(one) for one in order}
+    bodies: dict[str, Resources] = {stack: template["Resources"] for stack, template in templates.items()}
     subnets = tuple(subnet for stack, body in bodies.items() for subnet in _subnets(stack, body))
     parts = [part for stack, body in bodies.items() for part in _parts(stack, body, subnets)]
     for one in order:
         parts += _instances(one, bodies[one.stack])
-    vpc = next((body for body in bodies.values() for r in body.values() if r["Type"] == "AWS::EC2::VPC"), {})
+    vpcs = [r for body in bodies.values() for r in body.values() if r["Type"] == "AWS::EC2::VPC"]
+    names = [zone for template in templates.values() for zone in _zones(template, deployment.params.region)]
+    count = max([len(names), *(subnet.zone + 1 for subnet in subnets), *(part.zone + 1 for part in parts)])
     return Scene(
         name=deployment.name,
         title=deployment.architecture.title.rstrip("."),
         region=deployment.params.region,
-        cidr=next((str(r["Properties"]["CidrBlock"]) for r in vpc.values() if r["Type"] == "AWS::EC2::VPC"), ""),
-        zones=_zones(vpc, subnets),
+        cidr=next((str(vpc["Properties"]["CidrBlock"]) for vpc in vpcs), ""),
+        zones=tuple((names + [f"availability zone {number + 1}" for number in range(count)][len(names) :])[:count]),
         subnets=subnets,
         parts=tuple(parts),
         links=tuple(link for stack, body in bodies.items() for link in _links(stack, body, parts)),
     )
 
 
-def _resources(one: Deployment) -> Resources:
+def _template(one: Deployment) -> Mapping[str, Any]:
     import yaml
 
-    found: Resources = yaml.safe_load(one.render().files[f"{one.stack}.yaml"])["Resources"]
+    found: Mapping[str, Any] = yaml.safe_load(one.render().files[f"{one.stack}.yaml"])
     return found
 
 
@@ -113,15 +116,10 @@ def _subnets(stack: str, body: Resources) -> Iterator[Subnet]:
             seen[public] = seen.get(public, 0) + 1
 
 
-def _zones(body: Resources, subnets: tuple[Subnet, ...]) -> tuple[str, ...]:
-    """Names of the zones, as far as the parameters say them."""
-    count = 1 + max((subnet.zone for subnet in subnets), default=0)
-    names = {}
-    for subnet in subnets:
-        resource = body.get(subnet.id.partition(".")[2], {}).get("Properties", {})
-        zone = resource.get("AvailabilityZone", resource.get("AvailabilityZoneId"))
-        names[subnet.zone] = zone if isinstance(zone, str) else f"availability zone {subnet.zone + 1}"
-    return tuple(names.get(number, f"availability zone {number + 1}") for number in range(count))
+def _zones(template: Mapping[str, Any], region: str) -> list[str]:
+    """Names of the zones that a template's subnets are in, where the parameters name them."""
+    named: Mapping[str, str] = template.get("Mappings", {}).get("Zones", {}).get(region, {})
+    return [named[key] for key in sorted(named)]
 
 
 def _parts(stack: str, body: Resources, subnets: tuple[Subnet, ...]) -> Iterator[Part]:
