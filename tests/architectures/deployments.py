@@ -102,3 +102,7 @@ def _adapter(cls: type) -> TypeAdapter[Any]:
 
 def _module(name: str) -> Any:
     return importlib.import_module(f"tests.architectures.shapes.{name.replace('-', '_')}")
+
+
+EVERY_SHAPE = [(name, shape) for name in architectures.names() for shape in shapes(name)]
+"""Architecture and shape."""

@@ -6,14 +6,11 @@ import json
 
 import pytest
 
-from seatrial import architectures
-from tests.architectures.deployments import deployment, shapes
+from tests.architectures.deployments import EVERY_SHAPE, deployment, shapes
 from tests.architectures.linting import lint, lint_text
 
-EVERY = [(name, shape) for name in architectures.names() for shape in shapes(name)]
 
-
-@pytest.mark.parametrize(("name", "shape"), EVERY)
+@pytest.mark.parametrize(("name", "shape"), EVERY_SHAPE)
 def test_nothing_is_found_in_a_shape(name: str, shape: str) -> None:
     one = deployment(name, shapes(name)[shape])
     assert one.problems() == []
