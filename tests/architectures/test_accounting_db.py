@@ -27,7 +27,7 @@ def properties(name: str, **params: Any) -> dict[str, Any]:
 
 
 def test_the_password_is_plain_text_that_slurm_and_aurora_take() -> None:
-    """A template would make JSON of it, Slurm takes no #, Aurora no /, @, quotes or spaces and 41 characters at most."""
+    """A template would make JSON of it, Slurm takes no #, Aurora no /, @, quotes, blanks, and 41 characters at most."""
     generated = properties("Password")["GenerateSecretString"]
     assert set(generated) == {"ExcludePunctuation", "PasswordLength"}
     assert generated["ExcludePunctuation"] is True and 8 <= generated["PasswordLength"] <= 41
