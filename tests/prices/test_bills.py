@@ -70,7 +70,8 @@ def test_a_reservation_costs_what_would_run_in_it():
 def test_a_region_without_prices_is_unknown_and_says_what_to_do():
     found = bill(deployment(region="eu-west-3"))
     assert len(found.unknown) == 4 and found.at_most == 0
-    assert "seatrial prices refresh --region eu-west-3" in str(found)
+    assert "no price of nat-gateway in eu-west-3 is known: seatrial prices refresh --region eu-west-3" in str(found)
+    assert "no price of fsx-lustre/125 in eu-west-3 is known)" in str(found)  # which refresh does not ask for
 
 
 def test_what_is_not_there_costs_nothing_whether_its_price_is_known_or_not():

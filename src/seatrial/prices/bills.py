@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from seatrial.architectures import Deployment, Instances, Usage
 from seatrial.prices.entry import Price
+from seatrial.prices.refreshing import WANTED
 from seatrial.prices.table import price
 
 VARIES = {
@@ -109,7 +110,9 @@ def dollars(usd: float) -> str:
 
 def no_price(item: str, region: str) -> str:
     """Why a price is unknown that could be known."""
-    return f"no price of {item} in {region} is known: seatrial prices refresh --region {region}"
+    can = item.startswith("ec2/") or item in {one.item for one in WANTED}
+    remedy = f": seatrial prices refresh --region {region}" if can else ""
+    return f"no price of {item} in {region} is known{remedy}"
 
 
 def _instances(one: Instances, region: str) -> Line:

@@ -59,6 +59,7 @@ def _merged(*parts: Mapping[str, Price]) -> dict[str, Price]:
 
 _VPC = ("https://aws.amazon.com/vpc/pricing/", "2025")
 _ENDPOINTS = ("https://aws.amazon.com/privatelink/pricing/", "2025")
+_BALANCERS = ("https://aws.amazon.com/elasticloadbalancing/pricing/", "2025")
 _AURORA = ("https://aws.amazon.com/rds/aurora/pricing/", "2025")
 _SECRETS = ("https://aws.amazon.com/secrets-manager/pricing/", "2025")
 _EBS = ("https://aws.amazon.com/ebs/pricing/", "2025")
@@ -73,6 +74,7 @@ def _beside() -> dict[str, Price]:
         _items({"nat-gateway": 0.045, "public-ipv4": 0.005}, "hour", _VPC),
         _items({"vpc-endpoint": 0.01}, "hour", _ENDPOINTS),
         _items(lustre, "GiB-month", _LUSTRE),
+        _items({"network-load-balancer": 0.0225}, "hour", _BALANCERS),  # without its capacity units
         _items({"aurora-acu": 0.12}, "hour", _AURORA),
         _items({"aurora-storage": 0.10}, "GiB-month", _AURORA),
         _items({"secret": 0.40}, "month", _SECRETS),
