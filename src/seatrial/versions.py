@@ -273,6 +273,15 @@ was tested with. Sources: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ef
 https://github.com/aws/aws-ofi-nccl/releases/tag/v1.21.1"""
 
 
+LUSTRE = "2.15"
+"""Lustre of FSx for Lustre: the newest that it offers, and the only one that takes a metadata configuration, 2026-11.
+https://docs.aws.amazon.com/fsx/latest/LustreGuide/managing-lustre-version.html"""
+
+AURORA_MYSQL = "8.0.mysql_aurora.3.10.6"
+"""Engine of the accounting database: 3.10 has long-term support, and this is its newest patch that cfn-lint knows.
+https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraMySQL.Update.SpecialVersions.html, 2026-11"""
+
+
 def pins(*packages: str) -> dict[str, str]:
     """Package -> pinned version, of FRAMEWORKS."""
     return {name: FRAMEWORKS[name] for name in packages}
