@@ -1,22 +1,20 @@
 """The configuration that ParallelCluster makes a cluster of.
 
-It is written once, with CloudFormation's functions where something only comes from other stacks; `literal` fills in what
-is known of it. https://docs.aws.amazon.com/parallelcluster/latest/ug/cluster-configuration-file-v3.html
+It is written once, with CloudFormation's functions where something comes from other stacks; `literal` fills in what is
+known of that. https://docs.aws.amazon.com/parallelcluster/latest/ug/cluster-configuration-file-v3.html
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from troposphere import ImportValue, Join, Ref, Select, Split, Sub, encode_to_dict
+from troposphere import Join, Ref, Select, Split, Sub, encode_to_dict
 
 from seatrial import hardware
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._cloudformation import imported
 from seatrial.architectures.parallelcluster import Params, Queue, efa, placement_group
-from seatrial.versions import PARALLELCLUSTER
 
 SCRIPT = "node.sh"
 CERTIFICATE = "/etc/seatrial/directory.pem"
@@ -127,7 +125,7 @@ def _queue(queue: Queue, params: Params, facts: Facts) -> dict[str, Any]:
 
 def _resource(queue: Queue, params: Params) -> dict[str, Any]:
     instance = hardware.instance(queue.instance_type)
-    gpus = bool(instance.accelerator) and hardware.accelerator(instance.accelerator).vendor == "NVIDIA"
+    gpus = instance.accelerator is not None and hardware.accelerator(instance.accelerator).vendor == "NVIDIA"
     group = bool(queue.reservation) and str(queue.reservation).startswith("arn:")
     target = "CapacityReservationResourceGroupArn" if group else "CapacityReservationId"
     return {
@@ -196,7 +194,10 @@ def _subnet(facts: Facts) -> Any:
 def _security_groups(facts: Facts) -> list[Any]:
     """Beside ParallelCluster's own, what lets a node reach the file systems, and the directory."""
     groups = [imported(facts, "network", "SecurityGroup")]
-    return [*groups, *([imported(facts, "directory", "DirectoryClientSecurityGroup")] if "directory" in facts.needs else [])]
+    return [
+        *groups,
+        *([imported(facts, "directory", "DirectoryClientSecurityGroup")] if "directory" in facts.needs else []),
+    ]
 
 
 def _root(gib: int) -> dict[str, Any]:
@@ -235,7 +236,9 @@ def _without_nothing(value: Any) -> Any:
 def literal(whole: Mapping[str, Any], params: Params, known: Mapping[str, str]) -> dict[str, Any]:
     """The configuration as ParallelCluster gets it: what is not known in `known`, by the name of its export, shows as
     that name in angle brackets."""
-    filled: dict[str, Any] = _filled(encode_to_dict(whole), lambda name: known.get(name, f"<{name}>"), _partition(params))
+    filled: dict[str, Any] = _filled(
+        encode_to_dict(whole), lambda name: known.get(name, f"<{name}>"), _partition(params)
+    )
     return filled
 
 

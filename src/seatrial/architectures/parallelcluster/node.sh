@@ -1,5 +1,5 @@
 #!/bin/bash
-# What a node of ParallelCluster runs, as root, when it starts: enroot FOLDER, pyxis, or certificate PARAMETER REGION FILE.
+# What a node runs as root when it starts: enroot FOLDER, pyxis, or certificate PARAMETER REGION FILE.
 #
 # ParallelCluster's AMIs have enroot and pyxis since 3.11.1; they have to be switched on:
 # https://docs.aws.amazon.com/parallelcluster/latest/ug/tutorials_11_running-containerized-jobs-with-pyxis.html
@@ -15,7 +15,7 @@ fail() {
 # Containers are unpacked in a folder: local disks where there are some, which are mounted before this runs.
 enroot() {
     local folder=$1
-    command -v enroot >/dev/null || fail "this AMI has no enroot: use one of ParallelCluster 3.11.1 or newer"
+    type -P enroot >/dev/null || fail "this AMI has no enroot: use one of ParallelCluster 3.11.1 or newer"
     mkdir -p "$folder" /etc/enroot
     chmod 1777 "$folder"
     # What is below /run is gone after a reboot: systemd makes these anew.

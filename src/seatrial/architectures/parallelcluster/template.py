@@ -6,10 +6,10 @@ https://docs.aws.amazon.com/parallelcluster/latest/ug/cloudformation-v3.html
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
-from troposphere import GetAtt, Join, Ref, Sub, Template, iam
+from troposphere import GetAtt, Join, Sub, iam
 from troposphere.cloudformation import AWSCustomObject, Stack
 
 from seatrial.architectures._architecture import Facts
@@ -34,11 +34,11 @@ BUCKET = "bucket"
 """Folder of a plan whose files belong into the bucket before the stack is made, each under its path below."""
 
 
-class Cluster(AWSCustomObject):
+class Cluster(AWSCustomObject):  # type: ignore[misc] # troposphere has no types
     """The cluster, which AWS's provider makes as a stack of its own."""
 
     resource_type = "Custom::PclusterCluster"
-    props = {
+    props: ClassVar = {
         "ServiceToken": (str, True),
         "ClusterName": (str, True),
         "ClusterConfiguration": (dict, True),
@@ -49,7 +49,9 @@ def render(params: Params, facts: Facts) -> Plan:
     """Its plan."""
     made = template("Seatrial: a Slurm cluster by AWS ParallelCluster")
     whole = configuration(params, facts)
-    made.add_resource(Stack("Provider", TemplateURL=Sub(_provider())))
+    # It holds nothing that would have to outlive the stack.
+    gone = {"DeletionPolicy": "Delete", "UpdateReplacePolicy": "Delete"}
+    made.add_resource(Stack("Provider", TemplateURL=Sub(_provider()), **gone))
     if own_policy(params):
         # The provider may attach only policies of this path, and some of AWS's own.
         made.add_resource(
