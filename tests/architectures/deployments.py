@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -38,7 +39,7 @@ def deployment(name: str, params: Mapping[str, Any] | None = None, region: str =
     def make(one: str) -> Deployment:
         if one not in made:
             found = wanted[one]
-            values = TypeAdapter(found.architecture.Params).validate_python({"region": region, **found.params})
+            values = _adapter(found.architecture.Params).validate_python({"region": region, **found.params})
             needs = {parameter: make(other) for parameter, other in found.needs.items()}
             made[one] = Deployment(name=one, architecture=found.architecture, params=values, needs=needs)
         return made[one]
@@ -75,9 +76,13 @@ def shapes(name: str) -> Mapping[str, Mapping[str, Any]]:
 
 
 def values(name: str) -> Mapping[str, Sequence[Any]]:
-    """Parameter -> values that are worth trying, the region among them."""
-    found: Mapping[str, Sequence[Any]] = _module(name).VALUES
-    return {"region": REGIONS, **found}
+    """Parameter -> values that are worth trying, those of its shapes and the region among them."""
+    found = {"region": [*REGIONS], **{parameter: [*choices] for parameter, choices in _module(name).VALUES.items()}}
+    for shape in shapes(name).values():
+        for parameter, value in shape.items():
+            assert parameter in found, f"VALUES of {name} lack {parameter}, which one of its SHAPES has"
+            found[parameter] += [] if value in found[parameter] else [value]
+    return found
 
 
 def combinations(name: str) -> Iterator[tuple[dict[str, Any], Deployment]]:
@@ -86,9 +91,18 @@ def combinations(name: str) -> Iterator[tuple[dict[str, Any], Deployment]]:
     def made(choice: dict[str, Any]) -> Deployment:
         return deployment(name, {key: value for key, value in choice.items() if key != "region"}, choice["region"])
 
-    for choice in pairwise(values(name), lambda choice: not made(choice).problems()):
+    for choice in pairwise(values(name), lambda choice: not made(choice).problems(), [*shapes(name).values()]):
         yield choice, made(choice)
+
+
+@cache  # to make one takes longer than to use it
+def _adapter(cls: type) -> TypeAdapter[Any]:
+    return TypeAdapter(cls)
 
 
 def _module(name: str) -> Any:
     return importlib.import_module(f"tests.architectures.shapes.{name.replace('-', '_')}")
+
+
+EVERY_SHAPE = [(name, shape) for name in architectures.names() for shape in shapes(name)]
+"""Architecture and shape."""

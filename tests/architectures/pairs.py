@@ -10,63 +10,81 @@ from typing import Any
 Values = Mapping[str, Sequence[Any]]
 Choice = dict[str, int]
 """Parameter -> which of its values, by number: some values cannot be hashed."""
+Pair = tuple[tuple[str, int], ...]
+"""Two of them, of two parameters; or one, which has to be there even where it can meet no other."""
 
 TRIES = 8
 """Random combinations that are tried around two values before they count as ones that cannot meet."""
 
 
-def pairwise(values: Values, possible: Callable[[dict[str, Any]], bool] = lambda _: True) -> Iterator[dict[str, Any]]:
-    """Few combinations that hold each value, and each two values that can stand together. The same ones every time."""
+def pairwise(
+    values: Values,
+    possible: Callable[[dict[str, Any]], bool] = lambda _: True,
+    known: Sequence[Mapping[str, Any]] = (),
+) -> Iterator[dict[str, Any]]:
+    """Few combinations that hold each value, and each two values that can stand together. The same ones every time.
+
+    Where most combinations are impossible, some that are `known` to be possible help: what they lack is a first value.
+    """
 
     def meant(choice: Choice) -> dict[str, Any]:
         return {name: values[name][number] for name, number in choice.items()}
 
+    starts = [{name: values[name].index(value) for name, value in one.items()} for one in ({}, *known)]
     chance = random.Random(0)
-    open_pairs = dict.fromkeys(_all_pairs(values))
-    while open_pairs:
-        wanted = next(iter(open_pairs))
-        found = next((c for c in _candidates(values, wanted, open_pairs, chance) if possible(meant(c))), None)
+    missing = dict.fromkeys(_all_pairs(values))
+    while missing:
+        wanted = next(iter(missing))
+        around = (choice | dict(wanted) for choice in _around(values, starts, chance))
+        found = next((choice for choice in around if possible(meant(choice))), None)
         if found is None:
-            del open_pairs[wanted]
+            del missing[wanted]
             continue
+        found = _richer(found, wanted, values, missing, lambda choice: possible(meant(choice)))
         for pair in _pairs(found):
-            open_pairs.pop(pair, None)
+            missing.pop(pair, None)
         yield meant(found)
 
 
-def _candidates(
-    values: Values, wanted: Sequence[tuple[str, int]], open_pairs: Mapping[Any, None], chance: random.Random
-) -> Iterator[Choice]:
-    """Combinations around what is wanted: the one with most that is new, the first value of all others, and any."""
-    yield _greedy(values, wanted, open_pairs)
-    yield dict.fromkeys(values, 0) | dict(wanted)
+def _around(values: Values, starts: Sequence[Choice], chance: random.Random) -> Iterator[Choice]:
+    """Combinations into which what is wanted may fit: those known to be possible, and any."""
+    yield from (dict.fromkeys(values, 0) | start for start in starts)
     for _ in range(TRIES):
-        yield {name: chance.randrange(len(choices)) for name, choices in values.items()} | dict(wanted)
+        yield {name: chance.randrange(len(choices)) for name, choices in values.items()}
 
 
-def _greedy(values: Values, wanted: Sequence[tuple[str, int]], open_pairs: Mapping[Any, None]) -> Choice:
-    choice = dict(wanted)
-    for name in values:
-        if name not in choice:
-            choice[name] = max(
-                range(len(values[name])),
-                key=lambda number: sum(_pair((name, number), one) in open_pairs for one in choice.items()),  # noqa: B023
-            )
+def _richer(
+    choice: Choice, wanted: Pair, values: Values, missing: Mapping[Pair, None], possible: Callable[[Choice], bool]
+) -> Choice:
+    """The same one with other values beside what is wanted, as long as each brings pairs that are missing."""
+    fixed = dict(wanted)
+    for name in (name for name in values if name not in fixed):
+        gains = [_gain(choice, name, number, missing) for number in range(len(values[name]))]
+        for number in sorted(range(len(gains)), key=gains.__getitem__, reverse=True):
+            if gains[number] <= gains[choice[name]]:
+                break
+            if possible(choice | {name: number}):
+                choice = choice | {name: number}
+                break
     return choice
 
 
-def _all_pairs(values: Values) -> Iterable[tuple[tuple[str, int], ...]]:
+def _gain(choice: Choice, name: str, number: int, missing: Mapping[Pair, None]) -> int:
+    """Missing pairs that this value of a parameter makes with all others."""
+    return sum(_pair((name, number), other) in missing for other in choice.items() if other[0] != name)
+
+
+def _all_pairs(values: Values) -> Iterable[Pair]:
     numbered = [[(name, number) for number in range(len(choices))] for name, choices in values.items()]
-    if len(numbered) == 1:
-        yield from ((one,) for one in numbered[0])
+    yield from ((one,) for ones in numbered for one in ones)
     for some, others in combinations(numbered, 2):
         yield from (_pair(one, other) for one in some for other in others)
 
 
-def _pairs(choice: Choice) -> Iterable[tuple[tuple[str, int], ...]]:
+def _pairs(choice: Choice) -> Iterable[Pair]:
     yield from ((one,) for one in choice.items())
     yield from (_pair(one, other) for one, other in combinations(choice.items(), 2))
 
 
-def _pair(one: tuple[str, int], other: tuple[str, int]) -> tuple[tuple[str, int], ...]:
+def _pair(one: tuple[str, int], other: tuple[str, int]) -> Pair:
     return tuple(sorted((one, other)))

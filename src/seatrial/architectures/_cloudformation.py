@@ -92,7 +92,7 @@ def text(made: Template) -> str:
     """The template as YAML: what is made before what is exported, of a resource its type first."""
     body = json.loads(made.to_json())
     body["Resources"] = {name: {"Type": one["Type"], **one} for name, one in body["Resources"].items()}
-    order = ("AWSTemplateFormatVersion", "Description", "Conditions", "Resources", "Outputs")
+    order = ("AWSTemplateFormatVersion", "Description", "Mappings", "Conditions", "Resources", "Outputs")
     ordered = {part: body[part] for part in (*order, *sorted(body)) if part in body}
     return yaml.dump(ordered, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
 
