@@ -3,6 +3,8 @@
 from seatrial.architectures.parallelcluster import Queue
 
 RESERVATION = "cr-0123456789abcdef0"
+TRAINIUM = "cr-0123456789abcdef1"
+BLOCK = "cr-0123456789abcdef2"
 GROUP = "arn:aws:resource-groups:us-west-2:123456789012:group/ours"
 AMI = "ami-0123456789abcdef0"
 
@@ -15,13 +17,14 @@ BOUGHT = (
     Queue(name="free", instance_type="p5.48xlarge", at_most=4),
     Queue(name="cheap", instance_type="g5.12xlarge", at_most=4, capacity="spot"),
     Queue(name="reserved", instance_type="p5en.48xlarge", at_most=4, capacity="reservation", reservation=RESERVATION),
+    Queue(name="group", instance_type="p5e.48xlarge", at_most=4, capacity="reservation", reservation=GROUP),
     Queue(
         name="block",
         instance_type="p6-b200.48xlarge",
         at_least=2,
         at_most=2,
         capacity="capacity-block",
-        reservation=RESERVATION,
+        reservation=BLOCK,
         custom_ami=AMI,
     ),
 )
@@ -50,7 +53,7 @@ VALUES = {
 SHAPES = {
     "small": {},
     "large": {
-        "queues": (*BOUGHT, Queue(name="cpu", instance_type="m5.8xlarge", at_most=16)),
+        "queues": (BOUGHT[0], BOUGHT[2], BOUGHT[4], Queue(name="cpu", instance_type="m5.8xlarge", at_most=16)),
         "accounting": "accounting-db",
         "directory": "directory",
         "login_nodes": 2,
@@ -64,7 +67,7 @@ SHAPES = {
                 at_least=1,
                 at_most=4,
                 capacity="reservation",
-                reservation=GROUP,
+                reservation=TRAINIUM,
                 custom_ami=AMI,
             ),
         ),
