@@ -282,6 +282,11 @@ AURORA_MYSQL = "8.0.mysql_aurora.3.10.6"
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraMySQL.Update.SpecialVersions.html, 2026-11"""
 
 
+UBUNTU = "24.04"
+"""Operating system of the directory's server: Amazon Linux has no slapd, and Debian's images no agent of Session
+Manager. https://docs.aws.amazon.com/systems-manager/latest/userguide/ami-preinstalled-agent.html, 2026-11"""
+
+
 def pins(*packages: str) -> dict[str, str]:
     """Package -> pinned version, of FRAMEWORKS."""
     return {name: FRAMEWORKS[name] for name in packages}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
 
+import yaml
 from pydantic import TypeAdapter
 
 from seatrial import architectures
@@ -67,6 +68,12 @@ def _collect(architecture: Architecture, name: str, params: Mapping[str, Any], w
 def template(one: Deployment) -> str:
     """The text of its template."""
     return one.render().files[f"{one.stack}.yaml"]
+
+
+def body(one: Deployment) -> dict[str, Any]:
+    """Its template as data."""
+    loaded: dict[str, Any] = yaml.load(template(one), yaml.CSafeLoader)
+    return loaded
 
 
 def shapes(name: str) -> Mapping[str, Mapping[str, Any]]:

@@ -9,18 +9,19 @@ from typing import Any
 import yaml
 
 from seatrial.architectures import Deployment
+from tests.architectures.deployments import body
 
 
 def outline(one: Deployment) -> str:
     """A line for each mapping, resource and output of its template, then its other files and its commands."""
     plan = one.render()
-    body = yaml.safe_load(plan.files[f"{one.stack}.yaml"])
-    lines = [body["Description"]]
-    lines += [f"{name} {_compact(rest)}" for name, rest in body.get("Mappings", {}).items()]
-    for name, resource in body["Resources"].items():
+    made = body(one)
+    lines = [made["Description"]]
+    lines += [f"{name} {_compact(rest)}" for name, rest in made.get("Mappings", {}).items()]
+    for name, resource in made["Resources"].items():
         rest = {key: value for key, value in resource.items() if key != "Type"}
         lines.append(f"{name} {resource['Type']} {_compact(_flat(rest))}")
-    for name, output in body.get("Outputs", {}).items():
+    for name, output in made.get("Outputs", {}).items():
         exported = output.get("Export", {}).get("Name", name)
         lines.append(f"{exported} = {_compact(_flat(output['Value']))}")
     for path, text in sorted(plan.files.items()):

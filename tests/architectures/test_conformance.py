@@ -8,17 +8,16 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from pydantic import TypeAdapter
 
 from seatrial import architectures
-from tests.architectures.deployments import EVERY_SHAPE, deployment, shapes, template
+from tests.architectures.deployments import EVERY_SHAPE, body, deployment, shapes
 
 HOLDS_DATA = ("S3::Bucket", "FSx::FileSystem", "EFS::FileSystem", "RDS::DBCluster", "DynamoDB::Table")
 SECRET = re.compile(
@@ -33,13 +32,13 @@ every_shape = pytest.mark.parametrize(("name", "shape"), EVERY_SHAPE)
 
 
 @cache
-def body(name: str, shape: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = yaml.safe_load(template(deployment(name, shapes(name)[shape])))
-    return loaded
+def shaped(name: str, shape: str) -> Mapping[str, Any]:
+    """The template of a shape."""
+    return body(deployment(name, shapes(name)[shape]))
 
 
 def resources(name: str, shape: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = body(name, shape)["Resources"]
+    found: Mapping[str, Any] = shaped(name, shape)["Resources"]
     return found
 
 
@@ -53,9 +52,9 @@ def inside(value: Any) -> Iterator[Any]:
 @names
 def test_every_parameter_says_what_it_is(name: str) -> None:
     cls = architectures.find(name).Params
-    properties = TypeAdapter(cls).json_schema()["properties"]
-    assert {*properties} == {one.name for one in fields(cls)}
-    assert [key for key, said in properties.items() if not said.get("description")] == []
+    schemas = [TypeAdapter(base).json_schema() for base in cls.__mro__ if is_dataclass(base)]
+    said = {key for schema in schemas for key, one in schema["properties"].items() if one.get("description")}
+    assert {one.name for one in fields(cls)} == said
 
 
 @names
@@ -104,7 +103,7 @@ def test_rendering_is_pure(name: str, shape: str, monkeypatch: pytest.MonkeyPatc
 @every_shape
 def test_what_is_exported_is_documented_and_named_after_the_stack(name: str, shape: str) -> None:
     documented = inspect.getmodule(architectures.find(name).Params).OUTPUTS  # type: ignore[union-attr]
-    outputs = body(name, shape).get("Outputs", {})
+    outputs = shaped(name, shape).get("Outputs", {})
     assert {*outputs} <= {*documented}
     for key, output in outputs.items():
         assert output["Description"] == documented[key]
@@ -115,11 +114,9 @@ def test_what_is_exported_is_documented_and_named_after_the_stack(name: str, sha
 def test_what_is_imported_is_exported(name: str, shape: str) -> None:
     one = deployment(name, shapes(name)[shape])
     exported = {
-        output["Export"]["Name"]
-        for needed in one.needs.values()
-        for output in yaml.safe_load(template(needed)).get("Outputs", {}).values()
+        output["Export"]["Name"] for needed in one.needs.values() for output in body(needed).get("Outputs", {}).values()
     }
-    imported = [part["Fn::ImportValue"] for part in inside(body(name, shape)) if _is(part, "Fn::ImportValue")]
+    imported = [part["Fn::ImportValue"] for part in inside(shaped(name, shape)) if _is(part, "Fn::ImportValue")]
     assert {*imported} <= exported
 
 
