@@ -105,7 +105,8 @@ def needed_capabilities(body: Mapping[str, Any]) -> list[str]:
         name in one.get("Properties", {}) for one in found for name in names if one["Type"] != "AWS::IAM::Policy"
     )
     nested = any(str(one["Type"]) == "AWS::CloudFormation::Stack" for one in body.get("Resources", {}).values())
-    iam = ["CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"] if found or nested else []
+    # What a nested stack makes is not known here: AWS's provider of ParallelCluster names its policies.
+    iam = ["CAPABILITY_NAMED_IAM" if named or nested else "CAPABILITY_IAM"] if found or nested else []
     return [*iam, *(["CAPABILITY_AUTO_EXPAND"] if nested else [])]
 
 
