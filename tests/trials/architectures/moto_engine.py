@@ -235,7 +235,10 @@ class Answers(CloudFormationResponse):
 
 
 def described(stack: Stack) -> dict[str, Any]:
-    outputs = [{"OutputKey": key, "OutputValue": value} for key, value in stack.outputs.items()]
+    names = {key: one["Export"]["Name"] for key, one in stack.body.get("Outputs", {}).items() if "Export" in one}
+    outputs = [
+        {"OutputKey": key, "OutputValue": value, "ExportName": names.get(key)} for key, value in stack.outputs.items()
+    ]
     times = {"CreationTime": stack.created, "LastUpdatedTime": stack.events[-1]["Timestamp"]}
     known = {"StackId": stack.id, "StackName": stack.name, "StackStatus": stack.status, "Tags": stack.tags, **times}
     return known | {
@@ -248,7 +251,10 @@ def described(stack: Stack) -> dict[str, Any]:
 def drifts(stack: Stack) -> Iterator[dict[str, Any]]:
     for name, one in stack.resources.items():
         known = {"StackId": stack.id, "LogicalResourceId": name, "PhysicalResourceId": one["physical"]}
-        state, properties = moto_types.drift(one["object"], one["definition"])
+        told = moto_types.drift(one["object"], one["definition"])
+        if told is None:  # CloudFormation does not list what it cannot tell
+            continue
+        state, properties = told
         differences = [
             {"PropertyPath": f"/{path}", "DifferenceType": "NOT_EQUAL", "ExpectedValue": "", "ActualValue": ""}
             for path in properties
@@ -303,6 +309,7 @@ def main() -> None:
             setattr(CloudFormationResponse, name, method)
     application = Faulty(DomainDispatcherApplication(told))
     server = make_server("127.0.0.1", parser.parse_args().port, application, threaded=True)
+    moto_types.server["endpoint"] = f"http://127.0.0.1:{server.server_port}"
     print(server.server_port, flush=True)
     server.serve_forever()
 

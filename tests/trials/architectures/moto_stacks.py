@@ -15,7 +15,6 @@ from typing import Any
 
 from moto.cloudformation import parsing
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
-from moto.ec2.models import ec2_backends
 
 from tests.trials.architectures import moto_types
 
@@ -28,7 +27,7 @@ class Names(dict[str, Any]):
     """What a template's functions may name, as moto's parser reads it."""
 
     def __init__(self, stack: Stack) -> None:
-        super().__init__(moto_types.pseudo_parameters(stack.region, stack.id, stack.name))
+        super().__init__(moto_types.pseudo_parameters(stack.id, stack.name))
         self.stack_id, self.lazy_condition_map = stack.id, dict[str, bool]()
 
     @property
@@ -133,9 +132,9 @@ def create(stack: Stack, logical: str, definition: dict[str, Any]) -> None:
     made = parsing.parse_and_create_resource(logical, definition, stack.names, ACCOUNT, stack.region)  # type: ignore[arg-type, var-annotated]
     if made is None or not made.physical_resource_id:
         raise ValueError(f"{definition['Type']} has no physical id")
-    if isinstance(made, parsing.TaggedEC2Resource):
-        tags = {tag["Key"]: tag["Value"] for tag in stack.tags} | {"aws:cloudformation:stack-name": stack.name}
-        ec2_backends[ACCOUNT][stack.region].create_tags([made.physical_resource_id], tags)
+    if re.fullmatch(r"(vpc|subnet|sg|rtb|igw|nat|vpce|fl)-[0-9a-f]+", made.physical_resource_id):
+        tags = [*stack.tags, *(tag for tag in definition.get("Properties", {}).get("Tags", ()))]
+        moto_types.api("ec2").create_tags(Resources=[made.physical_resource_id], Tags=tags)
     stack.names[logical] = made
     stack.resources[logical] = {"physical": made.physical_resource_id, "definition": definition, "object": made}
 
@@ -151,7 +150,7 @@ def update(stack: Stack, logical: str, definition: dict[str, Any]) -> None:
 
 def remove(stack: Stack, logical: str, one: dict[str, Any]) -> None:
     definition = parsing.clean_json(one["definition"], stack.names)  # type: ignore[arg-type]
-    moto_types.delete(one["object"], definition, ACCOUNT, stack.region)
+    moto_types.delete(one["object"], definition)
     if stack.resources.get(logical) is one:
         del stack.resources[logical]
         stack.names.pop(logical, None)
