@@ -4,7 +4,8 @@ moto's own stacks are made at once and in one piece: a failure leaves CREATE_IN_
 there are no events of resources, stacks are deleted in no order, change sets know no tokens, exports in use are lost,
 and drift answers 500. So its resources are used, and its functions in templates, but its stacks are replaced by those
 of moto_stacks. A type that neither moto nor moto_types knows is refused.
-POST /faults {"delay": s a resource takes, "throttle": calls of CloudFormation that are refused, "expired": true}.
+POST /faults {"delay": seconds that a resource takes, "throttle": calls of CloudFormation that are refused, "expired":
+whether credentials are, "fails": logical id of a resource, "unkept": whether nothing is retained, "reset": true}.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from werkzeug.serving import make_server
 from tests.trials.architectures import moto_types
 from tests.trials.architectures.moto_stacks import (
     STACKS,
+    WELL,
     Stack,
     apply,
     begin,
@@ -273,6 +275,7 @@ class Faulty:
         if environ["PATH_INFO"] == "/faults":
             faults.update(json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))))
             if faults.pop("reset", False):
+                faults.update(WELL)
                 STACKS.clear()
             start_response("200 OK", [])
             return [b""]

@@ -19,8 +19,9 @@ from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
 from tests.trials.architectures import moto_types
 
 STACK = "AWS::CloudFormation::Stack"
-faults: dict[str, Any] = {"delay": 0.0, "throttle": 0, "expired": False}
-"""What goes wrong, and how long a resource takes."""
+WELL: dict[str, Any] = {"delay": 0.0, "throttle": 0, "expired": False, "fails": "", "unkept": False}
+faults = dict(WELL)
+"""What goes wrong, and how long a resource takes: see moto_engine."""
 
 
 class Names(dict[str, Any]):
@@ -117,6 +118,8 @@ def step(stack: Stack, logical: str, doing: str, act: Callable[[], Any], kind: s
     stack.event(logical, f"{doing}_IN_PROGRESS", kind=kind, physical=physical)
     time.sleep(faults["delay"])
     try:
+        if logical == faults["fails"] and doing != "DELETE":
+            raise ValueError("it shall fail")
         act()
     except Exception as error:  # whatever moto says
         why = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
@@ -140,12 +143,13 @@ def create(stack: Stack, logical: str, definition: dict[str, Any]) -> None:
 
 
 def update(stack: Stack, logical: str, definition: dict[str, Any]) -> None:
-    changed = json.loads(json.dumps(definition))
-    made = parsing.parse_and_update_resource(logical, changed, stack.names, ACCOUNT, stack.region)  # type: ignore[arg-type, var-annotated]
-    if made is not None:
+    one, changed = stack.resources[logical], json.loads(json.dumps(definition))
+    if isinstance(one["object"], moto_types.Resource):
+        moto_types.update(one["object"], parsing.clean_json(changed, stack.names))  # type: ignore[arg-type]
+    elif made := parsing.parse_and_update_resource(logical, changed, stack.names, ACCOUNT, stack.region):  # type: ignore[arg-type]
         stack.names[logical] = made
-        stack.resources[logical] |= {"physical": made.physical_resource_id, "object": made}
-    stack.resources[logical]["definition"] = definition
+        one |= {"physical": made.physical_resource_id, "object": made}
+    one["definition"] = definition
 
 
 def remove(stack: Stack, logical: str, one: dict[str, Any]) -> None:
@@ -232,7 +236,7 @@ def take_back(
 def discard(stack: Stack, logical: str, one: dict[str, Any], policy: str) -> str | None:
     """Deletes a resource unless its policy keeps it. Returns why it failed."""
     kind = one["definition"]["Type"]
-    if one["definition"].get(policy) in ("Retain", "RetainExceptOnCreate"):
+    if one["definition"].get(policy) in ("Retain", "RetainExceptOnCreate") and not faults["unkept"]:
         stack.event(logical, "DELETE_SKIPPED", None, kind, one["physical"])
         one["kept"] = True
         return None

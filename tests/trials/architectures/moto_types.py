@@ -203,6 +203,13 @@ def _attachment(name: str, properties: Properties) -> Made:
     return properties["SecretId"], {}
 
 
+@model("AWS::SSM::Parameter", "Name")
+def _parameter(name: str, properties: Properties) -> Made:
+    asked = {"Name": name, "Type": properties["Type"], "Value": properties["Value"], "Overwrite": True}
+    api("ssm").put_parameter(**asked)
+    return name, {"Value": properties["Value"], "Type": properties["Type"]}
+
+
 @model("AWS::CloudFormation::Stack")
 def _provider(name: str, properties: Properties) -> Made:
     """AWS's own template, which makes the function that makes clusters."""
@@ -293,6 +300,7 @@ DELETERS: dict[str, Callable[[str, Properties], Any]] = {
     ),
     "AWS::RDS::DBSubnetGroup": lambda one, _: api("rds").delete_db_subnet_group(DBSubnetGroupName=one),
     "AWS::S3::BucketPolicy": lambda one, _: api("s3").delete_bucket_policy(Bucket=one),
+    "AWS::SSM::Parameter": lambda one, _: api("ssm").delete_parameter(Name=one),
     "AWS::SecretsManager::Secret": lambda one, _: api("secretsmanager").delete_secret(SecretId=one),
 }
 """Types that moto's own models do not delete, and those above."""
@@ -319,6 +327,12 @@ def delete(one: Any, definition: dict[str, Any]) -> None:
             model.delete_from_cloudformation_json(physical, definition, ACCOUNT, REGION)
         else:
             one.delete(ACCOUNT, REGION)
+
+
+def update(one: Any, definition: dict[str, Any]) -> None:
+    """Changes what was made by a function above, of those that the tests change."""
+    if definition["Type"] == "AWS::SSM::Parameter":
+        _, one.attributes = _parameter(one.physical_resource_id, definition["Properties"])
 
 
 REPLACED = {
