@@ -10,7 +10,7 @@ from seatrial.architectures import Deployment
 from seatrial.deploying.cloud import COMPLETE, GONE, REVIEWED, STACK, SUCCEEDED, Cloud, Stack, Wait
 from seatrial.deploying.events import UNCHANGED, Event, Show, failed, follow, stuck
 from seatrial.deploying.proposals import Change, proposed
-from seatrial.deploying.templates import policy_of, resources, text_of
+from seatrial.deploying.templates import policy_of, publish, resources, template_of
 from seatrial.errors import Problem, UserError
 
 Ask = Callable[[Change], bool]
@@ -22,7 +22,7 @@ def changes(deployment: Deployment, *, wait: Wait = time.sleep) -> Change:
     stack = cloud.owned()
     if stack is not None and stack.status not in (*COMPLETE, REVIEWED):
         raise stuck(cloud, stack)
-    with proposed(cloud, stack) as proposal:
+    with proposed(cloud, stack, template_of(deployment, deployment.render())) as proposal:
         return proposal.change
 
 
@@ -38,25 +38,28 @@ def deploy(deployment: Deployment, show: Show, ask: Ask, *, wait: Wait = time.sl
 
 
 def _deploy(cloud: Cloud, show: Show, ask: Ask) -> bool:
+    plan = cloud.deployment.render()
+    text = template_of(cloud.deployment, plan)
     stack = _prepared(cloud, show)
-    with proposed(cloud, stack) as proposal:
-        if not proposal.change.anything:
-            show(_unchanged(cloud))
-        elif not ask(proposal.change):
+    with proposed(cloud, stack, text) as proposal:
+        if proposal.change.anything and not ask(proposal.change):
             return False
-        else:
+        publish(cloud, plan)
+        if proposal.change.anything:
             proposal.execute()
             stack = follow(cloud, proposal.stack_id, show, proposal.name)
             if stack.status not in SUCCEEDED:
                 raise failed(cloud, stack)
-    if stack is not None and not stack.protected and _outlived(cloud.deployment):
+        else:
+            show(_unchanged(cloud))
+    if stack is not None and not stack.protected and _outlived(text):
         cloud.ask("update_termination_protection", StackName=stack.id, EnableTerminationProtection=True)
     return True
 
 
-def _outlived(deployment: Deployment) -> bool:
-    """Whether something of it is kept when its stack is deleted: whoever says that holds it dear."""
-    return any(policy_of(resource) != "Delete" for resource in resources(text_of(deployment)).values())
+def _outlived(text: str) -> bool:
+    """Whether something is kept when the stack is deleted: whoever says that holds it dear."""
+    return any(policy_of(resource) != "Delete" for resource in resources(text).values())
 
 
 def _prepared(cloud: Cloud, show: Show) -> Stack | None:

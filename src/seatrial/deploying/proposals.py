@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from seatrial.deploying.cloud import PROPOSED, REVIEWED, Cloud, Stack
 from seatrial.deploying.events import began
-from seatrial.deploying.templates import body, holds_data, resources, submitted, text_in, text_of
+from seatrial.deploying.templates import body, holds_data, resources, submitted, text_in
 from seatrial.errors import Problem, UserError
 
 NOTHING = ("didn't contain changes", "No updates are to be performed")
@@ -85,14 +85,14 @@ class Proposal:
 
 
 @contextlib.contextmanager
-def proposed(cloud: Cloud, stack: Stack | None) -> Iterator[Proposal]:
-    """A change set for the deployment, which is deleted again unless it was executed. `stack` is what is there."""
+def proposed(cloud: Cloud, stack: Stack | None, text: str) -> Iterator[Proposal]:
+    """A change set to a template, which is deleted again unless it was executed. `stack` is what is there."""
     if stack is not None:
         _sweep(cloud, stack)
     name, proposal = f"{PROPOSED}{uuid.uuid4().hex}", None
     new = stack is None or stack.status == REVIEWED
     try:
-        proposal = _propose(cloud, name, None if new else stack)
+        proposal = _propose(cloud, name, None if new else stack, text)
         yield proposal
     finally:
         if proposal is None or not proposal.executed:
@@ -101,10 +101,10 @@ def proposed(cloud: Cloud, stack: Stack | None) -> Iterator[Proposal]:
                 _discard(cloud, name)
 
 
-def _propose(cloud: Cloud, name: str, stack: Stack | None) -> Proposal:
+def _propose(cloud: Cloud, name: str, stack: Stack | None, text: str) -> Proposal:
     from seatrial.architectures._cloudformation import TAG, needed_capabilities
 
-    deployment, text = cloud.deployment, text_of(cloud.deployment)
+    deployment = cloud.deployment
     made = cloud.ask(
         "create_change_set",
         StackName=deployment.stack,
@@ -138,7 +138,7 @@ def _ready(cloud: Cloud, change_set: str, stack_id: str) -> bool:
     if any(words in reason for words in NOTHING):
         return False
     needs = [needed.name for needed in cloud.deployment.order()[:-1]]
-    remedy = f"try: {cloud.command('validate-template').split(' --stack-name')[0]} --help"
+    remedy = f"try: seatrial arch lint {cloud.deployment.name}"
     if "No export named" in reason and needs:
         remedy = f"deploy what it needs first: {', '.join(f'seatrial arch deploy {name}' for name in needs)}"
     raise UserError(Problem(f"CloudFormation does not take the change: {reason}", cloud.place, remedy))

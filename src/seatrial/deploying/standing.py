@@ -114,26 +114,27 @@ def _drift(cloud: Cloud, stack: Stack) -> Drift:
         found = cloud.ask("describe_stack_drift_detection_status", StackDriftDetectionId=detection)
         if found["DetectionStatus"] != "DETECTION_IN_PROGRESS":
             break
-    drifted = tuple(_drifted(cloud, stack))
-    reason = found.get("DetectionStatusReason") or "" if found["DetectionStatus"] == "DETECTION_FAILED" else ""
-    if any(one.state != "UNKNOWN" for one in drifted):
-        return Drift(state="DRIFTED", resources=drifted, reason=reason)
-    known = found["DetectionStatus"] == "DETECTION_COMPLETE" and found.get("StackDriftStatus") == "IN_SYNC"
-    return Drift(state="IN_SYNC" if known else "UNKNOWN", resources=drifted, reason=reason)
-
-
-def _drifted(cloud: Cloud, stack: Stack) -> Iterator[Drifted]:
-    """CloudFormation compares some types only, and lists no others."""
     pages = cloud.pages("describe_stack_resource_drifts", "StackResourceDrifts", StackName=stack.id)
-    compared: dict[str, dict[str, Any]] = {one["LogicalResourceId"]: one for one in pages}
+    compared = {one["LogicalResourceId"]: one for one in pages}
+    differing = tuple(one for one in _compared(cloud, stack, compared) if one.state != "IN_SYNC")
+    reason = (found.get("DetectionStatusReason") or "") if found["DetectionStatus"] == "DETECTION_FAILED" else ""
+    state: DriftState = "UNKNOWN"
+    if any(one.state != "UNKNOWN" for one in differing):
+        state = "DRIFTED"
+    elif not reason and found.get("StackDriftStatus") == "IN_SYNC" and compared:
+        state = "IN_SYNC"
+    return Drift(state=state, resources=differing, reason=reason)
+
+
+def _compared(cloud: Cloud, stack: Stack, compared: Mapping[str, Any]) -> Iterator[Drifted]:
+    """All that the stack consists of: CloudFormation compares some types only, and does not list the others."""
     for one in cloud.resources(stack):
         found = compared.get(one["LogicalResourceId"], {})
-        state = found.get("StackResourceDriftStatus", "UNKNOWN")
-        if state != "IN_SYNC":
-            yield Drifted(
-                logical_id=one["LogicalResourceId"],
-                type=one["ResourceType"],
-                physical_id=one.get("PhysicalResourceId") or "",
-                state=state if state in ("MODIFIED", "DELETED") else "UNKNOWN",
-                properties=tuple(difference["PropertyPath"] for difference in found.get("PropertyDifferences", ())),
-            )
+        state = found.get("StackResourceDriftStatus")
+        yield Drifted(
+            logical_id=one["LogicalResourceId"],
+            type=one["ResourceType"],
+            physical_id=one.get("PhysicalResourceId") or "",
+            state=state if state in ("IN_SYNC", "MODIFIED", "DELETED") else "UNKNOWN",
+            properties=tuple(difference["PropertyPath"] for difference in found.get("PropertyDifferences", ())),
+        )

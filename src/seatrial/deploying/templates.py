@@ -9,10 +9,14 @@ from typing import Any
 from seatrial.architectures import Deployment
 from seatrial.deploying.cloud import COMPLETE, Cloud, Stack
 from seatrial.errors import Problem, UserError
+from seatrial.plan import Plan
 
 LONGEST_BODY = 51_200
 """Bytes of a template in a request; a longer one, up to 1 MB, lies in a bucket.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
+
+IN_BUCKET = "bucket/"
+"""Folder of a plan whose files belong into the bucket, each under its path below."""
 
 DATA = frozenset({
     "AWS::DirectoryService::MicrosoftAD", "AWS::DirectoryService::SimpleAD", "AWS::DynamoDB::Table",
@@ -22,9 +26,9 @@ DATA = frozenset({
 """Types that hold what cannot be made again."""
 
 
-def text_of(deployment: Deployment) -> str:
-    """Its template."""
-    return deployment.render().files[f"{deployment.stack}.yaml"]
+def template_of(deployment: Deployment, plan: Plan) -> str:
+    """The template in its plan."""
+    return plan.files[f"{deployment.stack}.yaml"]
 
 
 def text_in(cloud: Cloud, stack: Stack) -> str:
@@ -64,20 +68,37 @@ def holds_data(resource: Mapping[str, Any]) -> bool:
 
 def submitted(cloud: Cloud, text: str) -> dict[str, str]:
     """The argument by which CloudFormation takes a template: itself, or where it lies. Raises UserError."""
-    raw = text.encode()
-    if len(raw) <= LONGEST_BODY:
+    size = len(text.encode())
+    if size <= LONGEST_BODY:
         return {"TemplateBody": text}
     bucket = _bucket(cloud)
     if bucket is None:
-        what = (
-            f"its template has {len(raw):,} bytes; CloudFormation takes more than {LONGEST_BODY:,} from a bucket only"
-        )
+        what = f"its template has {size:,} bytes; CloudFormation takes more than {LONGEST_BODY:,} from a bucket only"
         remedy = "name a deployment of the architecture s3 as its bucket, and deploy that first"
         raise UserError(Problem(what, cloud.place, remedy))
-    key = f"seatrial/templates/{hashlib.sha256(raw).hexdigest()}.yaml"
-    if not cloud.ask("list_objects_v2", service="s3", Bucket=bucket, Prefix=key).get("KeyCount"):
-        cloud.ask("put_object", service="s3", Bucket=bucket, Key=key, Body=raw)
+    key = f"seatrial/templates/{hashlib.sha256(text.encode()).hexdigest()}.yaml"
+    _put(cloud, bucket, key, text)
     return {"TemplateURL": f"{cloud.client('s3').meta.endpoint_url}/{bucket}/{key}"}
+
+
+def publish(cloud: Cloud, plan: Plan) -> None:
+    """Puts files of a plan that its stack reads from the bucket there. Raises UserError."""
+    texts = {path.removeprefix(IN_BUCKET): text for path, text in plan.files.items() if path.startswith(IN_BUCKET)}
+    bucket = _bucket(cloud) if texts else None
+    for key, text in texts.items():
+        if bucket is None:
+            remedy = "name a deployment of the architecture s3 as its bucket"
+            raise UserError(Problem(f"{key} belongs into a bucket, and it has none", cloud.place, remedy))
+        _put(cloud, bucket, key, text)
+
+
+def _put(cloud: Cloud, bucket: str, key: str, text: str) -> None:
+    """Puts an object there, unless it is there: a bucket with versions would keep each one."""
+    raw = text.encode()
+    there = cloud.ask("list_objects_v2", service="s3", Bucket=bucket, Prefix=key).get("Contents", ())
+    tag = hashlib.md5(raw, usedforsecurity=False).hexdigest()  # S3's own, of what is uploaded in one piece
+    if not any(one["Key"] == key and one["ETag"].strip('"') == tag for one in there):
+        cloud.ask("put_object", service="s3", Bucket=bucket, Key=key, Body=raw)
 
 
 def _bucket(cloud: Cloud) -> str | None:

@@ -55,9 +55,17 @@ class Account:
         """What goes wrong from now on: see moto_engine."""
         self._post("faults", json.dumps(what).encode())
 
+    def foreign_stack(self, name: str) -> None:
+        """A stack that somebody else made."""
+        template = json.dumps({"Resources": {"Handle": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}})
+        cloudformation = self.client("cloudformation")
+        asked = {"StackName": name, "ChangeSetName": "theirs"}
+        cloudformation.create_change_set(**asked, ChangeSetType="CREATE", TemplateBody=template)
+        cloudformation.execute_change_set(**asked)
+
     def reset(self) -> None:
         """Everything is gone, and nothing goes wrong any more."""
-        self.faults(delay=0, throttle=0, expired=False, reset=True)
+        self.faults(reset=True)
         self._post("moto-api/reset", b"")
 
     def _post(self, path: str, body: bytes) -> None:

@@ -4,7 +4,8 @@ moto's own stacks are made at once and in one piece: a failure leaves CREATE_IN_
 there are no events of resources, stacks are deleted in no order, change sets know no tokens, exports in use are lost,
 and drift answers 500. So its resources are used, and its functions in templates, but its stacks are replaced by those
 of moto_stacks. A type that neither moto nor moto_types knows is refused.
-POST /faults {"delay": s a resource takes, "throttle": calls of CloudFormation that are refused, "expired": true}.
+POST /faults {"delay": seconds that a resource takes, "throttle": calls of CloudFormation that are refused, "expired":
+whether credentials are, "fails": logical id of a resource, "unkept": whether nothing is retained, "reset": true}.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from werkzeug.serving import make_server
 from tests.trials.architectures import moto_types
 from tests.trials.architectures.moto_stacks import (
     STACKS,
+    WELL,
     Stack,
     apply,
     begin,
@@ -235,7 +237,10 @@ class Answers(CloudFormationResponse):
 
 
 def described(stack: Stack) -> dict[str, Any]:
-    outputs = [{"OutputKey": key, "OutputValue": value} for key, value in stack.outputs.items()]
+    names = {key: one["Export"]["Name"] for key, one in stack.body.get("Outputs", {}).items() if "Export" in one}
+    outputs = [
+        {"OutputKey": key, "OutputValue": value, "ExportName": names.get(key)} for key, value in stack.outputs.items()
+    ]
     times = {"CreationTime": stack.created, "LastUpdatedTime": stack.events[-1]["Timestamp"]}
     known = {"StackId": stack.id, "StackName": stack.name, "StackStatus": stack.status, "Tags": stack.tags, **times}
     return known | {
@@ -248,7 +253,10 @@ def described(stack: Stack) -> dict[str, Any]:
 def drifts(stack: Stack) -> Iterator[dict[str, Any]]:
     for name, one in stack.resources.items():
         known = {"StackId": stack.id, "LogicalResourceId": name, "PhysicalResourceId": one["physical"]}
-        state, properties = moto_types.drift(one["object"], one["definition"])
+        told = moto_types.drift(one["object"], one["definition"])
+        if told is None:  # CloudFormation does not list what it cannot tell
+            continue
+        state, properties = told
         differences = [
             {"PropertyPath": f"/{path}", "DifferenceType": "NOT_EQUAL", "ExpectedValue": "", "ActualValue": ""}
             for path in properties
@@ -267,6 +275,7 @@ class Faulty:
         if environ["PATH_INFO"] == "/faults":
             faults.update(json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))))
             if faults.pop("reset", False):
+                faults.update(WELL)
                 STACKS.clear()
             start_response("200 OK", [])
             return [b""]
@@ -303,6 +312,7 @@ def main() -> None:
             setattr(CloudFormationResponse, name, method)
     application = Faulty(DomainDispatcherApplication(told))
     server = make_server("127.0.0.1", parser.parse_args().port, application, threaded=True)
+    moto_types.server["endpoint"] = f"http://127.0.0.1:{server.server_port}"
     print(server.server_port, flush=True)
     server.serve_forever()
 

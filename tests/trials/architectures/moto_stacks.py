@@ -15,20 +15,20 @@ from typing import Any
 
 from moto.cloudformation import parsing
 from moto.core import DEFAULT_ACCOUNT_ID as ACCOUNT
-from moto.ec2.models import ec2_backends
 
 from tests.trials.architectures import moto_types
 
 STACK = "AWS::CloudFormation::Stack"
-faults: dict[str, Any] = {"delay": 0.0, "throttle": 0, "expired": False}
-"""What goes wrong, and how long a resource takes."""
+WELL: dict[str, Any] = {"delay": 0.0, "throttle": 0, "expired": False, "fails": "", "unkept": False}
+faults = dict(WELL)
+"""What goes wrong, and how long a resource takes: see moto_engine."""
 
 
 class Names(dict[str, Any]):
     """What a template's functions may name, as moto's parser reads it."""
 
     def __init__(self, stack: Stack) -> None:
-        super().__init__(moto_types.pseudo_parameters(stack.region, stack.id, stack.name))
+        super().__init__(moto_types.pseudo_parameters(stack.id, stack.name))
         self.stack_id, self.lazy_condition_map = stack.id, dict[str, bool]()
 
     @property
@@ -118,6 +118,8 @@ def step(stack: Stack, logical: str, doing: str, act: Callable[[], Any], kind: s
     stack.event(logical, f"{doing}_IN_PROGRESS", kind=kind, physical=physical)
     time.sleep(faults["delay"])
     try:
+        if logical == faults["fails"] and doing != "DELETE":
+            raise ValueError("it shall fail")
         act()
     except Exception as error:  # whatever moto says
         why = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
@@ -133,25 +135,26 @@ def create(stack: Stack, logical: str, definition: dict[str, Any]) -> None:
     made = parsing.parse_and_create_resource(logical, definition, stack.names, ACCOUNT, stack.region)  # type: ignore[arg-type, var-annotated]
     if made is None or not made.physical_resource_id:
         raise ValueError(f"{definition['Type']} has no physical id")
-    if isinstance(made, parsing.TaggedEC2Resource):
-        tags = {tag["Key"]: tag["Value"] for tag in stack.tags} | {"aws:cloudformation:stack-name": stack.name}
-        ec2_backends[ACCOUNT][stack.region].create_tags([made.physical_resource_id], tags)
+    if re.fullmatch(r"(vpc|subnet|sg|rtb|igw|nat|vpce|fl)-[0-9a-f]+", made.physical_resource_id):
+        tags = [*stack.tags, *(tag for tag in definition.get("Properties", {}).get("Tags", ()))]
+        moto_types.api("ec2").create_tags(Resources=[made.physical_resource_id], Tags=tags)
     stack.names[logical] = made
     stack.resources[logical] = {"physical": made.physical_resource_id, "definition": definition, "object": made}
 
 
 def update(stack: Stack, logical: str, definition: dict[str, Any]) -> None:
-    changed = json.loads(json.dumps(definition))
-    made = parsing.parse_and_update_resource(logical, changed, stack.names, ACCOUNT, stack.region)  # type: ignore[arg-type, var-annotated]
-    if made is not None:
+    one, changed = stack.resources[logical], json.loads(json.dumps(definition))
+    if isinstance(one["object"], moto_types.Resource):
+        moto_types.update(one["object"], parsing.clean_json(changed, stack.names))  # type: ignore[arg-type]
+    elif made := parsing.parse_and_update_resource(logical, changed, stack.names, ACCOUNT, stack.region):  # type: ignore[arg-type]
         stack.names[logical] = made
-        stack.resources[logical] |= {"physical": made.physical_resource_id, "object": made}
-    stack.resources[logical]["definition"] = definition
+        one |= {"physical": made.physical_resource_id, "object": made}
+    one["definition"] = definition
 
 
 def remove(stack: Stack, logical: str, one: dict[str, Any]) -> None:
     definition = parsing.clean_json(one["definition"], stack.names)  # type: ignore[arg-type]
-    moto_types.delete(one["object"], definition, ACCOUNT, stack.region)
+    moto_types.delete(one["object"], definition)
     if stack.resources.get(logical) is one:
         del stack.resources[logical]
         stack.names.pop(logical, None)
@@ -233,7 +236,7 @@ def take_back(
 def discard(stack: Stack, logical: str, one: dict[str, Any], policy: str) -> str | None:
     """Deletes a resource unless its policy keeps it. Returns why it failed."""
     kind = one["definition"]["Type"]
-    if one["definition"].get(policy) in ("Retain", "RetainExceptOnCreate"):
+    if one["definition"].get(policy) in ("Retain", "RetainExceptOnCreate") and not faults["unkept"]:
         stack.event(logical, "DELETE_SKIPPED", None, kind, one["physical"])
         one["kept"] = True
         return None
