@@ -31,7 +31,7 @@ def test_every_page_shows_its_picture_and_names_its_exports(name: str) -> None:
     listed = (DOCS / "architectures.md").read_text(encoding="utf-8")
     assert f"[`{name}`](../src/seatrial/architectures/{folder.name}/README.md)" in listed
     exports = architectures.find(name).render(deployment(name).params, deployment(name).facts)
-    outputs = re.findall(r"^  (\w+):\n    Description:", [*exports.files.values()][0], re.MULTILINE)
+    outputs = re.findall(r"^  (\w+):\n    Description:", next(iter(exports.files.values())), re.MULTILINE)
     assert [output for output in outputs if f"`{output}`" not in page] == []
 
 
