@@ -38,7 +38,7 @@ _TWO: Mapping[str, float] = {
     "trn1.2xlarge": 1.34375, "trn1.32xlarge": 21.50, "trn1n.32xlarge": 24.78,
     "c5n.18xlarge": 3.888, "c6in.32xlarge": 7.2576, "c5.2xlarge": 0.34, "c5.4xlarge": 0.68,
     "m5.2xlarge": 0.384, "m5.4xlarge": 0.768, "m5.8xlarge": 1.536, "m5.12xlarge": 2.304,
-    "t2.small": 0.023, "t2.medium": 0.0464,
+    "t2.small": 0.023, "t2.medium": 0.0464, "t3.small": 0.0208,
     "t3a.micro": 0.0094, "t3a.small": 0.0188, "t3a.medium": 0.0376, "t3a.large": 0.0752,
 }  # fmt: skip
 """The same in Virginia, by the API, and in Oregon, by the page; of Ohio nobody was certain."""
