@@ -16,6 +16,8 @@ from seatrial.errors import ExitCode
 if TYPE_CHECKING:
     from seatrial.deploying import Standing
 
+MOST = 3
+"""Resources that are named of those of which nothing can be told."""
 COLORS = {"complete": "green", "failed": "red", "foreign": "red", "in-progress": "yellow"}
 
 
@@ -60,9 +62,13 @@ def _print(standings: list[Standing]) -> None:
     for one in standings:
         if one.reason:
             click.echo(f"{click.style(one.deployment, fg=COLORS.get(one.state))}: {one.reason}")
-        for found in one.drift.resources if one.drift else ():
+        resources = one.drift.resources if one.drift else ()
+        for found in (found for found in resources if found.state != "UNKNOWN"):
             click.echo(
                 f"{one.deployment}: {found.logical_id} ({found.type}) {found.state} {', '.join(found.properties)}"
             )
+        if untold := [found.logical_id for found in resources if found.state == "UNKNOWN"]:
+            more = f" and {len(untold) - MOST} more" if len(untold) > MOST else ""
+            click.echo(f"{one.deployment}: CloudFormation cannot tell of {', '.join(untold[:MOST])}{more}")
         if one.drift and one.drift.reason:
             click.echo(f"{one.deployment}: {one.drift.reason}")

@@ -122,7 +122,7 @@ class _Making:
             if before == name and dot:
                 texts[rest] = text
                 self.used.add(key)
-            elif name == self.root and (not dot or before in json_schema(Params).get("properties", {})):
+            elif name == self.root and not dot:
                 texts[key] = text
                 self.used.add(key)
         return {key: _parsed(Params, key, text) for key, text in texts.items()}
