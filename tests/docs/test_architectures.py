@@ -1,4 +1,4 @@
-"""docs/architectures.md and a page for each architecture: pictures of what is rendered today, examples that are right."""
+"""docs/architectures.md and the page of each architecture: pictures of what is rendered, examples that are right."""
 
 from __future__ import annotations
 

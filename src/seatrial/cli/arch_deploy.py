@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 
 import click
 
@@ -29,9 +30,11 @@ def command(name: str, settings: tuple[str, ...], yes: bool, as_json: bool) -> N
     deployment = find(name, settings)
     findings = preflight.look(deployment)
     failed = [finding for finding in findings if finding.verdict is Verdict.FAIL]
-    if failed or not as_json:
+    if not as_json:
         print_findings(deployment.name, findings)
     if failed:
+        if as_json:
+            print_json({"deployment": name, "deployed": False, "findings": [asdict(finding) for finding in failed]})
         click.echo("nothing was changed", err=True)
         sys.exit(ExitCode.USAGE)
     done = deploying.deploy(deployment, teller(quiet=as_json), agreed(yes=yes, quiet=as_json))

@@ -28,7 +28,8 @@ def command(name: str, settings: tuple[str, ...], against: Path | None, as_json:
 
     deployment = find(name, settings)
     if against:
-        rows = deploying.compare(against.read_text(encoding="utf-8"), deploying.text_of(deployment))
+        wanted = deployment.render().files[f"{deployment.stack}.yaml"]
+        rows = deploying.compare(against.read_text(encoding="utf-8"), wanted)
         change = Change(
             deployment=deployment.name, stack=deployment.stack, new=False, anything=bool(rows), rows=tuple(rows)
         )

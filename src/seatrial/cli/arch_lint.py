@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 
 import click
 
 from seatrial.cli.arch_options import deployment_argument, deployment_settings, find
-from seatrial.cli.findings import print_findings, record
+from seatrial.cli.findings import print_findings
 from seatrial.cli.options import as_json, print_json
-from seatrial.findings import exit_code
+from seatrial.findings import exit_code, overall
 
 
 @click.command()
@@ -23,12 +24,15 @@ def command(name: str, settings: tuple[str, ...], offline: bool, verbose: bool, 
 
     Without credentials what only AWS can tell is UNKNOWN.
     """
-    from seatrial import architectures
+    from seatrial import architectures, preflight
 
     deployment = find(name, settings)
     findings = [finding for one in deployment.order() for finding in architectures.lint(one)]
+    if not offline:
+        findings += preflight.look(deployment)
     if as_json:
-        print_json(record(deployment.name, findings))
+        verdict = {"deployment": deployment.name, "verdict": overall(findings)}
+        print_json({**verdict, "findings": [asdict(finding) for finding in findings]})
     else:
         print_findings(deployment.name, findings, verbose=verbose)
     sys.exit(exit_code(findings))

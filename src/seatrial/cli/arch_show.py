@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import MISSING, Field, asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,12 +55,12 @@ def _record(one: Deployment) -> dict[str, Any]:
 
 def _print(one: Deployment) -> None:
     needs = ", ".join(f"{key} {other.stack}" for key, other in one.needs.items())
-    changed = {key: value for key, value in asdict(one.params).items() if value != _default(one, key)}
+    values = {f.name: getattr(one.params, f.name) for f in fields(one.params) if not _is_default(one.params, f)}
     facts = {
         "stack": click.style(one.stack, bold=True),
         "architecture": f"{one.architecture.name}: {one.architecture.title.rstrip('.')}",
         **({"uses": needs} if needs else {}),
-        "parameters": ", ".join(f"{key}={value}" for key, value in changed.items()),
+        "parameters": ", ".join(f"{key}={value}" for key, value in values.items()),
     }
     print_facts(facts, 12)
     for row in one.architecture.instances(one.params, one.facts):
@@ -70,8 +70,9 @@ def _print(one: Deployment) -> None:
     click.echo()
 
 
-def _default(one: Deployment, key: str) -> Any:
-    return one.architecture.Params.__dataclass_fields__[key].default
+def _is_default(params: Any, of: Field[Any]) -> bool:
+    default = of.default if of.default_factory is MISSING else of.default_factory()
+    return bool(getattr(params, of.name) == default)
 
 
 def _draw(deployment: Deployment, path: Path) -> None:

@@ -7,7 +7,6 @@ from seatrial.deploying.deleting import Loss, Part, delete, losses
 from seatrial.deploying.events import UNCHANGED, Event, Show
 from seatrial.deploying.proposals import Change, Row
 from seatrial.deploying.standing import Drift, Drifted, Standing, outputs, status
-from seatrial.deploying.templates import text_of
 
 __all__ = [
     "UNCHANGED",
@@ -29,5 +28,4 @@ __all__ = [
     "losses",
     "outputs",
     "status",
-    "text_of",
 ]

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from seatrial.diagram.scene import Part, Scene
-from seatrial.report.svg import drawing, element, label, shorten
+from seatrial.report.svg import GLYPH_WIDTH, drawing, element, label, shorten
 
-BOX, GAP, PAD = (210, 44), 10, 16
+BOX, GAP, PAD = (250, 44), 10, 16
 """Width and height of a box, between boxes, and inside frames, in px."""
 HEAD = 26
 """Height of a frame's title."""
@@ -109,7 +109,7 @@ def _column(parts: Iterable[Part], x: float, y: float, places: dict[str, Frame])
             element("rect", x=x, y=y, width=frame.width, height=frame.height, class_="box", rx=3),
             element("rect", x=x, y=y, width=4, height=frame.height, class_=part.kind),
             label(x + 12, y + 18, shorten(part.title, BOX[0] - 18), "strong"),
-            label(x + 12, y + 35, shorten(part.detail, BOX[0] - 100), "small"),
+            label(x + 12, y + 35, shorten(part.detail, BOX[0] - 24 - GLYPH_WIDTH * len(part.deployment)), "small"),
             label(x + BOX[0] - 6, y + 35, part.deployment, "small", "end"),
         ]
         y += BOX[1] + GAP

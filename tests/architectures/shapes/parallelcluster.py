@@ -39,6 +39,9 @@ VALUES = {
     ),
     "accounting": (None, "accounting-db"),
     "directory": (None, "directory"),
+    "bucket": ("s3", None),
+    "storage.bucket": ("s3", None),
+    "head_instance_type": ("m5.2xlarge", "m5.8xlarge"),
     "login_nodes": (0, 2),
     "key_pair": (None, "ours"),
     "os": ("ubuntu2204", "alinux2023", "rocky9"),
@@ -63,7 +66,7 @@ SHAPES = {
         "queues": (
             Queue(
                 name="trn",
-                instance_type="trn2.48xlarge",
+                instance_type="trn1.32xlarge",
                 at_least=1,
                 at_most=4,
                 capacity="reservation",

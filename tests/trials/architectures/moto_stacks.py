@@ -132,6 +132,7 @@ def step(stack: Stack, logical: str, doing: str, act: Callable[[], Any], kind: s
 
 def create(stack: Stack, logical: str, definition: dict[str, Any]) -> None:
     definition = json.loads(json.dumps(definition))
+    moto_types.clean(definition, stack.names)
     made = parsing.parse_and_create_resource(logical, definition, stack.names, ACCOUNT, stack.region)  # type: ignore[arg-type, var-annotated]
     if made is None or not made.physical_resource_id:
         raise ValueError(f"{definition['Type']} has no physical id")
@@ -145,7 +146,7 @@ def create(stack: Stack, logical: str, definition: dict[str, Any]) -> None:
 def update(stack: Stack, logical: str, definition: dict[str, Any]) -> None:
     one, changed = stack.resources[logical], json.loads(json.dumps(definition))
     if isinstance(one["object"], moto_types.Resource):
-        moto_types.update(one["object"], parsing.clean_json(changed, stack.names))  # type: ignore[arg-type]
+        moto_types.update(one["object"], moto_types.clean(changed, stack.names))
     elif made := parsing.parse_and_update_resource(logical, changed, stack.names, ACCOUNT, stack.region):  # type: ignore[arg-type]
         stack.names[logical] = made
         one |= {"physical": made.physical_resource_id, "object": made}
@@ -153,7 +154,7 @@ def update(stack: Stack, logical: str, definition: dict[str, Any]) -> None:
 
 
 def remove(stack: Stack, logical: str, one: dict[str, Any]) -> None:
-    definition = parsing.clean_json(one["definition"], stack.names)  # type: ignore[arg-type]
+    definition = moto_types.clean(one["definition"], stack.names)
     moto_types.delete(one["object"], definition)
     if stack.resources.get(logical) is one:
         del stack.resources[logical]
@@ -264,5 +265,5 @@ def destroy(stack: Stack) -> None:
 
 def publish(stack: Stack) -> None:
     outputs = stack.body.get("Outputs", {})
-    stack.outputs = {key: str(parsing.clean_json(one["Value"], stack.names)) for key, one in outputs.items()}  # type: ignore[arg-type]
+    stack.outputs = {key: str(moto_types.clean(one["Value"], stack.names)) for key, one in outputs.items()}  # type: ignore[arg-type]
     stack.exports = {one["Export"]["Name"]: stack.outputs[key] for key, one in outputs.items() if "Export" in one}

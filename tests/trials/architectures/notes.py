@@ -43,7 +43,7 @@ def render(params: Params, facts: Facts) -> Plan:
         made.add_resource(ssm.Parameter("OnShelf", Type="String", Value=Ref("Shelf")))
         made.add_output(Output("Shelf", Value=GetAtt("Shelf", "Arn")))
     for number in range(params.more):
-        made.add_resource(ssm.Parameter(f"More{number}", Type="String", Value="x" * 500, DependsOn="Note"))
+        made.add_resource(ssm.Parameter(f"Side{number}", Type="String", Value="x" * 500, DependsOn="Note"))
     if params.unknown:
         made.add_resource(Workspace("Board", AccountAccessType="CURRENT_ACCOUNT", AuthenticationProviders=["SAML"],
                                     PermissionType="SERVICE_MANAGED"))  # fmt: skip

@@ -19,7 +19,7 @@ def lists() -> dict[str, Any]:
         "version": utils.get_installed_version(),
         "systems": {name: constants.OS_MAPPING[name]["user"] for name in constants.SUPPORTED_OSES},
         "without_ami": constants.PRIVATE_OSES,
-        "regions": utils.retrieve_supported_regions(),
+        "regions": [one for one in utils.retrieve_supported_regions() if one],
         "taken": SLURM_SETTINGS_DENY_LIST["SlurmConf"],
         "most_queues": constants.MAX_NUMBER_OF_QUEUES,
     }
@@ -39,15 +39,12 @@ def load(name: str, configurations: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def dryrun(
-    name: str, configurations: dict[str, Any], answers: dict[str, Any], moto_cannot: list[str]
-) -> dict[str, Any]:
+def dryrun(name: str, configurations: dict[str, Any], moto_cannot: list[str]) -> dict[str, Any]:
     """Configuration -> what its creation would be told, called as AWS's CloudFormation provider calls it."""
     import pcluster.lib
     from pcluster.api.errors import exception_message
     from pcluster.aws.aws_api import AWSApi
 
-    answer(answers)
     found = {}
     for key, configuration in configurations.items():
         AWSApi.reset()
@@ -85,6 +82,7 @@ def answer(answers: dict[str, Any]) -> None:
 
 def main() -> None:
     asked = json.load(sys.stdin)
+    answer(asked.pop("answers"))
     verbs = {"lists": lists, "load": load, "dryrun": dryrun}
     print(json.dumps(verbs[asked.pop("verb")](**asked), default=str))
 

@@ -19,8 +19,8 @@ from tests.waiting import poll
 
 REGION = "us-west-2"
 ZONE = "us-west-2a"
-MOTO_CANNOT = ("HeadNodeLaunchTemplateValidator", "ComputeResourceLaunchTemplateValidator")
-"""Validators that ask for what moto does not do: run-instances with block devices, as a dry run."""
+MOTO_CANNOT = ("HeadNodeLaunchTemplateValidator", "ComputeResourceLaunchTemplateValidator", "KeyPairValidator")
+"""Validators that ask for what moto does not do: a dry run of run-instances with block devices, and a key's type."""
 
 OFFICIAL = {
     "ubuntu2204": "ubuntu-2204-lts-hvm",
@@ -115,7 +115,7 @@ def _filled(environment: Mapping[str, str]) -> World:
     group = ec2.create_security_group(GroupName="nodes", Description="nodes", VpcId=vpc)["GroupId"]
     itself = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group}]}]
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=itself)
-    ec2.import_key_pair(KeyName="ours", PublicKeyMaterial=b"ssh-ed25519 AAAA")
+    ec2.create_key_pair(KeyName="ours", KeyType="ed25519")
     allowed = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
     policy = iam.create_policy(PolicyName="ours", Path="/parallelcluster/", PolicyDocument=document)["Policy"]["Arn"]
@@ -176,7 +176,7 @@ def _answers(vpc: str, subnet: str, group: str) -> dict[str, Any]:
 
     reservations = [
         reservation(RESERVATION, "p5en.48xlarge", "default"),
-        reservation(TRAINIUM, "trn2.48xlarge", "default"),
+        reservation(TRAINIUM, "trn1.32xlarge", "default"),
         reservation(BLOCK, "p6-b200.48xlarge", "capacity-block"),
     ]
     return {

@@ -24,7 +24,7 @@ def test_a_creation_that_fails_is_taken_back_and_its_first_cause_is_told(aws: Ac
     (problem,) = caught.value.problems
     assert problem.what.startswith("Shelf (AWS::S3::Bucket): ") and "bucket" in problem.what
     assert problem.remedy == "all of it was taken back; repair the cause, then: seatrial arch deploy notes"
-    assert "CREATE_FAILED" in told.statuses("More0") or "CREATE_FAILED" in told.statuses("More1"), "the cascade"
+    assert "CREATE_FAILED" in told.statuses("Side0") or "CREATE_FAILED" in told.statuses("Side1"), "the cascade"
     assert told.events[-1].status == "ROLLBACK_COMPLETE"
     assert parameters(aws) == []
     (standing,) = deploying.status(notes())

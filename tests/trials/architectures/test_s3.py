@@ -10,6 +10,10 @@ from tests.trials.architectures.account import Account
 from tests.trials.architectures.deployments import Told, deployed, deployment, quick
 
 
+def never(seconds: float) -> None:
+    raise AssertionError("it was there already, and yet waited for")
+
+
 def test_a_bucket_is_deployed_and_then_there_is_nothing_to_do(aws: Account) -> None:
     told = deployed(deployment("s3"))
     (change,) = told.changes
@@ -22,8 +26,10 @@ def test_a_bucket_is_deployed_and_then_there_is_nothing_to_do(aws: Account) -> N
     assert told.events[-1].status == "CREATE_COMPLETE"
     again = deployed(deployment("s3"))
     assert (again.changes, [event.status for event in again.events]) == ([], [deploying.UNCHANGED])
+    told = Told()
+    assert deploying.deploy(deployment("s3", upload_days=3), told.show, told.agree, wait=never)
     (standing,) = deploying.status(deployment("s3"))
-    assert (standing.state, standing.status, standing.protected) == ("complete", "CREATE_COMPLETE", True)
+    assert (standing.state, standing.status, standing.protected) == ("complete", "UPDATE_COMPLETE", True)
 
 
 def test_its_outputs_name_what_is_there(aws: Account) -> None:

@@ -254,9 +254,9 @@ def _filled(value: Any, meant: Callable[[str], str], partition: str) -> Any:
             return text.replace("${AWS::Partition}", partition)
         case {"Fn::Join": [separator, parts]}:
             return str(separator).join(_filled(parts, meant, partition))
-        case {"Fn::Select": [number, {"Fn::Split": [separator, text]}]}:
-            parts = str(_filled(text, meant, partition)).split(separator)
-            return parts[int(number)]
+        case {"Fn::Select": [0, {"Fn::Split": [separator, text]}]}:
+            listed = str(_filled(text, meant, partition))
+            return f"<first of {listed[1:]}" if listed.startswith("<") else listed.split(separator)[0]
     return {name: _filled(one, meant, partition) for name, one in value.items()}
 
 

@@ -45,6 +45,7 @@ def check(params: Params, facts: Facts) -> Iterable[Problem]:
     yield from _queues(params)
     yield from _scripts(params)
     yield from _slurm(params)
+    yield from _way_out(facts)
 
 
 def _system(params: Params) -> Iterable[Problem]:
@@ -173,3 +174,11 @@ def _slurm(params: Params) -> Iterable[Problem]:
         if name.lower() in taken:
             what = f"{name} is set by ParallelCluster itself" + ("" if name.lower() in TAKEN else ", with accounting")
             yield Problem(what, f"slurm.{name}", "leave it out")
+
+
+def _way_out(facts: Facts) -> Iterable[Problem]:
+    """ParallelCluster keeps the names of nodes in Route 53, which has no endpoint in a VPC."""
+    network = facts.needs["network"]
+    if network.params.nat == "none" and network.params.vpc_id is None:
+        what = f"nodes must reach AWS's services, but nat of {network.name} is none"
+        yield Problem(what, "network", f"set nat of {network.name} to one, or name another network")
