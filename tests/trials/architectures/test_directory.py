@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.architectures.directory.template import SETUP
+from tests.waiting import poll
 
 pytestmark = pytest.mark.skipif(
     shutil.which("slapd", path="/usr/sbin") is None or os.geteuid() != 0, reason="needs slapd, ldap-utils, and root"
@@ -166,7 +167,12 @@ def test_it_is_reached_by_nothing_but_tls_and_its_certificate_is_checked(machine
     settings.write_text(settings.read_text().replace("ldaps://", "ldap://"))
     subprocess.run([machine.root / "fakes/systemctl", "restart"], env={"ROOT": str(machine.root)}, check=True)
     plain = ["ldapsearch", "-x", "-H", f"ldap://{HOST}:{machine.port}", "-b", BASE, "-D", READER, "-w", "reader-1"]
+    poll(lambda: _answers(plain), 10, "slapd without TLS")
     assert subprocess.run(plain, capture_output=True).returncode == 13  # confidentiality required
+
+
+def _answers(search: list[str]) -> bool:
+    return subprocess.run(search, capture_output=True).returncode != 255
 
 
 def test_a_second_run_keeps_what_is_there_and_sets_new_passwords(machine: Machine) -> None:

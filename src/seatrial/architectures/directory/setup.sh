@@ -138,6 +138,12 @@ EOF
 start() {
     systemctl enable slapd
     systemctl restart slapd
+    # slapd says that it has started a moment before it listens.
+    local tries=100
+    until ldapwhoami -Q -Y EXTERNAL -H "$SOCKET"; do
+        ((tries--)) || return 1
+        sleep 0.1
+    done
 }
 
 entry() { # Adds what standard input describes, unless it is there.
