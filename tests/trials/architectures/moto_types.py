@@ -77,6 +77,12 @@ def _handle(name: str, properties: Properties) -> Made:
     return f"https://cloudformation-waitcondition-{REGION}.s3.amazonaws.com/{name}", {}
 
 
+@model("AWS::CloudFormation::WaitCondition")
+def _condition(name: str, properties: Properties) -> Made:
+    """Nothing runs on moto's instances: what is waited for has happened."""
+    return f"{properties['Handle']}/{name}", {"Data": "{}"}
+
+
 @model("AWS::S3::BucketPolicy")
 def _bucket_policy(name: str, properties: Properties) -> Made:
     api("s3").put_bucket_policy(Bucket=properties["Bucket"], Policy=json.dumps(properties["PolicyDocument"]))
@@ -141,6 +147,14 @@ def permission(rule: Mapping[str, Any]) -> dict[str, Any]:
     if group:
         return made | {"UserIdGroupPairs": [{"GroupId": group}]}
     return made | {"IpRanges": [{"CidrIp": rule["CidrIp"]}]}
+
+
+@model("AWS::EC2::VolumeAttachment")
+def _attached(name: str, properties: Properties) -> Made:
+    """moto's own has no physical id."""
+    asked = {key: properties[key] for key in ("Device", "InstanceId", "VolumeId")}
+    api("ec2").attach_volume(**asked)
+    return f"{asked['VolumeId']}|{asked['InstanceId']}", {}
 
 
 @model("AWS::FSx::FileSystem")
@@ -309,8 +323,9 @@ DELETERS: dict[str, Callable[[str, Properties], Any]] = {
 }
 """Types that moto's own models do not delete, and those above."""
 
-NOTHING = ("AWS::CloudFormation::Stack", "AWS::CloudFormation::WaitConditionHandle", "AWS::EC2::PlacementGroup",
-           "AWS::FSx::DataRepositoryAssociation", "AWS::SecretsManager::SecretTargetAttachment",
+NOTHING = ("AWS::CloudFormation::Stack", "AWS::CloudFormation::WaitCondition",
+           "AWS::CloudFormation::WaitConditionHandle", "AWS::EC2::PlacementGroup", "AWS::FSx::DataRepositoryAssociation",
+           "AWS::SecretsManager::SecretTargetAttachment",
            "Custom::PclusterCluster")  # fmt: skip
 """Types behind which nothing is that could be deleted."""
 
