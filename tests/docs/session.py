@@ -172,6 +172,7 @@ def play(
     with Shell(folder, env or {}) as shell:
         for step in parse(text):
             if isinstance(step, File):
+                (folder / step.name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / step.name).write_text(step.text)
             else:
                 check(step, *shell.type(step.text), page.name)

@@ -1,4 +1,4 @@
-"""AWS's command line, as far as pages use it: python -m tests.trials.architectures.aws_cli SERVICE OPERATION --OPTION ...
+"""AWS's command line, as far as pages use it: python -m tests.trials.architectures.aws_cli SERVICE ...
 
 Services, operations and options are those of botocore, from which AWS's own command makes them. A session of Systems
 Manager (start-session) leads to the port of this machine that SESSIONS_LEAD_TO names.
@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-import boto3
 import botocore.session
 from botocore import xform_name
 
@@ -81,6 +80,8 @@ def main() -> None:
     call = parse(sys.argv[1:])
     if call.operation == "start_session":
         return session(int(os.environ[PORT]))
+    import boto3  # late, since ssh waits for a session
+
     client = boto3.Session(region_name=call.settings.get("region", os.environ.get("AWS_REGION"))).client(call.service)
     answer = getattr(client, call.operation)(**call.params)
     answer.pop("ResponseMetadata")

@@ -324,8 +324,8 @@ DELETERS: dict[str, Callable[[str, Properties], Any]] = {
 """Types that moto's own models do not delete, and those above."""
 
 NOTHING = ("AWS::CloudFormation::Stack", "AWS::CloudFormation::WaitCondition",
-           "AWS::CloudFormation::WaitConditionHandle", "AWS::EC2::PlacementGroup", "AWS::FSx::DataRepositoryAssociation",
-           "AWS::SecretsManager::SecretTargetAttachment",
+           "AWS::CloudFormation::WaitConditionHandle", "AWS::EC2::PlacementGroup",
+           "AWS::FSx::DataRepositoryAssociation", "AWS::SecretsManager::SecretTargetAttachment",
            "Custom::PclusterCluster")  # fmt: skip
 """Types behind which nothing is that could be deleted."""
 

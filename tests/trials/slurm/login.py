@@ -53,7 +53,7 @@ class Login:
 
     def __enter__(self) -> Self:
         self._folder.mkdir()
-        port = free_ports(1)
+        self.port = port = free_ports(1)
         variables = {**self._slurm.env, "HOME": self._folder}  # so that no ~/.bashrc has a say
         env = " ".join(f'"{name}={value}"' for name, value in variables.items())
         (self._folder / "sshd_config").write_text(SSHD_CONFIG.format(folder=self._folder, port=port, env=env))

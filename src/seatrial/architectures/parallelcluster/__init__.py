@@ -93,6 +93,8 @@ class Params(ArchitectureParams):
     """Whether jobs can run container images, by enroot and pyxis. It cannot be changed later."""
     container_image: Word | None = None
     """Container image that jobs run in, whole reference; None: they run without one."""
+    python: Word = "python3"
+    """Python on the nodes, or in the image, that has seatrial and the framework: what its clusters name."""
     health_checks: bool = True
     """Whether a node's GPUs are checked before each job."""
     scaledown_minutes: Count = 10

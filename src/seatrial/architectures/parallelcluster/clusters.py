@@ -33,6 +33,7 @@ def _cluster(name: str, queue: Queue, params: Params, head: str) -> Cluster:
         mounts=(Mount(source="/fsx", target="/fsx"),) if params.container_image else (),
         container="pyxis" if params.container_image else "none",
         image=params.container_image,
+        python=params.python,
         options={
             "partition": queue.name,
             "reach": f"ssh:{PARALLELCLUSTER.systems[params.os]}@{head}",
