@@ -37,7 +37,7 @@ exec "$@"
 PYTHON = f'#!/bin/sh\nPYTHONPATH=/fsx/src/src OMP_NUM_THREADS=1 exec {sys.executable} "$@"\n'
 FAKES = {
     "sudo": 'exec "$@"',
-    "apt-get": '[ "$*" = "install -y -qq python3-venv" ]',
+    "apt-get": 'case "$*" in "update -qq" | "install -y -qq python3-venv") ;; *) exit 1 ;; esac',
     "python3": f"""
         [ "$*" = "-m venv /fsx/venv" ] || exec {sys.executable} "$@"
         mkdir -p /fsx/venv/bin
@@ -49,7 +49,7 @@ FAKES = {
 
 
 class Cluster(Slurm):
-    """Two m5.2xlarge, as far as Slurm can tell, whose shared file system is a folder, and whose root is called ubuntu."""
+    """Two m5.2xlarge, as far as Slurm can tell, whose /fsx is a folder of the test, and whose root is ubuntu."""
 
     prefix = "cpu-dy-"
     hardware = "Sockets=1 CoresPerSocket=4 ThreadsPerCore=2 RealMemory=31129"

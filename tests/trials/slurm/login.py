@@ -42,7 +42,8 @@ class Login:
     """The host `login` for ssh, where root may enter with a key of this folder and `sinfo` or `sbatch` just work.
 
     A context manager. It is a machine of its own (machine.sh), with this machine's files and network; leaving it ends
-    all sessions. `config` is the file for `ssh -F`; `options` are ssh's arguments up to and with the host.
+    all sessions. `config` is the file for `ssh -F`; `options` are ssh's arguments up to and with the host; `port` is
+    the one on loopback.
     """
 
     def __init__(self, folder: Path, slurm: Slurm) -> None:

@@ -14,6 +14,8 @@ KEEP_SECONDS = 120
 CONNECT_SECONDS = 15
 SOCKETS = Path(f"/tmp/seatrial-ssh-{os.getuid()}")
 """Not $TMPDIR: a socket's path has 104 bytes at most on macOS, and 57 are ssh's own."""
+SLURM = "/opt/slurm/bin"
+"""Where ParallelCluster and HyperPod have Slurm. What puts it into PATH there is read by login shells alone."""
 REACHED = b"seatrial-reached"
 """First line of every answer: the script has begun."""
 
@@ -25,7 +27,8 @@ def run(script: str, reach: str, ssh_options: Sequence[str] = ()) -> subprocess.
     connection that breaks before runs nothing. Raises UserError if the host cannot be reached, and CutOff if it was
     lost while the script ran.
     """
-    text = b"seatrial() {\necho " + REACHED + f"\n{script}\n}}\nseatrial </dev/null\n".encode()
+    path = f'export PATH="$PATH:{SLURM}"'
+    text = b"seatrial() {\necho " + REACHED + f"\n{path}\n{script}\n}}\nseatrial </dev/null\n".encode()
     host = reach.removeprefix("ssh:")
     argv = ["sh"] if reach == "here" else [*_ssh(ssh_options), host, "sh"]
     done = subprocess.run(argv, input=text, capture_output=True, check=False)
