@@ -36,8 +36,9 @@ def print_change(change: Change) -> None:
     if rows:
         print_table(("ACTION", "RESOURCE", "TYPE", "REPLACED", "PROPERTIES"), rows)
     for row in change.endangered:
-        fate = "removed" if row.action == "Remove" else "replaced"
-        click.echo(click.style(f"{row.logical_id} ({row.type}) holds data and would be {fate}", fg="red", bold=True))
+        fate = "would be replaced" if row.replacement == "True" else "may be replaced"
+        fate = "would be removed" if row.action == "Remove" else fate
+        click.echo(click.style(f"{row.logical_id} ({row.type}) holds data and {fate}", fg="red", bold=True))
 
 
 def agreed(*, yes: bool, quiet: bool) -> Callable[[Change], bool]:
