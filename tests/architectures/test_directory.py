@@ -101,6 +101,7 @@ def test_disks_are_encrypted_and_that_with_the_data_is_kept() -> None:
     data = made()["Resources"]["Data"]
     assert data["Properties"]["Encrypted"] is True
     assert data["DeletionPolicy"] == data["UpdateReplacePolicy"] == "Retain"
+    assert made()["Resources"]["Attachment"]["DeletionPolicy"] == "Retain"  # a mounted volume is never let go
     (root,) = properties("Server")["BlockDeviceMappings"]
     assert root["Ebs"]["Encrypted"] is True and root["Ebs"]["DeleteOnTermination"] is True
 

@@ -77,6 +77,12 @@ def _handle(name: str, properties: Properties) -> Made:
     return f"https://cloudformation-waitcondition-{REGION}.s3.amazonaws.com/{name}", {}
 
 
+@model("AWS::CloudFormation::WaitCondition")
+def _wait(name: str, properties: Properties) -> Made:
+    """Nothing runs on moto's instances, so nothing is waited for."""
+    return f"{properties['Handle']}/{name}", {"Data": "{}"}
+
+
 @model("AWS::S3::BucketPolicy")
 def _bucket_policy(name: str, properties: Properties) -> Made:
     api("s3").put_bucket_policy(Bucket=properties["Bucket"], Policy=json.dumps(properties["PolicyDocument"]))
@@ -92,6 +98,12 @@ def _cidr_block(name: str, properties: Properties) -> Made:
 @model("AWS::EC2::PlacementGroup", "GroupName")
 def _placement_group(name: str, properties: Properties) -> Made:
     return name, {"GroupName": name}
+
+
+@model("AWS::EC2::VolumeAttachment")
+def _volume_attachment(name: str, properties: Properties) -> Made:
+    api("ec2").attach_volume(**properties)
+    return f"{properties['VolumeId']}|{properties['InstanceId']}", {}
 
 
 @model("AWS::EC2::SecurityGroup", "GroupName")
@@ -309,7 +321,8 @@ DELETERS: dict[str, Callable[[str, Properties], Any]] = {
 }
 """Types that moto's own models do not delete, and those above."""
 
-NOTHING = ("AWS::CloudFormation::Stack", "AWS::CloudFormation::WaitConditionHandle", "AWS::EC2::PlacementGroup",
+NOTHING = ("AWS::CloudFormation::Stack", "AWS::CloudFormation::WaitCondition",
+           "AWS::CloudFormation::WaitConditionHandle", "AWS::EC2::PlacementGroup",
            "AWS::FSx::DataRepositoryAssociation", "AWS::SecretsManager::SecretTargetAttachment",
            "Custom::PclusterCluster")  # fmt: skip
 """Types behind which nothing is that could be deleted."""

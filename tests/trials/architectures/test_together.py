@@ -50,6 +50,21 @@ def test_a_database_has_its_password_from_a_secret(aws: Account) -> None:
     assert secret not in str(told) + str(outputs)
 
 
+def test_a_directory_has_its_volume_which_outlives_it(aws: Account) -> None:
+    directory = deployment("directory", needs={"network": deployment("vpc")})
+    deployed(directory)
+    outputs = deploying.outputs(directory)
+    ec2 = aws.client("ec2")
+    ((server,),) = (one["Instances"] for one in ec2.describe_instances()["Reservations"])
+    assert outputs["DirectoryUri"] == f"ldaps://{server['PrivateDnsName']}"
+    disks = {one["DeviceName"]: one["Ebs"]["VolumeId"] for one in server["BlockDeviceMappings"]}
+    secret = aws.client("secretsmanager").get_secret_value(SecretId=outputs["DirectoryPasswordSecretArn"])
+    assert len(secret["SecretString"]) == 40
+    Told().delete(directory, unprotect=True)
+    assert disks["/dev/sdf"] in [one["VolumeId"] for one in ec2.describe_volumes()["Volumes"]]
+    assert aws.client("secretsmanager").list_secrets()["SecretList"] == []
+
+
 def test_nothing_is_deleted_from_under_another(aws: Account) -> None:
     base = notes("base")
     deployed(notes(needs={"base": base}))
