@@ -1,4 +1,4 @@
-"""What a key of a table may be: constraints beside the type of a field, which pydantic checks and a JSON schema says."""
+"""What a key of a table may be: constraints beside a field's type, which pydantic checks and a JSON schema says."""
 
 from __future__ import annotations
 

@@ -60,5 +60,6 @@ def unknown(kind: str, name: str, choices: Iterable[str], where: str = "") -> Pr
     import difflib  # only where something is wrong
 
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    remedy = f"did you mean {' or '.join(near)}?" if near else f"choose from: {', '.join(known)}"
+    choose = f"choose from: {', '.join(known)}" if known else "there is none"
+    remedy = f"did you mean {' or '.join(near)}?" if near else choose
     return Problem(f"no {kind} is called {name!r}", where, remedy)

@@ -282,6 +282,7 @@ INSTANCES = (
     _ec2("m5.12xlarge",        0, None,          48,  192,  1,  0,   12,     0),
     _ec2("t2.small",           0, None,           1,    2,  1,  0, None,     0),
     _ec2("t2.medium",          0, None,           2,    4,  1,  0, None,     0),
+    _ec2("t3.small",           0, None,           2,    2,  1,  0,    5,     0),
     _ec2("t3a.micro",          0, None,           2,    1,  1,  0,    5,     0),
     _ec2("t3a.small",          0, None,           2,    2,  1,  0,    5,     0),
     _ec2("t3a.medium",         0, None,           2,    4,  1,  0,    5,     0),

@@ -25,6 +25,9 @@ AXE = "4.14.1"
 MLFLOW = "3.17.2"
 """The whole of MLflow, whose server tests/trials/observe starts. .ci/run reads it with sed, and installs it."""
 
+CHECKOV = "3.3.30"
+"""Looks at templates in tests/trials/architectures. .ci/run reads it with sed, and installs it."""
+
 TORCH_OLDEST = "2.11.0"
 """Oldest torch that the training programs support: what GPU machines still come with."""
 

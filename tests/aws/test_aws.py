@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+from botocore.parsers import ResponseParserError
 
 from seatrial import aws
 from seatrial.errors import CutOff, UserError
@@ -32,6 +33,11 @@ def client_error(code: str, status: int) -> ClientError:
         (client_error("UnauthorizedOperation", 403), False, "vpc: CreateVpc: no\n    ask for an IAM policy"),
         (client_error("InternalError", 500), True, "vpc: CreateVpc: no"),
         (client_error("RequestLimitExceeded", 503), False, "vpc: AWS takes no more requests for the moment"),
+        (
+            ResponseParserError("invalid XML received:\n<html>"),
+            True,
+            "vpc: the answer is not AWS's: invalid XML received: <html>",
+        ),
         (ReadTimeoutError(endpoint_url="x"), True, "deployment.region: AWS cannot be reached"),
         (ConnectTimeoutError(endpoint_url="x"), False, "deployment.region: AWS cannot be reached"),
     ],

@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seatrial import loading
 from seatrial.architectures._architecture import (
@@ -22,6 +22,9 @@ from seatrial.architectures._architecture import (
 )
 from seatrial.errors import Problem, UserError, unknown
 
+if TYPE_CHECKING:
+    from seatrial.findings import Finding
+
 __all__ = [
     "ENTRY_POINTS",
     "PREFIX",
@@ -34,6 +37,7 @@ __all__ = [
     "Name",
     "Usage",
     "find",
+    "lint",
     "names",
 ]
 
@@ -60,6 +64,13 @@ def find(name: str) -> Architecture:
         raise UserError(unknown("architecture", name, names()))
     where = points[name].value
     return _guarded(_architecture_of(loading.entry_point(points[name]), where), where, loading.origin(where))
+
+
+def lint(deployment: Deployment) -> list[Finding]:
+    """What cfn-lint says of its template. Raises UserError without it."""
+    from seatrial.architectures._linting import findings
+
+    return findings(deployment)
 
 
 def _built_in() -> list[str]:

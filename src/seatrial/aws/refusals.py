@@ -26,6 +26,9 @@ THROTTLED = (
 )  # fmt: skip
 """Codes of too many requests: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html"""
 
+LONGEST = 200
+"""Characters of an answer that are shown."""
+
 
 @contextmanager
 def calls(access: Access) -> Iterator[None]:
@@ -36,6 +39,7 @@ def calls(access: Access) -> Iterator[None]:
     with needed("boto3", access.where):
         import boto3  # noqa: F401
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, ParamValidationError
+    from botocore.parsers import ResponseParserError
 
     try:
         yield
@@ -45,6 +49,9 @@ def calls(access: Access) -> Iterator[None]:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         leaves_open = status >= 500 and error_code(error) not in THROTTLED  # some services throttle with 503
         raise (CutOff if leaves_open else UserError)(_refused(error, access)) from error
+    except ResponseParserError as error:  # a proxy's page, say
+        what = f"the answer is not AWS's: {' '.join(str(error).split())[:LONGEST]}"
+        raise CutOff(Problem(what, access.where, "is there a proxy in between? try it again")) from error
     except HTTPClientError as error:  # after it was connected
         raise CutOff(_failed(error, access)) from error
     except BotoCoreError as error:
@@ -58,7 +65,8 @@ def error_code(error: ClientError) -> str:
 
 def _refused(error: ClientError, access: Access) -> Problem:
     code = error_code(error)
-    message = error.response.get("Error", {}).get("Message") or code
+    # In one line: between here and AWS somebody may answer with a page.
+    message = " ".join((error.response.get("Error", {}).get("Message") or code).split())
     said = f"{error.operation_name}: {message}"
     if code in CREDENTIALS:
         return Problem(f"AWS does not accept the credentials: {message}", access.where, _log_in(access))

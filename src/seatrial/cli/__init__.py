@@ -33,6 +33,8 @@ COMMANDS = {
     "env": "The software of cases with frameworks of their own: list, create, remove, lock.",
     "check": "Is a node healthy, and what to do if not: node, read, list, show.",
     "cluster": "The clusters of seatrial.toml: list, show, check, init.",
+    "arch": "AWS architectures: list, show, params, render, lint, diff, deploy, status, outputs, cluster, delete.",
+    "prices": "What things on AWS cost, with source and date: list, refresh.",
     "observe": "Metrics of runs, nodes and clusters, for those who look at Grafana: export.",
     "network": "EFA, NCCL and Neuron variables: what a node type needs, and what is wrong in a file.",
     "lint": "Defects in anybody's launch files: sbatch, shell, Kubernetes manifests, Dockerfiles.",

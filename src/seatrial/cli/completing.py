@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -52,6 +53,31 @@ def complete_recipe(_: click.Context, __: click.Parameter, incomplete: str) -> I
 def complete_cluster(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
     """Names of clusters."""
     return _beginning(incomplete, _launchers())
+
+
+def complete_deployment(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
+    """Architectures, and the deployments of seatrial.toml."""
+    from seatrial import architectures
+
+    named: Mapping[str, object] = {}
+    with contextlib.suppress(UserError):
+        from seatrial.config.deployments import deployments
+
+        named = deployments()
+    return _beginning(incomplete, sorted({*architectures.names(), *named}))
+
+
+def complete_parameter(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
+    """Parameters of the deployment that the line names."""
+    from seatrial import architectures
+    from seatrial.config.deployments import deployments
+
+    with contextlib.suppress(UserError):
+        kinds = {**{name: name for name in architectures.names()}, **deployments()}
+        named = next((kinds[word] for word in _words() if word in kinds), None)
+        if named:
+            return _assignments(incomplete, {f.name: () for f in fields(architectures.find(named).Params)})
+    return []
 
 
 def complete_instance(_: click.Context, __: click.Parameter, incomplete: str) -> Items:

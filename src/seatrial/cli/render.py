@@ -6,15 +6,7 @@ from pathlib import Path
 
 import click
 
-from seatrial.cli.options import (
-    as_json,
-    parse_profile,
-    parse_settings,
-    print_json,
-    say_notes,
-    scale,
-    target_argument,
-)
+from seatrial.cli.options import as_json, parse_profile, parse_settings, scale, target_argument
 
 
 @click.command()
@@ -37,6 +29,7 @@ def command(
     """The dry run: show or write the plan, start nothing. Its verdict is RENDERED, never PASSED."""
     from seatrial import catalog, config, launchers
     from seatrial.binding import bind
+    from seatrial.cli.rendering import show
 
     case, recipe = catalog.recipe(target)
     where = config.with_options(config.cluster(cluster or launchers.HERE), options)
@@ -50,19 +43,4 @@ def command(
         expect=expect,
         profile=parse_profile(profile),
     )
-    say_notes(job)
-    launcher = launchers.find(where.launcher)
-    plan = launcher.render(job, where, f"{case.name}-{recipe.name}")
-    written = plan.write(output) if output else []
-    if as_json:
-        commands = [{"title": c.title, "argv": c.argv, "env": dict(c.env)} for c in plan.commands]
-        rendered = {"state": "RENDERED", "files": dict(plan.files), "commands": commands}
-        print_json({**rendered, "secrets": job.secrets, "written": written})
-    elif output:
-        click.echo(f"RENDERED {job.label} on {where.name}: {len(written)} files in {output}")
-    else:
-        click.echo(plan.text(), nl=False)
-        click.echo(f"RENDERED {job.label} on {where.name}: nothing was started", err=True)
-    if job.secrets:
-        whose = "the environment" if launcher.takes_secrets else "a secret of the cluster"
-        click.echo(f"needs {', '.join(job.secrets)} when it runs, from {whose}", err=True)
+    show(job, where, f"{case.name}-{recipe.name}", output=output, as_json=as_json)

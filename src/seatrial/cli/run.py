@@ -28,6 +28,7 @@ OF_ONE = {
     "profile": "--profile",
     "name": "--name",
     "detach": "--detach",
+    "dry_run": "--dry-run",
 }
 """Parameters that mean one run -> how they are spelt."""
 
@@ -68,6 +69,7 @@ OF_ONE = {
     multiple=True,
     help="Send its numbers there, too: tensorboard, mlflow or wandb.  [default: tracking.to of seatrial.toml]",
 )
+@click.option("--dry-run", is_flag=True, help="Show its plan and what it costs, start nothing: as render does.")
 @click.option("--detach", is_flag=True, help="Do not wait for the end: it goes on without this terminal.")
 @runs_dir
 @as_json
@@ -78,6 +80,7 @@ def command(
     target: str | None,
     recipe_of_all: str | None,
     resume: str | None,
+    dry_run: bool,
     detach: bool,
     as_json: bool,
     **asked: Any,
@@ -99,7 +102,10 @@ def command(
     if target is None:
         remedy = "seatrial run fsdp; seatrial list shows what there is, and --all tiny runs every case"
         raise UserError(Problem("nothing is named that could run", "CASE[/RECIPE]|FILE.py", remedy))
-    run_one(target, request, resume, detach=detach, as_json=as_json)
+    if dry_run:
+        _show(target, request, resume, as_json=as_json)
+    else:
+        run_one(target, request, resume, detach=detach, as_json=as_json)
 
 
 def _refuse_what_is_of_one(ctx: click.Context) -> None:
@@ -107,6 +113,15 @@ def _refuse_what_is_of_one(ctx: click.Context) -> None:
     if given:
         remedy = "leave it out, or name one case instead of --all"
         raise UserError(Problem("means one run, and --all is many", how, remedy) for how in given)
+
+
+def _show(target: str, request: Request, resume: str | None, *, as_json: bool) -> None:
+    """What a run would be, after all that could be in its way was looked at."""
+    from seatrial.cli import rendering, running
+
+    ready = running.prepare(request, target, resume)
+    name = request.name or ready.job.label.replace("/", "-")
+    rendering.show(ready.job, ready.where, name, output=None, as_json=as_json)
 
 
 def run_one(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seatrial import hardware, launchers, versions
+from seatrial import architectures, hardware, launchers, versions
 from seatrial.config.checks import launcher_names
 from seatrial.config.example import example
 from seatrial.config.tables import (
@@ -20,7 +20,7 @@ from seatrial.config.tables import (
     TrackingTable,
     WandbTable,
 )
-from seatrial.config.validate import adapter
+from seatrial.config.validate import adapter, with_meanings
 from seatrial.observe import trackers
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -37,6 +37,9 @@ def file_schema() -> dict[str, Any]:
     table["properties"]["software"]["propertyNames"] = {"enum": sorted(versions.ENVIRONMENTS)}
     definitions["SoftwareTable"]["minProperties"] = 1
     definitions["TrackingTable"]["properties"]["to"]["items"]["enum"] = trackers.names()
+    deployments = whole["properties"]["architectures"]
+    [pattern] = deployments.pop("patternProperties")
+    deployments |= {"propertyNames": {"pattern": pattern}, **_deployments(definitions)}
     table["anyOf"] = [{"required": ["instance_type"]}, {"required": ["cpus_per_node"]}]
     table["allOf"] = []
     for launcher in launcher_names():
@@ -46,6 +49,29 @@ def file_schema() -> dict[str, Any]:
         consequence = {"properties": {"options": {"$ref": f"#/$defs/{launcher}.Options"}}}
         table["allOf"].append({"if": condition, "then": consequence})
     return {"$schema": DRAFT, "title": "seatrial.toml", **whole}
+
+
+def _deployments(definitions: dict[str, Any]) -> dict[str, Any]:
+    """The schema of the tables `architectures`: the parameters of each are those of its kind, or of its name."""
+    names = architectures.names()
+    for name in names:
+        params = _schema_of(architectures.find(name).Params, f"{name}.")
+        definitions |= params.pop("$defs", {})
+        kind = {
+            "const": name,
+            "description": "Which architecture it is. Default: the one that the table is named after.",
+        }
+        params["properties"] = {"kind": kind, **params["properties"]}
+        params["required"] = [key for key in params.get("required", ()) if key != "region"]  # AWS_REGION has it
+        definitions[f"{name}.Params"] = params
+    of_kind = [_if_kind(name, {"$ref": f"#/$defs/{name}.Params"}) for name in names]
+    own = {name: {"if": {"required": ["kind"]}, "then": {"allOf": of_kind}, "else": of_kind[place]["then"]}
+           for place, name in enumerate(names)}  # fmt: skip
+    return {"properties": own, "additionalProperties": {"type": "object", "required": ["kind"], "allOf": of_kind}}
+
+
+def _if_kind(name: str, then: Mapping[str, Any]) -> dict[str, Any]:
+    return {"if": {"properties": {"kind": {"const": name}}, "required": ["kind"]}, "then": then}
 
 
 def schema_text() -> str:
@@ -85,6 +111,7 @@ def reference() -> str:
     parts = ["## Keys of `[clusters.NAME]`", _markdown(keys(ClusterTable))]
     parts += ["## Keys of `[clusters.NAME.software.ENVIRONMENT]`", _markdown(keys(SoftwareTable))]
     parts += ["## Keys of `[clusters.NAME.stack]`", _markdown(keys(StackTable))]
+    parts += ["## Keys of `[architectures.NAME]`", _architectures()]
     parts += ["## Keys of `[tracking]`", _markdown(keys(TrackingTable))]
     parts += ["## Keys of `[tracking.mlflow]`", _markdown(keys(MlflowTable))]
     parts += ["## Keys of `[tracking.wandb]`", _markdown(keys(WandbTable))]
@@ -94,6 +121,14 @@ def reference() -> str:
         parts += [f"## {launcher}", f"```toml\n{example(launcher)}```"]
         parts += [f'Keys of `[clusters.NAME.options]` with `launcher = "{launcher}"`:', _markdown(options)]
     return "\n\n".join(parts) + "\n"
+
+
+def _architectures() -> str:
+    return (
+        "A deployment, for `seatrial arch`: `kind` is its architecture, by default the one that the table is named "
+        "after; all other keys are that one's parameters, which `seatrial arch params NAME` lists: "
+        f"{', '.join(f'`{name}`' for name in architectures.names())}."
+    )
 
 
 def _markdown(rows: Iterable[Key]) -> str:
@@ -118,7 +153,8 @@ def _type(node: Mapping[str, Any]) -> str:
 
 def _schema_of(cls: Any, prefix: str = "") -> dict[str, Any]:
     """The schema of a dataclass; the names of the classes in it begin with `prefix`."""
-    found: dict[str, Any] = _tidy(adapter(cls).json_schema(ref_template=f"#/$defs/{prefix}{{model}}"))
+    schema = with_meanings(cls, adapter(cls).json_schema(ref_template=f"#/$defs/{prefix}{{model}}"))
+    found: dict[str, Any] = _tidy(schema)
     found["$defs"] = {f"{prefix}{name}": node for name, node in found.get("$defs", {}).items()}
     return found
 

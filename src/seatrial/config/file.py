@@ -24,8 +24,9 @@ REPAIR = "TOML is explained at https://toml.io"
 
 
 def read(path: Path) -> dict[str, dict[str, Any]]:
-    """The clusters of a file by name under `clusters`, and its tables `tracking` and `observe`, as dataclasses.asdict
-    and JSON make them: a file is checked once, until it changes.
+    """The clusters of a file by name under `clusters`, and its tables `architectures`, `tracking` and `observe`, as
+    dataclasses.asdict and JSON make them: a file is checked once, until it changes. What the parameters of
+    architectures may be is looked at where they are used.
 
     Raises UserError with everything that is wrong with it.
     """
@@ -34,7 +35,8 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
     def check() -> dict[str, dict[str, Any]]:
         clusters, whole = _parse(text, str(path))
         found = {name: asdict(one) for name, one in clusters.items()}
-        return {"clusters": found, "tracking": asdict(whole.tracking), "observe": asdict(whole.observe)}
+        rest = asdict(whole)
+        return {"clusters": found, **{name: rest[name] for name in ("architectures", "tracking", "observe")}}
 
     found: dict[str, dict[str, Any]] = cached(f"file-{zlib.crc32(text.encode()):08x}", text, check)
     theirs = {record["launcher"] for record in found["clusters"].values()} - {*launchers.built_in()}

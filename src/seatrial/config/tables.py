@@ -18,6 +18,7 @@ MountText = Annotated[
 Url = Annotated[str, Bound(pattern=r"^https?://[^\s\x00-\x1f\x7f@\"<>]+$")]
 VariableName = Annotated[str, Bound(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 VariableValue = Annotated[str, Bound(pattern=r"^[^\x00]*$")]
+DeploymentName = Annotated[str, Bound(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 ClusterName = Annotated[str, Bound(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
@@ -134,10 +135,12 @@ class ObserveTable(Table):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileTable(Table):
-    """seatrial.toml: the clusters that Seatrial can use, where runs are tracked, and where people look."""
+    """seatrial.toml: the clusters that Seatrial can use, what it deploys, where runs are tracked, where people look."""
 
     clusters: Mapping[ClusterName, ClusterTable] = field(default_factory=dict)
     """One table for each cluster; its name is what --on takes."""
+    architectures: Mapping[DeploymentName, Mapping[str, Any]] = field(default_factory=dict)
+    """One table for each deployment, of the parameters of its architecture: the one of its name, or its key kind."""
     tracking: TrackingTable = field(default_factory=TrackingTable)
     """Where runs are tracked, as a table."""
     observe: ObserveTable = field(default_factory=ObserveTable)

@@ -6,6 +6,7 @@ import json
 import re
 import reprlib
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,18 @@ def adapter(cls: Any) -> TypeAdapter[Any]:
 @cache
 def json_schema(cls: Any) -> dict[str, Any]:
     """The JSON schema of a class, as pydantic writes it."""
-    return adapter(cls).json_schema()
+    return with_meanings(cls, adapter(cls).json_schema())
+
+
+def with_meanings(cls: Any, schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a class with the meanings of the fields that it inherits: pydantic reads one class at a time."""
+    for base in cls.__mro__[1:]:
+        inherited = {f.name for f in fields(base)} if is_dataclass(base) else set()
+        for key in inherited & schema.get("properties", {}).keys():
+            meaning = adapter(base).json_schema()["properties"][key].get("description")
+            if meaning:
+                schema["properties"][key].setdefault("description", meaning)
+    return schema
 
 
 def dotted(path: Path) -> str:

@@ -7,10 +7,10 @@ from typing import Any
 
 VALUES: Mapping[str, Sequence[Any]] = {
     "user": ("slurm", "accounts"),
-    "min_acu": (0, 0.5, 16, 256),
-    "max_acu": (1, 4, 256),
-    "backup_days": (1, 7, 35),
-    "network.zones": ((), ("us-west-2a", "us-west-2b"), ("us-west-2a",)),
+    "min_acu": (0.5, 16, 128),
+    "max_acu": (4, 1, 128),
+    "backup_days": (7, 1, 35),
+    "network.zones": ((), ("us-west-2a", "us-west-2b")),
 }
 
 SHAPES: Mapping[str, Mapping[str, Any]] = {"default": {}}

@@ -7,9 +7,9 @@ from typing import Any
 
 VALUES: Mapping[str, Sequence[Any]] = {
     "domain": ("cluster.internal", "hpc.example.org"),
-    "instance_type": ("t3a.small", "m5.2xlarge"),
+    "instance_type": ("t3.small", "m5.2xlarge"),
     "image": (None, "ami-0123456789abcdef0"),
-    "data_gib": (1, 8, 16384),
+    "data_gib": (8, 1, 16384),
     "volume_id": (None, "vol-0123456789abcdef0"),
 }
 

@@ -145,13 +145,20 @@ def test_gateway_endpoints_are_in_every_route_table_and_cost_nothing() -> None:
         assert [s["Resource"] for s in one["PolicyDocument"]["Statement"] if s["Resource"] == "*"] == []
 
 
-def test_writing_is_only_possible_to_buckets_of_the_account() -> None:
-    (endpoint,) = (one for title, one in of_type(shaped("two-zones"), "VPCEndpoint").items() if title == "S3Endpoint")
-    for statement in endpoint["Properties"]["PolicyDocument"]["Statement"]:
-        writes = [action for action in statement["Action"] if re.match("s3:(Put|Delete|Abort)", action)]
-        of_aws = all("cloudformation-" in str(one) for one in statement["Resource"])
-        own = "aws:ResourceAccount" in statement.get("Condition", {}).get("StringEquals", {})
-        assert not writes or of_aws or own
+def test_writing_is_only_possible_to_buckets_of_the_account_and_to_cloudformation() -> None:
+    endpoint = shaped("two-zones")["Resources"]["S3Endpoint"]["Properties"]
+    elsewhere = []
+    for statement in endpoint["PolicyDocument"]["Statement"]:
+        writes = any(re.match("s3:(Put|Delete|Abort)", action) for action in statement["Action"])
+        if writes and "Condition" not in statement:
+            elsewhere += [one["Fn::Sub"] for one in statement["Resource"]]
+        elif writes:
+            assert statement["Condition"] == {"StringEquals": {"aws:ResourceAccount": {"Ref": "AWS::AccountId"}}}
+    # by the names that AWS's buckets really have: one with dashes, one without
+    assert [name.rpartition(":::")[2] for name in elsewhere] == [
+        "cloudformation-waitcondition-us-west-2/*",
+        "cloudformation-custom-resource-response-uswest2/*",
+    ]
 
 
 @pytest.mark.parametrize("zones", [(), SIX[:1], ("usw2-az1", "usw2-az3"), SIX])

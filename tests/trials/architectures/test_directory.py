@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.architectures.directory.template import SETUP
+from tests.waiting import poll
 
 pytestmark = pytest.mark.skipif(
     shutil.which("slapd", path="/usr/sbin") is None or os.geteuid() != 0, reason="needs slapd, ldap-utils, and root"
@@ -37,7 +38,7 @@ FAKES = {
         if [ -s "$ROOT/run/slapd/slapd.pid" ]; then
             pid=$(cat "$ROOT/run/slapd/slapd.pid")
             kill "$pid"
-            timeout 10 tail --sleep-interval=0.05 --pid="$pid" -f /dev/null
+            while kill -0 "$pid" 2>/dev/null; do :; done
         fi
         exec /usr/sbin/slapd -h "$SLAPD_SERVICES" -f "$SLAPD_CONF" -u "$SLAPD_USER"
     """,
@@ -158,10 +159,20 @@ def test_nodes_read_by_tls_and_the_administrator_adds_users(machine: Machine) ->
 
 def test_it_is_reached_by_nothing_but_tls_and_its_certificate_is_checked(machine: Machine) -> None:
     assert machine.setup().returncode == 0
-    services = (machine.root / "etc/default/slapd").read_text()
-    assert "ldap://" not in services
+    settings = machine.root / "etc/default/slapd"
+    assert "ldap://" not in settings.read_text()
     (machine.root / "published").unlink()
     assert machine.search("(uid=ada)")[0] == 255  # the server is not trusted
+
+    settings.write_text(settings.read_text().replace("ldaps://", "ldap://"))
+    subprocess.run([machine.root / "fakes/systemctl", "restart"], env={"ROOT": str(machine.root)}, check=True)
+    plain = ["ldapsearch", "-x", "-H", f"ldap://{HOST}:{machine.port}", "-b", BASE, "-D", READER, "-w", "reader-1"]
+    poll(lambda: _answers(plain), 10, "slapd without TLS")
+    assert subprocess.run(plain, capture_output=True).returncode == 13  # confidentiality required
+
+
+def _answers(search: list[str]) -> bool:
+    return subprocess.run(search, capture_output=True).returncode != 255
 
 
 def test_a_second_run_keeps_what_is_there_and_sets_new_passwords(machine: Machine) -> None:

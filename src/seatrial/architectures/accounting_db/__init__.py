@@ -13,10 +13,11 @@ from seatrial.errors import Problem
 if TYPE_CHECKING:
     from seatrial.plan import Plan
 
-# Aurora's capacity units, of about 2 GiB of memory each, in halves; 0 lets an idle database pause.
+# Aurora's capacity units, of about 2 GiB of memory each, in halves. It offers 0, at which an idle database pauses, but
+# slurmdbd never leaves one idle; and up to 256 with newer platforms alone.
 # https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ServerlessV2ScalingConfiguration.html, 2026-11
-LARGEST_ACU = 256
-Least = Annotated[float, Bound(ge=0, le=LARGEST_ACU, multiple_of=0.5)]
+LARGEST_ACU = 128
+Least = Annotated[float, Bound(ge=0.5, le=LARGEST_ACU, multiple_of=0.5)]
 Most = Annotated[float, Bound(ge=1, le=LARGEST_ACU, multiple_of=0.5)]
 User = Annotated[str, Bound(pattern=r"^[a-z][a-z0-9_]{0,15}$")]
 
@@ -42,8 +43,7 @@ class Params(ArchitectureParams):
     user: User = "slurm"
     """User that owns the database, as whom slurmdbd connects."""
     min_acu: Least = 0.5
-    """Capacity units that it has at least, in halves: one is about 2 GiB of memory. 0: it pauses while no slurmdbd is
-    connected."""
+    """Capacity units that it has at least, in halves: one is about 2 GiB of memory."""
     max_acu: Most = 4
     """Capacity units that it grows to under load."""
     backup_days: Annotated[int, Bound(ge=1, le=35)] = 7

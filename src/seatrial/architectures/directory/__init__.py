@@ -44,7 +44,7 @@ class Params(ArchitectureParams):
     domain: Domain = "cluster.internal"
     """Domain of the directory; dc=cluster,dc=internal is the base of its entries. It is no name in DNS, and stays as
     it is once there are entries."""
-    instance_type: Word = "t3a.small"
+    instance_type: Word = "t3.small"
     """Type of the instance that it runs on."""
     image: Image | None = None
     """Id of an Ubuntu 24.04 image. Default: the newest when the stack is made or changed. An instance of another image

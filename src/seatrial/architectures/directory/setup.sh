@@ -138,6 +138,12 @@ EOF
 start() {
     systemctl enable slapd
     systemctl restart slapd
+    # slapd says that it has started a moment before it listens.
+    local tries=100
+    until ldapwhoami -Q -Y EXTERNAL -H "$SOCKET"; do
+        ((tries--)) || return 1
+        sleep 0.1
+    done
 }
 
 entry() { # Adds what standard input describes, unless it is there.
@@ -145,15 +151,33 @@ entry() { # Adds what standard input describes, unless it is there.
 }
 
 entries() {
-    local name=${DOMAIN%%.*}
-    printf 'dn: %s\nobjectClass: dcObject\nobjectClass: organization\no: %s\ndc: %s\n' "$SUFFIX" "$DOMAIN" "$name" | entry
+    local hash unit
+    hash=$(cat "$secrets/READER.hash")
+    entry <<EOF
+dn: $SUFFIX
+objectClass: dcObject
+objectClass: organization
+o: $DOMAIN
+dc: ${DOMAIN%%.*}
+EOF
     for unit in people groups; do
-        printf 'dn: ou=%s,%s\nobjectClass: organizationalUnit\n' "$unit" "$SUFFIX" | entry
+        entry <<EOF
+dn: ou=$unit,$SUFFIX
+objectClass: organizationalUnit
+EOF
     done
-    printf 'dn: %s\nobjectClass: organizationalRole\nobjectClass: simpleSecurityObject\nuserPassword: %s\n' \
-        "$READER_DN" "$(cat "$secrets/READER.hash")" | entry
-    printf 'dn: %s\nchangetype: modify\nreplace: userPassword\nuserPassword: %s\n' \
-        "$READER_DN" "$(cat "$secrets/READER.hash")" | ldapmodify -Q -Y EXTERNAL -H "$SOCKET"
+    entry <<EOF
+dn: $READER_DN
+objectClass: organizationalRole
+objectClass: simpleSecurityObject
+userPassword: $hash
+EOF
+    ldapmodify -Q -Y EXTERNAL -H "$SOCKET" <<EOF
+dn: $READER_DN
+changetype: modify
+replace: userPassword
+userPassword: $hash
+EOF
 }
 
 answer() { # As a node will ask.

@@ -50,9 +50,9 @@ DYNAMODB = (
 )
 
 
-def gateway_endpoints(made: Template, facts: Facts, vpc: Any, tables: Sequence[Any]) -> None:
+def gateway_endpoints(made: Template, facts: Facts, region: str, vpc: Any, tables: Sequence[Any]) -> None:
     """Those of S3 and DynamoDB, which cost nothing, in all route tables."""
-    for service, name, document in (("s3", "S3Endpoint", _s3()), ("dynamodb", "DynamoDbEndpoint", _dynamodb())):
+    for service, name, document in (("s3", "S3Endpoint", _s3(region)), ("dynamodb", "DynamoDbEndpoint", _dynamodb())):
         endpoint = ec2.VPCEndpoint(
             name,
             VpcEndpointType="Gateway",
@@ -100,19 +100,17 @@ def interface_endpoints(
         made.add_resource(endpoint)
 
 
-def _s3() -> dict[str, Any]:
+def _s3(region: str) -> dict[str, Any]:
     """Read from any bucket, write to the account's own: nobody carries data out to a bucket of his own."""
     anywhere = Sub("arn:${AWS::Partition}:s3:::*")
     # Packages of Linux, layers of ECR, ParallelCluster and Neuron lie in buckets of AWS, whose names nobody lists.
     read = statement((f"s3:{verb}" for verb in READ_S3), anywhere, Principal="*")
     own = {"StringEquals": {"aws:ResourceAccount": ACCOUNT}}
     write = statement((f"s3:{verb}" for verb in WRITE_S3), anywhere, Principal="*", Condition=own)
-    # Where nodes tell CloudFormation that they are ready:
+    # Where nodes and functions tell CloudFormation that they are ready; the second name is without dashes:
     # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/vpc-interface-endpoints.html
-    signals = [
-        Sub(f"arn:${{AWS::Partition}}:s3:::cloudformation-{name}-${{AWS::Region}}/*")
-        for name in ("waitcondition", "custom-resource-response")
-    ]
+    buckets = (f"waitcondition-{region}", f"custom-resource-response-{region.replace('-', '')}")
+    signals = [Sub(f"arn:${{AWS::Partition}}:s3:::cloudformation-{bucket}/*") for bucket in buckets]
     return policy(read, write, statement(["s3:PutObject"], signals, Principal="*"))
 
 

@@ -87,7 +87,7 @@ def _new(made: Template, params: Params, facts: Facts) -> Network:
     if public:
         tables += [_internet(made, facts, public)]
     tables += _private_routes(made, params, facts, private)
-    gateway_endpoints(made, facts, Ref("Vpc"), tables)
+    gateway_endpoints(made, facts, params.region, Ref("Vpc"), tables)
     _flow_log(made, params, facts)
     return Network(
         vpc=Ref("Vpc"),

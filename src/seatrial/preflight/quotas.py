@@ -1,0 +1,134 @@
+"""Whether the account may run so many vCPUs, and have so many VPCs and addresses."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seatrial import aws, hardware
+from seatrial.aws.quotas import Quota, quota_of
+from seatrial.findings import Finding, judged
+from seatrial.preflight.site import UNKNOWN, Group, Site, rule
+
+VCPUS = rule(
+    "quota-vcpus",
+    reads="service-quotas get-service-quota",
+    expected="vCPUs for all on-demand instances that run at most; others in the account count, too",
+    why="EC2 starts no instance beyond the quota: a queue stops growing with VcpuLimitExceeded",
+    remedy="aws service-quotas request-service-quota-increase",
+    source="https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html",
+    good="Running On-Demand P instances: 768 vCPUs, 768 are needed",
+    bad="Running On-Demand P instances: 192 vCPUs, 768 are needed",
+)
+COUNTS = rule(
+    "quota-counts",
+    reads="service-quotas get-service-quota; the templates; ec2 describe-vpcs, describe-addresses",
+    expected="room for what the templates make",
+    why="the stack fails in the middle, and rolls back",
+    remedy="delete what nobody needs, or: aws service-quotas request-service-quota-increase",
+    source="https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html",
+    good="VPCs: 3 of 5 are there, 1 is made",
+    bad="VPCs: 5 of 5 are there, 1 is made",
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counted:
+    """A quota of things that templates make."""
+
+    kind: str
+    """Resource type."""
+    name: str
+    service: str
+    code: str
+    there: Callable[[Any], int]
+    """How many a client of EC2 finds."""
+
+
+def _pages(ec2: Any, operation: str, key: str) -> int:
+    return sum(len(page[key]) for page in ec2.get_paginator(operation).paginate())
+
+
+# https://docs.aws.amazon.com/general/latest/gr/vpc-service.html, .../ec2-service.html
+COUNTED = (
+    Counted(
+        kind="AWS::EC2::VPC",
+        name="VPCs",
+        service="vpc",
+        code="L-F678F1CE",
+        there=lambda ec2: _pages(ec2, "describe_vpcs", "Vpcs"),
+    ),
+    Counted(
+        kind="AWS::EC2::EIP",
+        name="Elastic IP addresses",
+        service="ec2",
+        code="L-0263D0A3",
+        there=lambda ec2: len(ec2.describe_addresses()["Addresses"]),
+    ),
+)
+
+
+def needed_vcpus(groups: Iterable[Group]) -> tuple[dict[Quota, int], list[str]]:
+    """Quota -> vCPUs of the on-demand instances that it counts, and what cannot be counted, with its reason."""
+    needed: dict[Quota, int] = defaultdict(int)
+    unknown = []
+    vcpus = {kind.name: kind.vcpus for kind in hardware.INSTANCES}
+    for group in groups:
+        one = group.instances
+        quota = quota_of(one.instance_type)
+        if one.capacity == "spot":
+            unknown.append(f"{group.what}: spot instances have quotas of their own, which are not looked at")
+        elif one.capacity != "on-demand":
+            continue  # a reservation counts in the quota already, and a Capacity Block has one of its own
+        elif quota is None or one.instance_type not in vcpus:
+            unknown.append(f"{group.what}: which quota counts {one.instance_type} is not known")
+        else:
+            needed[quota] += one.at_most * vcpus[one.instance_type]
+    return needed, unknown
+
+
+def judge_vcpus(quota: Quota, needed: int, value: float) -> Finding:
+    """About one of EC2's quotas."""
+    remedy = "aws service-quotas request-service-quota-increase --service-code ec2 "
+    remedy += f"--quota-code {quota.code} --desired-value {needed}"
+    told = f"{quota.name}: {value:g} vCPUs, {needed} are needed"
+    return VCPUS.finding(judged(value >= needed), told, remedy=remedy)
+
+
+def judge_count(quota: Counted, made: int, there: int, value: float) -> Finding:
+    """About one quota of things."""
+    told = f"{quota.name}: {there} of {value:g} are there, {made} {'is' if made == 1 else 'are'} made"
+    remedy = "delete what nobody needs, or: aws service-quotas request-service-quota-increase "
+    remedy += f"--service-code {quota.service} --quota-code {quota.code} --desired-value {there + made}"
+    return COUNTS.finding(judged(there + made <= value), told, remedy=remedy)
+
+
+def look(site: Site) -> Iterator[Finding]:
+    """The quotas that instances and templates need."""
+    quotas = site.client("service-quotas")
+    needed, unknown = needed_vcpus(site.groups)
+    for quota, vcpus in needed.items():
+        yield judge_vcpus(quota, vcpus, _value(quotas, "ec2", quota.code))
+    for reason in unknown:
+        yield VCPUS.finding(UNKNOWN, reason)
+    new = [name for name in site.templates if site.is_new(name)]
+    for one in COUNTED:
+        made = sum(1 for _ in site.resources(one.kind, new))
+        if made:
+            value = _value(quotas, one.service, one.code)
+            yield judge_count(one, made, one.there(site.client("ec2")), value)
+
+
+def _value(quotas: Any, service: str, code: str) -> float:
+    """That of the account, or AWS's default where nobody ever changed it."""
+    from botocore.exceptions import ClientError
+
+    asked: Mapping[str, str] = {"ServiceCode": service, "QuotaCode": code}
+    try:
+        return float(quotas.get_service_quota(**asked)["Quota"]["Value"])
+    except ClientError as error:
+        if aws.error_code(error) != "NoSuchResourceException":
+            raise
+        return float(quotas.get_aws_default_service_quota(**asked)["Quota"]["Value"])

@@ -1,0 +1,97 @@
+"""Architectures that need one another: in order, with what they export, and not away from under one another."""
+
+from __future__ import annotations
+
+import pytest
+
+from seatrial import deploying
+from seatrial.architectures import Deployment
+from seatrial.errors import UserError
+from tests.trials.architectures.account import Account
+from tests.trials.architectures.deployments import Told, deployed, deployment, notes, quick
+
+
+def storage() -> Deployment:
+    needs = {"network": deployment("vpc", endpoints=("ssm",)), "bucket": deployment("s3")}
+    return deployment("storage", needs=needs)
+
+
+def test_all_that_storage_needs_is_deployed_first_and_is_really_there(aws: Account) -> None:
+    told = deployed(storage())
+    assert [change.deployment for change in told.changes] == ["vpc", "s3", "storage"]
+    cloudformation = aws.client("cloudformation")
+    for stack in ("seatrial-vpc", "seatrial-s3", "seatrial-storage"):
+        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+        resources = [one for page in pages for one in page["StackResourceSummaries"]]
+        assert resources and all(one["PhysicalResourceId"] for one in resources)
+        assert {one["ResourceStatus"] for one in resources} == {"CREATE_COMPLETE"}
+    outputs = deploying.outputs(storage())
+    known = {one["FileSystemId"] for one in aws.client("fsx").describe_file_systems()["FileSystems"]}
+    assert outputs["LustreId"] in known and len(known) == 2
+    network = deploying.outputs(storage().needs["network"])
+    subnets = aws.client("ec2").describe_subnets(SubnetIds=network["PrivateSubnets"].split(","))["Subnets"]
+    assert ",".join(one["AvailabilityZone"] for one in subnets) == network["Zones"]
+    ((group),) = aws.client("ec2").describe_security_groups(GroupIds=[network["SecurityGroup"]])["SecurityGroups"]
+    for rules in (group["IpPermissions"], group["IpPermissionsEgress"]):
+        mine = [pair["GroupId"] for rule in rules if rule["IpProtocol"] == "-1" for pair in rule["UserIdGroupPairs"]]
+        assert mine == [network["SecurityGroup"]]
+    assert [event.status for event in deployed(storage()).events] == [deploying.UNCHANGED] * 3
+
+
+def test_a_database_has_its_password_from_a_secret(aws: Account) -> None:
+    database = deployment("accounting-db", needs={"network": deployment("vpc")})
+    deployed(database)
+    outputs = deploying.outputs(database)
+    secret = aws.client("secretsmanager").get_secret_value(SecretId=outputs["DatabaseSecretArn"])["SecretString"]
+    assert len(secret) == 40
+    (cluster,) = aws.client("rds").describe_db_clusters()["DBClusters"]
+    assert (cluster["Endpoint"], cluster["MasterUsername"]) == (outputs["DatabaseHost"], outputs["DatabaseUser"])
+    told = aws.client("cloudformation").describe_stack_events(StackName=database.stack)
+    assert secret not in str(told) + str(outputs)
+
+
+def test_nothing_is_deleted_from_under_another(aws: Account) -> None:
+    base = notes("base")
+    deployed(notes(needs={"base": base}))
+    told = Told()
+    with pytest.raises(UserError, match="what the stack seatrial-base exports is used by seatrial-notes"):
+        told.delete(base)
+    assert told.events == []
+    told.delete(notes(needs={"base": base}), everything=True)
+    ends = [
+        event.deployment
+        for event in told.events
+        if event.status == "DELETE_COMPLETE" and "seatrial-" in event.logical_id
+    ]
+    assert ends == ["notes", "base"]
+    assert aws.client("ssm").describe_parameters()["Parameters"] == []
+
+
+def test_what_is_needed_and_not_there_is_named(aws: Account) -> None:
+    with pytest.raises(UserError, match=r"No export named seatrial-base-Note found[^\n]*\n.*arch deploy base$"):
+        deploying.changes(notes(needs={"base": notes("base")}), wait=quick)
+    assert aws.client("cloudformation").describe_stacks()["Stacks"] == []
+
+
+def test_a_large_template_goes_through_the_bucket(aws: Account) -> None:
+    with pytest.raises(UserError, match=r"has [0-9,]+ bytes; CloudFormation takes more than 51,200 from a bucket only"):
+        Told().deploy(notes(more=100))
+    bucket = deployment("s3")
+    wanted = notes(more=100, needs={"bucket_of": bucket}, file="what nodes run")
+    deployed(wanted)
+    assert (
+        len(aws.client("ssm").get_paginator("describe_parameters").paginate().build_full_result()["Parameters"]) == 101
+    )
+    name = deploying.outputs(bucket)["Bucket"]
+
+    def versions() -> dict[str, int]:
+        found = aws.client("s3").list_object_versions(Bucket=name)["Versions"]
+        return {one["Key"].partition(".")[0]: 1 + [each["Key"] for each in found].index(one["Key"]) for one in found}
+
+    assert any(key.startswith("seatrial/templates/") for key in versions()) and "notes/file" in versions()
+    before = versions()
+    deployed(wanted)
+    assert versions() == before
+    deployed(notes(more=100, needs={"bucket_of": bucket}, file="what they run now"))
+    read = aws.client("s3").get_object(Bucket=name, Key="notes/file")["Body"].read()
+    assert read == b"what they run now"
