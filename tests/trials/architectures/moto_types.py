@@ -77,6 +77,21 @@ def _handle(name: str, properties: Properties) -> Made:
     return f"https://cloudformation-waitcondition-{REGION}.s3.amazonaws.com/{name}", {}
 
 
+@model("AWS::S3::Bucket", "BucketName")
+def _bucket(name: str, properties: Properties) -> Made:
+    """moto's own has nothing of what protects it."""
+    api("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    return _secured(name, properties)
+
+
+def _secured(name: str, properties: Properties) -> Made:
+    if versioning := properties.get("VersioningConfiguration"):
+        api("s3").put_bucket_versioning(Bucket=name, VersioningConfiguration=versioning)
+    if block := properties.get("PublicAccessBlockConfiguration"):
+        api("s3").put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block)
+    return name, {"Arn": f"arn:aws:s3:::{name}"}
+
+
 @model("AWS::S3::BucketPolicy")
 def _bucket_policy(name: str, properties: Properties) -> Made:
     api("s3").put_bucket_policy(Bucket=properties["Bucket"], Policy=json.dumps(properties["PolicyDocument"]))
@@ -335,8 +350,8 @@ def delete(one: Any, definition: dict[str, Any]) -> None:
 
 def update(one: Any, definition: dict[str, Any]) -> None:
     """Changes what was made by a function above, of those that the tests change."""
-    if definition["Type"] == "AWS::SSM::Parameter":
-        _, one.attributes = _parameter(one.physical_resource_id, definition["Properties"])
+    if change := {"AWS::S3::Bucket": _secured, "AWS::SSM::Parameter": _parameter}.get(definition["Type"]):
+        _, one.attributes = change(one.physical_resource_id, definition["Properties"])
 
 
 REPLACED = {
@@ -362,9 +377,10 @@ def drift(one: Any, definition: dict[str, Any]) -> tuple[str, list[str]] | None:
     """How a resource differs from its definition: CloudFormation, too, can tell of some types only."""
     if definition["Type"] != "AWS::S3::Bucket":
         return None
-    if one.name not in [bucket["Name"] for bucket in api("s3").list_buckets()["Buckets"]]:
+    name = one.physical_resource_id
+    if name not in [bucket["Name"] for bucket in api("s3").list_buckets()["Buckets"]]:
         return "DELETED", []
-    status = api("s3").get_bucket_versioning(Bucket=one.name).get("Status")
+    status = api("s3").get_bucket_versioning(Bucket=name).get("Status")
     return ("MODIFIED", ["VersioningConfiguration/Status"]) if status == "Suspended" else ("IN_SYNC", [])
 
 
