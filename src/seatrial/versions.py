@@ -7,6 +7,7 @@ was the newest release on 2026-11-21.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 # scripts/setup.sh reads the next three with sed, before it knows which Python there is.
 PYTHON = "3.11"
@@ -132,6 +133,46 @@ def _at(*names: str) -> tuple[str, ...]:
 
 _LEPTON = "leptonai<0.28"  # a newer one lacks leptonai.api.v1, which nemo-run imports and does not ask for
 
+
+_REGIONS = (
+    "af-south-1", "ap-east-1", "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2",
+    "ap-southeast-3", "ap-southeast-5", "ap-southeast-7", "ca-central-1", "cn-north-1", "cn-northwest-1",
+    "eu-central-1", "eu-north-1", "eu-south-1", "eu-west-1", "eu-west-2", "eu-west-3", "il-central-1", "me-south-1",
+    "sa-east-1", "us-east-1", "us-east-2", "us-iso-east-1", "us-iso-west-1", "us-isob-east-1", "us-gov-east-1",
+    "us-gov-west-1", "us-west-1", "us-west-2",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ParallelCluster:
+    """A version of AWS ParallelCluster, and what it takes."""
+
+    version: str
+    systems: Mapping[str, str]
+    """Operating system of nodes -> its default user."""
+    without_ami: tuple[str, ...]
+    """Those that ParallelCluster publishes no AMI of."""
+    regions: tuple[str, ...]
+
+
+PARALLELCLUSTER = ParallelCluster(
+    version="3.16.1",  # 3.16.2 is out, untried
+    systems={
+        "alinux2023": "ec2-user",
+        "ubuntu2204": "ubuntu",
+        "ubuntu2404": "ubuntu",
+        "rhel8": "ec2-user",
+        "rocky8": "rocky",
+        "rhel9": "ec2-user",
+        "rocky9": "rocky",
+    },
+    without_ami=("rocky8", "rocky9"),
+    regions=_REGIONS,
+)
+"""The version that clusters are made with. Its lists stand in the package: SUPPORTED_OSES, OS_MAPPING and PRIVATE_OSES
+of pcluster/constants.py, pcluster/resources/supported-regions. A trial compares them."""
+
+
 ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
     "jax": (*(f"{name}=={version}" for name, version in JAX.items()), f"numpy=={DIRECT['numpy']}"),
     "nemo": (
@@ -155,6 +196,7 @@ ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
         "tokenizers",
         "psutil",  # megatron-core's checkpoints hang without it; it does not declare it
     ),
+    "parallelcluster": (f"aws-parallelcluster=={PARALLELCLUSTER.version}",),
     "paxml": (
         *(f"{name}=={version}" for name, version in PAXML.items()),
         "setuptools<81",  # tensorflow_hub imports pkg_resources, which later ones no longer have
@@ -172,11 +214,11 @@ ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
 """Environment -> what is asked for in it. The whole, with hashes, stands in environments/locks/, made of this by
 scripts/lock.py."""
 
-ON_REQUEST: Mapping[str, str] = {"nemo": "2.2 GB", "paxml": "2.5 GB, Python 3.10"}
+ON_REQUEST: Mapping[str, str] = {"nemo": "2.2 GB", "parallelcluster": "150 MB", "paxml": "2.5 GB, Python 3.10"}
 """Environment that is too much to be made unasked -> what it takes, ``2.5 GB, Python 3.10``. A run of one of its cases
 makes it, and `env create` with its name; `run --all` and `env create` without names leave it out."""
 
-WITHOUT_TORCH = ("jax",)
+WITHOUT_TORCH = ("jax", "parallelcluster")
 """Environments that do not share the command's torch: nothing in them needs it."""
 
 OTHER_PYTHON: Mapping[str, str] = {"paxml": "3.10"}
@@ -238,6 +280,11 @@ https://docs.aws.amazon.com/fsx/latest/LustreGuide/managing-lustre-version.html"
 AURORA_MYSQL = "8.0.mysql_aurora.3.10.6"
 """Engine of the accounting database: 3.10 has long-term support, and this is its newest patch that cfn-lint knows.
 https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraMySQL.Update.SpecialVersions.html, 2026-11"""
+
+
+UBUNTU = "24.04"
+"""Operating system of the directory's server: Amazon Linux has no slapd, and Debian's images no agent of Session
+Manager. https://docs.aws.amazon.com/systems-manager/latest/userguide/ami-preinstalled-agent.html, 2026-11"""
 
 
 def pins(*packages: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any
 
+import yaml
 from pydantic import TypeAdapter
 
 from seatrial import architectures
@@ -69,6 +70,12 @@ def template(one: Deployment) -> str:
     return one.render().files[f"{one.stack}.yaml"]
 
 
+def body(one: Deployment) -> dict[str, Any]:
+    """Its template as data."""
+    loaded: dict[str, Any] = yaml.load(template(one), yaml.CSafeLoader)
+    return loaded
+
+
 def shapes(name: str) -> Mapping[str, Mapping[str, Any]]:
     """Its shapes that have goldens: name -> parameters."""
     found: Mapping[str, Mapping[str, Any]] = _module(name).SHAPES
@@ -102,3 +109,7 @@ def _adapter(cls: type) -> TypeAdapter[Any]:
 
 def _module(name: str) -> Any:
     return importlib.import_module(f"tests.architectures.shapes.{name.replace('-', '_')}")
+
+
+EVERY_SHAPE = [(name, shape) for name in architectures.names() for shape in shapes(name)]
+"""Architecture and shape."""

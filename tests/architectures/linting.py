@@ -6,8 +6,9 @@ from functools import cache
 from pathlib import Path
 
 import cfnlint.rules
-from cfnlint import api
-from cfnlint.config import ManualArgs
+from cfnlint.config import ConfigMixIn, ManualArgs
+from cfnlint.decode.decode import decode_str
+from cfnlint.runner.template import run_template_by_data
 
 from seatrial.architectures import Deployment
 from tests.architectures.deployments import template
@@ -15,14 +16,18 @@ from tests.architectures.deployments import template
 
 def lint(one: Deployment) -> list[str]:
     """What cfn-lint finds in its template, in its own region."""
-    return list(_lint(template(one), one.params.region))
+    return [*lint_text(template(one), one.params.region)]
 
 
-@cache  # combinations that differ in what a deployment needs give the same template
-def _lint(text: str, region: str) -> tuple[str, ...]:
-    config = ManualArgs(include_checks=["I"], regions=[region])
-    found = api.lint(text, rules=_rules(), config=config)
-    return tuple(f"{one.rule.id} {'/'.join(map(str, one.path or ()))}: {one.message[:300]}" for one in found)
+@cache  # deployments that differ only in what they need may have the same template
+def lint_text(text: str, region: str) -> tuple[str, ...]:
+    """What cfn-lint finds in a template in a region."""
+    decoded, found = decode_str(text)
+    config = ConfigMixIn(**ManualArgs(include_checks=["I"], regions=[region]))
+    found += run_template_by_data(decoded, config, _rules()) if decoded else []
+    return tuple(
+        f"{one.rule.id} {'/'.join(map(str, getattr(one, 'path', None) or ()))}: {one.message[:300]}" for one in found
+    )
 
 
 @cache

@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
+import yaml
 
-from seatrial.architectures import Deployment, Facts, find
-from tests.architectures import needed
-
-DATABASE = find("accounting-db")
-
-
-def facts(network: Deployment | None = None) -> Facts:
-    return Facts(deployment="accounting-db", needs={"network": network or needed.network()})
+from tests.architectures.deployments import deployment, template
 
 
 def made(**params: Any) -> dict[str, Any]:
-    return needed.template(DATABASE, facts(), **params)
+    """The template that parameters give, with which nothing is wrong."""
+    one = deployment("accounting-db", params)
+    assert one.problems() == []
+    body: dict[str, Any] = yaml.safe_load(template(one))
+    return body
 
 
 def properties(name: str, **params: Any) -> dict[str, Any]:
@@ -27,7 +24,7 @@ def properties(name: str, **params: Any) -> dict[str, Any]:
 
 
 def test_the_password_is_plain_text_that_slurm_and_aurora_take() -> None:
-    """A template would make JSON of it, Slurm takes no #, Aurora no /, @, quotes or spaces and 41 characters at most."""
+    """A template would make JSON of it; Slurm takes no #, Aurora no /, @, quotes or spaces, and 41 characters."""
     generated = properties("Password")["GenerateSecretString"]
     assert set(generated) == {"ExcludePunctuation", "PasswordLength"}
     assert generated["ExcludePunctuation"] is True and 8 <= generated["PasswordLength"] <= 41
@@ -39,7 +36,7 @@ def test_the_password_is_plain_text_that_slurm_and_aurora_take() -> None:
 def test_the_password_is_in_no_output() -> None:
     outputs = {name: json.dumps(one["Value"]) for name, one in made()["Outputs"].items()}
     assert not [
-        name for name, value in outputs.items() if "resolve" in value or "GetAtt" in value and "Secret" in value
+        name for name, value in outputs.items() if "resolve" in value or ("GetAtt" in value and "Secret" in value)
     ]
     assert json.loads(outputs["DatabaseSecretArn"]) == {"Ref": "Password"}
 
@@ -47,7 +44,7 @@ def test_the_password_is_in_no_output() -> None:
 def test_only_clients_reach_the_database_on_its_port_and_it_reaches_nobody() -> None:
     resources = made()["Resources"]
     database, client = (
-        {"Fn::GetAtt": ["DatabaseSecurityGroup", "GroupId"]},
+        {"Fn::GetAtt": ["ServerSecurityGroup", "GroupId"]},
         {"Fn::GetAtt": ["ClientSecurityGroup", "GroupId"]},
     )
     rule = resources["FromClient"]["Properties"]
@@ -55,7 +52,7 @@ def test_only_clients_reach_the_database_on_its_port_and_it_reaches_nobody() -> 
     assert (rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) == ("tcp", 3306, 3306)
     (out,) = resources["ClientSecurityGroup"]["Properties"]["SecurityGroupEgress"]
     assert (out["DestinationSecurityGroupId"], out["FromPort"], out["ToPort"]) == (database, 3306, 3306)
-    group = resources["DatabaseSecurityGroup"]["Properties"]
+    group = resources["ServerSecurityGroup"]["Properties"]
     assert "SecurityGroupIngress" not in group
     assert [one["CidrIp"] for one in group["SecurityGroupEgress"]] == ["127.0.0.1/32"]
     assert properties("Cluster")["VpcSecurityGroupIds"] == [database]
@@ -86,24 +83,25 @@ def test_deletion_protection_and_what_happens_on_delete_agree() -> None:
     assert {one["UpdateReplacePolicy"] for one in resources.values()} == {"Retain"}
 
 
-def problems(network: Deployment | None = None, **params: Any) -> list[tuple[str, str]]:
-    given: Any = DATABASE.Params(region=needed.REGION, **params)
-    return [(one.where, f"{one.what}; {one.remedy}") for one in DATABASE.check(given, facts(network))]
+def problems(**params: Any) -> list[tuple[str, str]]:
+    """Where something is wrong, and what with the remedy."""
+    found = deployment("accounting-db", params).problems()
+    return [(one.where.removeprefix("architectures.accounting-db."), f"{one.what}; {one.remedy}") for one in found]
 
 
-@pytest.mark.parametrize("key", ["zones", "private_subnets"])
-def test_a_network_in_one_zone_is_too_small(key: str) -> None:
-    ((where, told),) = problems(needed.network(**{key: ("one",)}))
-    assert where == "network" and key in told and "vpc" in told
-    assert problems(needed.network(**{key: ("one", "two")})) == []
+def test_a_network_in_one_zone_is_too_small() -> None:
+    ((where, told),) = problems(**{"network.zones": ("us-west-2a",)})
+    assert where == "network" and "zones of vpc names us-west-2a alone" in told
+    assert problems(**{"network.zones": ("us-west-2a", "us-west-2b")}) == []
 
 
 def test_problems_are_told_at_once_and_both_that_contradict_are_named() -> None:
-    (capacity, told), (network, _) = problems(needed.network(zones=("us-west-2a",)), min_acu=8, max_acu=4)
+    wrong = {"network.zones": ("us-west-2a",), "min_acu": 8, "max_acu": 4}
+    (capacity, told), (network, _) = problems(**wrong)
     assert (capacity, network) == ("min_acu", "network") and "max_acu" in told
 
 
 def test_what_it_costs_at_least() -> None:
-    given: Any = DATABASE.Params(region=needed.REGION, min_acu=2)
-    costs = {one.item: one.quantity for one in DATABASE.usage(given, facts())}
+    one = deployment("accounting-db", {"min_acu": 2})
+    costs = {usage.item: usage.quantity for usage in one.architecture.usage(one.params, one.facts)}
     assert costs == {"aurora-acu": 2, "aurora-storage": 10, "secret": 1}

@@ -92,7 +92,7 @@ def text(made: Template) -> str:
     """The template as YAML: what is made before what is exported, of a resource its type first."""
     body = json.loads(made.to_json())
     body["Resources"] = {name: {"Type": one["Type"], **one} for name, one in body["Resources"].items()}
-    order = ("AWSTemplateFormatVersion", "Description", "Conditions", "Resources", "Outputs")
+    order = ("AWSTemplateFormatVersion", "Description", "Mappings", "Conditions", "Resources", "Outputs")
     ordered = {part: body[part] for part in (*order, *sorted(body)) if part in body}
     return yaml.dump(ordered, Dumper=_Dumper, sort_keys=False, width=120, allow_unicode=True)
 
@@ -105,7 +105,8 @@ def needed_capabilities(body: Mapping[str, Any]) -> list[str]:
         name in one.get("Properties", {}) for one in found for name in names if one["Type"] != "AWS::IAM::Policy"
     )
     nested = any(str(one["Type"]) == "AWS::CloudFormation::Stack" for one in body.get("Resources", {}).values())
-    iam = ["CAPABILITY_NAMED_IAM" if named else "CAPABILITY_IAM"] if found or nested else []
+    # What a nested stack makes is not known here: AWS's provider of ParallelCluster names its policies.
+    iam = ["CAPABILITY_NAMED_IAM" if named or nested else "CAPABILITY_IAM"] if found or nested else []
     return [*iam, *(["CAPABILITY_AUTO_EXPAND"] if nested else [])]
 
 

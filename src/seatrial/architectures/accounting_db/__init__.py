@@ -65,11 +65,9 @@ def check(params: Params, facts: Facts) -> Iterable[Problem]:
             what, "min_acu", f"set it to {params.max_acu:g} or less, or max_acu to {params.min_acu:g} or more"
         )
     network = facts.needs["network"]
-    # Without zones a network has two; of subnets that are there already nobody told the zones.
-    for key in ("zones", "private_subnets"):
-        if len(given := getattr(network.params, key)) == 1:
-            what = f"Aurora needs subnets in two zones, but {key} of {network.name} names {given[0]} alone"
-            yield Problem(what, "network", f"add one more to {key} of {network.name}, or name another network")
+    if network.params.zone_count < 2:
+        what = f"Aurora needs subnets in two zones, but zones of {network.name} names {network.params.zones[0]} alone"
+        yield Problem(what, "network", f"add a zone to {network.name}, or name another network")
 
 
 def usage(params: Params, facts: Facts) -> Iterable[Usage]:

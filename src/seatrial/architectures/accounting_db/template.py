@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from troposphere import GetAtt, Ref, Split, Sub, ec2, rds, secretsmanager
+from troposphere import GetAtt, Ref, Split, Sub, rds, secretsmanager
 
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._cloudformation import export, imported, kept, plan, tags, template
+from seatrial.architectures._groups import CLIENT, SERVER, server_and_client
 from seatrial.architectures.accounting_db import OUTPUTS, Params
 from seatrial.plan import Plan
 from seatrial.versions import AURORA_MYSQL
@@ -23,14 +24,15 @@ def render(params: Params, facts: Facts) -> Plan:
     """Its plan. All of it is kept: a database leans on its groups, and is nothing without its password."""
     made = template("Seatrial: a database for Slurm's accounting")
     _password(made, params, facts)
-    _groups(made, facts)
+    for group in server_and_client(facts, "MySQL", PORT):
+        made.add_resource(kept(group))
     _database(made, params, facts)
     values = {
         "DatabaseHost": GetAtt("Cluster", "Endpoint.Address"),
         "DatabasePort": GetAtt("Cluster", "Endpoint.Port"),
         "DatabaseUser": params.user,
         "DatabaseSecretArn": Ref("Password"),
-        "DatabaseClientSecurityGroup": GetAtt("ClientSecurityGroup", "GroupId"),
+        "DatabaseClientSecurityGroup": CLIENT,
     }
     export(made, facts, values, OUTPUTS)
     return plan(params, facts, made)
@@ -47,41 +49,6 @@ def _password(made: Template, params: Params, facts: Facts) -> None:
         Tags=tags(f"{facts.stack}-password"),
     )
     made.add_resource(kept(secret))
-
-
-def _groups(made: Template, facts: Facts) -> None:
-    """Whoever has the group of clients reaches the database, and it reaches nobody."""
-    vpc = imported(facts, "network", "VpcId")
-    nobody = ec2.SecurityGroupRule(
-        IpProtocol="tcp", FromPort=1, ToPort=1, CidrIp="127.0.0.1/32", Description="Nobody: without a rule, it is all"
-    )
-    database = ec2.SecurityGroup(
-        "DatabaseSecurityGroup",
-        GroupDescription="Accounting database",
-        VpcId=vpc,
-        SecurityGroupEgress=[nobody],
-        Tags=tags(f"{facts.stack}-database"),
-    )
-    port = {"IpProtocol": "tcp", "FromPort": PORT, "ToPort": PORT}
-    to_database = ec2.SecurityGroupRule(
-        DestinationSecurityGroupId=GetAtt("DatabaseSecurityGroup", "GroupId"), Description="MySQL", **port
-    )
-    client = ec2.SecurityGroup(
-        "ClientSecurityGroup",
-        GroupDescription="Clients of the accounting database",
-        VpcId=vpc,
-        SecurityGroupEgress=[to_database],
-        Tags=tags(f"{facts.stack}-client"),
-    )
-    from_client = ec2.SecurityGroupIngress(
-        "FromClient",
-        GroupId=GetAtt("DatabaseSecurityGroup", "GroupId"),
-        SourceSecurityGroupId=GetAtt("ClientSecurityGroup", "GroupId"),
-        Description="MySQL",
-        **port,
-    )
-    for resource in (database, client, from_client):
-        made.add_resource(kept(resource))
 
 
 def _database(made: Template, params: Params, facts: Facts) -> None:
@@ -110,7 +77,7 @@ def _database(made: Template, params: Params, facts: Facts) -> None:
         Port=PORT,
         DBSubnetGroupName=Ref("Subnets"),
         DBClusterParameterGroupName=Ref("Settings"),
-        VpcSecurityGroupIds=[GetAtt("DatabaseSecurityGroup", "GroupId")],
+        VpcSecurityGroupIds=[SERVER],
         StorageEncrypted=True,
         BackupRetentionPeriod=params.backup_days,
         CopyTagsToSnapshot=True,

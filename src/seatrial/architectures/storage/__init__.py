@@ -88,10 +88,6 @@ def check(params: Params, facts: Facts) -> Iterable[Problem]:
         yield _not_offered(params.lustre_throughput, "lustre_throughput", "MB/s for a TiB", sorted(EFA_STEP_GIB))
     else:
         yield from _lustre_size(params)
-    smallest, largest = HOME_GIB
-    if not smallest <= params.home_gib <= largest:
-        what = f"an OpenZFS file system has {smallest} to {largest} GiB, not {params.home_gib}"
-        yield Problem(what, "home_gib", f"set it to {min(max(params.home_gib, smallest), largest)}")
     offered = HOME_THROUGHPUTS[params.home_deployment]
     if params.home_throughput not in offered:
         yield _not_offered(params.home_throughput, "home_throughput", f"MB/s of {params.home_deployment}", offered)

@@ -30,7 +30,6 @@ WRITE_S3 = (
     "GetLifecycleConfiguration",
     "GetObjectAcl",
     "GetObjectVersionTagging",
-    "ListAllMyBuckets",
     "ListBucketMultipartUploads",
     "ListBucketVersions",
     "ListMultipartUploadParts",

@@ -1,0 +1,48 @@
+"""The clusters that a ParallelCluster yields, one for each queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from seatrial import hardware
+from seatrial.architectures._architecture import Facts
+from seatrial.architectures.parallelcluster import Params, Queue
+from seatrial.spec import Cluster, Mount
+from seatrial.versions import PARALLELCLUSTER
+
+
+def clusters(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Iterable[Cluster]:
+    """Named like the deployment, and like their queue where there are several."""
+    for queue in params.queues:
+        name = facts.deployment if len(params.queues) == 1 else f"{facts.deployment}-{queue.name}"
+        yield _cluster(name, queue, params, outputs["HeadNodeId"])
+
+
+def _cluster(name: str, queue: Queue, params: Params, head: str) -> Cluster:
+    instance = hardware.instance(queue.instance_type)
+    return Cluster(
+        name=name,
+        launcher="slurm",
+        nodes=queue.at_most,
+        cpus_per_node=instance.vcpus,
+        memory_per_node=instance.memory_mib * hardware.MIB,
+        accelerators_per_node=instance.ranks,
+        processes_per_node=instance.ranks or instance.vcpus,
+        instance_type=instance.name,
+        shared="/fsx/seatrial",
+        mounts=(Mount(source="/fsx", target="/fsx"),) if params.container_image else (),
+        container="pyxis" if params.container_image else "none",
+        image=params.container_image,
+        options={
+            "partition": queue.name,
+            "reach": f"ssh:{PARALLELCLUSTER.systems[params.os]}@{head}",
+            "ssh_options": ["-o", f"ProxyCommand={_session(params)}"],
+        },
+    )
+
+
+def _session(params: Params) -> str:
+    """The command by which ssh reaches an instance that takes no connection from outside."""
+    profile = f" --profile {params.profile}" if params.profile else ""
+    document = "--document-name AWS-StartSSHSession --parameters portNumber=%p"
+    return f"aws ssm start-session --region {params.region}{profile} --target %h {document}"
