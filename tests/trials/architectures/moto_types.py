@@ -1,6 +1,6 @@
 """Resources that moto cannot make, update or delete as CloudFormation does: each by moto's own services, so that what
 they refuse fails here, too. Without any service behind it are only placement groups, links of file systems to buckets,
-and what AWS runs for ParallelCluster."""
+signals, and what AWS runs for ParallelCluster."""
 
 from __future__ import annotations
 
@@ -77,6 +77,12 @@ def _handle(name: str, properties: Properties) -> Made:
     return f"https://cloudformation-waitcondition-{REGION}.s3.amazonaws.com/{name}", {}
 
 
+@model("AWS::CloudFormation::WaitCondition")
+def _signal(name: str, properties: Properties) -> Made:
+    """Nothing runs on moto's instances that could give one: it is taken as given."""
+    return f"{properties['Handle']}#{name}", {"Data": "{}"}
+
+
 @model("AWS::S3::Bucket", "BucketName")
 def _bucket(name: str, properties: Properties) -> Made:
     """moto's own has nothing of what protects it."""
@@ -130,6 +136,12 @@ def _association(name: str, properties: Properties) -> Made:
     """moto's own is none that route tables know of."""
     asked = {"RouteTableId": properties["RouteTableId"], "SubnetId": properties["SubnetId"]}
     return api("ec2").associate_route_table(**asked)["AssociationId"], {}
+
+
+@model("AWS::EC2::VolumeAttachment")
+def _volume_attachment(name: str, properties: Properties) -> Made:
+    api("ec2").attach_volume(**{key: properties[key] for key in ("Device", "InstanceId", "VolumeId")})
+    return f"{properties['VolumeId']}|{properties['InstanceId']}", {}
 
 
 @model("AWS::EC2::SecurityGroupIngress")
@@ -306,7 +318,9 @@ DELETERS: dict[str, Callable[[str, Properties], Any]] = {
     "AWS::EC2::VPCCidrBlock": lambda one, _: api("ec2").disassociate_vpc_cidr_block(AssociationId=one),
     "AWS::EC2::VPCEndpoint": lambda one, _: api("ec2").delete_vpc_endpoints(VpcEndpointIds=[one]),
     "AWS::EC2::VPCGatewayAttachment": _detach,
-    "AWS::EC2::VolumeAttachment": lambda _, p: api("ec2").detach_volume(VolumeId=p["VolumeId"]),
+    "AWS::EC2::VolumeAttachment": lambda _, p: api("ec2").detach_volume(
+        Device=p["Device"], InstanceId=p["InstanceId"], VolumeId=p["VolumeId"]
+    ),
     "AWS::FSx::FileSystem": lambda one, _: api("fsx").delete_file_system(FileSystemId=one),
     "AWS::IAM::ManagedPolicy": lambda one, _: api("iam").delete_policy(PolicyArn=one),
     "AWS::RDS::DBCluster": lambda one, _: api("rds").delete_db_cluster(DBClusterIdentifier=one, SkipFinalSnapshot=True),
@@ -324,7 +338,8 @@ DELETERS: dict[str, Callable[[str, Properties], Any]] = {
 }
 """Types that moto's own models do not delete, and those above."""
 
-NOTHING = ("AWS::CloudFormation::Stack", "AWS::CloudFormation::WaitConditionHandle", "AWS::EC2::PlacementGroup",
+NOTHING = ("AWS::CloudFormation::Stack", "AWS::CloudFormation::WaitCondition",
+           "AWS::CloudFormation::WaitConditionHandle", "AWS::EC2::PlacementGroup",
            "AWS::FSx::DataRepositoryAssociation", "AWS::SecretsManager::SecretTargetAttachment",
            "Custom::PclusterCluster")  # fmt: skip
 """Types behind which nothing is that could be deleted."""

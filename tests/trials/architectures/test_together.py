@@ -40,6 +40,27 @@ def test_all_that_storage_needs_is_deployed_first_and_is_really_there(aws: Accou
     assert [event.status for event in deployed(storage()).events] == [deploying.UNCHANGED] * 3
 
 
+def test_a_network_that_is_there_is_used(aws: Account) -> None:
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    asked = [("us-west-2a", "10.9.0.0/24"), ("us-west-2b", "10.9.1.0/24")]
+    subnets = tuple(
+        ec2.create_subnet(VpcId=vpc, AvailabilityZone=zone, CidrBlock=cidr)["Subnet"]["SubnetId"]
+        for zone, cidr in asked
+    )
+    there = {"vpc_id": vpc, "cidr": "10.9.0.0/16", "private_subnets": subnets, "zones": ("us-west-2a", "us-west-2b")}
+    network = deployment("vpc", **there)
+    assert {row.type.rpartition("::")[2] for row in deployed(network).changes[0].rows} <= {
+        "SecurityGroup",
+        "SecurityGroupEgress",
+        "SecurityGroupIngress",
+    }
+    outputs = deploying.outputs(network)
+    assert (outputs["VpcId"], outputs["PrivateSubnets"]) == (vpc, ",".join(subnets))
+    Told().delete(network)
+    assert [one["SubnetId"] for one in ec2.describe_subnets(SubnetIds=[*subnets])["Subnets"]] == [*subnets]
+
+
 def test_a_database_has_its_password_from_a_secret(aws: Account) -> None:
     database = deployment("accounting-db", needs={"network": deployment("vpc")})
     deployed(database)
