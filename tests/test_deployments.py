@@ -173,6 +173,6 @@ def test_without_troposphere_what_installs_it_is_told(monkeypatch):
     for name in [name for name in sys.modules if name.endswith((".template", "._cloudformation"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "troposphere", None)
-    with pytest.raises(UserError, match="architectures.s3: troposphere is not installed") as caught:
+    with pytest.raises(UserError, match="troposphere is not installed") as caught:
         deployment("s3", {"region": "us-west-2"}).render()
     assert "[architectures]" in caught.value.problems[0].remedy

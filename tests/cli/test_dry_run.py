@@ -54,8 +54,10 @@ def test_a_dry_run_shows_the_plan_and_its_cost_and_starts_nothing(home, monkeypa
 
 
 def test_a_cost_that_is_not_known_says_why():
-    assert "costs unknown: which region cluster p5 is in" in call("render", "cpu-ddp/two-node", "--on", "p5").stderr
-    assert "costs" not in call("render", "cpu-ddp/two-node", "--on", "here").stderr
+    told = call("run", "cpu-ddp/two-node", "--on", "p5", "--dry-run").stderr
+    assert "costs unknown: which region cluster p5 is in" in told
+    assert "costs" not in call("render", "cpu-ddp/two-node", "--on", "p5").stderr
+    assert "costs" not in call("run", "cpu-ddp/two-node", "--on", "here", "--dry-run").stderr
 
 
 def test_the_cost_is_in_the_json(monkeypatch):

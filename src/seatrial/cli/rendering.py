@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from seatrial.spec import Cluster, Job
 
 
-def show(job: Job, where: Cluster, name: str, *, output: Path | None, as_json: bool) -> None:
-    """Show a job's plan, or write it. Its verdict is RENDERED, never PASSED."""
+def show(
+    job: Job, where: Cluster, name: str, *, output: Path | None = None, priced: bool = False, as_json: bool
+) -> None:
+    """Show a job's plan, or write it: RENDERED, never PASSED. `priced`: say also why its cost is not known."""
     from seatrial import launchers
     from seatrial.prices import run_cost
 
@@ -36,7 +38,7 @@ def show(job: Job, where: Cluster, name: str, *, output: Path | None, as_json: b
     else:
         click.echo(plan.text(), nl=False)
         click.echo(f"RENDERED {job.label} on {where.name}: nothing was started", err=True)
-    if cost:
+    if cost and (priced or cost.price):
         click.echo(f"costs {cost}", err=True)
     if job.secrets:
         whose = "the environment" if launcher.takes_secrets else "a secret of the cluster"
