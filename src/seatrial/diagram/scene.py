@@ -173,7 +173,7 @@ def _detail(type_: str, name: str, properties: Mapping[str, Any]) -> tuple[str, 
     if type_ == "AWS::EC2::Instance":
         return name, str(properties.get("InstanceType", ""))
     if type_ == "AWS::RDS::DBCluster":
-        return "Aurora MySQL", f"version {properties.get('EngineVersion', '?')}"
+        return "Aurora MySQL", f"version {str(properties.get('EngineVersion', '?')).rpartition('aurora.')[2]}"
     if type_ == "AWS::EC2::VPCEndpoint":
         service = str(properties.get("ServiceName", "")).rpartition(".")[2].rstrip("'}")
         return f"{service} endpoint", str(properties.get("VpcEndpointType", "Gateway")).lower()
