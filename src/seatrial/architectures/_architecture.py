@@ -151,6 +151,10 @@ class Deployment:
         with needed("troposphere", f"architectures.{self.name}"):
             return self.architecture.render(self.params, self.facts)
 
+    def template(self) -> str:
+        """The template of its stack."""
+        return self.render().files[f"{self.stack}.yaml"]
+
     def clusters(self, outputs: Mapping[str, str]) -> list[Cluster]:
         """The clusters that it yields, by the outputs of its stack."""
         return [*self.architecture.clusters(self.params, self.facts, outputs)]
