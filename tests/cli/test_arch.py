@@ -6,12 +6,13 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
 from seatrial import architectures
 from seatrial.cli import cli
-from seatrial.cli.arch_deploying import agreed, print_change, teller
+from seatrial.cli.arch_deploying import agreed, confirmed, print_change, teller
 from seatrial.cli.completing import complete_deployment
 from seatrial.deploying import Change, Event, Row
 from seatrial.errors import UserError
@@ -129,6 +130,15 @@ def test_yes_does_not_answer_for_what_holds_data(capsys):
         agreed(yes=True, quiet=False)(change(LOST))
     with pytest.raises(UserError, match="add --yes"):
         agreed(yes=False, quiet=True)(change(MODIFIED))
+
+
+def test_ctrl_c_at_a_question_is_an_interrupt(monkeypatch):
+    def abort(*args, **kwargs):
+        raise click.Abort
+
+    monkeypatch.setattr(click, "confirm", abort)
+    with pytest.raises(KeyboardInterrupt):
+        confirmed("Delete?", default=False)
 
 
 def test_events_are_lines_without_repetitions(capsys):

@@ -51,9 +51,17 @@ def agreed(*, yes: bool, quiet: bool) -> Callable[[Change], bool]:
             return True
         if quiet or not sys.stdin.isatty():
             raise UserError(_nobody_to_ask(change))
-        return click.confirm(f"Make this change of {change.stack}?", default=not change.endangered)
+        return confirmed(f"Make this change of {change.stack}?", default=not change.endangered)
 
     return ask
+
+
+def confirmed(question: str, *, default: bool) -> bool:
+    """What a person answers. Raises KeyboardInterrupt for Ctrl-C: click's own exit code means that a run failed."""
+    try:
+        return click.confirm(question, default=default)
+    except click.Abort:
+        raise KeyboardInterrupt from None
 
 
 def _nobody_to_ask(change: Change) -> Problem:
