@@ -71,7 +71,7 @@ def delete(
     same call goes on. Raises UserError with the first cause of a failure.
     """
     found = losses(deployment, everything=everything, wait=wait)
-    if problems := [*_obstacles(deployment, found, unprotect)]:
+    if problems := [*_obstacles(deployment, found, everything, unprotect)]:
         raise UserError(problems)
     for cloud in _clouds(deployment, everything, wait):
         _delete(cloud, show)
@@ -81,7 +81,8 @@ def _clouds(deployment: Deployment, everything: bool, wait: Wait) -> list[Cloud]
     return [Cloud(one, wait) for one in (reversed(deployment.order()) if everything else [deployment])]
 
 
-def _obstacles(deployment: Deployment, found: list[Loss], unprotect: bool) -> Iterator[Problem]:
+def _obstacles(deployment: Deployment, found: list[Loss], everything: bool, unprotect: bool) -> Iterator[Problem]:
+    command = f"seatrial arch delete {deployment.name}{' --all' if everything else ''} --unprotect"
     for loss in found:
         where = f"architectures.{loss.deployment}"
         if loss.imported_by:
@@ -89,7 +90,7 @@ def _obstacles(deployment: Deployment, found: list[Loss], unprotect: bool) -> It
             yield Problem(what, where, "delete those first: seatrial arch delete NAME")
         if loss.protected and not unprotect:
             what = f"the stack {loss.stack} is protected from deletion, since it holds data"
-            yield Problem(what, where, f"if it shall be gone: seatrial arch delete {deployment.name} --unprotect")
+            yield Problem(what, where, f"if it shall be gone: {command}")
 
 
 def _loss(cloud: Cloud, stack: Stack, doomed: set[str]) -> Loss:

@@ -3,7 +3,7 @@
 moto's own stacks are made at once and in one piece: a failure leaves CREATE_IN_PROGRESS behind, nothing is rolled back,
 there are no events of resources, stacks are deleted in no order, change sets know no tokens, exports in use are lost,
 and drift answers 500. So its resources are used, and its functions in templates, but its stacks are replaced by those
-of moto_stacks. A type that neither moto nor moto_types knows is refused.
+of moto_stacks. A type that neither moto nor moto_types knows is refused. moto_answers has what else it cannot answer.
 POST /faults {"delay": seconds that a resource takes, "throttle": calls of CloudFormation that are refused, "expired":
 whether credentials are, "fails": logical id of a resource, "unkept": whether nothing is retained, "reset": true}.
 """
@@ -27,7 +27,7 @@ from moto.s3.models import s3_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from tests.trials.architectures import moto_types
+from tests.trials.architectures import moto_answers, moto_types  # noqa: F401
 from tests.trials.architectures.moto_stacks import (
     STACKS,
     WELL,

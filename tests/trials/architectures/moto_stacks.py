@@ -175,6 +175,7 @@ def apply(stack: Stack, change_set: dict[str, Any], retain_except_on_create: boo
     stack.names.update(body.get("Mappings", {}))
     before, added, old = dict(stack.body), list[str](), list[tuple[str, dict[str, Any]]]()
     stack.tags, changed = change_set["tags"], {row["LogicalResourceId"]: row for row in change_set["rows"]}
+    stack.names.update(body.get("Mappings", {}))
     order = ordered(body)
     for logical in [name for name in order if name in changed]:
         definition = body["Resources"][logical]

@@ -176,6 +176,14 @@ def permission(rule: Mapping[str, Any]) -> dict[str, Any]:
     return made | {"IpRanges": [{"CidrIp": rule["CidrIp"]}]}
 
 
+@model("AWS::EC2::VolumeAttachment")
+def _attached(name: str, properties: Properties) -> Made:
+    """moto's own has no physical id."""
+    asked = {key: properties[key] for key in ("Device", "InstanceId", "VolumeId")}
+    api("ec2").attach_volume(**asked)
+    return f"{asked['VolumeId']}|{asked['InstanceId']}", {}
+
+
 @model("AWS::FSx::FileSystem")
 def _file_system(name: str, properties: Properties) -> Made:
     numbers = {"StorageCapacity": int(properties["StorageCapacity"])}

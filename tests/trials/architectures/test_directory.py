@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.architectures.directory.template import SETUP
+from tests.trials.architectures.test_pages import ON_THE_INSTANCE, commands
 from tests.waiting import poll
 
 pytestmark = pytest.mark.skipif(
@@ -155,6 +156,19 @@ def test_nodes_read_by_tls_and_the_administrator_adds_users(machine: Machine) ->
     assert machine.ldap("ldapsearch", "-LLL", "-b", ada, who=ada, password="ada-1")[0] == 0  # herself
     assert machine.search("(cn=readonly)", who=ada, password="ada-1")[0] == 32  # and nobody else
     assert machine.ldap("ldapwhoami", who="", password="")[0] != 0
+
+
+def test_the_page_adds_a_user_who_can_log_in(machine: Machine) -> None:
+    assert machine.setup().returncode == 0
+    found = [one for one in commands(SETUP.with_name("README.md")) if one.startswith(ON_THE_INSTANCE)]
+    assert len(found) == 2
+    socket_uri = f"ldapi://{str(machine.root / 'run/slapd/ldapi').replace('/', '%2F')}"
+    for command in found:
+        typed = command.removeprefix("sudo ").replace("ldapi:///", socket_uri)
+        # Without a terminal the new password, and the same again, are read from standard input.
+        subprocess.run(["setsid", "bash", "-c", typed], input="ada-2\nada-2\n", text=True, check=True, timeout=30)
+    ada = f"uid=ada,ou=people,{BASE}"
+    assert machine.ldap("ldapwhoami", who=ada, password="ada-2") == (0, f"dn:{ada}\n")
 
 
 def test_it_is_reached_by_nothing_but_tls_and_its_certificate_is_checked(machine: Machine) -> None:

@@ -1,0 +1,91 @@
+"""AWS's command line, as far as pages use it: python -m tests.trials.architectures.aws_cli SERVICE OPERATION --OPTION ...
+
+Services, operations and options are those of botocore, from which AWS's own command makes them. A session of Systems
+Manager (start-session) leads to the port of this machine that SESSIONS_LEAD_TO names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import boto3
+import botocore.session
+from botocore import xform_name
+
+PORT = "SESSIONS_LEAD_TO"
+GLOBAL = ("region", "profile")
+
+
+class Call(NamedTuple):
+    """What an operation is asked."""
+
+    service: str
+    operation: str
+    params: dict[str, Any]
+    settings: dict[str, str]
+
+
+def parse(words: Sequence[str]) -> Call:
+    """A command's words behind ``aws``. Raises ValueError for what AWS's command would not take."""
+    service, name, *rest = words
+    model = botocore.session.get_session().get_service_model(service)
+    operations = {xform_name(one, "-"): one for one in model.operation_names}
+    if name not in operations:
+        raise ValueError(f"aws {service} has no {name}")
+    shape = model.operation_model(operations[name]).input_shape
+    members = {xform_name(member, "-"): member for member in (shape.members if shape else ())}
+    params, settings = dict[str, Any](), dict[str, str]()
+    while rest:
+        option, *rest = rest
+        key = option.removeprefix("--")
+        positive = key.removeprefix("no-")
+        if not option.startswith("--") or not {key, positive} & {*members, *GLOBAL}:
+            raise ValueError(f"aws {service} {name} takes no {option}")
+        if positive in members and shape.members[members[positive]].type_name == "boolean":
+            params[members[positive]] = key == positive
+            continue
+        value, *rest = rest
+        if key in GLOBAL:
+            settings[key] = value
+        else:
+            params[members[key]] = Path(value[8:]).read_bytes() if value.startswith("fileb://") else value
+    if lacking := [one for one in (shape.required_members if shape else ()) if one not in params]:
+        raise ValueError(f"aws {service} {name} lacks {lacking}")
+    return Call(service, xform_name(operations[name]), params, settings)
+
+
+def session(port: int) -> None:
+    """Standard input and output, connected with a port of this machine: what a session for ssh is."""
+
+    def send(source: BinaryIO) -> None:
+        while data := source.raw.read(65536):  # type: ignore[attr-defined]
+            connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        threading.Thread(target=send, args=(sys.stdin.buffer,), daemon=True).start()
+        while data := connection.recv(65536):
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+
+
+def main() -> None:
+    """Does it, and prints the answer."""
+    call = parse(sys.argv[1:])
+    if call.operation == "start_session":
+        return session(int(os.environ[PORT]))
+    client = boto3.Session(region_name=call.settings.get("region", os.environ.get("AWS_REGION"))).client(call.service)
+    answer = getattr(client, call.operation)(**call.params)
+    answer.pop("ResponseMetadata")
+    return print(json.dumps(answer, default=str, indent=4)) if answer else None
+
+
+if __name__ == "__main__":
+    main()
