@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -166,3 +167,12 @@ def test_a_wrong_parameter_stops_no_run(home):
     )
     assert config.names() == ["local", "c"]
     assert "bucket" in problems("s3", region="us-west-2")[0]
+
+
+def test_without_troposphere_what_installs_it_is_told(monkeypatch):
+    for name in [name for name in sys.modules if name.endswith((".template", "._cloudformation"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "troposphere", None)
+    with pytest.raises(UserError, match="troposphere is not installed") as caught:
+        deployment("s3", {"region": "us-west-2"}).render()
+    assert "[architectures]" in caught.value.problems[0].remedy

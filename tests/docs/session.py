@@ -118,7 +118,9 @@ class Shell:
         wrapper = programs / "seatrial"
         wrapper.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m seatrial "$@"\n')
         wrapper.chmod(0o755)
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SEATRIAL_", "XDG_"))}
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SEATRIAL_", "XDG_"))
+        }
         path = {"PATH": f"{programs}:{env.get('PATH', os.environ['PATH'])}", "PYTHONPATH": str(ROOT / "src")}
         self._env = {**inherited, **env, **path, "HOME": str(folder), "NO_COLOR": "1", "TERM": "dumb"}
         self._mark = secrets.token_hex(8)

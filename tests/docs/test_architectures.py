@@ -13,6 +13,7 @@ from seatrial.diagram import diagram
 from tests.architectures.deployments import deployment
 from tests.docs.session import DOCS
 from tests.test_config import synced, validator
+from tests.test_findings import everywhere
 
 PAGES = Path(architectures.__file__).parent
 
@@ -43,3 +44,12 @@ def test_the_examples_of_tables_are_right() -> None:
     for block in blocks:
         assert parse(block, "docs/architectures.md") == {}
         validator().validate(tomllib.loads(block))
+
+
+def test_every_rule_is_listed() -> None:
+    found = sorted((rule for name, rule in everywhere().items() if name.startswith("arch.")), key=lambda rule: rule.id)
+    rows = [f"| `{rule.id}` | {rule.expected} | {rule.why} |" for rule in found]
+    table = "\n".join(["| rule | what is right | otherwise |", "|---|---|---|", *rows])
+    page = DOCS / "architectures.md"
+    before, mark, rest = page.read_text(encoding="utf-8").partition("<!-- rules: made from the code -->\n")
+    synced(page, f"{before}{mark}{table}\n<!-- /rules -->{rest.partition('<!-- /rules -->')[2]}")

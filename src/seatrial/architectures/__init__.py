@@ -20,6 +20,7 @@ from seatrial.architectures._architecture import (
     Name,
     Usage,
 )
+from seatrial.architectures._templates import parsed
 from seatrial.errors import Problem, UserError, unknown
 
 if TYPE_CHECKING:
@@ -36,9 +37,11 @@ __all__ = [
     "Instances",
     "Name",
     "Usage",
+    "built_in",
     "find",
     "lint",
     "names",
+    "parsed",
 ]
 
 ENTRY_POINTS = "seatrial.architectures"
@@ -50,14 +53,14 @@ FUNCTIONS = ("render", "check", "instances", "usage", "clusters")
 
 def names() -> list[str]:
     """Names of all architectures, without importing them."""
-    return sorted({*_built_in(), *loading.entry_points(ENTRY_POINTS)})
+    return sorted({*built_in(), *loading.entry_points(ENTRY_POINTS)})
 
 
 def find(name: str) -> Architecture:
     """The architecture of that name, or of a Python file. Raises UserError with the nearest names, or why not."""
     if name.endswith(".py"):
         return _of_a_file(Path(name))
-    if name in _built_in():
+    if name in built_in():
         return _architecture_of(loading.module(f"{__name__}.{name.replace('-', '_')}"), name)
     points = loading.entry_points(ENTRY_POINTS)
     if name not in points:
@@ -73,7 +76,8 @@ def lint(deployment: Deployment) -> list[Finding]:
     return findings(deployment)
 
 
-def _built_in() -> list[str]:
+def built_in() -> list[str]:
+    """Names of those that are modules here: without a look through every installed package."""
     found = (module.name for module in pkgutil.iter_modules(__path__))
     return [name.replace("_", "-") for name in found if not name.startswith("_")]
 

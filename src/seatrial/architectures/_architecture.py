@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from seatrial.bounds import Bound, Table, Word
 from seatrial.errors import Problem
+from seatrial.extras import needed
 
 if TYPE_CHECKING:
     from seatrial.plan import Plan
@@ -133,8 +134,8 @@ class Deployment:
     def order(self) -> list[Deployment]:
         """What it needs, each once and behind what that needs in turn; itself last."""
         found: dict[str, Deployment] = {}
-        for needed in self.needs.values():
-            found |= {one.name: one for one in needed.order() if one.name not in found}
+        for other in self.needs.values():
+            found |= {one.name: one for one in other.order() if one.name not in found}
         return [*found.values(), self]
 
     def problems(self) -> list[Problem]:
@@ -146,8 +147,13 @@ class Deployment:
         ]
 
     def render(self) -> Plan:
-        """Its plan. Raises nothing where `problems` found none."""
-        return self.architecture.render(self.params, self.facts)
+        """Its plan. Where `problems` found none it raises UserError only without troposphere."""
+        with needed("troposphere", f"architectures.{self.name}"):
+            return self.architecture.render(self.params, self.facts)
+
+    def template(self) -> str:
+        """The template of its stack."""
+        return self.render().files[f"{self.stack}.yaml"]
 
     def clusters(self, outputs: Mapping[str, str]) -> list[Cluster]:
         """The clusters that it yields, by the outputs of its stack."""

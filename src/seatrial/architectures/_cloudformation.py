@@ -110,7 +110,7 @@ def needed_capabilities(body: Mapping[str, Any]) -> list[str]:
     return [*iam, *(["CAPABILITY_AUTO_EXPAND"] if nested else [])]
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc] # libyaml's, where it is
     """Texts of several lines as blocks, and no anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:

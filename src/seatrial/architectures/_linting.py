@@ -31,7 +31,7 @@ def findings(deployment: Deployment) -> list[Finding]:
     path = f"{deployment.stack}.yaml"
     # E, W and I: errors, warnings, information.
     args = ManualArgs(regions=[deployment.params.region], include_checks=["I"])
-    matches = lint(deployment.render().files[path], config=args)
+    matches = lint(deployment.template(), config=args)
     found = [
         RULE.finding(
             Verdict.FAIL if match.rule.id.startswith("E") else Verdict.WARN,

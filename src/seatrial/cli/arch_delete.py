@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seatrial.cli.arch_deploying import teller
+from seatrial.cli.arch_deploying import confirmed, teller
 from seatrial.cli.arch_options import deployment_argument, deployment_settings, find
 from seatrial.cli.options import as_json, print_json
 from seatrial.errors import ExitCode, Problem, UserError
@@ -36,7 +36,7 @@ def command(name: str, settings: tuple[str, ...], everything: bool, unprotect: b
     if losses and not yes:
         if as_json or not sys.stdin.isatty():
             raise UserError(Problem("nobody is there to agree to the deletion", name, "add --yes"))
-        if not click.confirm("Delete?", default=False):
+        if not confirmed("Delete?", default=False):
             click.echo("nothing was deleted")
             sys.exit(ExitCode.INTERRUPTED)
     deploying.delete(deployment, teller(quiet=as_json), everything=everything, unprotect=unprotect)

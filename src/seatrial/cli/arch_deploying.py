@@ -36,8 +36,9 @@ def print_change(change: Change) -> None:
     if rows:
         print_table(("ACTION", "RESOURCE", "TYPE", "REPLACED", "PROPERTIES"), rows)
     for row in change.endangered:
-        fate = "removed" if row.action == "Remove" else "replaced"
-        click.echo(click.style(f"{row.logical_id} ({row.type}) holds data and would be {fate}", fg="red", bold=True))
+        fate = "would be replaced" if row.replacement == "True" else "may be replaced"
+        fate = "would be removed" if row.action == "Remove" else fate
+        click.echo(click.style(f"{row.logical_id} ({row.type}) holds data and {fate}", fg="red", bold=True))
 
 
 def agreed(*, yes: bool, quiet: bool) -> Callable[[Change], bool]:
@@ -50,9 +51,17 @@ def agreed(*, yes: bool, quiet: bool) -> Callable[[Change], bool]:
             return True
         if quiet or not sys.stdin.isatty():
             raise UserError(_nobody_to_ask(change))
-        return click.confirm(f"Make this change of {change.stack}?", default=not change.endangered)
+        return confirmed(f"Make this change of {change.stack}?", default=not change.endangered)
 
     return ask
+
+
+def confirmed(question: str, *, default: bool) -> bool:
+    """What a person answers. Raises KeyboardInterrupt for Ctrl-C: click's own exit code means that a run failed."""
+    try:
+        return click.confirm(question, default=default)
+    except click.Abort:
+        raise KeyboardInterrupt from None
 
 
 def _nobody_to_ask(change: Change) -> Problem:

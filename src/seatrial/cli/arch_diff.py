@@ -28,7 +28,7 @@ def command(name: str, settings: tuple[str, ...], against: Path | None, as_json:
 
     deployment = find(name, settings)
     if against:
-        wanted = deployment.render().files[f"{deployment.stack}.yaml"]
+        wanted = deployment.template()
         rows = deploying.compare(against.read_text(encoding="utf-8"), wanted)
         change = Change(
             deployment=deployment.name, stack=deployment.stack, new=False, anything=bool(rows), rows=tuple(rows)

@@ -12,20 +12,21 @@ import click
 from seatrial.cli.options import print_json, say_notes
 
 if TYPE_CHECKING:
+    from seatrial.prices import RunCost
     from seatrial.spec import Cluster, Job
 
 
-def show(job: Job, where: Cluster, name: str, *, output: Path | None, as_json: bool) -> None:
-    """Show a job's plan, or write it. Its verdict is RENDERED, never PASSED."""
+def show(
+    job: Job, where: Cluster, name: str, *, output: Path | None = None, priced: bool = False, as_json: bool
+) -> None:
+    """Show a job's plan, or write it: RENDERED, never PASSED. `priced`: say also why its cost is not known."""
     from seatrial import launchers
-    from seatrial.prices import run_cost
 
     say_notes(job)
     launcher = launchers.find(where.launcher)
     plan = launcher.render(job, where, name)
     written = plan.write(output) if output else []
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    cost = run_cost(where, job.nodes, region=region) if where.instance_type else None
+    cost = _cost(job, where, priced=priced)
     if as_json:
         commands = [{"title": c.title, "argv": c.argv, "env": dict(c.env)} for c in plan.commands]
         rendered = {"state": "RENDERED", "files": dict(plan.files), "commands": commands}
@@ -41,3 +42,13 @@ def show(job: Job, where: Cluster, name: str, *, output: Path | None, as_json: b
     if job.secrets:
         whose = "the environment" if launcher.takes_secrets else "a secret of the cluster"
         click.echo(f"needs {', '.join(job.secrets)} when it runs, from {whose}", err=True)
+
+
+def _cost(job: Job, where: Cluster, *, priced: bool) -> RunCost | None:
+    """What the job's nodes cost an hour; None: they are no instances, or nobody asked where no region is known."""
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if where.instance_type is None or not (priced or region or getattr(where.options, "region", None)):
+        return None
+    from seatrial.prices import run_cost
+
+    return run_cost(where, job.nodes, region=region)

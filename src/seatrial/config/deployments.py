@@ -102,7 +102,8 @@ class _Making:
         table = self.tables.get(name)
         kind = str((table or {}).get(KIND, name))
         where = f"architectures.{name}.{KIND}" if table is not None else asked
-        if table is None and not kind.endswith(".py") and kind not in architectures.names():
+        known = kind.endswith(".py") or kind in architectures.built_in() or kind in architectures.names()
+        if table is None and not known:
             what = unknown(
                 "deployment", name, [*self.tables, *architectures.names()], self.place(where) if where else ""
             )

@@ -17,7 +17,6 @@ from seatrial.config.tables import FileTable
 from seatrial.config.validate import Path as Keys
 from seatrial.config.validate import dotted, validate
 from seatrial.errors import Problem, UserError, unknown
-from seatrial.observe import trackers
 from seatrial.spec import Cluster
 
 REPAIR = "TOML is explained at https://toml.io"
@@ -80,6 +79,8 @@ def _parse(text: str, where: str) -> tuple[dict[str, Cluster], FileTable]:
 
 
 def _unknown_tracker(name: str) -> list[Problem]:
+    from seatrial.observe import trackers  # only where the file names one
+
     known = trackers.names()
     return [] if name in known else [unknown("tracker", name, known, "tracking.to")]
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from seatrial.architectures import Deployment
 from seatrial.deploying.cloud import COMPLETE, GONE, REVIEWED, STACK, SUCCEEDED, Cloud, Stack, Wait
+from seatrial.deploying.deleting import remove
 from seatrial.deploying.events import UNCHANGED, Event, Show, failed, follow, stuck
 from seatrial.deploying.proposals import Change, proposed
 from seatrial.deploying.templates import policy_of, publish, resources, template_of
@@ -87,9 +88,7 @@ def _clear(cloud: Cloud, stack: Stack, show: Show) -> None:
         what = f"its first creation was taken back, but {names} is left"
         remedy = f"look whether anybody needs it, then: seatrial arch delete {cloud.deployment.name}"
         raise UserError(Problem(what, cloud.place, remedy))
-    cloud.ask("delete_stack", StackName=stack.id)
-    if follow(cloud, stack.id, show).status != GONE:
-        raise failed(cloud, stack)
+    remove(cloud, stack, show)
 
 
 def _unchanged(cloud: Cloud) -> Event:

@@ -136,6 +136,11 @@ def _delete(cloud: Cloud, show: Show) -> None:
         return
     if stack.protected:
         cloud.ask("update_termination_protection", StackName=stack.id, EnableTerminationProtection=False)
+    remove(cloud, stack, show)
+
+
+def remove(cloud: Cloud, stack: Stack, show: Show) -> None:
+    """Deletes a stack. Raises UserError with the first cause if that fails."""
     token = f"{PROPOSED}{uuid.uuid4().hex}"
     cloud.ask("delete_stack", StackName=stack.id, ClientRequestToken=token)
     after = follow(cloud, stack.id, show, token)

@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from seatrial.architectures import parsed
 from seatrial.deploying.cloud import PROPOSED, REVIEWED, Cloud, Stack
 from seatrial.deploying.events import began
-from seatrial.deploying.templates import body, holds_data, resources, submitted, text_in
+from seatrial.deploying.templates import holds_data, resources, submitted, text_in
 from seatrial.errors import Problem, UserError
 
 NOTHING = ("didn't contain changes", "No updates are to be performed")
@@ -111,7 +112,7 @@ def _propose(cloud: Cloud, name: str, stack: Stack | None, text: str) -> Proposa
         ChangeSetName=name,
         ClientToken=name,  # by which a repeated request is known
         ChangeSetType="UPDATE" if stack else "CREATE",
-        Capabilities=needed_capabilities(body(text)),
+        Capabilities=needed_capabilities(parsed(text)),
         Tags=[{"Key": TAG, "Value": deployment.name}],
         **submitted(cloud, text),
     )

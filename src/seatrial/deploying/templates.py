@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from seatrial.architectures import Deployment
+from seatrial.architectures import Deployment, parsed
 from seatrial.deploying.cloud import COMPLETE, Cloud, Stack
 from seatrial.errors import Problem, UserError
 from seatrial.plan import Plan
@@ -39,17 +39,9 @@ def text_in(cloud: Cloud, stack: Stack) -> str:
     return found if isinstance(found, str) else json.dumps(found)  # boto3 reads JSON on its own
 
 
-def body(text: str) -> dict[str, Any]:
-    """The template as data. Ours write every function in full, without YAML's tags."""
-    import yaml
-
-    loaded = yaml.safe_load(text)
-    return dict(loaded or {})
-
-
 def resources(text: str) -> dict[str, dict[str, Any]]:
     """Logical id -> resource of a template."""
-    return dict(body(text).get("Resources", {}))
+    return dict(parsed(text).get("Resources", {}))
 
 
 def policy_of(resource: Mapping[str, Any]) -> str:

@@ -12,6 +12,8 @@ BOX, GAP, PAD = (250, 44), 10, 16
 """Width and height of a box, between boxes, and inside frames, in px."""
 HEAD = 26
 """Height of a frame's title."""
+NARROWEST = 560
+"""Width in px that a title has room in."""
 COLUMN = BOX[0] + 2 * PAD
 
 STYLE = """
@@ -55,7 +57,7 @@ def draw(scene: Scene) -> str:
     body += _column(beside, left, 2 * HEAD + PAD + HEAD, places)
     right = left + BOX[0] if beside else vpc.x + vpc.width
     bottom = max(vpc.y + vpc.height, 2 * HEAD + PAD + HEAD + len(beside) * (BOX[1] + GAP))
-    width, height = right + 2 * PAD, bottom + 2 * PAD
+    width, height = max(right + 2 * PAD, NARROWEST), bottom + 2 * PAD
     frame = element("rect", x=PAD / 2, y=HEAD + PAD / 2, width=width - PAD, height=height - HEAD - PAD, class_="region")
     parts = [
         element("style", STYLE),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from seatrial.architectures import PREFIX, Deployment
+from seatrial.architectures import PREFIX, Deployment, parsed
 
 Kind = Literal["network", "compute", "storage", "database", "service"]
 
@@ -74,7 +74,7 @@ SHOWN: Mapping[str, tuple[str, Kind]] = {
 def scene(deployment: Deployment) -> Scene:
     """What the deployment and all that it needs consist of."""
     order = deployment.order()
-    templates = {one.stack: _template(one) for one in order}
+    templates = {one.stack: parsed(one.template()) for one in order}
     bodies: dict[str, Resources] = {stack: template["Resources"] for stack, template in templates.items()}
     subnets = tuple(subnet for stack, body in bodies.items() for subnet in _subnets(stack, body))
     parts = [part for stack, body in bodies.items() for part in _parts(stack, body, subnets)]
@@ -93,13 +93,6 @@ def scene(deployment: Deployment) -> Scene:
         parts=tuple(parts),
         links=tuple(link for stack, body in bodies.items() for link in _links(stack, body, parts)),
     )
-
-
-def _template(one: Deployment) -> Mapping[str, Any]:
-    import yaml
-
-    found: Mapping[str, Any] = yaml.safe_load(one.render().files[f"{one.stack}.yaml"])
-    return found
 
 
 def _subnets(stack: str, body: Resources) -> Iterator[Subnet]:
@@ -173,7 +166,7 @@ def _detail(type_: str, name: str, properties: Mapping[str, Any]) -> tuple[str, 
     if type_ == "AWS::EC2::Instance":
         return name, str(properties.get("InstanceType", ""))
     if type_ == "AWS::RDS::DBCluster":
-        return "Aurora MySQL", f"version {properties.get('EngineVersion', '?')}"
+        return "Aurora MySQL", f"version {str(properties.get('EngineVersion', '?')).rpartition('aurora.')[2]}"
     if type_ == "AWS::EC2::VPCEndpoint":
         service = str(properties.get("ServiceName", "")).rpartition(".")[2].rstrip("'}")
         return f"{service} endpoint", str(properties.get("VpcEndpointType", "Gateway")).lower()

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from seatrial import aws
-from seatrial.architectures import Deployment, Instances
+from seatrial.architectures import Deployment, Instances, parsed
 from seatrial.findings import Rule, Verdict
 
 FAIL, PASS, UNKNOWN, WARN = Verdict.FAIL, Verdict.PASS, Verdict.UNKNOWN, Verdict.WARN
@@ -84,11 +84,7 @@ class Site:
     @cached_property
     def templates(self) -> Mapping[str, Mapping[str, Any]]:
         """Deployment -> its template."""
-        import yaml
-
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        plans = {one.name: (one.render(), f"{one.stack}.yaml") for one in self.deployment.order()}
-        return {name: yaml.load(plan.files[path], loader) for name, (plan, path) in plans.items()}
+        return {one.name: parsed(one.template()) for one in self.deployment.order()}
 
     def resources(self, kind: str, names: Iterable[str] | None = None) -> Iterator[Mapping[str, Any]]:
         """Properties of each resource of a type, in the templates of some deployments or all."""

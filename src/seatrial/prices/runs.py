@@ -49,7 +49,7 @@ def run_cost(cluster: Cluster, nodes: int, hours: float | None = None, *, region
     if kind is None:
         why = f"cluster {cluster.name} has no instance_type"
     elif where is None:
-        why = f"which region cluster {cluster.name} is in is not known"
+        why = f"which region cluster {cluster.name} is in is not known: set AWS_REGION"
     else:
         found = price(f"ec2/{kind}", where)
         why = "" if found else no_price(f"ec2/{kind}", where)

@@ -11,7 +11,7 @@ HOME = {"home_id": "fs-0fedcba9876543210", "home_volume_id": "fsvol-0123456789ab
 VALUES: Mapping[str, Sequence[Any]] = {
     # Defaults first: beside what is there already, others are refused.
     "bucket": ("s3", None),
-    "bucket_prefix": ("", "datasets/text"),
+    "bucket_prefix": ("data", "datasets/text"),
     "bucket_folder": ("/s3", "/data/bucket"),
     "bucket_sync": ("both", "import", "export"),
     "lustre_gib": (1200, 4800, 38400),

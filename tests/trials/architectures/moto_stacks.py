@@ -172,6 +172,7 @@ def begin(work: Callable[[], None]) -> None:
 def apply(stack: Stack, change_set: dict[str, Any], retain_except_on_create: bool) -> None:
     """Executes a change set: adds and changes, then what is no longer wanted; or all of it taken back."""
     body, kind = change_set["body"], change_set["type"]
+    stack.names.update(body.get("Mappings", {}))
     before, added, old = dict(stack.body), list[str](), list[tuple[str, dict[str, Any]]]()
     stack.tags, changed = change_set["tags"], {row["LogicalResourceId"]: row for row in change_set["rows"]}
     stack.names.update(body.get("Mappings", {}))

@@ -1,6 +1,6 @@
 """Resources that moto cannot make, update or delete as CloudFormation does: each by moto's own services, so that what
 they refuse fails here, too. Without any service behind it are only placement groups, links of file systems to buckets,
-and what AWS runs for ParallelCluster."""
+signals, and what AWS runs for ParallelCluster."""
 
 from __future__ import annotations
 
@@ -78,9 +78,24 @@ def _handle(name: str, properties: Properties) -> Made:
 
 
 @model("AWS::CloudFormation::WaitCondition")
-def _condition(name: str, properties: Properties) -> Made:
-    """Nothing runs on moto's instances: what is waited for has happened."""
-    return f"{properties['Handle']}/{name}", {"Data": "{}"}
+def _signal(name: str, properties: Properties) -> Made:
+    """Nothing runs on moto's instances that could give one: it is taken as given."""
+    return f"{properties['Handle']}#{name}", {"Data": "{}"}
+
+
+@model("AWS::S3::Bucket", "BucketName")
+def _bucket(name: str, properties: Properties) -> Made:
+    """moto's own has nothing of what protects it."""
+    api("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    return _secured(name, properties)
+
+
+def _secured(name: str, properties: Properties) -> Made:
+    if versioning := properties.get("VersioningConfiguration"):
+        api("s3").put_bucket_versioning(Bucket=name, VersioningConfiguration=versioning)
+    if block := properties.get("PublicAccessBlockConfiguration"):
+        api("s3").put_public_access_block(Bucket=name, PublicAccessBlockConfiguration=block)
+    return name, {"Arn": f"arn:aws:s3:::{name}"}
 
 
 @model("AWS::S3::BucketPolicy")
@@ -98,6 +113,12 @@ def _cidr_block(name: str, properties: Properties) -> Made:
 @model("AWS::EC2::PlacementGroup", "GroupName")
 def _placement_group(name: str, properties: Properties) -> Made:
     return name, {"GroupName": name}
+
+
+@model("AWS::EC2::VolumeAttachment")
+def _volume_attachment(name: str, properties: Properties) -> Made:
+    api("ec2").attach_volume(**properties)
+    return f"{properties['VolumeId']}|{properties['InstanceId']}", {}
 
 
 @model("AWS::EC2::SecurityGroup", "GroupName")
@@ -121,6 +142,12 @@ def _association(name: str, properties: Properties) -> Made:
     """moto's own is none that route tables know of."""
     asked = {"RouteTableId": properties["RouteTableId"], "SubnetId": properties["SubnetId"]}
     return api("ec2").associate_route_table(**asked)["AssociationId"], {}
+
+
+@model("AWS::EC2::VolumeAttachment")
+def _volume_attachment(name: str, properties: Properties) -> Made:
+    api("ec2").attach_volume(**{key: properties[key] for key in ("Device", "InstanceId", "VolumeId")})
+    return f"{properties['VolumeId']}|{properties['InstanceId']}", {}
 
 
 @model("AWS::EC2::SecurityGroupIngress")
@@ -305,7 +332,9 @@ DELETERS: dict[str, Callable[[str, Properties], Any]] = {
     "AWS::EC2::VPCCidrBlock": lambda one, _: api("ec2").disassociate_vpc_cidr_block(AssociationId=one),
     "AWS::EC2::VPCEndpoint": lambda one, _: api("ec2").delete_vpc_endpoints(VpcEndpointIds=[one]),
     "AWS::EC2::VPCGatewayAttachment": _detach,
-    "AWS::EC2::VolumeAttachment": lambda _, p: api("ec2").detach_volume(VolumeId=p["VolumeId"]),
+    "AWS::EC2::VolumeAttachment": lambda _, p: api("ec2").detach_volume(
+        Device=p["Device"], InstanceId=p["InstanceId"], VolumeId=p["VolumeId"]
+    ),
     "AWS::FSx::FileSystem": lambda one, _: api("fsx").delete_file_system(FileSystemId=one),
     "AWS::IAM::ManagedPolicy": lambda one, _: api("iam").delete_policy(PolicyArn=one),
     "AWS::RDS::DBCluster": lambda one, _: api("rds").delete_db_cluster(DBClusterIdentifier=one, SkipFinalSnapshot=True),
@@ -350,8 +379,8 @@ def delete(one: Any, definition: dict[str, Any]) -> None:
 
 def update(one: Any, definition: dict[str, Any]) -> None:
     """Changes what was made by a function above, of those that the tests change."""
-    if definition["Type"] == "AWS::SSM::Parameter":
-        _, one.attributes = _parameter(one.physical_resource_id, definition["Properties"])
+    if change := {"AWS::S3::Bucket": _secured, "AWS::SSM::Parameter": _parameter}.get(definition["Type"]):
+        _, one.attributes = change(one.physical_resource_id, definition["Properties"])
 
 
 REPLACED = {
@@ -377,9 +406,10 @@ def drift(one: Any, definition: dict[str, Any]) -> tuple[str, list[str]] | None:
     """How a resource differs from its definition: CloudFormation, too, can tell of some types only."""
     if definition["Type"] != "AWS::S3::Bucket":
         return None
-    if one.name not in [bucket["Name"] for bucket in api("s3").list_buckets()["Buckets"]]:
+    name = one.physical_resource_id
+    if name not in [bucket["Name"] for bucket in api("s3").list_buckets()["Buckets"]]:
         return "DELETED", []
-    status = api("s3").get_bucket_versioning(Bucket=one.name).get("Status")
+    status = api("s3").get_bucket_versioning(Bucket=name).get("Status")
     return ("MODIFIED", ["VersioningConfiguration/Status"]) if status == "Suspended" else ("IN_SYNC", [])
 
 

@@ -98,8 +98,10 @@ def test_a_deletion_goes_on(aws: Account) -> None:
 def test_what_was_begun_and_failed_meanwhile_is_told(aws: Account, tmp_path: Path) -> None:
     aws.faults(delay=0.1, fails="Side2")
     killed(aws, tmp_path, "base Note CREATE_COMPLETE")
+    told = Told()
     with pytest.raises(UserError, match=r"Side2 \(AWS::SSM::Parameter\): ValueError: it shall fail"):
-        deployed(WANTED)
+        told.deploy(WANTED)
+    assert told.changes == [], "it is told before anything is begun anew"
     aws.faults(fails="")
     deployed(WANTED)
     whole(aws)

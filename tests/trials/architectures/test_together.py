@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from seatrial import deploying
@@ -38,6 +40,27 @@ def test_all_that_storage_needs_is_deployed_first_and_is_really_there(aws: Accou
     assert [event.status for event in deployed(storage()).events] == [deploying.UNCHANGED] * 3
 
 
+def test_a_network_that_is_there_is_used(aws: Account) -> None:
+    ec2 = aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    asked = [("us-west-2a", "10.9.0.0/24"), ("us-west-2b", "10.9.1.0/24")]
+    subnets = tuple(
+        ec2.create_subnet(VpcId=vpc, AvailabilityZone=zone, CidrBlock=cidr)["Subnet"]["SubnetId"]
+        for zone, cidr in asked
+    )
+    there = {"vpc_id": vpc, "cidr": "10.9.0.0/16", "private_subnets": subnets, "zones": ("us-west-2a", "us-west-2b")}
+    network = deployment("vpc", **there)
+    assert {row.type.rpartition("::")[2] for row in deployed(network).changes[0].rows} <= {
+        "SecurityGroup",
+        "SecurityGroupEgress",
+        "SecurityGroupIngress",
+    }
+    outputs = deploying.outputs(network)
+    assert (outputs["VpcId"], outputs["PrivateSubnets"]) == (vpc, ",".join(subnets))
+    Told().delete(network)
+    assert [one["SubnetId"] for one in ec2.describe_subnets(SubnetIds=[*subnets])["Subnets"]] == [*subnets]
+
+
 def test_a_database_has_its_password_from_a_secret(aws: Account) -> None:
     database = deployment("accounting-db", needs={"network": deployment("vpc")})
     deployed(database)
@@ -48,6 +71,21 @@ def test_a_database_has_its_password_from_a_secret(aws: Account) -> None:
     assert (cluster["Endpoint"], cluster["MasterUsername"]) == (outputs["DatabaseHost"], outputs["DatabaseUser"])
     told = aws.client("cloudformation").describe_stack_events(StackName=database.stack)
     assert secret not in str(told) + str(outputs)
+
+
+def test_a_directory_has_its_volume_which_outlives_it(aws: Account) -> None:
+    directory = deployment("directory", needs={"network": deployment("vpc")})
+    deployed(directory)
+    outputs = deploying.outputs(directory)
+    ec2 = aws.client("ec2")
+    ((server,),) = (one["Instances"] for one in ec2.describe_instances()["Reservations"])
+    assert outputs["DirectoryUri"] == f"ldaps://{server['PrivateDnsName']}"
+    disks = {one["DeviceName"]: one["Ebs"]["VolumeId"] for one in server["BlockDeviceMappings"]}
+    secret = aws.client("secretsmanager").get_secret_value(SecretId=outputs["DirectoryPasswordSecretArn"])
+    assert len(secret["SecretString"]) == 40
+    Told().delete(directory, unprotect=True)
+    assert disks["/dev/sdf"] in [one["VolumeId"] for one in ec2.describe_volumes()["Volumes"]]
+    assert aws.client("secretsmanager").list_secrets()["SecretList"] == []
 
 
 def test_nothing_is_deleted_from_under_another(aws: Account) -> None:
@@ -84,14 +122,14 @@ def test_a_large_template_goes_through_the_bucket(aws: Account) -> None:
     )
     name = deploying.outputs(bucket)["Bucket"]
 
-    def versions() -> dict[str, int]:
-        found = aws.client("s3").list_object_versions(Bucket=name)["Versions"]
-        return {one["Key"].partition(".")[0]: 1 + [each["Key"] for each in found].index(one["Key"]) for one in found}
+    def versions() -> Counter[str]:
+        return Counter(one["Key"] for one in aws.client("s3").list_object_versions(Bucket=name)["Versions"])
 
-    assert any(key.startswith("seatrial/templates/") for key in versions()) and "notes/file" in versions()
+    assert {key.rpartition("/")[0] for key in versions()} == {"seatrial/templates", "notes"}
     before = versions()
     deployed(wanted)
     assert versions() == before
     deployed(notes(more=100, needs={"bucket_of": bucket}, file="what they run now"))
+    assert versions() == before + Counter(["notes/file"])
     read = aws.client("s3").get_object(Bucket=name, Key="notes/file")["Body"].read()
     assert read == b"what they run now"

@@ -7,7 +7,6 @@
 ROOT=${ROOT:-} LISTEN=${LISTEN:-} PORT=${PORT:-636} OWNER=${OWNER:-openldap}
 
 set -euo pipefail
-umask 077
 export DEBIAN_FRONTEND=noninteractive
 SUFFIX=dc=${DOMAIN//./,dc=}
 ADMIN_DN=cn=admin,$SUFFIX READER_DN=cn=$READER,$SUFFIX
@@ -62,6 +61,7 @@ metadata() { # What EC2 says of this machine, by version 2 of its service.
 }
 
 certificates() {
+    umask 077 # from here on, but not for packages
     HOST=${HOST:-$(metadata local-hostname)}
     local days=3650 curve=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
     install -d -m 755 "$DATA" "$TLS"

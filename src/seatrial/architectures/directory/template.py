@@ -155,7 +155,8 @@ def _disk(made: Template, params: Params, facts: Facts) -> None:
     attachment = ec2.VolumeAttachment(
         "Attachment", Device="/dev/sdf", InstanceId=Ref("Server"), VolumeId=params.volume_id or Ref("Data")
     )
-    made.add_resource(attachment)
+    # The instance's end detaches the volume. Before that CloudFormation would wait in vain: it is mounted.
+    made.add_resource(kept(attachment))
     ready = cloudformation.WaitCondition(
         "Ready", DependsOn="Attachment", Handle=Ref("Signal"), Timeout=PATIENCE_S, Count=1
     )

@@ -166,6 +166,8 @@ def _directory(facts: Facts) -> dict[str, Any]:
         "PasswordSecretArn": imported(facts, "directory", "DirectoryPasswordSecretArn"),
         "LdapTlsCaCert": CERTIFICATE,
         "LdapTlsReqCert": "hard",
+        # Else SSSD looks for the attributes of an Active Directory.
+        "AdditionalSssdConfigs": {"ldap_schema": "rfc2307", "ldap_id_mapping": "False"},
     }
 
 

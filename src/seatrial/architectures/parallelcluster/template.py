@@ -14,6 +14,7 @@ from troposphere.cloudformation import AWSCustomObject, Stack
 
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._cloudformation import export, imported, plan, policy, statement, template
+from seatrial.architectures._templates import parsed
 from seatrial.architectures.parallelcluster import OUTPUTS, Params
 from seatrial.architectures.parallelcluster.configuration import (
     POLICY,
@@ -92,7 +93,7 @@ def _known(facts: Facts) -> dict[str, str]:
     """Export -> its value, of all that is there already, so that it stands in a template as it is."""
     known: dict[str, str] = {}
     for need in facts.needs.values():
-        outputs = yaml.safe_load(need.render().files[f"{need.stack}.yaml"]).get("Outputs", {})
+        outputs = parsed(need.template()).get("Outputs", {})
         known |= {one["Export"]["Name"]: one["Value"] for one in outputs.values() if isinstance(one["Value"], str)}
     return known
 

@@ -18,7 +18,10 @@ FileSystem = Annotated[str, Bound(pattern=r"^fs-[0-9a-f]{8,17}$")]
 Volume = Annotated[str, Bound(pattern=r"^fsvol-[0-9a-f]{17}$")]
 MountName = Annotated[str, Bound(pattern=r"^[A-Za-z0-9_-]{1,8}$")]
 Folder = Annotated[str, Bound(pattern=r"^(/[A-Za-z0-9._-]+)+$")]
-Prefix = Annotated[str, Bound(pattern=r"^([A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*)?$")]
+Prefix = Annotated[str, Bound(pattern=r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$")]
+
+OURS = "seatrial"
+"""What of the bucket is Seatrial's own."""
 
 OUTPUTS = {
     "LustreId": "Id of the Lustre file system",
@@ -41,8 +44,8 @@ class Params(ArchitectureParams):
     """Deployment of vpc."""
     bucket: Name | None = "s3"
     """Deployment of s3 whose bucket a new Lustre file system is linked with; None: with no bucket."""
-    bucket_prefix: Prefix = ""
-    """What of the bucket is linked, such as "datasets"; empty: all of it."""
+    bucket_prefix: Prefix = "data"
+    """What of the bucket is linked: all that lies under it."""
     bucket_folder: Folder = "/s3"
     """Folder of the Lustre file system in which the bucket appears."""
     bucket_sync: Literal["both", "import", "export"] = "both"
@@ -97,6 +100,9 @@ def check(params: Params, facts: Facts) -> Iterable[Problem]:
         yield from _in_vain(params, "lustre_", "lustre_id")
     if params.home_id:
         yield from _in_vain(params, "home_", "home_id")
+    if params.bucket_prefix.partition("/")[0] == OURS:
+        what = f"{params.bucket_prefix} is what nodes run as root when they start: users could write it as files"
+        yield Problem(what, "bucket_prefix", "link another part of the bucket, such as data")
     if params.lustre_id or params.bucket is None:
         yield from _in_vain(params, "bucket_", "lustre_id" if params.lustre_id else "bucket")
 

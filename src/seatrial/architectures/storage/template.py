@@ -89,7 +89,7 @@ def _link(made: Template, params: Params, facts: Facts) -> None:
         policies["AutoImportPolicy"] = fsx.AutoImportPolicy(Events=[*EVENTS])
     if params.bucket_sync in ("both", "export"):
         policies["AutoExportPolicy"] = fsx.AutoExportPolicy(Events=[*EVENTS])
-    path = f"s3://${{Bucket}}/{params.bucket_prefix}"
+    path = f"s3://${{Bucket}}/{params.bucket_prefix}/"
     association = fsx.DataRepositoryAssociation(
         "BucketLink",
         FileSystemId=Ref("Lustre"),
