@@ -53,4 +53,6 @@ def _print(loss: Loss) -> None:
         left = ", a snapshot is left" if part.policy == "Snapshot" else ""
         click.echo(f"  {mark}  {part.logical_id} ({part.type}) {part.physical_id}{left}")
     for part in loss.kept:
-        click.echo(f"  {click.style('kept', fg='green')}  {part.logical_id} ({part.type}) {part.physical_id}: costs on")
+        click.echo(f"  {click.style('kept', fg='green')}  {part.logical_id} ({part.type}) {part.physical_id}")
+    if loss.kept:
+        click.echo("  what is kept goes on to cost, until it is deleted by hand")

@@ -24,7 +24,7 @@ def handed(**params: Any) -> list[Cluster]:
 
 def test_a_queue_is_a_cluster() -> None:
     gpu, cpu = handed(queues=(BOUGHT[0], CPU))
-    assert (gpu.name, gpu.options["partition"]) == ("parallelcluster-free", "free")
+    assert (gpu.name, gpu.options["partition"]) == ("parallelcluster", "free")
     assert (gpu.instance_type, gpu.nodes, gpu.accelerators_per_node, gpu.processes_per_node) == ("p5.48xlarge", 4, 8, 8)
     assert (gpu.cpus_per_node, gpu.memory_per_node) == (192, 2048 * 2**30)
     assert (cpu.name, cpu.accelerators_per_node, cpu.processes_per_node) == ("parallelcluster-cpu", 0, 32)
@@ -44,9 +44,10 @@ def test_a_trainium_node_takes_as_many_ranks_as_its_framework_sees() -> None:
 def test_the_head_node_is_reached_through_systems_manager(system: str, user: str) -> None:
     (one,) = handed(os=system)
     assert one.options["reach"] == f"ssh:{user}@i-0123456789abcdef0"
-    (_, proxy) = one.options["ssh_options"]
+    (_, proxy, _, key) = one.options["ssh_options"]
     assert proxy.startswith("ProxyCommand=aws ssm start-session --region us-west-2 --target %h ")
     assert proxy.endswith("--document-name AWS-StartSSHSession --parameters portNumber=%p")
+    assert key == "StrictHostKeyChecking=accept-new"  # else the first connection would be refused: nobody is asked
 
 
 def test_its_profile_goes_with_the_command() -> None:

@@ -12,9 +12,9 @@ from seatrial.versions import PARALLELCLUSTER
 
 
 def clusters(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Iterable[Cluster]:
-    """Named like the deployment, and like their queue where there are several."""
-    for queue in params.queues:
-        name = facts.deployment if len(params.queues) == 1 else f"{facts.deployment}-{queue.name}"
+    """The first is named like the deployment, so that it keeps its name when there are more: like their queue, too."""
+    for place, queue in enumerate(params.queues):
+        name = facts.deployment if place == 0 else f"{facts.deployment}-{queue.name}"
         yield _cluster(name, queue, params, outputs["HeadNodeId"])
 
 
@@ -37,7 +37,8 @@ def _cluster(name: str, queue: Queue, params: Params, head: str) -> Cluster:
         options={
             "partition": queue.name,
             "reach": f"ssh:{PARALLELCLUSTER.systems[params.os]}@{head}",
-            "ssh_options": ["-o", f"ProxyCommand={_session(params)}"],
+            # A new instance has a new key, and is known by its id: whom Systems Manager leads to is whom it means.
+            "ssh_options": ["-o", f"ProxyCommand={_session(params)}", "-o", "StrictHostKeyChecking=accept-new"],
         },
     )
 
