@@ -26,8 +26,8 @@ def script() -> str:
     for name, value in VALUES.items():
         text = text.replace(f"${{{name}}}", value)
     message = email.message_from_string(text)
-    (part,) = message.get_payload()
-    assert isinstance(part, email.message.Message) and part.get_content_type() == "text/x-shellscript"
+    whole, part = message.walk()
+    assert (whole.get_content_type(), part.get_content_type()) == ("multipart/mixed", "text/x-shellscript")
     assert not message.defects
     return str(part.get_payload())
 

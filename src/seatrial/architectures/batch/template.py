@@ -21,8 +21,8 @@ NEURON_AMI = "{{resolve:ssm:/aws/service/ecs/optimized-ami/amazon-linux-2023/neu
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/retrieve-ecs-optimized_AMI.html, 2026-11"""
 
 GRACE_MINUTES = 7200
-"""What a job may still take when its nodes are to be replaced: the most that UpdatePolicy in the AWS Batch API Reference
-allows, by default 30. Until then the old nodes stay."""
+"""What a job may still take when its nodes are to be replaced; Batch's default is 30. The most that UpdatePolicy in the
+AWS Batch API Reference allows."""
 
 
 def render(params: Params, facts: Facts) -> Plan:
