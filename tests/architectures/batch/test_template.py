@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from seatrial import hardware
 from tests.architectures.deployments import body, deployment
@@ -37,20 +38,30 @@ def computed(**params: Any) -> dict[str, Any]:
 
 @by_name
 def test_a_node_has_as_many_efa_interfaces_as_its_type_takes(instance: hardware.Instance) -> None:
-    """EC2's layout: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-acc-inst-types.html"""
     found = launched(instance_type=instance.name).get("NetworkInterfaces", [])
-    efa = [one for one in found if one.get("InterfaceType") == "efa-only"]
+    efa = [one for one in found if one["InterfaceType"] in ("efa", "efa-only")]
     assert len(efa) == instance.efa_interfaces
-    assert len({one["NetworkCardIndex"] for one in efa}) == len(efa)
     if instance.efa_interfaces:
+        # EFA alone is on no first interface: by that one the node has its address.
         first, *others = found
-        assert (first["NetworkCardIndex"], first["DeviceIndex"], first.get("InterfaceType")) == (0, 0, None)
-        assert others == efa
-        assert {one["NetworkCardIndex"] for one in found} == {*range(instance.network_cards or 1)}
-        assert {one["DeviceIndex"] for one in efa if one["NetworkCardIndex"]} <= {0}
-        assert {one["DeviceIndex"] for one in efa if not one["NetworkCardIndex"]} <= {1}
+        assert (first["NetworkCardIndex"], first["DeviceIndex"]) == (0, 0)
+        assert first["InterfaceType"] in ("efa", "interface")
+        assert {one["InterfaceType"] for one in others} <= {"efa-only"}
+        assert [one["NetworkCardIndex"] for one in found] == [*range(instance.network_cards or 1)]
         # Else they stay behind when the node ends, until the account may have no more.
         assert all(one["DeleteOnTermination"] for one in found)
+
+
+@by_name
+def test_the_first_card_has_a_place_for_the_container_of_a_job(instance: hardware.Instance) -> None:
+    """A multi-node job's has an interface of its own: https://docs.aws.amazon.com/batch/latest/userguide/mnp-ce.html"""
+    described = INSTANCE_TYPES.get(instance.name)
+    if described is None:
+        pytest.skip("moto has no record of the type")
+    (card, *_) = described["NetworkInfo"].get("NetworkCards") or [described["NetworkInfo"]]
+    found = launched(instance_type=instance.name).get("NetworkInterfaces", [{"NetworkCardIndex": 0}])
+    taken = sum(one["NetworkCardIndex"] == 0 for one in found)
+    assert taken + 1 <= card["MaximumNetworkInterfaces"]
 
 
 @by_name
@@ -65,7 +76,11 @@ def test_the_security_group_is_named_in_one_place(instance: hardware.Instance) -
 
 def test_a_first_card_without_efa_has_none() -> None:
     found = launched(instance_type="p6-b300.48xlarge")["NetworkInterfaces"]
-    assert [one["NetworkCardIndex"] for one in found] == [*range(17)]
+    assert [one["InterfaceType"] for one in found] == ["interface", *["efa-only"] * 16]
+    assert [one["InterfaceType"] for one in launched(instance_type="p5.48xlarge")["NetworkInterfaces"]][:2] == [
+        "efa",
+        "efa-only",
+    ]
 
 
 @by_name

@@ -115,7 +115,7 @@ def instances(params: Params, facts: Facts) -> Iterable[Instances]:
         capacity=params.capacity,
         reservation=params.reservation,
         efa=efa(params),
-        addresses=2,  # its own and its container's; interfaces that are EFA alone have none
+        addresses=2,  # its own and its container's: further interfaces are EFA alone
         placement_group=placement_group(params),
         zone=zone,
         subnet=subnet,
