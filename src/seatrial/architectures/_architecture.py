@@ -29,6 +29,9 @@ Capacity = Literal["on-demand", "spot", "reservation", "capacity-block"]
 """How instances are bought: as they are free, interruptible, from an On-Demand Capacity Reservation, or from a Capacity
 Block for ML."""
 
+LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653]
+"""Days for which CloudWatch keeps logs: PutRetentionPolicy in the CloudWatch Logs API Reference, to ten years."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ArchitectureParams(Table):
@@ -54,7 +57,9 @@ class Instances:
     reservation: str | None = None
     """Id of its reservation or Capacity Block."""
     efa: bool = False
-    """Whether each of its EFA interfaces takes an address of the subnet."""
+    """Whether it has EFA interfaces."""
+    addresses: int | None = None
+    """Addresses of the subnet that one takes; None: one, or one for each EFA interface."""
     placement_group: bool = False
     zone: str | None = None
     """Availability zone by name or id; None: that of a subnet that is there already."""

@@ -66,6 +66,8 @@ SHOWN: Mapping[str, tuple[str, Kind]] = {
     "AWS::SecretsManager::Secret": ("Secret", "service"),
     "AWS::Logs::LogGroup": ("CloudWatch log group", "service"),
     "AWS::SSM::Parameter": ("SSM parameter", "service"),
+    "AWS::Batch::JobQueue": ("Job queue of AWS Batch", "service"),
+    "AWS::ECR::Repository": ("ECR repository", "storage"),
     "Custom::PclusterCluster": ("ParallelCluster", "service"),
 }
 """Type of a resource that has a box -> its title, and what it is."""

@@ -26,6 +26,25 @@ def _ec2(*actions: str) -> tuple[str, ...]:
 
 
 ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "AWS::Batch::ComputeEnvironment": (
+        "batch:CreateComputeEnvironment",
+        "batch:DeleteComputeEnvironment",
+        "batch:UpdateComputeEnvironment",
+        "batch:TagResource",
+        "iam:CreateServiceLinkedRole",
+        "iam:PassRole",
+    ),
+    "AWS::Batch::JobQueue": (
+        "batch:CreateJobQueue",
+        "batch:DeleteJobQueue",
+        "batch:UpdateJobQueue",
+        "batch:TagResource",
+    ),
+    "AWS::Batch::SchedulingPolicy": (
+        "batch:CreateSchedulingPolicy",
+        "batch:DeleteSchedulingPolicy",
+        "batch:TagResource",
+    ),
     "AWS::CloudFormation::CustomResource": (),
     "AWS::CloudFormation::WaitCondition": (),
     "AWS::CloudFormation::WaitConditionHandle": (),
@@ -57,6 +76,13 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "AWS::EC2::VPCGatewayAttachment": ("ec2:AttachInternetGateway", "ec2:DetachInternetGateway"),
     "AWS::EC2::Volume": _ec2("CreateVolume", "DeleteVolume"),
     "AWS::EC2::VolumeAttachment": ("ec2:AttachVolume", "ec2:DetachVolume"),
+    "AWS::ECR::Repository": (
+        "ecr:CreateRepository",
+        "ecr:DeleteRepository",
+        "ecr:TagResource",
+        "kms:CreateGrant",
+        "kms:DescribeKey",
+    ),
     "AWS::FSx::DataRepositoryAssociation": (
         "fsx:CreateDataRepositoryAssociation",
         "fsx:DeleteDataRepositoryAssociation",

@@ -27,8 +27,8 @@ ADDRESSES = rule(
 
 def interfaces(one: Instances) -> int | None:
     """Addresses that one instance takes; None: not known."""
-    if not one.efa:
-        return 1
+    if one.addresses is not None or not one.efa:
+        return one.addresses or 1
     found = {kind.name: kind for kind in hardware.INSTANCES}.get(one.instance_type)
     return None if found is None else max(found.efa_interfaces, found.network_cards or 0)
 

@@ -254,6 +254,68 @@ def _parameter(name: str, properties: Properties) -> Made:
     return name, {"Value": properties["Value"], "Type": properties["Type"]}
 
 
+@model("AWS::Batch::ComputeEnvironment", "ComputeEnvironmentName")
+def _environment(name: str, properties: Properties) -> Made:
+    """moto's own takes no service-linked role, and lets pass what Batch refuses."""
+    asked = typed("batch", "CreateComputeEnvironment", lower(properties))
+    asked.pop("replaceComputeEnvironment", None)
+    resources = asked["computeResources"]
+    launch = {"LaunchTemplateId": resources["launchTemplate"]["launchTemplateId"], "Versions": ["$Latest"]}
+    (version,) = api("ec2").describe_launch_template_versions(**launch)["LaunchTemplateVersions"]
+    groups = {one for card in version["LaunchTemplateData"].get("NetworkInterfaces", []) for one in card["Groups"]}
+    if bool(groups) == bool(resources.get("securityGroupIds")):
+        # Batch's own words: https://github.com/aws/aws-cdk/issues/21577
+        what = "Either compute environment Security Groups or Network Interfaces in Launch template are exclusively"
+        raise ValueError(f"{what} allowed")
+    resources.setdefault("securityGroupIds", [*groups])
+    api("batch").create_compute_environment(
+        **asked, computeEnvironmentName=name, serviceRole=service_role("batch", "AWSServiceRoleForBatch")
+    )
+    arn = f"arn:aws:batch:{REGION}:{ACCOUNT}:compute-environment/{name}"
+    return arn, {"ComputeEnvironmentArn": arn}
+
+
+@model("AWS::Batch::SchedulingPolicy", "Name")
+def _scheduling(name: str, properties: Properties) -> Made:
+    asked = typed("batch", "CreateSchedulingPolicy", lower(properties))
+    arn = api("batch").create_scheduling_policy(**asked, name=name)["arn"]
+    return arn, {"Arn": arn}
+
+
+@model("AWS::Batch::JobQueue", "JobQueueName")
+def _job_queue(name: str, properties: Properties) -> Made:
+    """moto's own has no scheduling policy."""
+    asked = typed("batch", "CreateJobQueue", lower(properties))
+    arn = api("batch").create_job_queue(**asked, jobQueueName=name)["jobQueueArn"]
+    return arn, {"JobQueueArn": arn}
+
+
+@model("AWS::ECR::Repository", "RepositoryName")
+def _images(name: str, properties: Properties) -> Made:
+    """CloudFormation makes names in small letters, moto does not."""
+    asked = typed("ecr", "CreateRepository", lower(properties)) | {"tags": properties.get("Tags", [])}
+    made = api("ecr").create_repository(**asked, repositoryName=name.lower())["repository"]
+    return made["repositoryName"], {"Arn": made["repositoryArn"], "RepositoryUri": made["repositoryUri"]}
+
+
+def service_role(service: str, name: str) -> str:
+    """ARN of a service's own role, which is made where it is first needed."""
+    iam = api("iam")
+    for role in iam.list_roles(PathPrefix="/aws-service-role/")["Roles"]:
+        if role["RoleName"] == name:
+            return str(role["Arn"])
+    return str(iam.create_service_linked_role(AWSServiceName=f"{service}.amazonaws.com")["Role"]["Arn"])
+
+
+def lower(value: Any) -> Any:
+    """With keys as the newer services spell them: a small letter first."""
+    if isinstance(value, list):
+        return [lower(one) for one in value]
+    if isinstance(value, dict):
+        return {key[0].lower() + key[1:]: lower(one) for key, one in value.items()}
+    return value
+
+
 @model("AWS::CloudFormation::Stack")
 def _provider(name: str, properties: Properties) -> Made:
     """AWS's own template, which makes the function that makes clusters."""
@@ -311,7 +373,22 @@ def _detach(one: Any, properties: Properties) -> None:
     api("ec2").detach_internet_gateway(**asked)
 
 
+def _delete_environment(arn: str, properties: Properties) -> None:
+    api("batch").update_compute_environment(computeEnvironment=arn, state="DISABLED")
+    api("batch").delete_compute_environment(computeEnvironment=arn)
+
+
+def _delete_queue(arn: str, properties: Properties) -> None:
+    api("batch").update_job_queue(jobQueue=arn, state="DISABLED")
+    api("batch").delete_job_queue(jobQueue=arn)
+
+
 DELETERS: dict[str, Callable[[str, Properties], Any]] = {
+    "AWS::Batch::ComputeEnvironment": _delete_environment,
+    "AWS::Batch::JobQueue": _delete_queue,
+    "AWS::Batch::SchedulingPolicy": lambda one, _: api("batch").delete_scheduling_policy(arn=one),
+    "AWS::EC2::LaunchTemplate": lambda one, _: api("ec2").delete_launch_template(LaunchTemplateId=one),
+    "AWS::ECR::Repository": lambda one, _: api("ecr").delete_repository(repositoryName=one),
     "AWS::EC2::EIP": lambda one, _: release(one),
     "AWS::EC2::FlowLog": lambda one, _: api("ec2").delete_flow_logs(FlowLogIds=[one]),
     "AWS::EC2::InternetGateway": lambda one, _: api("ec2").delete_internet_gateway(InternetGatewayId=one),

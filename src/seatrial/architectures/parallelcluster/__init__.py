@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from seatrial import hardware
 from seatrial.architectures._architecture import (
@@ -13,6 +13,7 @@ from seatrial.architectures._architecture import (
     Capacity,
     Facts,
     Instances,
+    LogDays,
     Name,
     Usage,
 )
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 RootGib = Annotated[int, Bound(ge=45, le=16384)]
 """ParallelCluster's own AMIs have 45 GiB; a gp3 volume has 16 TiB at most."""
-
-LogDays = Literal[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1827, 3653]
 
 OUTPUTS = {
     "ClusterName": "Name of the cluster in ParallelCluster",

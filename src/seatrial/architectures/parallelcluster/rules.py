@@ -8,16 +8,13 @@ from collections.abc import Iterable
 
 from seatrial import hardware
 from seatrial.architectures._architecture import Facts
+from seatrial.architectures._instances import account, ami, capacity, instance
 from seatrial.architectures.parallelcluster import Params, Queue
-from seatrial.errors import Problem, UserError, unknown
+from seatrial.errors import Problem, unknown
 from seatrial.versions import PARALLELCLUSTER
 
 MOST_QUEUES = 50
 NAME = re.compile(r"[a-z][a-z0-9-]{0,24}")
-AMI = re.compile(r"ami-([0-9a-z]{8}|[0-9a-z]{17})")
-RESERVATION = re.compile(r"cr-[0-9a-f]{17}")
-GROUP = re.compile(r"arn:aws[a-z-]*:resource-groups:([a-z0-9-]+):[0-9]{12}:group/[A-Za-z0-9_.-]+")
-GROUP_SHAPE = "arn:aws:resource-groups:REGION:ACCOUNT:group/NAME"
 
 TAKEN = frozenset({
     "epilog", "grestypes", "launchparameters", "prolog", "reconfigflags", "resumefailprogram", "resumeprogram",
@@ -54,22 +51,13 @@ def _system(params: Params) -> Iterable[Problem]:
     elif params.os in PARALLELCLUSTER.without_ami and params.custom_ami is None:
         what = f"ParallelCluster publishes no AMI of {params.os}, and custom_ami names none"
         yield Problem(what, "os", "make one with pcluster build-image and name it as custom_ami, or choose another os")
-    yield from _ami(params.custom_ami, "custom_ami")
-
-
-def _ami(ami: str | None, where: str) -> Iterable[Problem]:
-    if ami is not None and not AMI.fullmatch(ami):
-        yield Problem(f"{ami} is no id of an AMI{_account(ami)}", where, "it has the form ami-0123456789abcdef0")
-
-
-def _account(text: str) -> str:
-    return ": it looks like that of an account" if re.fullmatch(r"[0-9]{12}", text) else ""
+    yield from ami(params.custom_ami, "custom_ami")
 
 
 def _head(params: Params) -> Iterable[Problem]:
     """The head node, and the login nodes: they run the same AMI, so of the same architecture."""
-    head = _instance(params.head_instance_type)
-    login = _instance(params.login_instance_type)
+    head = instance(params.head_instance_type)
+    login = instance(params.login_instance_type)
     if isinstance(head, Problem):
         yield Problem(head.what, "head_instance_type", head.remedy)
         return
@@ -83,15 +71,6 @@ def _head(params: Params) -> Iterable[Problem]:
     if head.memory_mib / 1024 < needed:
         what = f"{head.name} has {head.memory_mib // 1024} GiB, but {nodes} nodes (queues) need {needed:.0f} GiB"
         yield Problem(what, "head_instance_type", "choose a larger one, or fewer nodes")
-
-
-def _instance(name: str) -> hardware.Instance | Problem:
-    if name.startswith("ml."):
-        return Problem(f"{name} is a type of SageMaker", "", f"write {name.removeprefix('ml.')}")
-    try:
-        return hardware.instance(name)
-    except UserError as error:
-        return error.problems[0]
 
 
 def _differ(name: str, architecture: str, where: str, params: Params, heads: str) -> Problem:
@@ -114,10 +93,10 @@ def _queues(params: Params) -> Iterable[Problem]:
 def _queue(queue: Queue, params: Params) -> Iterable[Problem]:
     if not NAME.fullmatch(queue.name):
         remedy = "a small letter, then small letters, digits and hyphens, 25 at most together"
-        yield Problem(f"{queue.name!r} cannot name a queue{_account(queue.name)}", "name", remedy)
+        yield Problem(f"{queue.name!r} cannot name a queue{account(queue.name)}", "name", remedy)
     elif queue.name == "default":
         yield Problem("ParallelCluster forbids the name default", "name", "choose another")
-    found, head = _instance(queue.instance_type), _instance(params.head_instance_type)
+    found, head = instance(queue.instance_type), instance(params.head_instance_type)
     if isinstance(found, Problem):
         yield Problem(found.what, "instance_type", found.remedy)
     elif isinstance(head, hardware.Instance) and found.architecture != head.architecture:
@@ -125,36 +104,14 @@ def _queue(queue: Queue, params: Params) -> Iterable[Problem]:
     if queue.at_most < queue.at_least:
         what = f"at_most {queue.at_most} is less than at_least {queue.at_least}"
         yield Problem(what, "at_most", "raise at_most, or lower at_least")
-    yield from _ami(queue.custom_ami, "custom_ami")
+    yield from ami(queue.custom_ami, "custom_ami")
 
 
 def _capacity(queue: Queue, params: Params) -> Iterable[Problem]:
-    reserved = queue.capacity in ("reservation", "capacity-block")
-    if queue.reservation is None:
-        if reserved:
-            remedy = 'add reservation = "cr-...", or choose another capacity'
-            yield Problem(f"capacity is {queue.capacity}, but reservation names none", "reservation", remedy)
-    elif not reserved:
-        remedy = "leave it out, or set capacity to reservation or capacity-block"
-        yield Problem(f"capacity is {queue.capacity}, but reservation is {queue.reservation}", "reservation", remedy)
-    else:
-        yield from _reservation(queue, queue.reservation, params)
+    yield from capacity(queue, params.region)
     if queue.capacity == "capacity-block" and not 0 < queue.at_least == queue.at_most:
         what = f"nodes of a Capacity Block always run, but at_least is {queue.at_least} and at_most {queue.at_most}"
         yield Problem(what, "at_least", f"set it to {queue.at_most}, as at_most")
-
-
-def _reservation(queue: Queue, reservation: str, params: Params) -> Iterable[Problem]:
-    group = GROUP.fullmatch(reservation)
-    if queue.capacity == "capacity-block" and not RESERVATION.fullmatch(reservation):
-        what = f"{reservation} is no id of a Capacity Block{_account(reservation)}"
-        yield Problem(what, "reservation", "it has the form cr-0123456789abcdef0")
-    elif not (group or RESERVATION.fullmatch(reservation)):
-        what = f"{reservation} is neither an id of a reservation nor the ARN of a resource group{_account(reservation)}"
-        yield Problem(what, "reservation", f"it has the form cr-0123456789abcdef0 or {GROUP_SHAPE}")
-    elif group and group[1] != params.region:
-        what = f"the resource group is in {group[1]}, but region is {params.region}"
-        yield Problem(what, "reservation", "name one of the same region")
 
 
 def _scripts(params: Params) -> Iterable[Problem]:
