@@ -26,7 +26,7 @@ OPTIONS = {
     "kubernetes": {"node_selector": {"a/b": 'x"y'}, "tolerations": ["t"], "kind": "job", "hyperpod": True},
     "batch": {"queue": "q", "tags": {"a b": "ü\n"}, "max_restarts": 0},
 }
-quick = settings(suppress_health_check=[HealthCheck.too_slow], max_examples=25)
+quick = settings(suppress_health_check=[HealthCheck.too_slow], max_examples=20)
 
 
 @st.composite

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+from typing import Any
+
 from seatrial.architectures._architecture import Deployment
 from seatrial.extras import needed
 from seatrial.findings import Finding, Rule, Verdict
@@ -31,7 +35,7 @@ def findings(deployment: Deployment) -> list[Finding]:
     path = f"{deployment.stack}.yaml"
     # E, W and I: errors, warnings, information.
     args = ManualArgs(regions=[deployment.params.region], include_checks=["I"])
-    matches = lint(deployment.template(), config=args)
+    matches = lint(deployment.template(), rules=_rules(), config=args)
     found = [
         RULE.finding(
             Verdict.FAIL if match.rule.id.startswith("E") else Verdict.WARN,
@@ -42,3 +46,11 @@ def findings(deployment: Deployment) -> list[Finding]:
         for match in matches
     ]
     return found or [RULE.finding(Verdict.PASS, "nothing found", evidence=path, scope={"stack": deployment.stack})]
+
+
+@cache
+def _rules() -> Any:
+    """All rules, which take seconds to load: once for all stacks."""
+    import cfnlint.rules
+
+    return cfnlint.rules.Rules.create_from_directory(str(Path(cfnlint.rules.__file__).parent))
