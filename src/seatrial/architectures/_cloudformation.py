@@ -72,7 +72,6 @@ def assumed_by(*services: str) -> dict[str, Any]:
     return policy({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"})
 
 
-PARTITION = Ref("AWS::Partition")
 ACCOUNT = Ref("AWS::AccountId")
 
 
