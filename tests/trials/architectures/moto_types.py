@@ -454,9 +454,13 @@ def delete(one: Any, definition: dict[str, Any]) -> None:
             one.delete(ACCOUNT, REGION)
 
 
+UPDATERS: dict[str, Make] = {"AWS::S3::Bucket": _secured, "AWS::SSM::Parameter": _parameter}
+"""Of what was made by a function above, those that the tests change."""
+
+
 def update(one: Any, definition: dict[str, Any]) -> None:
-    """Changes what was made by a function above, of those that the tests change."""
-    if change := {"AWS::S3::Bucket": _secured, "AWS::SSM::Parameter": _parameter}.get(definition["Type"]):
+    """Changes what was made by a function above."""
+    if change := UPDATERS.get(definition["Type"]):
         _, one.attributes = change(one.physical_resource_id, definition["Properties"])
 
 

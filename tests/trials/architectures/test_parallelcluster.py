@@ -14,8 +14,8 @@ import yaml
 
 from seatrial import environments, versions
 from seatrial.architectures import Deployment
-from seatrial.architectures.parallelcluster import Queue, rules
 from seatrial.architectures._literal import literal
+from seatrial.architectures.parallelcluster import Queue, rules
 from seatrial.architectures.parallelcluster.configuration import configuration
 from tests.architectures.deployments import combinations, deployment, shapes
 from tests.trials.architectures.parallelcluster_world import MOTO_CANNOT, REGION, World, world

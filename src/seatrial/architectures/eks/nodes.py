@@ -139,7 +139,8 @@ def _nodes(
             Labels=labels(label),
             NodeRepairConfig=eks.NodeRepairConfig(Enabled=params.repair),
             DependsOn=early,
-            **({"AmiType": ami} if ami else {}),
+            # A custom AMI has a version of its own.
+            **({"AmiType": ami, "Version": params.version} if ami else {}),
             **more,
         )
     )
