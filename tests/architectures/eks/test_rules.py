@@ -60,6 +60,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         "allowed_addresses",
         "41 blocks, but EKS takes 40",
     ),
+    ({"agent": "ours"}, "agent", "ours has no tag, which means latest"),
     ({"image": "ours:latest"}, "image", "ours:latest has the tag latest"),
 ]
 

@@ -1,5 +1,9 @@
 """EKS: groups of each kind of node, each way to buy them, and what the cluster has beside."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from tests.architectures.shapes.batch import BLOCK, GROUP, RESERVATION
 
 TYPES = (
@@ -24,7 +28,8 @@ ADMINISTRATOR = "arn:aws:iam::123456789012:role/platform"
 AMI = "ami-0123456789abcdef0"
 
 
-def group(instance_type, name="gpu", at_most=4, **more):
+def group(instance_type: str, name: str = "gpu", at_most: int = 4, **more: Any) -> dict[str, Any]:
+    """A table of the parameter `groups`."""
     return {"name": name, "instance_type": instance_type, "at_most": at_most, **more}
 
 
@@ -52,6 +57,7 @@ VALUES = {
     "allowed_addresses": ((), ("203.0.114.7/32", "198.41.0.0/24")),
     "kind": ("jobset", "pytorchjob", "trainjob", "mpijob", "job"),
     "image": (None, "123456789012.dkr.ecr.us-west-2.amazonaws.com/ours:1"),
+    "agent": (None, "123456789012.dkr.ecr.us-west-2.amazonaws.com/seatrial:1"),
     "repair": (True, False),
     "log_days": (30, 3653),
     "network.zones": ((), ("usw2-az1", "usw2-az2", "usw2-az3")),
@@ -65,7 +71,6 @@ SHAPES = {
             group("p5.48xlarge", at_least=16, at_most=16, capacity="capacity-block", reservation=BLOCK),
             group("trn1.32xlarge", "trn", custom_ami=AMI),
         ),
-        "administrators": (ADMINISTRATOR,),
         "allowed_addresses": ("198.41.0.0/24",),
     },
     "bare": {"groups": (), "bucket": None, "repair": False},

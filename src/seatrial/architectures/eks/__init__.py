@@ -32,12 +32,10 @@ Version = Literal["1.34", "1.35"]
 """Keys of RELEASES in versions.py."""
 Kind = Literal["jobset", "pytorchjob", "trainjob", "mpijob", "job"]
 
-NAMESPACE, QUEUE, CLAIM, FSX = "seatrial", "seatrial", "fsx", "/fsx"
-"""Of jobs: their namespace, Kueue's local queue, the claim of the file system, and where pods have it."""
-SERVICE_ACCOUNT = "default"
-"""Of jobs."""
 GROUP_LABEL = "seatrial.io/group"
 """Label of nodes: the name of their group."""
+SYSTEM = "system"
+"""Its value on system nodes."""
 
 NODE_ADDRESSES = 14
 """Addresses of the subnet that a node takes: those of two interfaces, and twelve for pods, by POD_ADDRESSES."""
@@ -111,6 +109,8 @@ class Params(ArchitectureParams):
     image: Word | None = None
     """Container image that jobs run in, whole reference with tag or digest. None: each cluster in seatrial.toml needs
     one before jobs can run."""
+    agent: Word | None = None
+    """Container image with Seatrial, whole reference, of an agent that checks each node; None: no agent."""
     repair: bool = True
     """Whether EKS reboots or replaces nodes that its monitoring agent finds broken. Pods on them end."""
     log_days: LogDays = 30

@@ -7,8 +7,12 @@ from typing import Any
 
 from seatrial import hardware
 from seatrial.architectures._architecture import Facts
-from seatrial.architectures.eks import CLAIM, FSX, GROUP_LABEL, NAMESPACE, QUEUE, Group, Params, taint
+from seatrial.architectures._kubernetes.inside import CLAIM, NAMESPACE, QUEUE
+from seatrial.architectures.eks import GROUP_LABEL, Group, Params, taint
 from seatrial.spec import Cluster, Mount
+
+FSX = "/fsx"
+"""Where pods have the file system."""
 
 
 def clusters(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Iterable[Cluster]:

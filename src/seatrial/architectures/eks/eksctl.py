@@ -10,13 +10,14 @@ from troposphere import Select, Split, Sub
 from seatrial import hardware
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._cloudformation import imported, policy
+from seatrial.architectures._kubernetes.inside import NAMESPACE
 from seatrial.architectures._literal import exported, literal
-from seatrial.architectures.eks import NAMESPACE, SERVICE_ACCOUNT, Group, Params, efa, taint
+from seatrial.architectures.eks import SYSTEM, Group, Params, efa, taint
 from seatrial.architectures.eks.addons import Addon, addons
 from seatrial.architectures.eks.network import service_addresses
 from seatrial.architectures.eks.nodeadm import disks, node_config
-from seatrial.architectures.eks.nodes import SYSTEM, labels
-from seatrial.architectures.eks.roles import ADMINISTRATOR, NODE, ROLES, managed
+from seatrial.architectures.eks.nodes import labels
+from seatrial.architectures.eks.roles import ADMINISTRATOR, NODE, ROLES, SERVICE_ACCOUNT, managed
 
 LOGGED = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 """All that the control plane can log."""

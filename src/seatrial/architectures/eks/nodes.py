@@ -11,13 +11,11 @@ from seatrial import hardware
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._cloudformation import imported
 from seatrial.architectures._launch import bought, closed, interfaces
-from seatrial.architectures.eks import GROUP_LABEL, Group, Params, efa, placement_group, taint
+from seatrial.architectures.eks import GROUP_LABEL, SYSTEM, Group, Params, efa, placement_group, taint
 from seatrial.architectures.eks.network import service_addresses
 from seatrial.architectures.eks.nodeadm import disks, joining, user_data
 from seatrial.hardware import Instance
 
-SYSTEM = "system"
-"""Value of the label of system nodes."""
 CAPACITY_TYPES = {
     "on-demand": "ON_DEMAND",
     "spot": "SPOT",

@@ -12,6 +12,8 @@ from seatrial.architectures._cloudformation import assumed_by, imported, objects
 
 ADMINISTRATOR = "arn:${AWS::Partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
 """https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html"""
+SERVICE_ACCOUNT = "default"
+"""Of jobs."""
 
 Rights = tuple[Iterable[str], list[dict[str, Any]]]
 """Names of AWS's own policies, and statements of ours."""

@@ -9,12 +9,11 @@ from ipaddress import ip_network
 
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._instances import account, ami, capacity, instance
-from seatrial.architectures.eks import Group, Params
+from seatrial.architectures.eks import SYSTEM, Group, Params
 from seatrial.errors import Problem
 from seatrial.image import mutable
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,24}")
-SYSTEM = "system"
 MOST_GROUPS = 29
 """30 managed node groups of a cluster, of which the system has one:
 https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html, as is the next."""
@@ -32,9 +31,11 @@ def check(params: Params, facts: Facts) -> Iterable[Problem]:
     yield from _groups(params)
     yield from _administrators(params)
     yield from _addresses(params)
-    if params.image and (reason := mutable(params.image)):
-        what = f"{params.image} {reason}: it may be another image tomorrow"
-        yield Problem(what, "image", "name it by a tag that nobody moves, or by its digest")
+    for where in ("image", "agent"):
+        image: str | None = getattr(params, where)
+        if image and (reason := mutable(image)):
+            what = f"{image} {reason}: it may be another image tomorrow"
+            yield Problem(what, where, "name it by a tag that nobody moves, or by its digest")
 
 
 def _network(facts: Facts) -> Iterable[Problem]:

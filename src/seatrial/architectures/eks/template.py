@@ -8,12 +8,13 @@ from troposphere import GetAtt, Ref, Split, Sub, Template, eks, logs
 
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._cloudformation import export, imported, plan, tags, template
-from seatrial.architectures.eks import NAMESPACE, OUTPUTS, SERVICE_ACCOUNT, Params
+from seatrial.architectures._kubernetes.inside import NAMESPACE
+from seatrial.architectures.eks import OUTPUTS, Params
 from seatrial.architectures.eks.addons import Addon, addons
 from seatrial.architectures.eks.eksctl import LOGGED, eksctl
 from seatrial.architectures.eks.network import service_addresses
 from seatrial.architectures.eks.nodes import add_nodes
-from seatrial.architectures.eks.roles import ADMINISTRATOR, add_roles
+from seatrial.architectures.eks.roles import ADMINISTRATOR, SERVICE_ACCOUNT, add_roles
 from seatrial.plan import Plan
 
 
