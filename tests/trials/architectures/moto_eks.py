@@ -8,6 +8,7 @@ from collections import defaultdict
 from typing import Any
 
 from botocore.validate import ParamValidator
+from moto.eks.models import eks_backends
 
 from tests.trials.architectures.moto_types import (
     ACCOUNT,
@@ -27,11 +28,14 @@ from tests.trials.architectures.moto_types import (
 
 BESIDE: dict[str, set[str]] = defaultdict(set)
 """Name of a cluster -> what moto does not keep of it."""
+ATTRIBUTES: dict[str, dict[str, Any]] = {}
+"""Name of a cluster -> what CloudFormation tells of it."""
 
 
-@model("AWS::EKS::Cluster", "Name")
-def _cluster(name: str, properties: Properties) -> Made:
-    asked = checked("CreateCluster", {**properties, "Name": name})
+@model("AWS::EKS::Cluster")
+def _cluster(_: str, properties: Properties) -> Made:
+    asked = checked("CreateCluster", properties)
+    name = asked["name"]
     subnets = api("ec2").describe_subnets(SubnetIds=asked["resourcesVpcConfig"]["subnetIds"])["Subnets"]
     if len({one["AvailabilityZone"] for one in subnets}) < 2:
         raise ValueError("Subnets specified must be in at least two different AZs")
@@ -41,12 +45,13 @@ def _cluster(name: str, properties: Properties) -> Made:
         GroupName=f"eks-cluster-sg-{name}", Description="of EKS", VpcId=subnets[0]["VpcId"]
     )["GroupId"]
     BESIDE.pop(name, None)
-    return name, {
+    ATTRIBUTES[name] = {
         "Arn": made["arn"],
         "ClusterSecurityGroupId": group,
         "Endpoint": made["endpoint"],
         "CertificateAuthorityData": made["certificateAuthority"]["data"],
     }
+    return name, ATTRIBUTES[name]
 
 
 @model("AWS::EKS::Nodegroup")
@@ -155,11 +160,26 @@ def _delete_nodes(physical: str, _: Properties) -> None:
     api("eks").delete_nodegroup(clusterName=cluster, nodegroupName=name)
 
 
-def _scale(physical: str, properties: Properties) -> Made:
-    """The size of a group: moto changes nothing else of it in place."""
+def _upgrade(name: str, properties: Properties) -> Made:
+    """Another version, which moto cannot make of a cluster: one after the other, as with EKS."""
+    cluster = eks_backends[ACCOUNT][REGION].clusters[name]
+    validated("UpdateClusterVersion", {"name": name, "version": properties["Version"]})
+    before, after = (int(one.partition(".")[2]) for one in (cluster.version, properties["Version"]))
+    if after not in (before, before + 1):
+        raise ValueError(f"Unsupported Kubernetes minor version update from {before} to {after}")
+    cluster.version = properties["Version"]
+    return name, ATTRIBUTES[name]
+
+
+def _change_nodes(physical: str, properties: Properties) -> Made:
+    """Their number and version. Nodes are never newer than the control plane."""
     cluster, _, name = physical.partition("/")
     size = {key: int(value) for key, value in lower(properties["ScalingConfig"]).items()}
     api("eks").update_nodegroup_config(clusterName=cluster, nodegroupName=name, scalingConfig=size)
+    one = eks_backends[ACCOUNT][REGION].clusters[cluster]
+    if properties.get("Version", one.version) != one.version:
+        raise ValueError(f"nodes of {properties['Version']} in a cluster of {one.version}")
+    one.nodegroups[name].version = one.version
     return physical, {"NodegroupName": name}
 
 
@@ -170,7 +190,7 @@ DELETERS |= {
     "AWS::EKS::Nodegroup": _delete_nodes,
     "AWS::EKS::PodIdentityAssociation": drop,
 }
-UPDATERS |= {"AWS::EKS::Nodegroup": _scale}
+UPDATERS |= {"AWS::EKS::Cluster": _upgrade, "AWS::EKS::Nodegroup": _change_nodes}
 REPLACED |= {
     "AWS::EKS::AccessEntry": {"ClusterName", "PrincipalArn", "Type"},
     "AWS::EKS::Addon": {"AddonName", "ClusterName"},
