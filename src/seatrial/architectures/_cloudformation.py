@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
-from troposphere import Export, ImportValue, Join, Output, Ref, Tags, Template
+from troposphere import Export, ImportValue, Join, Output, Ref, Tags, Template, ecr
 from troposphere.cloudformation import WaitConditionHandle
 
 from seatrial.architectures._architecture import ArchitectureParams, Facts
@@ -48,6 +48,18 @@ def kept(resource: Any) -> Any:
     """A resource that outlives its stack, since it holds data."""
     resource.DeletionPolicy = resource.UpdateReplacePolicy = "Retain"
     return resource
+
+
+def repository(facts: Facts) -> Any:
+    """Images of jobs, each tag of which is the same image for ever. It outlives the stack: runs name its images."""
+    made = ecr.Repository(
+        "Repository",
+        ImageTagMutability="IMMUTABLE",
+        ImageScanningConfiguration=ecr.ImageScanningConfiguration(ScanOnPush=True),
+        EncryptionConfiguration=ecr.EncryptionConfiguration(EncryptionType="KMS"),  # the account's own key for ECR
+        Tags=tags(facts.stack),
+    )
+    return kept(made)
 
 
 def placeholder(made: Template) -> None:

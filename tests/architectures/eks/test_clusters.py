@@ -15,7 +15,10 @@ from tests.architectures.deployments import deployment
 from tests.architectures.shapes.batch import BLOCK
 from tests.architectures.shapes.eks import TYPES, group
 
-OUTPUTS = {"ClusterName": "seatrial-eks"}
+OUTPUTS = {
+    "ClusterName": "seatrial-eks",
+    "Repository": "123456789012.dkr.ecr.us-west-2.amazonaws.com/seatrial-eks-repository-abc",
+}
 
 
 def handed(**params: Any) -> list[Cluster]:
@@ -52,6 +55,11 @@ def test_the_first_keeps_its_name_when_there_are_more() -> None:
 def test_without_storage_nothing_is_shared() -> None:
     (one,) = handed()
     assert (one.shared, one.mounts) == (None, ())
+
+
+def test_jobs_run_in_the_image_that_is_named_or_pushed() -> None:
+    assert [one.image for one in handed()] == [f"{OUTPUTS['Repository']}:1"]
+    assert [one.image for one in handed(image="ours:2")] == ["ours:2"]
 
 
 @pytest.mark.parametrize("instance_type", TYPES)

@@ -135,7 +135,7 @@ def nodes(file: dict[str, Any], resources: dict[str, dict[str, Any]]) -> None:
         assert (mine["minSize"], mine["desiredCapacity"], mine["maxSize"]) == tuple(
             made["ScalingConfig"][key] for key in ("MinSize", "DesiredSize", "MaxSize")
         )
-        assert mine["instanceType"] == data["InstanceType"]
+        assert [mine["instanceType"]] == made["InstanceTypes"]
         assert (mine["labels"], mine["nodeRepairConfig"]["enabled"]) == (
             made["Labels"],
             made["NodeRepairConfig"]["Enabled"],

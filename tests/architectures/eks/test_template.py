@@ -157,7 +157,7 @@ def test_a_node_starts_from_an_ami_for_it_with_its_disks_as_one(instance: hardwa
     vendor = hardware.accelerator(instance.accelerator).vendor if instance.accelerator else None
     processor = "ARM_64" if instance.architecture == "arm64" else "x86_64"
     assert nodes["AmiType"] == f"AL2023_{processor}_{ {'NVIDIA': 'NVIDIA', 'AWS': 'NEURON', None: 'STANDARD'}[vendor] }"
-    assert data["InstanceType"] == instance.name and "InstanceTypes" not in nodes
+    assert nodes["InstanceTypes"] == [instance.name] and "InstanceType" not in data  # EKS refuses both
     assert ("UserData" in data) == (instance.nvme_gb > 0)
     if instance.nvme_gb:
         assert node_config(data) == {"instance": {"localStorage": {"strategy": "RAID0"}}}

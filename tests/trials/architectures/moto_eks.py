@@ -70,10 +70,12 @@ def _nodes(name: str, properties: Properties) -> Made:
         raise ValueError("You cannot specify amiType or version with a launch template that names an image")
     if data.get("NetworkInterfaces") and data.get("SecurityGroupIds"):
         raise ValueError("Network interfaces and an instance-level security groups may not be specified together")
+    if ("InstanceType" in data) == ("instanceTypes" in asked):
+        raise ValueError("the instance type stands in the launch template or in the node group")
     if (asked["capacityType"] == "CAPACITY_BLOCK") != ("InstanceMarketOptions" in data):
         raise ValueError("CAPACITY_BLOCK goes with a launch template for Capacity Blocks")
     known = {"clusterName", "nodegroupName", "nodeRole", "subnets", "scalingConfig", "amiType", "labels", "taints"}
-    known |= {"launchTemplate", "capacityType", "version"}
+    known |= {"instanceTypes", "launchTemplate", "capacityType", "version"}
     api("eks").create_nodegroup(**{key: value for key, value in asked.items() if key in known})
     return f"{cluster}/{name}", {"NodegroupName": name}
 
@@ -195,7 +197,7 @@ REPLACED |= {
     "AWS::EKS::AccessEntry": {"ClusterName", "PrincipalArn", "Type"},
     "AWS::EKS::Addon": {"AddonName", "ClusterName"},
     "AWS::EKS::Cluster": {"AccessConfig", "BootstrapSelfManagedAddons", "KubernetesNetworkConfig", "Name", "RoleArn"},
-    "AWS::EKS::Nodegroup": {"AmiType", "CapacityType", "ClusterName", "NodeRole", "Subnets"},
+    "AWS::EKS::Nodegroup": {"AmiType", "CapacityType", "ClusterName", "InstanceTypes", "NodeRole", "Subnets"},
     "AWS::EKS::PodIdentityAssociation": {"ClusterName", "Namespace", "ServiceAccount"},
 }
 """The createOnlyProperties of their schemas, of those that a template of ours has."""

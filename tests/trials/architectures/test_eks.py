@@ -44,7 +44,7 @@ def test_a_job_of_two_nodes_is_rendered_for_each_cluster(
     aws: Account, shape: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    wanted = there({**shapes("eks")[shape], "image": "ours:1"})
+    wanted = there(shapes("eks")[shape])
     outputs = deploying.outputs(wanted)
     clusters = handing_over.yielded(wanted, outputs)
     handing_over.hand_over(clusters, replace=False)

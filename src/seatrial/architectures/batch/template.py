@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from troposphere import Base64, GetAtt, Ref, Select, Split, Sub, Template, batch, ec2, ecr, logs
+from troposphere import Base64, GetAtt, Ref, Select, Split, Sub, Template, batch, ec2, logs
 
 from seatrial import hardware
 from seatrial.architectures._architecture import Facts
-from seatrial.architectures._cloudformation import export, imported, kept, plan, tags, template
+from seatrial.architectures._cloudformation import export, imported, plan, repository, tags, template
 from seatrial.architectures._launch import bought, closed, interfaces
 from seatrial.architectures.batch import OUTPUTS, Params, placement_group
 from seatrial.architectures.batch.roles import add_roles
@@ -29,7 +29,7 @@ def render(params: Params, facts: Facts) -> Plan:
     """Its plan."""
     made = template("Seatrial: AWS Batch for multi-node jobs")
     made.add_resource(_log_group(params, facts))
-    made.add_resource(kept(_repository(facts)))
+    made.add_resource(repository(facts))
     add_roles(made, params, facts)
     if placement_group(params):
         made.add_resource(ec2.PlacementGroup("PlacementGroup", Strategy="cluster"))
@@ -51,17 +51,6 @@ def _log_group(params: Params, facts: Facts) -> logs.LogGroup:
     group = logs.LogGroup("LogGroup", RetentionInDays=params.log_days, Tags=tags(facts.stack))
     group.DeletionPolicy = group.UpdateReplacePolicy = "Delete"
     return group
-
-
-def _repository(facts: Facts) -> ecr.Repository:
-    """Images of jobs, each tag of which is the same image for ever."""
-    return ecr.Repository(
-        "Repository",
-        ImageTagMutability="IMMUTABLE",
-        ImageScanningConfiguration=ecr.ImageScanningConfiguration(ScanOnPush=True),
-        EncryptionConfiguration=ecr.EncryptionConfiguration(EncryptionType="KMS"),  # the account's own key for ECR
-        Tags=tags(facts.stack),
-    )
 
 
 def _launch_template(params: Params, facts: Facts) -> ec2.LaunchTemplate:

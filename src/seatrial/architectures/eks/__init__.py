@@ -49,6 +49,7 @@ OUTPUTS = {
     "ClusterSecurityGroup": "Id of the security group that EKS made for the control plane and nodes",
     "NodeRoleArn": "ARN of the role of nodes",
     "Version": "Version of Kubernetes",
+    "Repository": "URI of the repository of container images",
     "LustreId": "Id of the Lustre file system of jobs; missing without storage",
     "LustreDnsName": "DNS name of that file system",
     "LustreMountName": "Mount name of that file system",
@@ -107,8 +108,8 @@ class Params(ArchitectureParams):
     """What a job becomes, whose operator is installed: JobSet, PyTorchJob of the Training Operator, TrainJob of
     Kubeflow Trainer, MPIJob, or Kubernetes' own Job."""
     image: Word | None = None
-    """Container image that jobs run in, whole reference with tag or digest. None: each cluster in seatrial.toml needs
-    one before jobs can run."""
+    """Container image that jobs run in, whole reference with tag or digest. Default: what is pushed to the deployment's
+    own repository with the tag 1."""
     agent: Word | None = None
     """Container image with Seatrial, whole reference, of an agent that checks each node; None: no agent."""
     repair: bool = True

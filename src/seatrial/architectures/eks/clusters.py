@@ -19,10 +19,10 @@ def clusters(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Iterab
     """The first is named like the deployment, so that it keeps its name when there are more: like their group, too."""
     for place, group in enumerate(params.groups):
         name = facts.deployment if place == 0 else f"{facts.deployment}-{group.name}"
-        yield _cluster(name, group, params, outputs["ClusterName"])
+        yield _cluster(name, group, params, outputs)
 
 
-def _cluster(name: str, group: Group, params: Params, context: str) -> Cluster:
+def _cluster(name: str, group: Group, params: Params, outputs: Mapping[str, str]) -> Cluster:
     instance = hardware.instance(group.instance_type)
     return Cluster(
         name=name,
@@ -36,8 +36,8 @@ def _cluster(name: str, group: Group, params: Params, context: str) -> Cluster:
         shared=f"{FSX}/seatrial" if params.storage else None,
         mounts=(Mount(source=CLAIM, target=FSX),) if params.storage else (),
         container="docker",
-        image=params.image,
-        options=_options(group, params, context),
+        image=params.image or f"{outputs['Repository']}:1",
+        options=_options(group, params, outputs["ClusterName"]),
     )
 
 

@@ -51,15 +51,15 @@ def _groups(facts: Facts) -> list[Any]:
 
 def _system(made: Template, params: Params, facts: Facts, early: list[str]) -> None:
     instance = hardware.instance(params.system_instance_type)
-    data = {**closed(params.root_gib), "InstanceType": instance.name, "SecurityGroupIds": _groups(facts)}
+    data = {**closed(params.root_gib), "SecurityGroupIds": _groups(facts)}
     subnets = Split(",", imported(facts, "network", "PrivateSubnets"))
     count = params.system_nodes
-    _nodes(made, "System", data, params, early, subnets=subnets, ami=ami_type(instance), size=(count, count))
+    _nodes(made, "System", data, params, early, instance, subnets=subnets, ami=ami_type(instance), size=(count, count))
 
 
 def _group(made: Template, group: Group, params: Params, facts: Facts, early: list[str]) -> None:
     instance = hardware.instance(group.instance_type)
-    data = {**closed(params.root_gib), **bought(group), "InstanceType": instance.name}
+    data = {**closed(params.root_gib), **bought(group)}
     if efa(group):
         data["NetworkInterfaces"] = [*interfaces(instance, _groups(facts))]
     else:
@@ -76,6 +76,7 @@ def _group(made: Template, group: Group, params: Params, facts: Facts, early: li
         data,
         params,
         early,
+        instance,
         # That of the zone which hosts compute: the interfaces of EFA reach one another in one subnet.
         subnets=[Select(0, Split(",", imported(facts, "network", "PrivateSubnets")))],
         ami=None if group.custom_ami else ami_type(instance),
@@ -113,6 +114,7 @@ def _nodes(
     data: Mapping[str, Any],
     params: Params,
     early: list[str],
+    instance: Instance,
     *,
     subnets: Any,
     ami: str | None,
@@ -133,6 +135,7 @@ def _nodes(
             Subnets=subnets,
             LaunchTemplate=eks.LaunchTemplateSpecification(Id=Ref(f"{name}Launch"), Version=version),
             ScalingConfig=eks.ScalingConfig(MinSize=least, DesiredSize=least, MaxSize=most),
+            InstanceTypes=[instance.name],
             CapacityType=capacity,
             Labels=labels(label),
             NodeRepairConfig=eks.NodeRepairConfig(Enabled=params.repair),

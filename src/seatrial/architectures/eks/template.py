@@ -7,7 +7,7 @@ from typing import Any
 from troposphere import GetAtt, Ref, Split, Sub, Template, eks, logs
 
 from seatrial.architectures._architecture import Facts
-from seatrial.architectures._cloudformation import export, imported, plan, tags, template
+from seatrial.architectures._cloudformation import export, imported, plan, repository, tags, template
 from seatrial.architectures._kubernetes.inside import NAMESPACE
 from seatrial.architectures.eks import OUTPUTS, Params
 from seatrial.architectures.eks.addons import Addon, addons
@@ -22,6 +22,7 @@ def render(params: Params, facts: Facts) -> Plan:
     """Its plan."""
     made = template("Seatrial: a Kubernetes cluster by Amazon EKS")
     made.add_resource(_log_group(params, facts))
+    made.add_resource(repository(facts))
     add_roles(made, facts)
     made.add_resource(_cluster(params, facts))
     found = [*addons(params)]
@@ -35,6 +36,7 @@ def render(params: Params, facts: Facts) -> Plan:
         "ClusterSecurityGroup": GetAtt("Cluster", "ClusterSecurityGroupId"),
         "NodeRoleArn": GetAtt("NodeRole", "Arn"),
         "Version": params.version,
+        "Repository": GetAtt("Repository", "RepositoryUri"),
     }
     if "storage" in facts.needs:
         # Exported again, since whoever installs what runs in the cluster knows this stack alone: W6001 warns of that.
