@@ -113,9 +113,12 @@ def test_the_api_server_is_closed_unless_addresses_are_named() -> None:
 
 
 def test_access_is_by_iam_alone() -> None:
-    found = made(administrators=(ADMINISTRATOR,))
+    others = ("arn:aws:iam::123456789012:user/me", ADMINISTRATOR)
+    found, both = made(administrators=(ADMINISTRATOR,)), made(administrators=others)
     assert found["Cluster"]["AccessConfig"]["AuthenticationMode"] == "API"
-    entry = found["Administrator1"]
+    ((name, entry),) = ((name, one) for name, one in found.items() if name.startswith("Administrator"))
+    assert both[name] == entry, "another one changes nothing of it"
+    assert sum(one.startswith("Administrator") for one in both) == 2
     assert entry["PrincipalArn"] == ADMINISTRATOR
     (everything,) = entry["AccessPolicies"]
     assert everything["AccessScope"] == {"Type": "cluster"}

@@ -100,7 +100,8 @@ class Params(ArchitectureParams):
     root_gib: RootGib = 200
     """Size of each node's root volume in GiB: images, and on types without local disks all that pods write."""
     administrators: tuple[Word, ...] = ()
-    """ARNs of IAM roles and users that may do everything in the cluster, beside whoever makes the stack."""
+    """ARNs of IAM roles and users that may do everything in the cluster, beside whoever makes the stack, whom EKS
+    adds by itself and refuses here."""
     allowed_addresses: tuple[Word, ...] = ()
     """Blocks of addresses from which the API server is reached by the internet, such as "203.0.113.7/32". Default:
     none, so that it is reached from inside the VPC alone."""

@@ -54,7 +54,7 @@ def _system(made: Template, params: Params, facts: Facts, early: list[str]) -> N
     data = {**closed(params.root_gib), "SecurityGroupIds": _groups(facts)}
     subnets = Split(",", imported(facts, "network", "PrivateSubnets"))
     count = params.system_nodes
-    _nodes(made, "System", data, params, early, instance, subnets=subnets, ami=ami_type(instance), size=(count, count))
+    _nodes(made, "System", instance, data, params, early, subnets=subnets, size=(count, count))
 
 
 def _group(made: Template, group: Group, params: Params, facts: Facts, early: list[str]) -> None:
@@ -73,13 +73,12 @@ def _group(made: Template, group: Group, params: Params, facts: Facts, early: li
     _nodes(
         made,
         title(group),
+        instance,
         data,
         params,
         early,
-        instance,
         # That of the zone which hosts compute: the interfaces of EFA reach one another in one subnet.
         subnets=[Select(0, Split(",", imported(facts, "network", "PrivateSubnets")))],
-        ami=None if group.custom_ami else ami_type(instance),
         size=(group.at_least, group.at_most),
         label=group.name,
         capacity=CAPACITY_TYPES[group.capacity],
@@ -111,13 +110,12 @@ def _started(group: Group, params: Params, facts: Facts) -> dict[str, Any]:
 def _nodes(
     made: Template,
     name: str,
+    instance: Instance,
     data: Mapping[str, Any],
     params: Params,
     early: list[str],
-    instance: Instance,
     *,
     subnets: Any,
-    ami: str | None,
     size: tuple[int, int],
     label: str = SYSTEM,
     capacity: str = "ON_DEMAND",
@@ -127,6 +125,8 @@ def _nodes(
     made.add_resource(ec2.LaunchTemplate(f"{name}Launch", LaunchTemplateData=ec2.LaunchTemplateData(**data)))
     version = GetAtt(f"{name}Launch", "LatestVersionNumber")
     least, most = size
+    # A custom AMI has a kind and a version of its own.
+    own = {} if "ImageId" in data else {"AmiType": ami_type(instance), "Version": params.version}
     made.add_resource(
         eks.Nodegroup(
             f"{name}Nodes",
@@ -140,8 +140,7 @@ def _nodes(
             Labels=labels(label),
             NodeRepairConfig=eks.NodeRepairConfig(Enabled=params.repair),
             DependsOn=early,
-            # A custom AMI has a version of its own.
-            **({"AmiType": ami, "Version": params.version} if ami else {}),
+            **own,
             **more,
         )
     )

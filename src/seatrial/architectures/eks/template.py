@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from troposphere import GetAtt, Ref, Split, Sub, Template, eks, logs
@@ -106,10 +107,12 @@ def _addon(addon: Addon) -> eks.Addon:
 def _access(made: Template, params: Params, facts: Facts) -> None:
     """Administrators, and what jobs may do in AWS."""
     everything = eks.AccessPolicy(PolicyArn=Sub(ADMINISTRATOR), AccessScope=eks.AccessScope(Type="cluster"))
-    for number, principal in enumerate(params.administrators, start=1):
+    for principal in params.administrators:
+        # Not by their order: none becomes another one when one goes.
+        title = f"Administrator{hashlib.sha256(principal.encode()).hexdigest()[:8]}"
         made.add_resource(
             eks.AccessEntry(
-                f"Administrator{number}",
+                title,
                 ClusterName=Ref("Cluster"),
                 PrincipalArn=principal,
                 AccessPolicies=[everything],
