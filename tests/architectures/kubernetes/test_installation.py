@@ -18,11 +18,11 @@ from seatrial.launchers.kubernetes.kinds import KINDS
 from seatrial.plan import Plan
 from tests.architectures.kubernetes.samples import VERSIONS, inside
 
-OPERATORS = {
+OPERATORS = {  # in their order: Kueue looks once which kinds there are
     "jobset": ["jobset", "kueue"],
     "trainjob": ["jobset", "kubeflow-trainer", "kueue"],
-    "pytorchjob": ["kueue", "training-operator"],
-    "mpijob": ["kueue", "mpi-operator"],
+    "pytorchjob": ["training-operator", "kueue"],
+    "mpijob": ["mpi-operator", "kueue"],
     "hyperpodpytorchjob": ["kueue"],  # HyperPod's own add-on
     "job": ["kueue"],
 }
@@ -65,8 +65,12 @@ def position(plan: Plan, part: str) -> int:
 
 def operators(plan: Plan) -> list[str]:
     """What of others is installed, in this order."""
-    charts = [command.argv[2] for command in plan.commands if command.argv[:2] == ("sh", "chart.sh")]
-    return charts + [one.name for one in MANIFESTS if any(one.url in line for line in lines(plan))]
+    found = []
+    for command in plan.commands:
+        if command.argv[:2] == ("sh", "chart.sh"):
+            found.append(command.argv[2])
+        found += [one.name for one in MANIFESTS if any(one.url in part for part in command.argv)]
+    return found
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -99,7 +99,7 @@ TRAINER = Chart(
     "unknown",
 )
 CHARTS = (JOBSET, TRAINER, KUEUE)
-"""Whatever another refers to comes first."""
+"""Kueue comes last: when it starts it looks which kinds of jobs there are."""
 
 TRAINING_OPERATOR = Manifests(
     name="training-operator",

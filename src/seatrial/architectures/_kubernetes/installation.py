@@ -42,8 +42,8 @@ _APPLY = ("apply", "--server-side", "--field-manager=seatrial")
 def _steps(what: Inside) -> dict[str, Chart | Manifests | str]:
     """Name -> a chart, manifests of others, or the text of our own; each behind what it needs."""
     found: dict[str, Chart | Manifests | str] = {"namespaces": documents(storage.namespaces())}
-    found |= {chart.name: chart for chart in charts(what)}
     found |= {one.name: one for one in manifests(what)}
+    found |= {chart.name: chart for chart in charts(what)}
     found["queue"] = documents(queue.objects(what))
     daemons = plugins.objects(what)
     found |= {"plugins": documents(daemons)} if daemons else {}

@@ -8,7 +8,9 @@ from seatrial import hardware
 from seatrial.architectures._kubernetes.inside import NAMESPACE, QUEUE, Inside
 from seatrial.launchers.kubernetes.resources import devices, memory_mib, millicpu
 
-GROUP = "kueue.x-k8s.io"
+API = "kueue.x-k8s.io/v1beta2"
+"""Kueue serves it since 0.15; 0.20 is to serve nothing older (kubernetes-sigs/kueue#13957). HyperPod's task governance
+v1.6 brings 0.19.2: the SageMaker developer guide, "Upgrade the task governance add-on", 2026-11."""
 TOPOLOGY = "network"
 LAYERS = (*(f"topology.k8s.aws/network-node-layer-{layer}" for layer in (1, 2, 3)), "kubernetes.io/hostname")
 """Labels from the widest to the narrowest part of the network. AWS's cloud controller sets them on the types that
@@ -19,15 +21,13 @@ MPIRUN = (500, 512)
 
 def objects(what: Inside) -> list[dict[str, Any]]:
     """A flavour for each instance type, the cluster's queue, and the namespace's."""
-    # What HyperPod brings serves v1beta1, which Kueue serves beside its own v1beta2 (0.15 and newer).
-    api = f"{GROUP}/{'v1beta1' if 'kueue' in what.brought else 'v1beta2'}"
-    topology = {"apiVersion": api, "kind": "Topology", "metadata": {"name": TOPOLOGY}}
+    topology = {"apiVersion": API, "kind": "Topology", "metadata": {"name": TOPOLOGY}}
     levels = {"spec": {"levels": [{"nodeLabel": label} for label in LAYERS]}}
-    queue = {"apiVersion": api, "kind": "LocalQueue", "metadata": {"name": QUEUE, "namespace": NAMESPACE}}
+    queue = {"apiVersion": API, "kind": "LocalQueue", "metadata": {"name": QUEUE, "namespace": NAMESPACE}}
     return [
         *([topology | levels] if what.topology else []),
-        *(_flavour(what, api, name) for name in what.nodes),
-        {"apiVersion": api, "kind": "ClusterQueue", "metadata": {"name": QUEUE}, "spec": _queue(what)},
+        *(_flavour(what, name) for name in what.nodes),
+        {"apiVersion": API, "kind": "ClusterQueue", "metadata": {"name": QUEUE}, "spec": _queue(what)},
         queue | {"spec": {"clusterQueue": QUEUE}},
     ]
 
@@ -59,7 +59,7 @@ def _queue(what: Inside) -> dict[str, Any]:
     }
 
 
-def _flavour(what: Inside, api: str, name: str) -> dict[str, Any]:
+def _flavour(what: Inside, name: str) -> dict[str, Any]:
     spec: dict[str, Any] = {"nodeLabels": {"node.kubernetes.io/instance-type": what.label(name)}}
     # Where mpirun's own pod lands by its flavour it must be let in; pods that take a node say so themselves.
     taints = [resource for resource in devices(hardware.instance(name)) if "/" in resource]
@@ -67,7 +67,7 @@ def _flavour(what: Inside, api: str, name: str) -> dict[str, Any]:
         spec["tolerations"] = [{"key": key, "operator": "Exists"} for key in taints]
     if what.topology:
         spec["topologyName"] = TOPOLOGY
-    return {"apiVersion": api, "kind": "ResourceFlavor", "metadata": {"name": name}, "spec": spec}
+    return {"apiVersion": API, "kind": "ResourceFlavor", "metadata": {"name": name}, "spec": spec}
 
 
 def _times(amount: int | str, count: int) -> str:
