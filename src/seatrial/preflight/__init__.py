@@ -18,6 +18,7 @@ from seatrial.preflight import (
     permissions,
     placement,
     quotas,
+    reach,
     reservations,
     tools,
 )
@@ -53,7 +54,7 @@ def look(deployment: Deployment) -> list[Finding]:
     Nothing is changed. Where AWS cannot be asked, all that it would have said is UNKNOWN, with one reason.
     """
     site = Site(deployment)
-    found = [*placement.judge(site.groups), *addresses.new(site), *tools.look(site)]
+    found = [*placement.judge(site.groups), *addresses.new(site), *tools.look(site), *reach.look(site)]
     looks = [one for one in _LOOKS if one.concerns(site)]
     try:
         with aws.calls(site.access):
