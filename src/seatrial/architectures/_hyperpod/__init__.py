@@ -8,13 +8,15 @@ from typing import Annotated, Literal
 
 from seatrial import hardware
 from seatrial.architectures._architecture import Facts, Instances, Usage
-from seatrial.bounds import Bound, Count, Table
+from seatrial.bounds import Bound, Table
 
 VolumeGib = Annotated[int, Bound(ge=1, le=16384)]
 """ClusterEbsVolumeConfig in the SageMaker API Reference."""
+Nodes = Annotated[int, Bound(ge=1, le=6758)]
+"""ClusterInstanceCount in the SageMaker API Reference."""
 NodeRecovery = Literal["Automatic", "None"]
 
-NEW_BUCKET = "sagemaker-"
+BUCKET_PREFIX = "sagemaker-"
 """What the name of a bucket begins with that HyperPod takes lifecycle scripts from, and that AWS's policy for its
 instances lets them read: ClusterLifeCycleConfig in the SageMaker API Reference."""
 
@@ -27,7 +29,7 @@ class Group(Table):
     """Small letters, digits and single hyphens, 63 at most together."""
     instance_type: str
     """EC2 instance type of its nodes, such as "p5.48xlarge": SageMaker's "ml.p5.48xlarge" without "ml."."""
-    count: Count
+    count: Nodes
     """Nodes, which always run."""
     training_plan: str | None = None
     """ARN of the SageMaker training plan that its nodes are bought by. Default: on demand."""
@@ -44,6 +46,12 @@ class Group(Table):
 def efa(group: Group) -> bool:
     """Whether its nodes have EFA: HyperPod uses it wherever the instance type has it."""
     return hardware.instance(group.instance_type).efa_interfaces > 0
+
+
+def cpus(group: Group) -> int:
+    """CPUs that an operating system sees on one of its nodes."""
+    instance = hardware.instance(group.instance_type)
+    return instance.vcpus // 2 if instance.architecture == "x86_64" and group.threads_per_core == 1 else instance.vcpus
 
 
 def instances(groups: Iterable[Group], facts: Facts) -> Iterable[Instances]:

@@ -108,8 +108,7 @@ def groups(params: Params) -> tuple[Group, ...]:
     fixed = [(CONTROLLER, params.controller_instance_type, 1)]
     fixed += [(LOGIN, params.login_instance_type, params.login_nodes)] if params.login_nodes else []
     made = (
-        Group(name=name, instance_type=kind, count=count, volume_gib=params.volume_gib, threads_per_core=2)
-        for name, kind, count in fixed
+        Group(name=name, instance_type=kind, count=count, volume_gib=params.volume_gib) for name, kind, count in fixed
     )
     return (*made, *params.workers)
 
