@@ -54,6 +54,13 @@ def cpus(group: Group) -> int:
     return instance.vcpus // 2 if instance.architecture == "x86_64" and group.threads_per_core == 1 else instance.vcpus
 
 
+def gpus(group: Group) -> int:
+    """NVIDIA GPUs of one of its nodes; 0 with Trainium, whose chips are none."""
+    instance = hardware.instance(group.instance_type)
+    nvidia = instance.accelerator is not None and hardware.accelerator(instance.accelerator).vendor == "NVIDIA"
+    return instance.accelerators if nvidia else 0
+
+
 def instances(groups: Iterable[Group], facts: Facts) -> Iterable[Instances]:
     """The nodes of each group, in the first private subnet of the network."""
     network = facts.needs["network"].params

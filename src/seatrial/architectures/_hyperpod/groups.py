@@ -21,7 +21,7 @@ DEEP = ["InstanceStress", "InstanceConnectivity"]
 
 
 def folder(digest: str) -> str:
-    """Where the bucket has lifecycle scripts, by a digest of their content: a change of theirs is one of the template."""
+    """Where the bucket has lifecycle scripts, by a digest of their content: so that templates change with them."""
     return f"{OURS}/lifecycle/{digest}"
 
 

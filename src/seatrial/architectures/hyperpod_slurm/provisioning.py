@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 
 from troposphere import Sub
 
-from seatrial import hardware
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._cloudformation import imported
+from seatrial.architectures._hyperpod import gpus
 from seatrial.architectures.hyperpod_slurm import CONTROLLER, LOGIN, USER, Params
 
 FORM = "provisioning_parameters.json"
@@ -116,7 +116,7 @@ def settings(params: Params, facts: Facts) -> Settings:
         ssh_keys=params.ssh_keys,
         users=tuple(UserAccount(name=user.name, uid=user.uid, ssh_keys=user.ssh_keys) for user in params.users),
         partitions=tuple(
-            Partition(name=group.name, gpus=_gpus(group.instance_type), default=place == 0)
+            Partition(name=group.name, gpus=gpus(group), default=place == 0)
             for place, group in enumerate(params.workers)
         ),
         slurm=dict(params.slurm),
@@ -187,13 +187,6 @@ PLACES: Mapping[str, Place] = {
 
 def _variable(what: str, key: str) -> str:
     return what.title() + key.title().replace("_", "")
-
-
-def _gpus(instance_type: str) -> int:
-    instance = hardware.instance(instance_type)
-    if instance.accelerator is None or hardware.accelerator(instance.accelerator).vendor != "NVIDIA":
-        return 0
-    return instance.accelerators
 
 
 def _text(value: dict[str, Any]) -> str:
