@@ -68,6 +68,7 @@ SHOWN: Mapping[str, tuple[str, Kind]] = {
     "AWS::SSM::Parameter": ("SSM parameter", "service"),
     "AWS::Batch::JobQueue": ("Job queue of AWS Batch", "service"),
     "AWS::ECR::Repository": ("ECR repository", "storage"),
+    "AWS::SageMaker::Cluster": ("SageMaker HyperPod", "service"),
     "Custom::PclusterCluster": ("ParallelCluster", "service"),
 }
 """Type of a resource that has a box -> its title, and what it is."""

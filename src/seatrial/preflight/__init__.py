@@ -19,6 +19,7 @@ from seatrial.preflight import (
     placement,
     quotas,
     reservations,
+    training_plans,
 )
 from seatrial.preflight.site import Site
 
@@ -37,8 +38,10 @@ class _Look(NamedTuple):
 _LOOKS = (
     _Look((offerings.OFFERED,), offerings.look, lambda site: bool(site.groups)),
     _Look((reservations.RESERVATION, reservations.ZONE), reservations.look, reservations.concerns),
+    _Look((training_plans.PLAN,), training_plans.look, training_plans.concerns),
     _Look((addresses.ADDRESSES,), addresses.look, addresses.concerns),
     _Look((quotas.VCPUS, quotas.COUNTS), quotas.look),
+    _Look((quotas.NODES,), quotas.look_nodes, quotas.concerns_nodes),
     _Look((images.IMAGE,), images.look, images.concerns),
     _Look((names.STACK, names.EXPORT), names.look),
     _Look((names.BUCKET,), names.look_buckets, names.concerns),
