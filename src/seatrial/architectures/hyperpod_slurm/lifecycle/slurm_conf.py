@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection, Iterable, Mapping
 
@@ -80,7 +81,7 @@ def tree(paths: Mapping[str, list[str]]) -> str:
     above: dict[str, set[str]] = {}
     for node, path in sorted(paths.items()):
         leaves.setdefault(path[-1], []).append(node)
-        for upper, lower in zip(path, path[1:]):  # noqa: B905, the second is shorter on purpose
+        for upper, lower in itertools.pairwise(path):
             above.setdefault(upper, set()).add(lower)
     lines = [f"SwitchName={leaf} Nodes={','.join(nodes)}" for leaf, nodes in sorted(leaves.items())]
     lines += [f"SwitchName={upper} Switches={','.join(sorted(lower))}" for upper, lower in sorted(above.items())]
