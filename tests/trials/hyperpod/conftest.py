@@ -8,6 +8,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ from tests.trials.slurm.conftest import missing
 
 PARAMS = Params(
     region="us-west-2",
-    # Of two types, so that checks do not hold this machine to what one of them would have.
     workers=(
         Group(name="cpu", instance_type="m5.2xlarge", count=2),
         Group(name="big", instance_type="m5.4xlarge", count=1),
@@ -32,7 +32,6 @@ PARAMS = Params(
     slurm={"KillOnBadExit": "1"},
     containers=False,
     package="/fsx/seatrial-0-py3-none-any.whl",
-    health_checks=True,
     observability=True,
 )
 PLACES = {
@@ -57,7 +56,7 @@ def make(requirements: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with ExitStack() as stack:
 
         def made(*groups: str, **changed: Any) -> Nodes:
-            files = bundle(PARAMS, Facts(deployment="hp"))
+            files = bundle(replace(PARAMS, health_checks=changed.get("health_checks", False)), Facts(deployment="hp"))
             places = {**PLACES, **changed.pop("places", {})}
             files["seatrial.json"] = json.dumps({**json.loads(files["seatrial.json"]), **changed})
             nodes = Nodes(tmp_path_factory.mktemp("hyperpod"), files, places, groups)

@@ -39,7 +39,14 @@ def root() -> Path:
         shutil.rmtree(CACHE, ignore_errors=True)
         CACHE.mkdir(parents=True)
         part = CACHE / "part"
-        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", "bookworm", str(part)]
+        command = [
+            "mmdebstrap",
+            "--quiet",
+            "--variant=minbase",
+            f"--include={','.join(PACKAGES)}",
+            "bookworm",
+            str(part),
+        ]
         subprocess.run(command, check=True, capture_output=True, text=True)
         subprocess.run(["chroot", part, "sh", "-c", SET_UP], check=True, capture_output=True, text=True)
         for name, place in PLACES.items():

@@ -57,7 +57,17 @@ class Instance:
     def command(self, *argv: str) -> list[str]:
         """The command line by which this machine runs a command there."""
         child = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()[0]
-        inside = ("nsenter", "--target", child, "--mount", "--uts", "--net", "--pid", "chroot", str(self.folder / "root"))
+        inside = (
+            "nsenter",
+            "--target",
+            child,
+            "--mount",
+            "--uts",
+            "--net",
+            "--pid",
+            "chroot",
+            str(self.folder / "root"),
+        )
         path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         return [*inside, "env", "-i", path, "LC_ALL=C.UTF-8", *argv]
 

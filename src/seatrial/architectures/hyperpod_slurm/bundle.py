@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from seatrial import hardware
 from seatrial.architectures._architecture import Facts
+from seatrial.architectures._hyperpod import Group
 from seatrial.architectures.hyperpod_slurm import Params
 from seatrial.architectures.hyperpod_slurm.provisioning import files
 from seatrial.launchers.slurm.hooks import hooks
@@ -28,11 +29,11 @@ PYTHON = "/opt/seatrial/venv/bin/python"
 def bundle(params: Params, facts: Facts) -> dict[str, str]:
     """Path -> text of every file."""
     found = {**dict(_scripts()), **files(params, facts)}
-    cluster = _cluster(params, facts)
     if params.health_checks:
-        found |= _below("hooks", hooks(cluster).files)
+        for group in params.workers:  # each checks that its nodes are of their type
+            found |= _below(f"hooks/{group.name}", hooks(_cluster((group,), facts)).files)
     if params.observability:
-        observed = slurm.render(cluster, Rules(), Choice()).files
+        observed = slurm.render(_cluster(params.workers, facts), Rules(), Choice()).files
         # No Grafana runs on the nodes.
         found |= _below("observe", {path: text for path, text in observed.items() if "/grafana/" not in path})
     return found
@@ -53,17 +54,16 @@ def _below(folder: str, files: Mapping[str, str]) -> dict[str, str]:
     return {f"{folder}/{path}": text for path, text in files.items()}
 
 
-def _cluster(params: Params, facts: Facts) -> Cluster:
-    """All nodes as they see themselves. With workers of several types none is named, and checks look for themselves."""
-    types = {group.instance_type for group in params.workers}
-    instances = [hardware.instance(name) for name in sorted(types)]
+def _cluster(groups: Sequence[Group], facts: Facts) -> Cluster:
+    """Groups of workers as their nodes see themselves; where they are of several types, none is told."""
+    instances = {group.instance_type: hardware.instance(group.instance_type) for group in groups}
     return Cluster(
         name=facts.deployment,
         launcher="slurm",
-        nodes=sum(group.count for group in params.workers),
-        cpus_per_node=max(instance.vcpus for instance in instances),
-        accelerators_per_node=max(instance.ranks for instance in instances),
-        instance_type=types.pop() if len(types) == 1 else None,
+        nodes=sum(group.count for group in groups),
+        cpus_per_node=max(instance.vcpus for instance in instances.values()),
+        accelerators_per_node=max(instance.ranks for instance in instances.values()),
+        instance_type=next(iter(instances)) if len(instances) == 1 else None,
         shared="/fsx/seatrial",
         python=PYTHON,
         options=Options(),

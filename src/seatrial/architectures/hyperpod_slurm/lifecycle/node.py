@@ -24,6 +24,8 @@ class Node:
 
     role: str
     """controller, login or worker."""
+    group: str
+    """Its instance group."""
     name: str
     """Host name, which is the node's name in Slurm."""
     controller: str
@@ -54,6 +56,7 @@ def read(bundle: Path, resources: Path = RESOURCES) -> Node:
         raise Failure(f"{resources} has {what}", "give groups of the cluster the names in provisioning_parameters.json")
     return Node(
         role=role(form, mine[0]),
+        group=mine[0],
         name=node_name(address),
         controller=controllers[0],
         groups={
