@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from seatrial import hardware, launchers
 from seatrial.architectures._hyperpod import Group
 from seatrial.spec import Cluster, Mount
 from tests.architectures.deployments import deployment, values
-from tests.architectures.shapes.hyperpod_slurm import LARGE, PLAN
+from tests.architectures.shapes.hyperpod_slurm import PLAN, PLANNED
 
 OUTPUTS = {
     "ClusterName": "seatrial-hyperpod-slurm",
@@ -27,7 +28,7 @@ def handed(**params: Any) -> list[Cluster]:
 
 
 def test_each_group_of_workers_is_a_cluster() -> None:
-    gpu, cpu = handed(workers=LARGE)
+    gpu, cpu = handed(workers=PLANNED)
     assert [(one.name, one.options["partition"]) for one in (gpu, cpu)] == [
         ("hyperpod-slurm", "gpu"),
         ("hyperpod-slurm-cpu", "cpu"),
@@ -43,7 +44,7 @@ def test_each_group_of_workers_is_a_cluster() -> None:
 
 def test_cpus_are_those_that_slurm_sees() -> None:
     """A p5.48xlarge has 96 cores of two threads, of which HyperPod switches one off."""
-    gpu, cpu = handed(workers=LARGE)
+    gpu, cpu = handed(workers=PLANNED)
     assert (gpu.cpus_per_node, cpu.cpus_per_node) == (96, 32)
 
 
@@ -81,7 +82,7 @@ def test_ssh_goes_to_the_node_that_runs_by_now(tmp_path: Path, login_nodes: int,
     answer.write_text(json.dumps({"ClusterNodeSummaries": nodes}))
     aws = tmp_path / "aws"
     aws.write_text(
-        f"""#!/usr/bin/env python3
+        f"""#!{sys.executable}
 import json, sys
 import jmespath
 argv = sys.argv[1:]
@@ -95,10 +96,8 @@ else:
     (one,) = handed(login_nodes=login_nodes)
     option = next(part for part in one.options["ssh_options"] if part.startswith("ProxyCommand="))
     command = option.removeprefix("ProxyCommand=").replace("%p", "22")
-    path = os.pathsep.join([str(tmp_path), *os.environ["PATH"].split(os.pathsep)])
-    run = subprocess.run(
-        ["sh", "-c", f"exec {command}"], capture_output=True, text=True, env={"PATH": path}, check=True
-    )
+    found = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    run = subprocess.run(["sh", "-c", f"exec {command}"], capture_output=True, text=True, env=found, check=True)
     asked = json.loads(run.stdout)
     assert asked[:2] == ["ssm", "start-session"]
     assert asked[asked.index("--target") + 1] == f"sagemaker-cluster:a1b2c3d4e5f6_{group}-i-3"
@@ -112,7 +111,7 @@ def test_a_profile_is_an_argument_and_no_more() -> None:
 
 
 def test_what_runs_and_what_it_takes_of_the_subnet() -> None:
-    params = {"workers": LARGE, "login_nodes": 2, "network.zones": ("usw2-az2",)}
+    params = {"workers": PLANNED, "login_nodes": 2, "network.zones": ("usw2-az2",)}
     one = deployment("hyperpod-slurm", params)
     found = {each.what: each for each in one.architecture.instances(one.params, one.facts)}
     assert {what: (each.instance_type, each.at_least, each.at_most) for what, each in found.items()} == {
@@ -129,7 +128,7 @@ def test_what_runs_and_what_it_takes_of_the_subnet() -> None:
 
 
 def test_what_it_costs_beside_its_instances() -> None:
-    one = deployment("hyperpod-slurm", {"workers": LARGE, "volume_gib": 100})
+    one = deployment("hyperpod-slurm", {"workers": PLANNED, "volume_gib": 100})
     (found,) = one.architecture.usage(one.params, one.facts)
     assert (found.item, found.quantity) == ("sagemaker/volume", 100 + 16 * 500 + 4 * 1000)
     assert hardware.instance("p5.48xlarge").vcpus == 192

@@ -13,7 +13,7 @@ from seatrial.architectures._hyperpod import Group
 from seatrial.architectures.hyperpod_slurm import User, provisioning
 from seatrial.architectures.hyperpod_slurm.bundle import bundle, digest
 from tests.architectures.deployments import body, combinations, deployment, shapes
-from tests.architectures.shapes.hyperpod_slurm import KEY, LARGE
+from tests.architectures.shapes.hyperpod_slurm import AMI, KEY, PLANNED
 
 
 def resources(**params: Any) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def test_hyperpods_form_has_its_own_keys_alone() -> None:
 def test_what_nodes_do_follows_from_the_parameters() -> None:
     ann = User(name="ann", uid=10001, ssh_keys=(KEY,))
     more = {"slurm": {"KillOnBadExit": "1"}, "package": "seatrial==1.0", "health_checks": True, "containers": False}
-    found = files(workers=LARGE, users=(ann,), ssh_keys=(KEY,), **more)["seatrial.json"]
+    found = files(workers=PLANNED, users=(ann,), ssh_keys=(KEY,), **more)["seatrial.json"]
     assert found["partitions"] == [
         {"name": "gpu", "gpus": 8, "default": True},
         {"name": "cpu", "gpus": 0, "default": False},
@@ -103,18 +103,16 @@ def test_a_change_of_what_nodes_run_is_a_change_of_the_template() -> None:
 
 
 def test_a_group_is_what_its_parameters_say() -> None:
-    found = groups(workers=LARGE)
+    found = groups(workers=PLANNED)
     gpu, cpu = found["gpu"], found["cpu"]
     assert (gpu["InstanceType"], gpu["InstanceCount"], gpu["ThreadsPerCore"]) == ("ml.p5.48xlarge", 16, 1)
-    assert gpu["TrainingPlanArn"] == LARGE[0].training_plan
+    assert gpu["TrainingPlanArn"] == PLANNED[0].training_plan
     assert gpu["OnStartDeepHealthChecks"] == ["InstanceStress", "InstanceConnectivity"]
     assert cpu["InstanceStorageConfigs"] == [{"EbsVolumeConfig": {"VolumeSizeInGB": 1000}}]
     assert cpu["ThreadsPerCore"] == 2
     assert {"TrainingPlanArn", "OnStartDeepHealthChecks", "ImageId"}.isdisjoint(cpu)
-    trn = groups(
-        workers=(Group(name="trn", instance_type="trn1.32xlarge", count=1, custom_ami="ami-0123456789abcdef0"),)
-    )
-    assert trn["trn"]["ImageId"] == "ami-0123456789abcdef0"
+    trainium = Group(name="trn", instance_type="trn1.32xlarge", count=1, custom_ami=AMI)
+    assert groups(workers=(trainium,))["trn"]["ImageId"] == AMI
 
 
 def allowed(made: dict[str, Any], action: str, role: str = "NodeRole") -> Iterator[dict[str, Any]]:
