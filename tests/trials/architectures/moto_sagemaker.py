@@ -60,7 +60,7 @@ def _outside(value: int, shape: Shape, where: str) -> Iterator[str]:
 
 @model(KIND, "ClusterName")
 def _cluster(name: str, properties: Properties) -> Made:
-    asked = {**properties, "ClusterName": name}
+    asked = {"ClusterName": name, **properties}
     if wrong := [*refused(asked, REQUEST)]:
         raise ValueError(f"SageMaker refuses the cluster: {'; '.join(wrong)}")
     arn = api("sagemaker").create_cluster(**typed("sagemaker", "CreateCluster", asked))["ClusterArn"]
