@@ -11,6 +11,7 @@ from typing import Any
 from seatrial import aws
 from seatrial.architectures import Deployment, Instances, parsed
 from seatrial.findings import Rule, Verdict
+from seatrial.plan import Plan
 
 FAIL, PASS, UNKNOWN, WARN = Verdict.FAIL, Verdict.PASS, Verdict.UNKNOWN, Verdict.WARN
 
@@ -82,9 +83,14 @@ class Site:
         )
 
     @cached_property
+    def plans(self) -> Mapping[str, Plan]:
+        """Deployment -> its plan."""
+        return {one.name: one.render() for one in self.deployment.order()}
+
+    @cached_property
     def templates(self) -> Mapping[str, Mapping[str, Any]]:
         """Deployment -> its template."""
-        return {one.name: parsed(one.template()) for one in self.deployment.order()}
+        return {one.name: parsed(self.plans[one.name].files[f"{one.stack}.yaml"]) for one in self.deployment.order()}
 
     def resources(self, kind: str, names: Iterable[str] | None = None) -> Iterator[Mapping[str, Any]]:
         """Properties of each resource of a type, in the templates of some deployments or all."""

@@ -57,7 +57,7 @@ def start(node: Node) -> None:
 def _conf(name: str, user: str, database: Mapping[str, str], password: str) -> str:
     if set(password) & set('"#\\') or not password.isprintable() or " " in password:
         what = "the password of the database has characters that slurmdbd.conf cannot carry"
-        raise Failure(what, 'give it another one, without blanks, quotes, # and \\')
+        raise Failure(what, "give it another one, without blanks, quotes, # and \\")
     return f"""\
 # Written by seatrial.
 DbdHost={name}

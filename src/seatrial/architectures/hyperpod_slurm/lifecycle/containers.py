@@ -38,7 +38,9 @@ def install(node: Node) -> None:
             log(f"    installed {', '.join(one['url'].rpartition('/')[2] for one in packages)}")
     plugin = _plugin()
     if not plugin or not succeeds("enroot", "version"):
-        raise Failure("there is no enroot on this node" if plugin else "there is no spank_pyxis.so on this node", REMEDY)
+        raise Failure(
+            "there is no enroot on this node" if plugin else "there is no spank_pyxis.so on this node", REMEDY
+        )
     place = next((disk for disk in DISKS if Path(disk).is_dir()), "/var/lib")
     folder(Path(place) / "enroot", 0o1777)
     write(Path("/etc/enroot/enroot.conf"), CONF.format(folder=f"{place}/enroot"))

@@ -20,9 +20,13 @@ def join(node: Node) -> None:
     apt.install(["sssd-ldap", "libnss-sss", "libpam-sss"])
     certificate = parameter(found["certificate_parameter"], region)
     if "BEGIN CERTIFICATE" not in certificate:
-        raise Failure(f"{found['certificate_parameter']} is no certificate", "wait until the directory has set itself up")
+        raise Failure(
+            f"{found['certificate_parameter']} is no certificate", "wait until the directory has set itself up"
+        )
     changed = write(CERTIFICATE, certificate)
-    changed |= write(CONF, _conf(found["uri"], found["domain"], found["reader"], secret(found["secret_arn"], region)), 0o600)
+    changed |= write(
+        CONF, _conf(found["uri"], found["domain"], found["reader"], secret(found["secret_arn"], region)), 0o600
+    )
     if not succeeds("grep", "-q", "^session.*pam_mkhomedir.so", "/etc/pam.d/common-session"):
         run("pam-auth-update", "--enable", "mkhomedir", remedy="see what it says")
     if changed or not succeeds("systemctl", "is-active", "--quiet", "sssd"):

@@ -167,4 +167,3 @@ def _remedy(unit: str) -> str:
 
 def _command(name: str) -> str:
     return f"/opt/slurm/bin/{name}"
-
