@@ -125,6 +125,7 @@ def test_a_network_that_is_there(account):
 
 
 def test_file_systems_that_are_there(account):
+    account.has()
     subnet(account)
     account.says("fsx", "describe_file_systems", {"FileSystems": [FOUND]}, {"FileSystemIds": [LUSTRE]})
     subnet(account)
@@ -132,6 +133,18 @@ def test_file_systems_that_are_there(account):
     found = [*existing.look_file_systems(site(**THERE))]
     assert [one.verdict for one in found] == [PASS, FAIL]
     assert found[1].observed == f"there is no {HOME} in the region"
+
+
+@pytest.mark.parametrize(("deployed", "verdict"), [(True, PASS), (False, FAIL)])
+def test_a_file_system_of_a_network_that_was_made_before(account, deployed, verdict):
+    kept = {name: value for name, value in THERE.items() if name.startswith("storage.lustre")}
+    stacks(account, *(["seatrial-vpc"] if deployed else []), VpcId=VPC, PrivateSubnets=f"{SUBNET},subnet-1")
+    if deployed:
+        subnet(account)
+    account.says("fsx", "describe_file_systems", {"FileSystems": [FOUND]})
+    subnet(account)
+    [found] = existing.look_file_systems(site(**kept))
+    assert found.verdict is verdict
 
 
 def test_nothing_is_asked_of_what_is_made():
@@ -161,9 +174,9 @@ def test_files_in_the_bucket(there, verdict, told):
     assert finding.verdict is verdict and told in finding.observed
 
 
-def stacks(account, *names):
-    bucket = [{"OutputKey": "Bucket", "OutputValue": "sagemaker-ours"}]
-    made = {"StackStatus": "CREATE_COMPLETE", "CreationTime": "2026-11-01T00:00:00Z", "Outputs": bucket}
+def stacks(account, *names, **outputs):
+    listed = [{"OutputKey": key, "OutputValue": value} for key, value in outputs.items()]
+    made = {"StackStatus": "CREATE_COMPLETE", "CreationTime": "2026-11-01T00:00:00Z", "Outputs": listed}
     account.says("cloudformation", "describe_stacks", {"Stacks": [{"StackName": name, **made} for name in names]})
 
 
@@ -172,7 +185,7 @@ def stacks(account, *names):
 )
 def test_what_nodes_run_is_what_was_put_there(account, changed, verdict):
     mine = site()
-    stacks(account, "seatrial-hyperpod-slurm", "seatrial-s3")
+    stacks(account, "seatrial-hyperpod-slurm", "seatrial-s3", Bucket="sagemaker-ours")
     files = {path.removeprefix("bucket/"): text for path, text in mine.plans["hyperpod-slurm"].files.items()}
     (folder,) = {"/".join(key.split("/")[:3]) for key in files if key.startswith("seatrial/lifecycle/")}
     listed = [

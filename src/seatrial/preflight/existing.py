@@ -73,7 +73,7 @@ def judge_group(group: str, found: Answer | None, vpc: str) -> Finding:
 def judge_file_system(
     found: Answer, kind: str, mount_name: str | None, vpc: str | None, zones: tuple[frozenset[str], frozenset[str]]
 ) -> Finding:
-    """About a file system. `vpc`: None for a new one; `zones`: names and ids of its zones, and of the nodes' one."""
+    """About a file system. `vpc`: None, it is to be made; `zones`: names and ids of its zones, of the nodes' one."""
     wrong, slow = [], []
     if found["Lifecycle"] not in ("AVAILABLE", "UPDATING"):
         wrong.append(f"it is {found['Lifecycle']}")
@@ -138,9 +138,9 @@ def concerns_file_systems(site: Site) -> bool:
 def look_file_systems(site: Site) -> Iterator[Finding]:
     """File systems that are named."""
     for one in _of(site, "storage"):
-        network = one.needs["network"].params
-        ec2 = site.client("ec2")
-        nodes = _zones(_subnets(ec2, network.private_subnets[:1]).values()) or frozenset(network.zones[:1])
+        network = site.outputs(one.needs["network"]) or _named(one.needs["network"].params)
+        ec2, vpc = site.client("ec2"), network.get("VpcId")
+        nodes = _zones(_subnets(ec2, [one for one in network.get("PrivateSubnets", "").split(",")[:1] if one]).values())
         for name, kind in NAMED.items():
             if not (id_ := getattr(one.params, name)):
                 continue
@@ -150,7 +150,12 @@ def look_file_systems(site: Site) -> Iterator[Finding]:
                 continue
             theirs = _zones(_subnets(ec2, found["SubnetIds"]).values())
             mount_name = one.params.lustre_mount_name if kind == "LUSTRE" else None
-            yield judge_file_system(found, kind, mount_name, network.vpc_id, (theirs, nodes))
+            yield judge_file_system(found, kind, mount_name, vpc, (theirs, nodes))
+
+
+def _named(network: Any) -> dict[str, str]:
+    """What a network that is not deployed yet will export of what is there already."""
+    return {"VpcId": network.vpc_id, "PrivateSubnets": ",".join(network.private_subnets)} if network.vpc_id else {}
 
 
 def _zones(subnets: Any) -> frozenset[str]:

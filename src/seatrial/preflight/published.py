@@ -63,7 +63,6 @@ def look(site: Site) -> Iterator[Finding]:
 def _bucket(site: Site, one: Deployment) -> str | None:
     """That of the s3 deployment that it needs, if it is there."""
     for need in one.order():
-        if need.architecture.name == "s3" and need.stack in site.stacks:
-            outputs = {each["OutputKey"]: each["OutputValue"] for each in site.stacks[need.stack].get("Outputs", ())}
-            return outputs.get("Bucket")
+        if need.architecture.name == "s3":
+            return site.outputs(need).get("Bucket")
     return None

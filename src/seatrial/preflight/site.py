@@ -123,6 +123,11 @@ class Site:
         """Whether there is no stack yet of that deployment of ours."""
         return next(one.stack for one in self.deployment.order() if one.name == name) not in self.stacks
 
+    def outputs(self, one: Deployment) -> Mapping[str, str]:
+        """Outputs of the stack of a deployment; none where it is not there."""
+        listed = self.stacks.get(one.stack, {}).get("Outputs", ())
+        return {output["OutputKey"]: output["OutputValue"] for output in listed}
+
     @cached_property
     def subnets(self) -> Mapping[str, Subnet]:
         """Id -> subnet, of those that instances name and that are there."""
