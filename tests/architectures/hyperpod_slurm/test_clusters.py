@@ -14,8 +14,8 @@ import pytest
 from seatrial import hardware, launchers
 from seatrial.architectures._hyperpod import Group
 from seatrial.spec import Cluster, Mount
-from tests.architectures.deployments import deployment, values
-from tests.architectures.shapes.hyperpod_slurm import PLAN, PLANNED
+from tests.architectures.deployments import deployment
+from tests.architectures.shapes.hyperpod_slurm import ELSEWHERE, EVERYWHERE, PLAN, PLANNED
 
 OUTPUTS = {
     "ClusterName": "seatrial-hyperpod-slurm",
@@ -54,15 +54,16 @@ def test_jobs_run_in_the_image_that_is_named() -> None:
     assert [(one.container, one.image, one.mounts) for one in handed()] == [("none", None, ())]
 
 
-@pytest.mark.parametrize("workers", values("hyperpod-slurm")["workers"])
-def test_its_launcher_takes_each_cluster(workers: tuple[Group, ...]) -> None:
+@pytest.mark.parametrize("instance_type", [*EVERYWHERE, *ELSEWHERE])
+def test_its_launcher_takes_each_cluster(instance_type: str) -> None:
     slurm = launchers.find("slurm")
-    for one in handed(workers=workers):
-        options = slurm.Options(**{**one.options, "ssh_options": tuple(one.options["ssh_options"])})
-        assert [*slurm.check_options(options)] == []
-        trainium = one.instance_type is not None and one.instance_type.startswith("ml.trn")
-        assert options.gpus == ("none" if trainium else "gpus-per-node")
-        assert options.auto_resume is True
+    workers = (Group(name="one", instance_type=instance_type, count=2),)
+    assert deployment("hyperpod-slurm", {"workers": workers}).problems() == []
+    (one,) = handed(workers=workers)
+    options = slurm.Options(**{**one.options, "ssh_options": tuple(one.options["ssh_options"])})
+    assert [*slurm.check_options(options)] == []
+    assert options.gpus == ("none" if instance_type.startswith("trn") else "gpus-per-node")
+    assert options.auto_resume is True
 
 
 def test_without_node_recovery_no_job_is_resumed() -> None:
