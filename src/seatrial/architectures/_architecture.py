@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PREFIX = "seatrial-"
 """What the names of our stacks begin with."""
+IN_BUCKET = "bucket/"
+"""Folder of a plan whose files belong into the bucket before the stack is made, each under its path below."""
 
 Name = Annotated[str, Bound(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 """A deployment: names of stacks, clusters and resources are made of it, of which the shortest takes 60 characters."""

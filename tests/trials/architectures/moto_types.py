@@ -454,13 +454,17 @@ def delete(one: Any, definition: dict[str, Any]) -> None:
             one.delete(ACCOUNT, REGION)
 
 
+CHANGED: dict[str, Make] = {"AWS::S3::Bucket": _secured, "AWS::SSM::Parameter": _parameter}
+"""How what was made by a function above is changed, of types that the tests change."""
+
+
 def update(one: Any, definition: dict[str, Any]) -> None:
-    """Changes what was made by a function above, of those that the tests change."""
-    if change := {"AWS::S3::Bucket": _secured, "AWS::SSM::Parameter": _parameter}.get(definition["Type"]):
+    """Changes what was made by a function above."""
+    if change := CHANGED.get(definition["Type"]):
         _, one.attributes = change(one.physical_resource_id, definition["Properties"])
 
 
-REPLACED = {
+REPLACED: dict[str, set[str]] = {
     "AWS::EC2::Subnet": {"AvailabilityZone", "CidrBlock", "VpcId"},
     "AWS::EC2::VPC": {"CidrBlock"},
     "AWS::FSx::FileSystem": {"FileSystemType", "SubnetIds"},

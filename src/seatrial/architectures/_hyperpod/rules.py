@@ -10,6 +10,7 @@ from seatrial.architectures import _instances
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._hyperpod import BUCKET_PREFIX, Group
 from seatrial.errors import Problem
+from seatrial.hardware import Instance
 
 NAME = re.compile(r"[a-z0-9](-?[a-z0-9])*")
 LONGEST = 63
@@ -22,6 +23,12 @@ NOT_OFFERED = frozenset({
     "t3a.micro", "t3a.small", "trn1.2xlarge", "trn2u.48xlarge",
 })  # fmt: skip
 """Instance types that we know and HyperPod does not: ClusterInstanceType in the SageMaker API Reference, 2026-11."""
+
+PLANNED = frozenset({
+    "p4d.24xlarge", "p4de.24xlarge", "p5.4xlarge", "p5.48xlarge", "p5e.48xlarge", "p5en.48xlarge", "p6-b200.48xlarge",
+    "p6-b300.48xlarge", "p6e-gb200.36xlarge", "trn1.32xlarge", "trn2.48xlarge",
+})  # fmt: skip
+"""Instance types of training plans: ReservedCapacitySummary in the SageMaker API Reference, 2026-11."""
 
 PLAN = re.compile(r"arn:aws[a-z-]*:sagemaker:([a-z0-9-]+):[0-9]{12}:training-plan/\S+")
 PLAN_SHAPE = "arn:aws:sagemaker:REGION:ACCOUNT:training-plan/NAME"
@@ -48,7 +55,7 @@ def _group(group: Group, region: str) -> Iterable[Problem]:
     yield from _features(group)
     yield from _instances.ami(group.custom_ami, "custom_ami")
     if group.training_plan is not None:
-        yield from _plan(group.training_plan, region)
+        yield from _plan(group, group.training_plan, region)
 
 
 def instance_type(name: str, where: str) -> Iterable[Problem]:
@@ -71,7 +78,7 @@ def _features(group: Group) -> Iterable[Problem]:
         yield Problem(what, "deep_health_checks", "leave it out")
 
 
-def _plan(arn: str, region: str) -> Iterable[Problem]:
+def _plan(group: Group, arn: str, region: str) -> Iterable[Problem]:
     found = PLAN.fullmatch(arn)
     if found is None:
         what = f"{arn} is not the ARN of a training plan{_instances.account(arn)}"
@@ -79,6 +86,9 @@ def _plan(arn: str, region: str) -> Iterable[Problem]:
     elif found[1] != region:
         what = f"the training plan is in {found[1]}, but region is {region}"
         yield Problem(what, "training_plan", "name one of the same region")
+    elif isinstance(_instances.instance(group.instance_type), Instance) and group.instance_type not in PLANNED:
+        what = f"no training plan has {group.instance_type}"
+        yield Problem(what, "training_plan", "leave it out, or choose another instance type")
 
 
 def bucket(facts: Facts) -> Iterable[Problem]:

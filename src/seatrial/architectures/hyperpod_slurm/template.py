@@ -7,7 +7,7 @@ from typing import Any
 
 from troposphere import GetAtt, Join, Template, sagemaker, ssm
 
-from seatrial.architectures._architecture import Facts
+from seatrial.architectures._architecture import IN_BUCKET, Facts
 from seatrial.architectures._cloudformation import export, imported, plan, statement, tags, template
 from seatrial.architectures._hyperpod.groups import folder, instance_group, network
 from seatrial.architectures._hyperpod.roles import arn, bucket, images, interfaces, role
@@ -15,9 +15,6 @@ from seatrial.architectures.hyperpod_slurm import CONTROLLER, OUTPUTS, Params, g
 from seatrial.architectures.hyperpod_slurm.bundle import bundle, digest
 from seatrial.architectures.hyperpod_slurm.provisioning import parameter, places
 from seatrial.plan import Plan
-
-BUCKET = "bucket"
-"""Folder of a plan whose files belong into the bucket before the stack is made, each under its path below."""
 
 
 def render(params: Params, facts: Facts) -> Plan:
@@ -29,7 +26,7 @@ def render(params: Params, facts: Facts) -> Plan:
     _roles(made, params, facts)
     made.add_resource(_cluster(params, facts, scripts))
     export(made, facts, {"ClusterName": facts.stack, "ClusterArn": GetAtt("Cluster", "ClusterArn")}, OUTPUTS)
-    return plan(params, facts, made, {f"{BUCKET}/{scripts}/{path}": text for path, text in files.items()})
+    return plan(params, facts, made, {f"{IN_BUCKET}{scripts}/{path}": text for path, text in files.items()})
 
 
 def _roles(made: Template, params: Params, facts: Facts) -> None:
