@@ -167,19 +167,21 @@ def _unpack(found: dict[str, str], folder: Path) -> None:
 
 
 def test_a_node_knows_itself_by_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    found = _read(tmp_path, monkeypatch, controller=["192.0.2.1"], gpu=["192.0.2.2", "127.0.0.1"], cpu=["192.0.2.3"])
+    found = _read(
+        tmp_path, monkeypatch, controller=["198.51.100.1"], gpu=["198.51.100.2", "127.0.0.1"], cpu=["198.51.100.3"]
+    )
     assert (found.role, found.group, found.name) == ("worker", "gpu", "ip-127-0-0-1")
-    assert found.controller == "192.0.2.1"
-    assert found.nodes("gpu") == {"ip-192-0-2-2": "i-192.0.2.2", "ip-127-0-0-1": "i-127.0.0.1"}
+    assert found.controller == "198.51.100.1"
+    assert found.nodes("gpu") == {"ip-198-51-100-2": "i-198.51.100.2", "ip-127-0-0-1": "i-127.0.0.1"}
     assert found.places == {"asked": {"name": "/seatrial/sea/places", "region": "us-west-2"}}
 
 
 @pytest.mark.parametrize(
     ("addresses", "message"),
     [
-        ({"controller": ["192.0.2.1"], "gpu": ["192.0.2.2"]}, "none of the addresses"),
+        ({"controller": ["198.51.100.1"], "gpu": ["198.51.100.2"]}, "none of the addresses"),
         ({"head": ["127.0.0.1"]}, "no instance of controller"),
-        ({"controller": ["192.0.2.1"], "other": ["127.0.0.1"]}, "group other has no role"),
+        ({"controller": ["198.51.100.1"], "other": ["127.0.0.1"]}, "group other has no role"),
     ],
 )
 def test_a_node_that_is_in_no_group_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, addresses, message):
