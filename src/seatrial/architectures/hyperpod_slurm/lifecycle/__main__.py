@@ -46,7 +46,7 @@ def steps(node: Node, bundle: Path) -> dict[str, Step | None]:
         "users": partial(users.create, node),
         "directory": only("directory" in node.places, directory.join, node),
         "seatrial": only(package, software.install, package),
-        "health checks": only(checked, slurm.install_hooks, bundle),
+        "health checks": only(checked, slurm.install_hooks, node, bundle),
         "containers": only(settings["containers"], containers.install, node),
         "slurm.conf": only(controller, slurm.configure, node, bundle),
         "accounting": only(controller and "accounting" in node.places, accounting.start, node),

@@ -18,6 +18,7 @@ SLURM_CONF = {
 }
 """What slurm.conf says where there is accounting."""
 ETC = Path("/opt/slurm/etc")
+UNIT_FILE = Path("/etc/systemd/system/slurmdbd.service")
 UNIT = """\
 # Written by seatrial.
 [Unit]
@@ -44,9 +45,9 @@ def start(node: Node) -> None:
         entry = pwd.getpwnam(user)
     except KeyError:
         raise Failure(f"SlurmUser {user} of slurm.conf is no user", "use HyperPod's AMI, which has it") from None
-    text = _conf(node.name, user, database, secret(database["secret_arn"], node.settings["region"]))
+    text = conf(node.name, user, database, secret(database["secret_arn"], node.settings["region"]))
     changed = write(ETC / "slurmdbd.conf", text, 0o600, (entry.pw_uid, entry.pw_gid))
-    if write(Path("/etc/systemd/system/slurmdbd.service"), UNIT):
+    if write(UNIT_FILE, UNIT):
         run("systemctl", "daemon-reload", remedy=REMEDY)
     if changed or not succeeds("systemctl", "is-active", "--quiet", "slurmdbd"):
         run("systemctl", "enable", "slurmdbd", remedy=REMEDY)
@@ -54,7 +55,8 @@ def start(node: Node) -> None:
         log("    started slurmdbd")
 
 
-def _conf(name: str, user: str, database: Mapping[str, str], password: str) -> str:
+def conf(name: str, user: str, database: Mapping[str, str], password: str) -> str:
+    """slurmdbd.conf. Raises Failure for a password that would be cut."""
     if set(password) & set('"#\\') or not password.isprintable() or " " in password:
         what = "the password of the database has characters that slurmdbd.conf cannot carry"
         raise Failure(what, "give it another one, without blanks, quotes, # and \\")

@@ -27,7 +27,7 @@ def install(packages: Collection[str], lock_seconds: int = LOCK_SECONDS, pauses:
         # What an installation that was cut off has left half done.
         run("dpkg", "--configure", "-a", remedy=remedy) if _half_done() else None
         run(*apt, "update", remedy=remedy)
-        return run(*apt, "install", "-y", "--no-install-recommends", *missing, remedy=remedy)
+        return run(*apt, "install", "-y", "--no-remove", "--no-install-recommends", *missing, remedy=remedy)
 
     retry("apt", tuple(pauses), attempt)
 

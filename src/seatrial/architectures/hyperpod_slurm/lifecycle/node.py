@@ -24,6 +24,8 @@ class Node:
 
     role: str
     """controller, login or worker."""
+    group: str
+    """Its instance group."""
     name: str
     """Host name, which is the node's name in Slurm."""
     controller: str
@@ -54,6 +56,7 @@ def read(bundle: Path, resources: Path = RESOURCES) -> Node:
         raise Failure(f"{resources} has {what}", "give groups of the cluster the names in provisioning_parameters.json")
     return Node(
         role=role(form, mine[0]),
+        group=mine[0],
         name=node_name(address),
         controller=controllers[0],
         groups={
@@ -116,13 +119,15 @@ def _json(path: Path) -> Any:
 
 
 def _address(resources: Mapping[str, Any]) -> str:
-    """This node's own: that of SageMaker's list from which packets to the others would go."""
-    others = [i["CustomerIpAddress"] for group in resources["InstanceGroups"] for i in group["Instances"]]
-    for other in others:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind((other, 0))  # works for an address of this machine alone, and sends nothing
-            except OSError:
-                continue
-            return str(other)
+    """This node's own: that of SageMaker's list from which packets to itself would come."""
+    for group in resources["InstanceGroups"]:
+        for instance in group["Instances"]:
+            address = str(instance["CustomerIpAddress"])
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                try:
+                    probe.connect((address, 9))  # sends nothing
+                except OSError:  # no way there
+                    continue
+                if probe.getsockname()[0] == address:
+                    return address
     raise Failure(f"none of the addresses in {RESOURCES} is this node's", "see what SageMaker wrote there")

@@ -54,9 +54,9 @@ def configure(node: Node, bundle: Path) -> None:
     _write_conf(slurm_conf.with_partitions(text, partitions, default))
 
 
-def install_hooks(bundle: Path) -> None:
-    """On workers: what slurmd runs before and after jobs."""
-    for path in sorted((bundle / "hooks").glob("*.sh")):
+def install_hooks(node: Node, bundle: Path) -> None:
+    """On workers: what slurmd runs before and after jobs, for nodes of this one's type."""
+    for path in sorted((bundle / "hooks" / node.group).glob("*.sh")):
         write(HOOKS / path.name, path.read_text(), 0o755)
 
 
@@ -107,7 +107,8 @@ def _words(text: str) -> list[str]:
 
 def _hook_lines(text: str, bundle: Path) -> dict[str, str]:
     """Parameters of the hooks, without programs in whose place HyperPod has some of its own."""
-    wanted = slurm_conf.parameters((bundle / "hooks/slurm.conf.lines").read_text().splitlines())
+    lines = next((bundle / "hooks").glob("*/slurm.conf.lines")).read_text()  # the same for all groups
+    wanted = slurm_conf.parameters(lines.splitlines())
     for key in ("Prolog", "Epilog", "HealthCheckProgram"):
         there = slurm_conf.value(text, key)
         if there not in (None, wanted[key]):

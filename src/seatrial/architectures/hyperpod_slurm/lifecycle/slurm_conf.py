@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection, Iterable, Mapping
 
@@ -34,18 +35,18 @@ def with_values(text: str, values: Mapping[str, str]) -> str:
 def with_partitions(text: str, nodes: Mapping[str, Collection[str]], default: str) -> str:
     """Partitions with their nodes, in a block of their own at the end.
 
-    One that HyperPod has written is its own, and stays: it follows its nodes as they are replaced. The default is ours.
+    One that HyperPod has written stays, and follows its nodes as they are replaced. One that alone is missing has all
+    nodes, for the same reason. The default is ours.
     """
     lines = _without_block(text.splitlines())
     theirs = {_value(line).split()[0] for line in lines if _key(line) == "partitionname"}
     if default in theirs or nodes.get(default):
         lines = [_default(line, default) for line in lines]
-    ours = [
-        f"PartitionName={name} Nodes={','.join(sorted(found))} MaxTime=INFINITE State=UP"
-        for name, found in nodes.items()
-        if name not in theirs and found
-    ]
-    ours = [f"{line} Default=YES" if line.startswith(f"PartitionName={default} ") else line for line in ours]
+    ours = []
+    for name, found in nodes.items():
+        if name not in theirs and found:
+            members = ",".join(sorted(found)) if len(nodes) > 1 else "ALL"
+            ours.append(_default(f"PartitionName={name} Nodes={members} MaxTime=INFINITE State=UP", default))
     return "".join(f"{line}\n" for line in (*lines, *((BEGIN, *ours, END) if ours else ())))
 
 
@@ -80,7 +81,7 @@ def tree(paths: Mapping[str, list[str]]) -> str:
     above: dict[str, set[str]] = {}
     for node, path in sorted(paths.items()):
         leaves.setdefault(path[-1], []).append(node)
-        for upper, lower in zip(path, path[1:]):  # noqa: B905, the second is shorter on purpose
+        for upper, lower in itertools.pairwise(path):
             above.setdefault(upper, set()).add(lower)
     lines = [f"SwitchName={leaf} Nodes={','.join(nodes)}" for leaf, nodes in sorted(leaves.items())]
     lines += [f"SwitchName={upper} Switches={','.join(sorted(lower))}" for upper, lower in sorted(above.items())]

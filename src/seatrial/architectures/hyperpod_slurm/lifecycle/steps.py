@@ -67,7 +67,8 @@ def retry(what: str, pauses: Sequence[float], action: Callable[[], str]) -> str:
         try:
             return action()
         except Failure as failure:
-            log(f"    {what}: try {number} failed, the next in {pause:g} s: {str(failure).splitlines()[0]}")
+            said = str(failure).splitlines()[-1].strip()
+            log(f"    {what}: try {number} failed, the next in {pause:g} s: {said}")
         time.sleep(pause)
     return action()
 
