@@ -203,5 +203,5 @@ def test_what_nodes_run_is_what_was_put_there(account, changed, verdict):
 def test_nothing_is_looked_for_before_it_is_put_there(account):
     mine = site()
     assert published.concerns(mine)
-    stacks(account, "seatrial-s3")
+    stacks(account, "seatrial-s3", Bucket="sagemaker-ours")
     assert [*published.look(mine)] == []

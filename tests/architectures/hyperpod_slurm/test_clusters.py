@@ -88,7 +88,11 @@ import json, sys
 import jmespath
 argv = sys.argv[1:]
 if argv[1] == "list-cluster-nodes":
-    print(jmespath.search(argv[argv.index("--query") + 1], json.load(open("{answer}"))))
+    query, found = argv[argv.index("--query") + 1], json.load(open("{answer}"))["ClusterNodeSummaries"]
+    as_text = "text" in argv  # of which each page, here of one node, is asked
+    for page in [[one] for one in found] if as_text else [found]:
+        one = jmespath.search(query, {{"ClusterNodeSummaries": page}})
+        print(one if as_text else json.dumps(one))
 else:
     print(json.dumps(argv))
 """

@@ -80,7 +80,7 @@ def test_where_things_are_is_json_of_what_other_stacks_export(shape: str) -> Non
 def test_nodes_read_the_parameter_that_their_settings_name() -> None:
     made = resources()
     name = made["Places"]["Properties"]["Name"]
-    assert files()["seatrial.json"]["parameter"] == name
+    assert files()["seatrial.json"]["parameter"] == name == "/seatrial/hyperpod-slurm/places"
     assert any(str(one["Resource"]).endswith(f"parameter{name}'}}]") for one in allowed(made, "ssm:GetParameter"))
     assert made["Cluster"]["DependsOn"] == "Places"
 

@@ -59,8 +59,9 @@ def _session(params: Params, outputs: Mapping[str, str]) -> str:
     group = LOGIN if params.login_nodes else CONTROLLER
     place = f"--region {params.region}" + (f" --profile {shlex.quote(params.profile)}" if params.profile else "")
     running = f"[?InstanceGroupName==\\`{group}\\` && InstanceStatus.Status==\\`Running\\`]"
-    node = f"aws sagemaker list-cluster-nodes {place} --cluster-name {outputs['ClusterName']} --output text"
-    node += f' --query "ClusterNodeSummaries{running}|[0].InstanceId"'
+    # As JSON: of text, the command line asks the query of each page.
+    node = f"aws sagemaker list-cluster-nodes {place} --cluster-name {outputs['ClusterName']} --output json"
+    node += f' --query "ClusterNodeSummaries{running}|[0].InstanceId" | tr -d \\"'
     target = f"sagemaker-cluster:{outputs['ClusterArn'].rpartition('/')[2]}_{group}-$({node})"
     document = "--document-name AWS-StartSSHSession --parameters portNumber=%p"
     return "sh -c " + shlex.quote(f'exec aws ssm start-session {place} --target "{target}" {document}')

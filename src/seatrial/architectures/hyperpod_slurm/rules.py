@@ -23,8 +23,9 @@ TAKEN_NAMES = {
 TAKEN = frozenset({
     "accountingstoragehost", "accountingstorageport", "accountingstoragetres", "accountingstoragetype",
     "accountingstorageuser", "clustername", "controlmachine", "epilog", "grestypes", "healthcheckinterval",
-    "healthchecknodestate", "healthcheckprogram", "nodename", "partitionname", "plugindir", "prolog", "prologflags",
-    "slurmctldhost", "slurmctldport", "slurmdport", "slurmuser", "topologyplugin",
+    "healthchecknodestate", "healthcheckprogram", "jobacctgathertype", "nodename", "partitionname", "plugindir",
+    "prolog", "prologflags", "schedulerparameters", "slurmctldhost", "slurmctldport", "slurmdport", "slurmuser",
+    "topologyplugin",
 })  # fmt: skip
 """Settings of slurm.conf that HyperPod or its lifecycle scripts make themselves, in lowercase."""
 

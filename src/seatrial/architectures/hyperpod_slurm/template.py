@@ -39,6 +39,8 @@ def _roles(made: Template, params: Params, facts: Facts) -> None:
 
 
 def _read(facts: Facts) -> Iterator[dict[str, Any]]:
+    """What tells nodes where things are, the network nodes among them, for which EC2 knows no resources."""
+    yield statement(["ec2:DescribeInstanceTopology"], "*")
     parameters = [arn("ssm", f"parameter{parameter(facts)}")]
     if "directory" in facts.needs:
         certificate = imported(facts, "directory", "DirectoryCertificateParameter")
