@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from seatrial import architectures
-from seatrial.architectures import Deployment
+from seatrial.architectures import IN_BUCKET, Deployment
 from tests.architectures.deployments import body
 
 
@@ -28,25 +25,18 @@ def outline(one: Deployment) -> str:
         exported = output.get("Export", {}).get("Name", name)
         lines.append(f"{exported} = {_compact(_flat(output['Value']))}")
     for path, text in sorted(plan.files.items()):
-        if path != f"{one.stack}.yaml":
+        if path.startswith(IN_BUCKET) and not path.endswith(".json"):
+            lines.append(f"--- {path}: {len(text.splitlines())} lines")  # looked at where it is written
+        elif path != f"{one.stack}.yaml":
             lines += [f"--- {path}", *_other(path, text)]
     return "\n".join([*lines, *(command.shell() for command in plan.commands)]) + "\n"
 
 
 def _other(path: str, text: str) -> Iterable[str]:
-    """Another file of the plan: of YAML, each key of it is a line; what it has from us as it is, is not repeated."""
-    if text in _packaged():
-        return ["as in the package"]
+    """Another file of the plan: of YAML, each key of it is a line."""
     if not path.endswith((".yaml", ".yml")):
         return text.splitlines()
     return (f"{key}: {_compact(value)}" for key, value in yaml.safe_load(text).items())
-
-
-@cache
-def _packaged() -> frozenset[str]:
-    """Texts of the package's own files."""
-    folder = Path(architectures.__file__).parent
-    return frozenset(path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.suffix in (".py", ".sh"))
 
 
 def _compact(value: Any) -> str:
