@@ -182,7 +182,8 @@ def test_a_lock_that_another_apt_holds_is_waited_for(make: Make):
     )
     assert holder.stdout and holder.stdout.readline() == "held\n"
     run = subprocess.Popen(worker.command("bash", "/opt/ml/lifecycle/on_create.sh"), stdout=subprocess.PIPE, text=True)
-    waits = ("sh", "-c", "pgrep -f 'apt-get.* install'")
+    # One that waits for no lock has ended long before.
+    waits = ("sh", "-c", "ps -C apt-get -o etimes=,args= | grep ' install ' | awk '$1 < 2 { exit 1 } END { exit !NR }'")
     poll(lambda: worker.run(*waits, check=False).returncode == 0, 60, "apt waits")
     assert run.poll() is None
     holder.communicate("")
