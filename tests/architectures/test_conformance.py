@@ -21,7 +21,8 @@ from tests.architectures.deployments import EVERY_SHAPE, body, deployment, shape
 
 HOLDS_DATA = ("S3::Bucket", "FSx::FileSystem", "EFS::FileSystem", "RDS::DBCluster", "DynamoDB::Table")
 SECRET = re.compile(
-    r"AKIA[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY|(password|passwd|authtok)['\"]?[ \t]*[:=][ \t]*(?!str\b)['\"]?[^\s{$!'\"]",
+    r"AKIA[0-9A-Z]{16}|-----BEGIN [A-Z ]*PRIVATE KEY|"
+    r"(password|passwd|authtok)['\"]?[ \t]*[:=][ \t]*(?!str\b)['\"]?[^\s{$!'\"]",
     re.IGNORECASE,
 )
 """A key of AWS, a private key, or a password that is written out; `password: str` in a program is none."""
