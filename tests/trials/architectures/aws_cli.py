@@ -1,8 +1,9 @@
 """AWS's command line, as far as pages use it: python -m tests.trials.architectures.aws_cli SERVICE ...
 
 Services, operations and options are those of botocore, from which AWS's own command makes them. A session of Systems
-Manager (start-session) leads to the port of this machine that SESSIONS_LEAD_TO names. Two commands are AWS's own
-additions: eks update-kubeconfig, whose cluster is the API server that CLUSTERS_ARE_AT names, and ecr get-login-password.
+Manager (start-session) leads to the port of this machine that SESSIONS_LEAD_TO names. AWS's command has two more that
+pages use: eks update-kubeconfig, whose cluster is here the API server that CLUSTERS_ARE_AT names, and
+ecr get-login-password.
 """
 
 from __future__ import annotations

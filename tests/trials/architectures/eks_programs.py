@@ -1,4 +1,4 @@
-"""kubectl, helm and docker as far as `eks` and its page use them: python -m tests.trials.architectures.eks_programs PROGRAM ...
+"""kubectl, helm and docker, as far as `eks` and its page use them: python -m tests.trials.architectures.eks_programs.
 
 kubectl talks to the API server of its context. helm brings the definitions of a chart there, and none of what runs by
 them. docker builds nothing: what it pushes is a manifest in the repository.
@@ -17,7 +17,12 @@ from typing import Any
 
 import yaml
 
-from tests.trials.architectures.eks_world import APPLIED, DEFINITIONS
+APPLIED = "application/apply-patch+yaml"
+"""Type of what is applied server-side."""
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+
+CRDS = Path(__file__).parents[2] / "launchers/kubernetes/crds"
+DAEMONS = "/apis/apps/v1/namespaces/{}/daemonsets"
 
 
 class Server:
@@ -72,14 +77,14 @@ def kubectl(words: list[str]) -> None:
         return
     for thing in asked.things:
         kind, _, name = thing.partition("/")
-        folders = {"crd": DEFINITIONS, "daemonset": f"/apis/apps/v1/namespaces/{getattr(asked, 'namespace', '')}/daemonsets"}
-        server.ask("GET", f"{folders[kind]}/{name}")
+        crd = asked.command == "wait"
+        assert kind == ("crd" if crd else "daemonset")
+        server.ask("GET", f"{DEFINITIONS if crd else DAEMONS.format(asked.namespace)}/{name}")
 
 
 def helm(words: list[str]) -> None:
     """version, pull, upgrade."""
     from seatrial.architectures._kubernetes.charts import CHARTS
-    from tests.launchers.kubernetes import schemas
 
     command, *rest = words
     if command == "pull":
@@ -88,9 +93,8 @@ def helm(words: list[str]) -> None:
         [chart] = [one for one in CHARTS if one.name == rest[0]]
         assert yaml.safe_load(Path(rest[rest.index("--values") + 1]).read_text()) == chart.values
         server = Server(rest[rest.index("--kube-context") + 1])
-        known = {one["metadata"]["name"]: one for one in schemas.definitions().values()}
         for name in chart.crds:
-            server.apply(known[name])
+            server.apply(yaml.safe_load((CRDS / f"{name.partition('.')[0]}.yaml").read_text()))
     else:
         assert words == ["version", "--short"]
         print("v3.19.0")
@@ -102,8 +106,9 @@ def docker(words: list[str]) -> None:
 
     command, *rest = words
     if command == "build":
-        option, tag, file, dockerfile, context = rest
-        assert (option, file) == ("--tag", "--file") and ":" in tag
+        platform, processor, option, tag, file, dockerfile, context = rest
+        assert (platform, option, file) == ("--platform", "--tag", "--file")
+        assert processor == "linux/amd64" and tag.endswith(":1")
         copied = [line.split()[1:-1] for line in Path(dockerfile).read_text().splitlines() if line.startswith("COPY ")]
         assert copied and all((Path(context) / one).exists() for names in copied for one in names)
     elif command == "login":

@@ -21,10 +21,9 @@ from seatrial.launchers.local import free_port
 from tests.launchers.kubernetes import samples, schemas
 from tests.launchers.kubernetes.fake_api import FakeApi, status
 from tests.trials.architectures.account import ROOT, Account
+from tests.trials.architectures.eks_programs import APPLIED
 
 CLUSTER = "seatrial-mine"
-DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-APPLIED = "application/apply-patch+yaml"
 OWN = ("v1", "apps/v1", "rbac.authorization.k8s.io/v1", "apiextensions.k8s.io/v1")
 ALLOCATABLE = {"m5.2xlarge": {"cpu": "7910m", "memory": "30500Mi"}}
 """What the kubelet leaves: CPUs by getCPUMillicoresToReserve of awslabs/amazon-eks-ami; memory: about so."""
@@ -101,7 +100,9 @@ class World(FakeApi):
             labels = {**group["labels"], "node.kubernetes.io/instance-type": kind}
             for number in range(group["scalingConfig"]["desiredSize"]):
                 ready = {"conditions": [{"type": "Ready", "status": "True"}], "allocatable": ALLOCATABLE[kind]}
-                self.add(f"/api/v1/nodes/{name}-{number}", {"metadata": {"labels": labels}, "spec": {}, "status": ready})
+                self.add(
+                    f"/api/v1/nodes/{name}-{number}", {"metadata": {"labels": labels}, "spec": {}, "status": ready}
+                )
 
     def _start(self, jobset: Thing) -> None:
         """Its pods, of which each is a process if nothing keeps them waiting."""
@@ -132,7 +133,9 @@ class World(FakeApi):
         fit = [node for node in nodes if spec["nodeSelector"].items() <= node["metadata"]["labels"].items()]
         if len(fit) < job["parallelism"]:
             return f"{len(fit)} of {len(nodes)} nodes are available"
-        for claim in [one["persistentVolumeClaim"]["claimName"] for one in spec["volumes"] if "persistentVolumeClaim" in one]:
+        for claim in [
+            one["persistentVolumeClaim"]["claimName"] for one in spec["volumes"] if "persistentVolumeClaim" in one
+        ]:
             found = self.objects.get(f"/api/v1/namespaces/seatrial/persistentvolumeclaims/{claim}")
             if found is None or found["status"]["phase"] != "Bound":
                 return f"claim {claim} is not bound"
@@ -160,10 +163,13 @@ class World(FakeApi):
         """Its log, its end, and that of the job with the last of its pods."""
         lines = self.logs.setdefault(pod["metadata"]["name"], [])
         assert process.stdout is not None
-        for line in process.stdout:
-            lines.append((f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}", line.rstrip("\n")))
+        with process.stdout:
+            for line in process.stdout:
+                lines.append((f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}", line.rstrip("\n")))
         pod["status"]["phase"] = "Failed" if process.wait() else "Succeeded"
-        pods = [thing for path, thing in [*self.objects.items()] if "/pods/" in path and name_of(thing) == name_of(jobset)]
+        pods = [
+            thing for path, thing in [*self.objects.items()] if "/pods/" in path and name_of(thing) == name_of(jobset)
+        ]
         phases = {one["status"]["phase"] for one in pods}
         end = "Failed" if "Failed" in phases else "Completed" if phases == {"Succeeded"} else None
         if end:

@@ -1,8 +1,8 @@
 """docs/walkthrough_eks.md, as it stands: moto's account, and behind its cluster's name an API server of a test's own.
 
-moto's cluster has no API server and no nodes. So what `aws eks update-kubeconfig` writes leads to eks_world's, which has
-the nodes that moto's node groups ask for, takes what is installed, and whose pods are processes: the run is real. kubectl,
-helm and docker are stand-ins that talk to it; the image is this Python with this checkout.
+moto's cluster has no API server and no nodes. So what `aws eks update-kubeconfig` writes leads to that of eks_world:
+its nodes are those that moto's node groups ask for, it holds what is installed to the kinds' schemas, and its pods are
+processes, so that the run is real. kubectl, helm and docker are stand-ins; the image is this Python with this checkout.
 """
 
 from __future__ import annotations
