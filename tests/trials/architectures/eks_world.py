@@ -100,9 +100,8 @@ class World(FakeApi):
             labels = {**group["labels"], "node.kubernetes.io/instance-type": kind}
             for number in range(group["scalingConfig"]["desiredSize"]):
                 ready = {"conditions": [{"type": "Ready", "status": "True"}], "allocatable": ALLOCATABLE[kind]}
-                self.add(
-                    f"/api/v1/nodes/{name}-{number}", {"metadata": {"labels": labels}, "spec": {}, "status": ready}
-                )
+                node = {"metadata": {"labels": labels}, "spec": {}, "status": ready}
+                self.add(f"/api/v1/nodes/{name}-{number}", node)
 
     def _start(self, jobset: Thing) -> None:
         """Its pods, of which each is a process if nothing keeps them waiting."""
@@ -133,12 +132,10 @@ class World(FakeApi):
         fit = [node for node in nodes if spec["nodeSelector"].items() <= node["metadata"]["labels"].items()]
         if len(fit) < job["parallelism"]:
             return f"{len(fit)} of {len(nodes)} nodes are available"
-        for claim in [
-            one["persistentVolumeClaim"]["claimName"] for one in spec["volumes"] if "persistentVolumeClaim" in one
-        ]:
-            found = self.objects.get(f"/api/v1/namespaces/seatrial/persistentvolumeclaims/{claim}")
+        for claim in [one["persistentVolumeClaim"] for one in spec["volumes"] if "persistentVolumeClaim" in one]:
+            found = self.objects.get(f"/api/v1/namespaces/seatrial/persistentvolumeclaims/{claim['claimName']}")
             if found is None or found["status"]["phase"] != "Bound":
-                return f"claim {claim} is not bound"
+                return f"claim {claim['claimName']} is not bound"
         repository, _, tag = spec["containers"][0]["image"].partition("/")[2].partition(":")
         images = self.aws.client("ecr").list_images(repositoryName=repository)["imageIds"]
         return "" if tag in [one["imageTag"] for one in images] else f"there is no image {repository}:{tag}"
@@ -167,10 +164,8 @@ class World(FakeApi):
             for line in process.stdout:
                 lines.append((f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}", line.rstrip("\n")))
         pod["status"]["phase"] = "Failed" if process.wait() else "Succeeded"
-        pods = [
-            thing for path, thing in [*self.objects.items()] if "/pods/" in path and name_of(thing) == name_of(jobset)
-        ]
-        phases = {one["status"]["phase"] for one in pods}
+        pods = [thing for path, thing in [*self.objects.items()] if "/pods/" in path]
+        phases = {one["status"]["phase"] for one in pods if name_of(one) == name_of(jobset)}
         end = "Failed" if "Failed" in phases else "Completed" if phases == {"Succeeded"} else None
         if end:
             jobset["status"] = {"conditions": [{"type": end, "status": "True"}]}
