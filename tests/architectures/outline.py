@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from seatrial.architectures import Deployment
+from seatrial.architectures import IN_BUCKET, Deployment
 from tests.architectures.deployments import body
 
 
@@ -25,7 +25,9 @@ def outline(one: Deployment) -> str:
         exported = output.get("Export", {}).get("Name", name)
         lines.append(f"{exported} = {_compact(_flat(output['Value']))}")
     for path, text in sorted(plan.files.items()):
-        if path != f"{one.stack}.yaml":
+        if path.startswith(IN_BUCKET) and not path.endswith(".json"):
+            lines.append(f"--- {path}: {len(text.splitlines())} lines")  # looked at where it is written
+        elif path != f"{one.stack}.yaml":
             lines += [f"--- {path}", *_other(path, text)]
     return "\n".join([*lines, *(command.shell() for command in plan.commands)]) + "\n"
 

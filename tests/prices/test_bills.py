@@ -52,7 +52,14 @@ def test_a_bill_holds_what_is_needed_too():
     assert str(found) == "$3.08/h idle, $223.24/h with everything running"
 
 
-@pytest.mark.parametrize(("capacity", "why"), [("spot", "change by the hour"), ("capacity-block", "paid in advance")])
+@pytest.mark.parametrize(
+    ("capacity", "why"),
+    [
+        ("spot", "change by the hour"),
+        ("capacity-block", "a Capacity Block is paid in advance"),
+        ("training-plan", "a training plan is paid in advance"),
+    ],
+)
 def test_capacity_without_a_list_price_is_unknown(capacity, why):
     found = bill(deployment(capacity))
     assert not found.complete and [line.what for line in found.unknown] == ["mine: queue gpu"]
@@ -61,6 +68,13 @@ def test_capacity_without_a_list_price_is_unknown(capacity, why):
         "at least $3.08/h idle, at least $3.08/h with everything running; unknown: mine: queue"
     )
     assert why in str(found)
+
+
+def test_what_sagemaker_runs_has_no_price_of_ec2():
+    nodes = Instances(what="group gpu", service="sagemaker", instance_type="p5.48xlarge", at_least=2, at_most=2)
+    found = hourly("us-east-1", [nodes])
+    assert not found.complete and found.at_most == 0
+    assert str(found).endswith("no price of sagemaker/ml.p5.48xlarge in us-east-1 is known)")
 
 
 def test_a_reservation_costs_what_would_run_in_it():

@@ -38,7 +38,7 @@ def test_without_hours_there_is_no_total():
         (cluster(), None, "which region cluster mine is in is not known"),
         (cluster(None), "us-east-1", "cluster mine has no instance_type"),
         (cluster("p5e.48xlarge"), "us-east-2", "no price of ec2/p5e.48xlarge in us-east-2 is known"),
-        (cluster("ml.p5.48xlarge"), "us-east-1", "no price of ec2/ml.p5.48xlarge in us-east-1"),
+        (cluster("ml.p5.48xlarge"), "us-east-1", "no price of sagemaker/ml.p5.48xlarge in us-east-1 is known"),
     ],
 )
 def test_what_is_unknown_says_why(where, region, why):

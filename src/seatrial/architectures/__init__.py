@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial import loading
 from seatrial.architectures._architecture import (
+    IN_BUCKET,
     PREFIX,
     Architecture,
     ArchitectureParams,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ENTRY_POINTS",
+    "IN_BUCKET",
     "PREFIX",
     "Architecture",
     "ArchitectureParams",

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PREFIX = "seatrial-"
 """What the names of our stacks begin with."""
+IN_BUCKET = "bucket/"
+"""Folder of a plan whose files belong into the bucket before the stack is made, each under its path below."""
 
 Name = Annotated[str, Bound(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
 """A deployment: names of stacks, clusters and resources are made of it, of which the shortest takes 60 characters."""
@@ -45,17 +47,21 @@ class ArchitectureParams(Table):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Instances:
-    """EC2 instances that a deployment runs."""
+    """Instances that a deployment runs."""
 
     what: str
     """For people: ``queue gpu``, ``head node``."""
+    service: Literal["ec2", "sagemaker"] = "ec2"
+    """Whose quotas and prices hold."""
     instance_type: str
+    """As EC2 calls it: without SageMaker's ``ml.``."""
     at_least: int
     """Instances that always run."""
     at_most: int
-    capacity: Capacity = "on-demand"
+    capacity: Capacity | Literal["training-plan"] = "on-demand"
+    """A training plan is SageMaker's own."""
     reservation: str | None = None
-    """Id of its reservation or Capacity Block."""
+    """Id of its reservation or Capacity Block, ARN of its training plan."""
     efa: bool = False
     """Whether it has EFA interfaces."""
     addresses: int | None = None

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from seatrial.architectures import Deployment, parsed
+from seatrial.architectures import IN_BUCKET, Deployment, parsed
 from seatrial.deploying.cloud import COMPLETE, Cloud, Stack
 from seatrial.errors import Problem, UserError
 from seatrial.plan import Plan
@@ -14,9 +14,6 @@ from seatrial.plan import Plan
 LONGEST_BODY = 51_200
 """Bytes of a template in a request; a longer one, up to 1 MB, lies in a bucket.
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html"""
-
-IN_BUCKET = "bucket/"
-"""Folder of a plan whose files belong into the bucket, each under its path below."""
 
 DATA = frozenset({
     "AWS::DirectoryService::MicrosoftAD", "AWS::DirectoryService::SimpleAD", "AWS::DynamoDB::Table",

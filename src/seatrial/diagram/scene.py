@@ -69,6 +69,7 @@ SHOWN: Mapping[str, tuple[str, Kind]] = {
     "AWS::Batch::JobQueue": ("Job queue of AWS Batch", "service"),
     "AWS::EKS::Cluster": ("Control plane of EKS", "service"),
     "AWS::ECR::Repository": ("ECR repository", "storage"),
+    "AWS::SageMaker::Cluster": ("SageMaker HyperPod", "service"),
     "Custom::PclusterCluster": ("ParallelCluster", "service"),
 }
 """Type of a resource that has a box -> its title, and what it is."""

@@ -12,14 +12,18 @@ from seatrial.findings import Finding, Rule, Verdict
 from seatrial.preflight import (
     addresses,
     credentials,
+    existing,
     images,
     names,
     offerings,
     permissions,
     placement,
+    published,
     quotas,
+    reach,
     reservations,
     tools,
+    training_plans,
 )
 from seatrial.preflight.site import Site
 
@@ -38,8 +42,13 @@ class _Look(NamedTuple):
 _LOOKS = (
     _Look((offerings.OFFERED,), offerings.look, lambda site: bool(site.groups)),
     _Look((reservations.RESERVATION, reservations.ZONE), reservations.look, reservations.concerns),
+    _Look((training_plans.PLAN,), training_plans.look, training_plans.concerns),
     _Look((addresses.ADDRESSES,), addresses.look, addresses.concerns),
     _Look((quotas.VCPUS, quotas.COUNTS), quotas.look),
+    _Look((existing.SUBNET, existing.GROUP), existing.look_networks, existing.concerns_networks),
+    _Look((existing.FILE_SYSTEM,), existing.look_file_systems, existing.concerns_file_systems),
+    _Look((published.PUBLISHED,), published.look, published.concerns),
+    _Look((quotas.NODES,), quotas.look_nodes, quotas.concerns_nodes),
     _Look((images.IMAGE,), images.look, images.concerns),
     _Look((names.STACK, names.EXPORT), names.look),
     _Look((names.BUCKET,), names.look_buckets, names.concerns),
@@ -53,7 +62,7 @@ def look(deployment: Deployment) -> list[Finding]:
     Nothing is changed. Where AWS cannot be asked, all that it would have said is UNKNOWN, with one reason.
     """
     site = Site(deployment)
-    found = [*placement.judge(site.groups), *addresses.new(site), *tools.look(site)]
+    found = [*placement.judge(site.groups), *addresses.new(site), *tools.look(site), *reach.look(site)]
     looks = [one for one in _LOOKS if one.concerns(site)]
     try:
         with aws.calls(site.access):

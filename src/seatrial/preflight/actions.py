@@ -196,6 +196,16 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "AWS::SNS::Topic": ("sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes"),
     "AWS::SSM::Document": ("ssm:CreateDocument", "ssm:DeleteDocument"),
     "AWS::SSM::Parameter": ("ssm:PutParameter", "ssm:DeleteParameter", "ssm:AddTagsToResource"),
+    "AWS::SageMaker::Cluster": (
+        "sagemaker:AddTags",
+        "sagemaker:CreateCluster",
+        "sagemaker:DeleteCluster",
+        "sagemaker:DescribeCluster",
+        "sagemaker:ListTags",
+        "sagemaker:UpdateCluster",
+        "iam:CreateServiceLinkedRole",
+        "iam:PassRole",
+    ),
     "AWS::SecretsManager::Secret": (
         "secretsmanager:CreateSecret",
         "secretsmanager:DeleteSecret",

@@ -55,10 +55,11 @@ class Image:
 
 
 def wanted(one: Deployment) -> Iterator[Wanted]:
-    """The AMIs that a deployment names as ``custom_ami``: for all of its nodes, or those of one of its queues."""
+    """The AMIs that a deployment names as ``custom_ami``: for all of its nodes, or those of a queue or group."""
     params = one.params
     system = getattr(params, "os", None)
-    queues = [queue for queue in getattr(params, "queues", ()) if hasattr(queue, "instance_type")]
+    listed = (queue for name in ("queues", "workers") for queue in getattr(params, name, ()))
+    queues = [queue for queue in listed if hasattr(queue, "instance_type")]
     common = getattr(params, "custom_ami", None)
     if common:
         kinds = {instances.instance_type for instances in one.architecture.instances(params, one.facts)}
@@ -66,7 +67,7 @@ def wanted(one: Deployment) -> Iterator[Wanted]:
         yield Wanted(what=f"{one.name}.custom_ami", image=common, architectures=_architectures(kinds), os=system)
     for queue in queues:
         if getattr(queue, "custom_ami", None):
-            what, architectures = f"{one.name}: queue {queue.name}", _architectures([queue.instance_type])
+            what, architectures = f"{one.name}: {queue.name}", _architectures([queue.instance_type])
             yield Wanted(what=what, image=queue.custom_ami, architectures=architectures, os=system)
 
 

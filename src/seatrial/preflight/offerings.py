@@ -29,6 +29,8 @@ def judge(group: Group, zones: frozenset[str], offerings: Offerings, all_zones: 
     there = offerings.get(kind, {})
     if not there:
         return OFFERED.finding(FAIL, f"{group.what}: {kind} is not offered in the region", remedy="name another region")
+    if group.instances.service == "sagemaker":
+        return OFFERED.finding(UNKNOWN, f"{group.what}: EC2 has {kind}, SageMaker does not say where it has it")
     names = ", ".join(f"{name} ({zone_id})" for name, zone_id in sorted(there.items()))
     remedy = f"name one of these first in zones: {names}"
     if zones:

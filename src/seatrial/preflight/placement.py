@@ -25,7 +25,7 @@ PLACEMENT = rule(
     bad='capacity = "capacity-block", no reservation',
 )
 
-RESERVED = ("reservation", "capacity-block")
+RESERVED = ("reservation", "capacity-block", "training-plan")
 
 
 def judge(groups: Iterable[Group]) -> Iterator[Finding]:
@@ -62,7 +62,8 @@ def _slow(one: Instances, kind: hardware.Instance) -> Iterator[str]:
         return
     if kind.efa_interfaces and not one.efa:
         yield f"{kind.name} has EFA, which is not used"
-    if one.efa and one.capacity not in RESERVED and not one.placement_group:
+    # SageMaker places nodes itself, and takes no placement group.
+    if one.service == "ec2" and one.efa and one.capacity not in RESERVED and not one.placement_group:
         yield "no placement group keeps them close together"
     if one.capacity == "reservation" and one.placement_group:
         yield "a placement group leaves of a reservation only what was reserved in that group"

@@ -1,4 +1,4 @@
-"""Whether the account may run so many vCPUs, and have so many VPCs and addresses."""
+"""Whether the account may run so many vCPUs, so many nodes of HyperPod, and have so many VPCs and addresses."""
 
 from __future__ import annotations
 
@@ -21,6 +21,16 @@ VCPUS = rule(
     source="https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html",
     good="Running On-Demand P instances: 768 vCPUs, 768 are needed",
     bad="Running On-Demand P instances: 192 vCPUs, 768 are needed",
+)
+NODES = rule(
+    "quota-nodes",
+    reads="service-quotas list-service-quotas, list-aws-default-service-quotas",
+    expected="the nodes of each instance type that HyperPod runs; other clusters in the account count, too",
+    why="SageMaker makes no cluster beyond the quota, which is 0 for most instance types in a new account",
+    remedy="aws service-quotas request-service-quota-increase",
+    source="https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-prerequisites.html",
+    good="ml.p5.48xlarge for cluster usage: 4, 4 are needed",
+    bad="ml.p5.48xlarge for cluster usage: 0, 4 are needed",
 )
 COUNTS = rule(
     "quota-counts",
@@ -78,6 +88,8 @@ def needed_vcpus(groups: Iterable[Group]) -> tuple[dict[Quota, int], list[str]]:
     for group in groups:
         one = group.instances
         quota = quota_of(one.instance_type)
+        if one.service != "ec2":
+            continue
         if one.capacity == "spot":
             unknown.append(f"{group.what}: spot instances have quotas of their own, which are not looked at")
         elif one.capacity != "on-demand":
@@ -95,6 +107,26 @@ def judge_vcpus(quota: Quota, needed: int, value: float) -> Finding:
     remedy += f"--quota-code {quota.code} --desired-value {needed}"
     told = f"{quota.name}: {value:g} vCPUs, {needed} are needed"
     return VCPUS.finding(judged(value >= needed), told, remedy=remedy)
+
+
+def needed_nodes(groups: Iterable[Group]) -> dict[str, int]:
+    """Name of SageMaker's quota -> nodes that it counts. What a training plan holds has quotas of its own."""
+    needed: dict[str, int] = defaultdict(int)
+    for group in groups:
+        one = group.instances
+        if one.service == "sagemaker" and one.capacity == "on-demand":
+            needed[f"ml.{one.instance_type} for cluster usage"] += one.at_most
+    return needed
+
+
+def judge_nodes(name: str, needed: int, quota: Mapping[str, Any] | None) -> Finding:
+    """About one of SageMaker's quotas; None: there is none of that name."""
+    if quota is None:
+        return NODES.finding(UNKNOWN, f"there is no quota {name}, {needed} are needed")
+    remedy = "aws service-quotas request-service-quota-increase --service-code sagemaker "
+    remedy += f"--quota-code {quota['QuotaCode']} --desired-value {needed}"
+    told = f"{name}: {quota['Value']:g}, {needed} are needed"
+    return NODES.finding(judged(quota["Value"] >= needed), told, remedy=remedy)
 
 
 def judge_count(quota: Counted, made: int, there: int, value: float) -> Finding:
@@ -119,6 +151,22 @@ def look(site: Site) -> Iterator[Finding]:
         if made:
             value = _value(quotas, one.service, one.code)
             yield judge_count(one, made, one.there(site.client("ec2")), value)
+
+
+def concerns_nodes(site: Site) -> bool:
+    """Whether there are nodes of HyperPod."""
+    return bool(needed_nodes(site.groups))
+
+
+def look_nodes(site: Site) -> Iterator[Finding]:
+    """SageMaker's quotas, which have a code each, and are known by their names alone."""
+    quotas = site.client("service-quotas")
+    known: dict[str, Mapping[str, Any]] = {}
+    for operation in ("list_aws_default_service_quotas", "list_service_quotas"):  # the account's own come last
+        for page in quotas.get_paginator(operation).paginate(ServiceCode="sagemaker"):
+            known |= {quota["QuotaName"]: quota for quota in page["Quotas"]}
+    for name, needed in needed_nodes(site.groups).items():
+        yield judge_nodes(name, needed, known.get(name))
 
 
 def _value(quotas: Any, service: str, code: str) -> float:

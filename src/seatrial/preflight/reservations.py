@@ -124,16 +124,18 @@ def judge_zone(group: Group, found: Reservation, zones: frozenset[str]) -> Findi
 
 
 def concerns(site: Site) -> bool:
-    """Whether instances name a reservation."""
-    return any(group.instances.reservation for group in site.groups)
+    """Whether instances name a reservation of EC2."""
+    return bool(_reserved(site))
+
+
+def _reserved(site: Site) -> list[Group]:
+    return [group for group in site.groups if group.instances.reservation and group.instances.service == "ec2"]
 
 
 def look(site: Site) -> Iterator[Finding]:
     """Each reservation that instances name."""
-    for group in site.groups:
-        named = group.instances.reservation
-        if named is None:
-            continue
+    for group in _reserved(site):
+        named = str(group.instances.reservation)
         if not named.startswith("cr-"):
             observed = f"{group.what}: what is in {named} is not looked at: it is no single reservation"
             yield RESERVATION.finding(UNKNOWN, observed, remedy="look at each of its reservations")

@@ -11,6 +11,7 @@ from typing import Any
 from seatrial import aws
 from seatrial.architectures import Deployment, Instances, parsed
 from seatrial.findings import Rule, Verdict
+from seatrial.plan import Plan
 
 FAIL, PASS, UNKNOWN, WARN = Verdict.FAIL, Verdict.PASS, Verdict.UNKNOWN, Verdict.WARN
 
@@ -82,9 +83,14 @@ class Site:
         )
 
     @cached_property
+    def plans(self) -> Mapping[str, Plan]:
+        """Deployment -> its plan."""
+        return {one.name: one.render() for one in self.deployment.order()}
+
+    @cached_property
     def templates(self) -> Mapping[str, Mapping[str, Any]]:
         """Deployment -> its template."""
-        return {one.name: parsed(one.template()) for one in self.deployment.order()}
+        return {one.name: parsed(self.plans[one.name].files[f"{one.stack}.yaml"]) for one in self.deployment.order()}
 
     def resources(self, kind: str, names: Iterable[str] | None = None) -> Iterator[Mapping[str, Any]]:
         """Properties of each resource of a type, in the templates of some deployments or all."""
@@ -116,6 +122,11 @@ class Site:
     def is_new(self, name: str) -> bool:
         """Whether there is no stack yet of that deployment of ours."""
         return next(one.stack for one in self.deployment.order() if one.name == name) not in self.stacks
+
+    def outputs(self, one: Deployment) -> Mapping[str, str]:
+        """Outputs of the stack of a deployment; none where it is not there."""
+        listed = self.stacks.get(one.stack, {}).get("Outputs", ())
+        return {output["OutputKey"]: output["OutputValue"] for output in listed}
 
     @cached_property
     def subnets(self) -> Mapping[str, Subnet]:

@@ -13,6 +13,7 @@ from seatrial.prices.table import price
 VARIES = {
     "spot": "spot prices change by the hour",
     "capacity-block": "a Capacity Block is paid in advance, at the price it was bought for",
+    "training-plan": "a training plan is paid in advance, at the price it was bought for",
 }
 """Capacity that has no list price -> why."""
 
@@ -116,7 +117,7 @@ def no_price(item: str, region: str) -> str:
 
 
 def _instances(one: Instances, region: str) -> Line:
-    item = f"ec2/{one.instance_type}"
+    item = f"ec2/{one.instance_type}" if one.service == "ec2" else f"sagemaker/ml.{one.instance_type}"
     why = VARIES.get(one.capacity, "")
     # An On-Demand Capacity Reservation costs as much as what would run in it, and idle as well: nothing on top.
     found = None if why else price(item, region)

@@ -51,6 +51,7 @@ def run_cost(cluster: Cluster, nodes: int, hours: float | None = None, *, region
     elif where is None:
         why = f"which region cluster {cluster.name} is in is not known: set AWS_REGION"
     else:
-        found = price(f"ec2/{kind}", where)
-        why = "" if found else no_price(f"ec2/{kind}", where)
+        item = f"sagemaker/{kind}" if kind.startswith("ml.") else f"ec2/{kind}"
+        found = price(item, where)
+        why = "" if found else no_price(item, where)
     return RunCost(nodes=nodes, instance_type=kind, hours=hours, price=found, why=why)

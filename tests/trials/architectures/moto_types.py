@@ -465,7 +465,7 @@ def update(one: Any, definition: dict[str, Any]) -> None:
         _, one.attributes = change(one.physical_resource_id, definition["Properties"])
 
 
-REPLACED = {
+REPLACED: dict[str, set[str]] = {
     "AWS::EC2::Subnet": {"AvailabilityZone", "CidrBlock", "VpcId"},
     "AWS::EC2::VPC": {"CidrBlock"},
     "AWS::FSx::FileSystem": {"FileSystemType", "SubnetIds"},

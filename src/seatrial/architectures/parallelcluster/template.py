@@ -12,7 +12,7 @@ import yaml
 from troposphere import GetAtt, Join, Sub, iam
 from troposphere.cloudformation import AWSCustomObject, Stack
 
-from seatrial.architectures._architecture import Facts
+from seatrial.architectures._architecture import IN_BUCKET, Facts
 from seatrial.architectures._cloudformation import export, imported, plan, policy, statement, template
 from seatrial.architectures._literal import exported, literal
 from seatrial.architectures.parallelcluster import OUTPUTS, Params
@@ -30,8 +30,6 @@ HEAD = """\
 # What ParallelCluster gets as ClusterConfiguration, for reading and for pcluster create-cluster --dryrun true.
 # <NAME> is what stands in that export once its stack is deployed: aws cloudformation list-exports
 """
-BUCKET = "bucket"
-"""Folder of a plan whose files belong into the bucket before the stack is made, each under its path below."""
 
 
 class Cluster(AWSCustomObject):  # type: ignore[misc] # troposphere has no types
@@ -84,7 +82,7 @@ def _files(params: Params, facts: Facts, whole: dict[str, Any]) -> dict[str, str
     text = yaml.safe_dump(literal(whole, params.region, exported(facts)), sort_keys=False, width=120)
     files = {"cluster.yaml": HEAD + text}
     if params.bucket:
-        files[f"{BUCKET}/{key(facts)}"] = Path(__file__).with_name(SCRIPT).read_text(encoding="utf-8")
+        files[f"{IN_BUCKET}{key(facts)}"] = Path(__file__).with_name(SCRIPT).read_text(encoding="utf-8")
     return files
 
 

@@ -1,0 +1,70 @@
+"""What lies in the folder of the bucket from which nodes run what makes them part of the cluster."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from seatrial import hardware
+from seatrial.architectures._architecture import Facts
+from seatrial.architectures._hyperpod import Group
+from seatrial.architectures.hyperpod_slurm import Params
+from seatrial.architectures.hyperpod_slurm.provisioning import files
+from seatrial.launchers.slurm.hooks import hooks
+from seatrial.launchers.slurm.options import Options
+from seatrial.observe.rules import Rules
+from seatrial.observe.stack import slurm
+from seatrial.observe.stack.nodes import Choice
+from seatrial.spec import Cluster
+
+SCRIPTS = Path(__file__).with_name("lifecycle")
+START = "on_create.sh"
+"""What SageMaker runs on each node."""
+PYTHON = "/opt/seatrial/venv/bin/python"
+"""Python on the nodes that has what `package` names."""
+
+
+def bundle(params: Params, facts: Facts) -> dict[str, str]:
+    """Path -> text of every file."""
+    found = {**dict(_scripts()), **files(params, facts)}
+    if params.health_checks:
+        for group in params.workers:  # each checks that its nodes are of their type
+            found |= _below(f"hooks/{group.name}", hooks(_cluster((group,), facts)).files)
+    if params.observability:
+        observed = slurm.render(_cluster(params.workers, facts), Rules(), Choice()).files
+        # No Grafana runs on the nodes.
+        found |= _below("observe", {path: text for path, text in observed.items() if "/grafana/" not in path})
+    return found
+
+
+def digest(files: Mapping[str, str]) -> str:
+    """A digest of their content."""
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _scripts() -> Iterator[tuple[str, str]]:
+    for path in sorted((*SCRIPTS.glob("*.py"), SCRIPTS / START)):
+        name = path.name if path.name == START else f"{SCRIPTS.name}/{path.name}"
+        yield name, path.read_text(encoding="utf-8")
+
+
+def _below(folder: str, files: Mapping[str, str]) -> dict[str, str]:
+    return {f"{folder}/{path}": text for path, text in files.items()}
+
+
+def _cluster(groups: Sequence[Group], facts: Facts) -> Cluster:
+    """Groups of workers as their nodes see themselves; where they are of several types, none is told."""
+    instances = {group.instance_type: hardware.instance(group.instance_type) for group in groups}
+    return Cluster(
+        name=facts.deployment,
+        launcher="slurm",
+        nodes=sum(group.count for group in groups),
+        cpus_per_node=max(instance.vcpus for instance in instances.values()),
+        accelerators_per_node=max(instance.ranks for instance in instances.values()),
+        instance_type=next(iter(instances)) if len(instances) == 1 else None,
+        shared="/fsx/seatrial",
+        python=PYTHON,
+        options=Options(),
+    )
