@@ -1,8 +1,8 @@
 """What stands behind the cluster that moto's EKS only has the name of: an API server with a little of its controllers.
 
 Its nodes are those of moto's node groups. What is applied must fit the kind's schema, its namespace and its chart must
-be there. A JobSet becomes pods once its queue, its nodes, its claims and its image are there; each pod is a process of
-this machine, with the command and the variables of its container.
+be there. A JobSet whose queue, nodes, claims and image are there becomes pods; each is a process of this machine, with
+the command and the variables of its container.
 """
 
 from __future__ import annotations
@@ -104,26 +104,25 @@ class World(FakeApi):
                 self.add(f"/api/v1/nodes/{name}-{number}", node)
 
     def _start(self, jobset: Thing) -> None:
-        """Its pods, of which each is a process if nothing keeps them waiting."""
+        """Its pods. What a job would wait for comes by itself nowhere here, so that the job fails at once."""
         [replicated] = jobset["spec"]["replicatedJobs"]
         job = replicated["template"]["spec"]
+        if reason := self._lacks(jobset, job):
+            failed = {"type": "Failed", "status": "True", "reason": "Unschedulable", "message": reason}
+            jobset["status"] = {"conditions": [failed]}
+            return
         template, port = job["template"], free_port()
-        reason = self._waits_for(jobset, job)
         for node in range(job["completions"]):
-            name = f"{jobset['metadata']['name']}-{NODE}-0-{node}"
+            path = f"/api/v1/namespaces/seatrial/pods/{jobset['metadata']['name']}-{NODE}-0-{node}"
             meta = {"labels": template["metadata"]["labels"], "annotations": {INDEX: str(node)}}
-            waiting = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": reason}
-            about = {"phase": "Pending", "conditions": [waiting]} if reason else {"phase": "Running"}
-            path = f"/api/v1/namespaces/seatrial/pods/{name}"
-            pod = self.add(path, {"metadata": meta, "spec": template["spec"], "status": about})
-            if not reason:
-                process = self._process(pod, node, port)
-                self._running.append(process)
-                self._threads.append(threading.Thread(target=self._follow, args=(jobset, pod, process)))
-                self._threads[-1].start()
+            pod = self.add(path, {"metadata": meta, "spec": template["spec"], "status": {"phase": "Running"}})
+            process = self._process(pod, node, port)
+            self._running.append(process)
+            self._threads.append(threading.Thread(target=self._follow, args=(jobset, pod, process)))
+            self._threads[-1].start()
 
-    def _waits_for(self, jobset: Thing, job: Thing) -> str:
-        """What its pods wait for: their queue, nodes, claims or image; nothing if they need not wait."""
+    def _lacks(self, jobset: Thing, job: Thing) -> str:
+        """What its pods would wait for: queue, nodes, claims or image; nothing if all is there."""
         queue, spec = jobset["metadata"]["labels"]["kueue.x-k8s.io/queue-name"], job["template"]["spec"]
         if not any(path.endswith(f"/namespaces/seatrial/localqueues/{queue}") for path in self.objects):
             return f"there is no queue {queue}"
