@@ -23,6 +23,8 @@ from botocore import xform_name
 
 PORT = "SESSIONS_LEAD_TO"
 GLOBAL = ("region", "profile", "query", "output")
+OTHER_NAMES = {"s3api": "s3"}
+"""Services that botocore calls otherwise."""
 NODE = re.compile(r"sagemaker-cluster:(?P<cluster>[^_]+)_(?P<group>.+)-(?P<id>i-[0-9a-f]+)")
 """https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-run-jobs-slurm-access-nodes.html"""
 
@@ -39,6 +41,7 @@ class Call(NamedTuple):
 def parse(words: Sequence[str]) -> Call:
     """A command's words behind ``aws``. Raises ValueError for what AWS's command would not take."""
     service, name, *rest = words
+    service = OTHER_NAMES.get(service, service)
     model = botocore.session.get_session().get_service_model(service)
     operations = {xform_name(one, "-"): one for one in model.operation_names}
     if name not in operations:
@@ -82,15 +85,12 @@ def session(port: int) -> None:
 
 def answers(call: Call, client: Any) -> Iterator[str]:
     """What is printed: of text the query is asked of each page, of JSON once of all."""
+    text = call.settings.get("output") == "text"
     if client.can_paginate(call.operation):
         pages = client.get_paginator(call.operation).paginate(**call.params)
-    else:
-        pages = None
-    text = call.settings.get("output") == "text"
-    if pages is None:
-        found = [getattr(client, call.operation)(**call.params)]
-    else:
         found = [*pages] if text else [pages.build_full_result()]
+    else:
+        found = [getattr(client, call.operation)(**call.params)]
     for answer in found:
         answer.pop("ResponseMetadata", None)
         asked = jmespath.search(call.settings["query"], answer) if "query" in call.settings else answer
