@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.session import DOCS, ROOT, play
+from tests.trials.architectures import aws_cli
 from tests.trials.architectures.account import Account
 from tests.trials.architectures.walkthrough import Cluster, environment, key, logged_in
 from tests.trials.slurm.login import Login
@@ -40,6 +42,10 @@ FAKES = {
 }
 
 
+IN_TEXT = re.compile(r"`aws ((?:sagemaker|service-quotas) .+? .+?)`")
+"""Commands that nobody runs here."""
+
+
 class Nodes(Cluster):
     prefix = "ip-10-1-0-"
     hardware = "Sockets=1 CoresPerSocket=4 ThreadsPerCore=1 RealMemory=31129"
@@ -56,6 +62,8 @@ def login(tmp_path: Path) -> Iterator[Login]:
 def test_the_page(aws: Account, login: Login, tmp_path: Path) -> None:
     (example,) = OWN_KEY.findall(PAGE.read_text(encoding="utf-8"))
     own = f"{key(login).with_suffix('.pub').read_text().strip()} ann@example.com"
+    for command in IN_TEXT.findall(PAGE.read_text(encoding="utf-8")):
+        aws_cli.parse(shlex.split(command))
     changes = {example: own, "-C ~/seatrial": f"-C {ROOT}"}
     done = play(PAGE, tmp_path / "project", env=environment(aws, login, tmp_path), changes=changes)
     assert len(done) > 30
