@@ -27,7 +27,7 @@ from moto.s3.models import s3_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from tests.trials.architectures import moto_answers, moto_sagemaker, moto_types  # noqa: F401
+from tests.trials.architectures import moto_answers, moto_eks, moto_sagemaker, moto_types  # noqa: F401
 from tests.trials.architectures.moto_stacks import (
     STACKS,
     WELL,
@@ -177,7 +177,7 @@ class Answers(CloudFormationResponse):
 
     def list_stack_resources(self) -> ActionResult:
         stack = latest(self._get_param("StackName"))
-        last = {one["LogicalResourceId"]: one for one in stack.events if one["LogicalResourceId"] != stack.name}
+        last = {one["LogicalResourceId"]: one for one in stack.events if not stack.is_past(one)}
         keys = ("LogicalResourceId", "PhysicalResourceId", "ResourceType", "ResourceStatus")
         told = [
             {key: one.get(key) for key in keys} | {"LastUpdatedTimestamp": one["Timestamp"]} for one in last.values()

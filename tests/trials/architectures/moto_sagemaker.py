@@ -19,12 +19,12 @@ from moto.sagemaker.models import Cluster, sagemaker_backends
 
 from tests.trials.architectures.moto_types import (
     ACCOUNT,
-    CHANGED,
     DELETERS,
     KINDS,
     MODELS,
     REGION,
     REPLACED,
+    UPDATERS,
     Made,
     Properties,
     api,
@@ -106,7 +106,7 @@ def _begun(arn: str) -> None:
 
 KINDS[KIND] = MODELS[-1]
 DELETERS[KIND] = lambda arn, _: api("sagemaker").delete_cluster(ClusterName=arn)
-CHANGED[KIND] = _changed
+UPDATERS[KIND] = _changed
 REPLACED[KIND] = {"ClusterName", "VpcConfig"}
 
 Cluster.valid_cluster_node_instance_types = lambda *_: None  # type: ignore[method-assign]

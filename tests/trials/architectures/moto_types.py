@@ -212,8 +212,9 @@ def _db_subnets(name: str, properties: Properties) -> Made:
 @model("AWS::RDS::DBClusterParameterGroup", "DBClusterParameterGroupName")
 def _db_parameters(name: str, properties: Properties) -> Made:
     asked = {"DBParameterGroupFamily": properties["Family"], "Description": properties["Description"]}
-    api("rds").create_db_cluster_parameter_group(DBClusterParameterGroupName=name.lower(), **asked)
-    return name.lower(), {}
+    unique = f"{name.lower()}-{uuid.uuid4().hex[:8]}"  # a new one is there before the old one goes
+    api("rds").create_db_cluster_parameter_group(DBClusterParameterGroupName=unique, **asked)
+    return unique, {}
 
 
 @model("AWS::RDS::DBCluster", "DBClusterIdentifier")
@@ -454,13 +455,13 @@ def delete(one: Any, definition: dict[str, Any]) -> None:
             one.delete(ACCOUNT, REGION)
 
 
-CHANGED: dict[str, Make] = {"AWS::S3::Bucket": _secured, "AWS::SSM::Parameter": _parameter}
-"""How what was made by a function above is changed, of types that the tests change."""
+UPDATERS: dict[str, Make] = {"AWS::S3::Bucket": _secured, "AWS::SSM::Parameter": _parameter}
+"""Of what was made by a function above, those that the tests change."""
 
 
 def update(one: Any, definition: dict[str, Any]) -> None:
     """Changes what was made by a function above."""
-    if change := CHANGED.get(definition["Type"]):
+    if change := UPDATERS.get(definition["Type"]):
         _, one.attributes = change(one.physical_resource_id, definition["Properties"])
 
 
@@ -468,6 +469,7 @@ REPLACED: dict[str, set[str]] = {
     "AWS::EC2::Subnet": {"AvailabilityZone", "CidrBlock", "VpcId"},
     "AWS::EC2::VPC": {"CidrBlock"},
     "AWS::FSx::FileSystem": {"FileSystemType", "SubnetIds"},
+    "AWS::RDS::DBClusterParameterGroup": {"Family"},
     "AWS::S3::Bucket": {"BucketName"},
     "AWS::SSM::Parameter": {"Name"},
 }
