@@ -19,7 +19,6 @@ from tests.trials.architectures.account import Account
 from tests.trials.architectures.walkthrough import Cluster, environment, key, logged_in
 from tests.trials.slurm.login import Login
 
-PAGE = DOCS / "walkthrough_hyperpod_slurm.md"
 CONTROLLER = "ubuntu@seatrial-mine"
 OWN_KEY = re.compile(r"ssh-ed25519 AAAA\S+ ann@example\.com")
 FAKES = {
@@ -60,12 +59,14 @@ def login(tmp_path: Path) -> Iterator[Login]:
 
 
 def test_the_page(aws: Account, login: Login, tmp_path: Path) -> None:
-    (example,) = OWN_KEY.findall(PAGE.read_text(encoding="utf-8"))
-    own = f"{key(login).with_suffix('.pub').read_text().strip()} ann@example.com"
-    for command in IN_TEXT.findall(PAGE.read_text(encoding="utf-8")):
+    text = (DOCS / "walkthrough_hyperpod_slurm.md").read_text(encoding="utf-8")
+    for command in IN_TEXT.findall(text):
         aws_cli.parse(shlex.split(command))
+    (example,) = OWN_KEY.findall(text)
+    own = f"{key(login).with_suffix('.pub').read_text().strip()} ann@example.com"
     changes = {example: own, "-C ~/seatrial": f"-C {ROOT}"}
-    done = play(PAGE, tmp_path / "project", env=environment(aws, login, tmp_path), changes=changes)
+    env = environment(aws, login, tmp_path)
+    done = play(DOCS / "walkthrough_hyperpod_slurm.md", tmp_path / "project", env=env, changes=changes)
     assert len(done) > 30
     assert settings(aws)["ssh_keys"] == [own]
     stacks = aws.client("cloudformation").describe_stacks()["Stacks"]
