@@ -19,6 +19,7 @@ from tests.trials.architectures.account import Account
 from tests.trials.architectures.aws_cli import API_SERVER
 from tests.trials.architectures.eks_world import World
 from tests.trials.architectures.tools import SHA256SUM
+from tests.trials.architectures.walkthrough import scripts
 
 
 @pytest.fixture
@@ -32,15 +33,10 @@ def world(aws: Account, tmp_path: Path) -> Iterator[World]:
 @pytest.mark.torch
 @pytest.mark.slow
 def test_the_page(aws: Account, world: World, tmp_path: Path) -> None:
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    texts = {name: f"eks_programs {name}" for name in ("kubectl", "helm", "docker")} | {"aws": "aws_cli"}
-    for name, module in texts.items():
-        python = f'PYTHONPATH={ROOT}:{ROOT}/src exec {sys.executable} -m tests.trials.architectures.{module} "$@"'
-        (programs / name).write_text(f"#!/bin/sh\n{python}\n")
-    (programs / "sha256sum").write_text(SHA256SUM)
-    for program in programs.iterdir():
-        program.chmod(0o755)
+    modules = {"aws": "aws_cli", **{name: f"eks_programs {name}" for name in ("kubectl", "helm", "docker")}}
+    python = f"PYTHONPATH={ROOT}:{ROOT}/src exec {sys.executable} -m tests.trials.architectures"
+    texts = {name: f'{python}.{module} "$@"' for name, module in modules.items()}
+    programs = scripts(tmp_path / "programs", {**texts, "sha256sum": SHA256SUM})
     env = {
         **aws.variables(tmp_path),
         API_SERVER: world.url,
