@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import yaml
-from troposphere import Export, ImportValue, Output, Ref, Tags, Template
+from troposphere import Export, ImportValue, Join, Output, Ref, Tags, Template, ecr
 from troposphere.cloudformation import WaitConditionHandle
 
 from seatrial.architectures._architecture import ArchitectureParams, Facts
@@ -50,6 +50,18 @@ def kept(resource: Any) -> Any:
     return resource
 
 
+def repository(facts: Facts) -> Any:
+    """Images of jobs, each tag of which is the same image for ever. It outlives the stack: runs name its images."""
+    made = ecr.Repository(
+        "Repository",
+        ImageTagMutability="IMMUTABLE",
+        ImageScanningConfiguration=ecr.ImageScanningConfiguration(ScanOnPush=True),
+        EncryptionConfiguration=ecr.EncryptionConfiguration(EncryptionType="KMS"),  # the account's own key for ECR
+        Tags=tags(facts.stack),
+    )
+    return kept(made)
+
+
 def placeholder(made: Template) -> None:
     """A resource that is nothing and costs nothing, for a stack that only says where things are: it must have one."""
     made.add_resource(WaitConditionHandle("Nothing"))
@@ -63,6 +75,23 @@ def statement(actions: Iterable[str], resources: Any, **more: Any) -> dict[str, 
 def policy(*statements: dict[str, Any]) -> dict[str, Any]:
     """A policy document."""
     return {"Version": "2012-10-17", "Statement": [*statements]}
+
+
+def session() -> dict[str, Any]:
+    """What an instance needs for sessions of Session Manager, instead of ssh."""
+    channels = (f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data"))
+    # The service knows no resources for these:
+    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsessionmanagermessagegatewayservice.html
+    return statement(["ssm:UpdateInstanceInformation", *channels], "*")
+
+
+def objects(bucket: Any) -> list[dict[str, Any]]:
+    """What it takes to read and write a bucket's objects, by the ARN of the bucket."""
+    verbs = ("GetObject", "PutObject", "DeleteObject", "AbortMultipartUpload", "ListMultipartUploadParts")
+    return [
+        statement(["s3:ListBucket", "s3:GetBucketLocation"], bucket),
+        statement((f"s3:{verb}" for verb in verbs), Join("", [bucket, "/*"])),
+    ]
 
 
 def assumed_by(*services: str) -> dict[str, Any]:

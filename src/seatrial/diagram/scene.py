@@ -67,6 +67,7 @@ SHOWN: Mapping[str, tuple[str, Kind]] = {
     "AWS::Logs::LogGroup": ("CloudWatch log group", "service"),
     "AWS::SSM::Parameter": ("SSM parameter", "service"),
     "AWS::Batch::JobQueue": ("Job queue of AWS Batch", "service"),
+    "AWS::EKS::Cluster": ("Control plane of EKS", "service"),
     "AWS::ECR::Repository": ("ECR repository", "storage"),
     "AWS::SageMaker::Cluster": ("SageMaker HyperPod", "service"),
     "Custom::PclusterCluster": ("ParallelCluster", "service"),

@@ -62,6 +62,7 @@ _ENDPOINTS = ("https://aws.amazon.com/privatelink/pricing/", "2025")
 _BALANCERS = ("https://aws.amazon.com/elasticloadbalancing/pricing/", "2025")
 _AURORA = ("https://aws.amazon.com/rds/aurora/pricing/", "2025")
 _SECRETS = ("https://aws.amazon.com/secrets-manager/pricing/", "2025")
+_EKS = ("https://aws.amazon.com/eks/pricing/", "2025")
 _EBS = ("https://aws.amazon.com/ebs/pricing/", "2025")
 _LUSTRE = ("https://aws.amazon.com/fsx/lustre/pricing/", "2025")
 
@@ -77,6 +78,7 @@ def _beside() -> dict[str, Price]:
         _items({"network-load-balancer": 0.0225}, "hour", _BALANCERS),  # without its capacity units
         _items({"aurora-acu": 0.12}, "hour", _AURORA),
         _items({"aurora-storage": 0.10}, "GiB-month", _AURORA),
+        _items({"eks-cluster": 0.10}, "hour", _EKS),  # in standard support; in extended support 0.60
         _items({"secret": 0.40}, "month", _SECRETS),
         _items({"ebs/gp3": 0.08}, "GiB-month", _EBS),
     )

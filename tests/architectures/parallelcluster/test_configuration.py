@@ -11,8 +11,9 @@ import pytest
 import yaml
 
 from seatrial import hardware
+from seatrial.architectures._literal import literal
 from seatrial.architectures.parallelcluster import Queue
-from seatrial.architectures.parallelcluster.configuration import configuration, literal
+from seatrial.architectures.parallelcluster.configuration import configuration
 from tests.architectures.deployments import body, deployment, shapes
 from tests.architectures.shapes.parallelcluster import BOUGHT, GROUP, RESERVATION, VALUES
 
@@ -174,7 +175,7 @@ def test_what_is_there_already_stands_in_the_file_for_people() -> None:
 def test_the_file_for_people_is_the_template_filled_in(region: str, partition: str) -> None:
     one = deployment("parallelcluster", LARGE, region)
     known = {f"{need.stack}-{name}": f"{name}-value,other" for need in one.needs.values() for name in OUTPUTS}
-    whole = literal(configuration(one.params, one.facts), one.params, known)
+    whole = literal(configuration(one.params, one.facts), one.params.region, known)
     assert "Fn::" not in json.dumps(whole)
     assert whole["HeadNode"]["Networking"]["SubnetId"] == "PrivateSubnets-value"
     policy = whole["HeadNode"]["Iam"]["AdditionalIamPolicies"][0]["Policy"]

@@ -27,7 +27,7 @@ from moto.s3.models import s3_backends
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
-from tests.trials.architectures import moto_answers, moto_sagemaker, moto_types  # noqa: F401
+from tests.trials.architectures import moto_answers, moto_eks, moto_sagemaker, moto_types  # noqa: F401
 from tests.trials.architectures.moto_stacks import (
     STACKS,
     WELL,

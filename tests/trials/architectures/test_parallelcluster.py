@@ -14,8 +14,9 @@ import yaml
 
 from seatrial import environments, versions
 from seatrial.architectures import Deployment
+from seatrial.architectures._literal import literal
 from seatrial.architectures.parallelcluster import Queue, rules
-from seatrial.architectures.parallelcluster.configuration import configuration, literal
+from seatrial.architectures.parallelcluster.configuration import configuration
 from tests.architectures.deployments import combinations, deployment, shapes
 from tests.trials.architectures.parallelcluster_world import MOTO_CANNOT, REGION, World, world
 
@@ -52,7 +53,7 @@ def given(one: Deployment, account: World) -> dict[str, Any]:
     """The configuration as AWS's provider gets it: each output filled in, each value a text, as CloudFormation does."""
     known = {f"{need.stack}-{output}": value for need in one.needs.values() for output, value in account.values.items()}
     known |= account.values  # what its own stack makes
-    found = literal(configuration(one.params, one.facts), one.params, known)
+    found = literal(configuration(one.params, one.facts), one.params.region, known)
     assert "<" not in json.dumps(found), "an output that nothing exports"
     texts: dict[str, Any] = as_texts(found)
     return texts

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from troposphere import GetAtt, Join, Ref, Sub, Template, iam
+from troposphere import GetAtt, Ref, Sub, Template, iam
 
 from seatrial.architectures._architecture import Facts
-from seatrial.architectures._cloudformation import assumed_by, imported, policy, statement
+from seatrial.architectures._cloudformation import assumed_by, imported, objects, policy, session, statement
 from seatrial.architectures.batch import Params
 
 ARN = "arn:${AWS::Partition}:${Service}:${AWS::Region}:${AWS::AccountId}:"
@@ -15,10 +15,11 @@ ARN = "arn:${AWS::Partition}:${Service}:${AWS::Region}:${AWS::AccountId}:"
 
 def add_roles(made: Template, params: Params, facts: Facts) -> None:
     """InstanceProfile, ExecutionRole and JobRole."""
-    _role(made, "InstanceRole", "ec2", [*_agent(), *_images(), _logs(), _session()])
+    _role(made, "InstanceRole", "ec2", [*_agent(), *_images(), _logs(), session()])
     made.add_resource(iam.InstanceProfile("InstanceProfile", Roles=[Ref("InstanceRole")]))
     _role(made, "ExecutionRole", "ecs-tasks", [*_images(), _logs(), *_secrets(params)])
-    _role(made, "JobRole", "ecs-tasks", [*_bucket(facts)])
+    bucket = objects(imported(facts, "bucket", "BucketArn")) if "bucket" in facts.needs else []
+    _role(made, "JobRole", "ecs-tasks", bucket)
 
 
 def _role(made: Template, name: str, service: str, statements: list[dict[str, Any]]) -> None:
@@ -58,27 +59,9 @@ def _logs() -> dict[str, Any]:
     return statement(["logs:CreateLogStream", "logs:PutLogEvents"], GetAtt("LogGroup", "Arn"))
 
 
-def _session() -> dict[str, Any]:
-    channels = (f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data"))
-    # Session Manager, instead of ssh. The service knows no resources for these:
-    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsessionmanagermessagegatewayservice.html
-    return statement(["ssm:UpdateInstanceInformation", *channels], "*")
-
-
 def _secrets(params: Params) -> list[dict[str, Any]]:
     found = []
     for service, action in (("secretsmanager", "secretsmanager:GetSecretValue"), ("ssm", "ssm:GetParameters")):
         if arns := sorted(arn for arn in params.secrets.values() if arn.split(":")[2] == service):
             found.append(statement([action], arns))
     return found
-
-
-def _bucket(facts: Facts) -> list[dict[str, Any]]:
-    if "bucket" not in facts.needs:
-        return []
-    bucket = imported(facts, "bucket", "BucketArn")
-    objects = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
-    return [
-        statement(["s3:ListBucket", "s3:GetBucketLocation"], bucket),
-        statement([*objects, "s3:ListMultipartUploadParts"], Join("", [bucket, "/*"])),
-    ]

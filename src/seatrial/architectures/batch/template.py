@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from troposphere import Base64, GetAtt, Ref, Select, Split, Sub, Template, batch, ec2, ecr, logs
+from troposphere import Base64, GetAtt, Ref, Select, Split, Sub, Template, batch, ec2, logs
 
 from seatrial import hardware
 from seatrial.architectures._architecture import Facts
-from seatrial.architectures._cloudformation import export, imported, kept, plan, tags, template
+from seatrial.architectures._cloudformation import export, imported, plan, repository, tags, template
+from seatrial.architectures._launch import bought, closed, interfaces
 from seatrial.architectures.batch import OUTPUTS, Params, placement_group
-from seatrial.architectures.batch.network import interfaces
 from seatrial.architectures.batch.roles import add_roles
 from seatrial.plan import Plan
 
@@ -29,7 +29,7 @@ def render(params: Params, facts: Facts) -> Plan:
     """Its plan."""
     made = template("Seatrial: AWS Batch for multi-node jobs")
     made.add_resource(_log_group(params, facts))
-    made.add_resource(kept(_repository(facts)))
+    made.add_resource(repository(facts))
     add_roles(made, params, facts)
     if placement_group(params):
         made.add_resource(ec2.PlacementGroup("PlacementGroup", Strategy="cluster"))
@@ -53,28 +53,11 @@ def _log_group(params: Params, facts: Facts) -> logs.LogGroup:
     return group
 
 
-def _repository(facts: Facts) -> ecr.Repository:
-    """Images of jobs, each tag of which is the same image for ever."""
-    return ecr.Repository(
-        "Repository",
-        ImageTagMutability="IMMUTABLE",
-        ImageScanningConfiguration=ecr.ImageScanningConfiguration(ScanOnPush=True),
-        EncryptionConfiguration=ecr.EncryptionConfiguration(EncryptionType="KMS"),  # the account's own key for ECR
-        Tags=tags(facts.stack),
-    )
-
-
 def _launch_template(params: Params, facts: Facts) -> ec2.LaunchTemplate:
     instance = hardware.instance(params.instance_type)
-    root = ec2.EBSBlockDevice(Encrypted=True, VolumeType="gp3", VolumeSize=params.root_gib, DeleteOnTermination=True)
-    data: dict[str, Any] = {
-        "BlockDeviceMappings": [ec2.LaunchTemplateBlockDeviceMapping(DeviceName="/dev/xvda", Ebs=root)],
-        # One hop: containers, which have an address of their own, do not get the node's credentials.
-        "MetadataOptions": ec2.MetadataOptions(HttpTokens="required", HttpPutResponseHopLimit=1),
-        **_bought(params),
-    }
+    data = {**closed(params.root_gib), **bought(params)}
     if instance.efa_interfaces:
-        data["NetworkInterfaces"] = [*interfaces(instance, imported(facts, "network", "SecurityGroup"))]
+        data["NetworkInterfaces"] = [*interfaces(instance, [imported(facts, "network", "SecurityGroup")])]
     if "storage" in facts.needs:
         where = {
             "Dns": imported(facts, "storage", "LustreDnsName"),
@@ -82,20 +65,6 @@ def _launch_template(params: Params, facts: Facts) -> ec2.LaunchTemplate:
         }
         data["UserData"] = Base64(Sub(USER_DATA.read_text(encoding="utf-8"), **where))
     return ec2.LaunchTemplate("LaunchTemplate", LaunchTemplateData=ec2.LaunchTemplateData(**data))
-
-
-def _bought(params: Params) -> dict[str, Any]:
-    if params.reservation is None:
-        return {}
-    key = "CapacityReservationId" if params.reservation.startswith("cr-") else "CapacityReservationResourceGroupArn"
-    target = ec2.CapacityReservationTarget(**{key: params.reservation})
-    bought = {
-        "CapacityReservationSpecification": ec2.CapacityReservationSpecification(CapacityReservationTarget=target)
-    }
-    if params.capacity == "capacity-block":
-        # https://aws.amazon.com/blogs/hpc/how-to-use-capacity-blocks-for-ml-with-aws-batch
-        bought["InstanceMarketOptions"] = ec2.InstanceMarketOptions(MarketType="capacity-block")
-    return bought
 
 
 def _environment(params: Params, facts: Facts) -> batch.ComputeEnvironment:

@@ -16,6 +16,7 @@ from seatrial.architectures._cloudformation import (
     kept,
     plan,
     policy,
+    session,
     statement,
     tags,
     template,
@@ -96,14 +97,10 @@ def _role(made: Template) -> None:
         ["ssm:PutParameter"],
         Sub("arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${Certificate}"),
     )
-    channels = (f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data"))
-    # Session Manager, instead of ssh. The service knows no resources for these:
-    # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsessionmanagermessagegatewayservice.html
-    session = statement(["ssm:UpdateInstanceInformation", *channels], "*")
     role = iam.Role(
         "Role",
         AssumeRolePolicyDocument=assumed_by("ec2"),
-        Policies=[iam.Policy(PolicyName="directory", PolicyDocument=policy(secrets, certificate, session))],
+        Policies=[iam.Policy(PolicyName="directory", PolicyDocument=policy(secrets, certificate, session()))],
     )
     made.add_resource(role)
     made.add_resource(iam.InstanceProfile("Profile", Roles=[Ref("Role")]))

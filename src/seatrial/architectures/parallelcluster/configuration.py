@@ -6,10 +6,9 @@ known of that. https://docs.aws.amazon.com/parallelcluster/latest/ug/cluster-con
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from troposphere import Join, Ref, Select, Split, Sub, encode_to_dict
+from troposphere import Join, Ref, Select, Split, Sub
 
 from seatrial import hardware
 from seatrial.architectures._architecture import Facts
@@ -233,35 +232,3 @@ def _without_nothing(value: Any) -> Any:
         kept = {name: _without_nothing(one) for name, one in value.items()}
         return {name: one for name, one in kept.items() if one is not None and one != {} and one != []}
     return [_without_nothing(one) for one in value] if isinstance(value, list) else value
-
-
-def literal(whole: Mapping[str, Any], params: Params, known: Mapping[str, str]) -> dict[str, Any]:
-    """The configuration as ParallelCluster gets it: what is not known in `known`, by the name of its export, shows as
-    that name in angle brackets."""
-    filled: dict[str, Any] = _filled(
-        encode_to_dict(whole), lambda name: known.get(name, f"<{name}>"), _partition(params)
-    )
-    return filled
-
-
-def _filled(value: Any, meant: Callable[[str], str], partition: str) -> Any:
-    if isinstance(value, list):
-        return [_filled(one, meant, partition) for one in value]
-    if not isinstance(value, dict):
-        return value
-    match value:
-        case {"Fn::ImportValue": str(name)} | {"Ref": str(name)}:
-            return meant(name)
-        case {"Fn::Sub": str(text)}:
-            return text.replace("${AWS::Partition}", partition)
-        case {"Fn::Join": [separator, parts]}:
-            return str(separator).join(_filled(parts, meant, partition))
-        case {"Fn::Select": [0, {"Fn::Split": [separator, text]}]}:
-            listed = str(_filled(text, meant, partition))
-            return f"<first of {listed[1:]}" if listed.startswith("<") else listed.split(separator)[0]
-    return {name: _filled(one, meant, partition) for name, one in value.items()}
-
-
-def _partition(params: Params) -> str:
-    starts = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "us-iso-": "aws-iso", "us-isob-": "aws-iso-b"}
-    return next((name for start, name in starts.items() if params.region.startswith(start)), "aws")

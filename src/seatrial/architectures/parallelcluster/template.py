@@ -14,14 +14,13 @@ from troposphere.cloudformation import AWSCustomObject, Stack
 
 from seatrial.architectures._architecture import IN_BUCKET, Facts
 from seatrial.architectures._cloudformation import export, imported, plan, policy, statement, template
-from seatrial.architectures._templates import parsed
+from seatrial.architectures._literal import exported, literal
 from seatrial.architectures.parallelcluster import OUTPUTS, Params
 from seatrial.architectures.parallelcluster.configuration import (
     POLICY,
     SCRIPT,
     configuration,
     key,
-    literal,
     own_policy,
 )
 from seatrial.plan import Plan
@@ -80,20 +79,11 @@ def _provider() -> str:
 
 
 def _files(params: Params, facts: Facts, whole: dict[str, Any]) -> dict[str, str]:
-    text = yaml.safe_dump(literal(whole, params, _known(facts)), sort_keys=False, width=120)
+    text = yaml.safe_dump(literal(whole, params.region, exported(facts)), sort_keys=False, width=120)
     files = {"cluster.yaml": HEAD + text}
     if params.bucket:
         files[f"{IN_BUCKET}{key(facts)}"] = Path(__file__).with_name(SCRIPT).read_text(encoding="utf-8")
     return files
-
-
-def _known(facts: Facts) -> dict[str, str]:
-    """Export -> its value, of all that is there already, so that it stands in a template as it is."""
-    known: dict[str, str] = {}
-    for need in facts.needs.values():
-        outputs = parsed(need.template()).get("Outputs", {})
-        known |= {one["Export"]["Name"]: one["Value"] for one in outputs.values() if isinstance(one["Value"], str)}
-    return known
 
 
 def _statements(params: Params, facts: Facts) -> list[dict[str, Any]]:

@@ -100,7 +100,7 @@ def _nodes(api: Api, cluster: Cluster) -> Iterable[Said]:
 
 
 def _wanted(cluster: Cluster) -> dict[str, Fraction]:
-    memory = memory_mib(cluster)
+    memory = memory_mib(cluster.instance_type)
     asked = {"cpu": f"{millicpu(cluster.cpus_per_node)}m", **({"memory": f"{memory}Mi"} if memory else {})}
     if cluster.instance_type is not None:
         asked |= devices(hardware.instance(cluster.instance_type))

@@ -158,7 +158,7 @@ def variable(name: str, value: str, reason: str) -> Note:
 def volumes(work: Work) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     """Each volume of the pod with its mount: shared memory, the cluster's folders, a run's folder if none is shared."""
     asked = work.options.shared_memory_gib
-    memory = memory_mib(work.cluster)
+    memory = memory_mib(work.cluster.instance_type)
     size = f"{asked}Gi" if asked else f"{memory // 4}Mi" if memory else "1Gi"
     # The runtime's own /dev/shm has 64 MiB: too little for NCCL and for data loaders.
     shm = (

@@ -21,7 +21,7 @@ def resources(job: Job, cluster: Cluster) -> dict[str, Any]:
     CPUs are asked for, not limited: a limit would only throttle. Memory is limited to what was asked for, so that a
     leak ends this pod and not the node.
     """
-    memory = memory_mib(cluster)
+    memory = memory_mib(cluster.instance_type)
     plain = job.device == "cpu" or cluster.instance_type is None
     counted = {} if plain else devices(hardware.instance(cluster.instance_type or ""))
     limits = {**({"memory": f"{memory}Mi"} if memory else {}), **counted}
@@ -53,15 +53,15 @@ def millicpu(cpus: int) -> int:
     return int(1000 * cpus - reserved - daemons)
 
 
-def memory_mib(cluster: Cluster) -> int | None:
+def memory_mib(instance_type: str | None) -> int | None:
     """What the kubelet leaves of a node's memory, in MiB, less what DaemonSets ask for. None: the node is unknown.
 
     The EKS AMI reserves 255 MiB and 11 MiB for each pod that a node takes, and 100 MiB before it evicts pods: the
     same file. A node takes 110 pods, or 737 at most from 30 CPUs on: eni-max-pods.txt of the same repository.
     """
-    if cluster.instance_type is None:
+    if instance_type is None:
         return None
-    instance = hardware.instance(cluster.instance_type)
+    instance = hardware.instance(instance_type)
     kernel = int(instance.memory_mib * (1 - VM_OVERHEAD))
     kubelet = 255 + 11 * (110 if instance.vcpus < 30 else 737) + 100
     huge = hardware.EFA_HUGE_PAGES_SET_ASIDE_MIB if instance.efa_interfaces else 0

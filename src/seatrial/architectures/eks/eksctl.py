@@ -1,0 +1,147 @@
+"""The same cluster as a file for eksctl, https://eksctl.io/usage/schema/, for those who deploy with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+from troposphere import Select, Split, Sub
+
+from seatrial import hardware
+from seatrial.architectures._architecture import Facts
+from seatrial.architectures._cloudformation import imported, policy
+from seatrial.architectures._kubernetes.inside import NAMESPACE
+from seatrial.architectures._literal import exported, literal
+from seatrial.architectures.eks import SYSTEM, Group, Params, efa, taint
+from seatrial.architectures.eks.addons import Addon, addons
+from seatrial.architectures.eks.network import service_addresses
+from seatrial.architectures.eks.nodeadm import disks, node_config
+from seatrial.architectures.eks.nodes import labels
+from seatrial.architectures.eks.roles import ADMINISTRATOR, NODE, ROLES, SERVICE_ACCOUNT, managed
+
+LOGGED = ("api", "audit", "authenticator", "controllerManager", "scheduler")
+"""All that the control plane can log."""
+
+HEAD = """\
+# For eksctl create cluster -f eksctl.yaml, instead of the template: it makes the same cluster. Put in the place of each
+# <NAME> what stands in that export once its stack is deployed: aws cloudformation list-exports
+"""
+
+
+def eksctl(params: Params, facts: Facts) -> str:
+    """The file."""
+    whole = literal(_configuration(params, facts), params.region, exported(facts))
+    return HEAD + yaml.safe_dump(whole, sort_keys=False, width=120)
+
+
+def _configuration(params: Params, facts: Facts) -> dict[str, Any]:
+    network = facts.needs["network"].params
+    zones = range(len(network.private_subnets) or network.zone_count)
+    subnets = {f"zone-{zone + 1}": {"id": _subnet(facts, zone)} for zone in zones}
+    allowed = {"publicAccessCIDRs": [*params.allowed_addresses]} if params.allowed_addresses else {}
+    return {
+        "apiVersion": "eksctl.io/v1alpha5",
+        "kind": "ClusterConfig",
+        "metadata": {"name": facts.stack, "region": params.region, "version": params.version},
+        "upgradePolicy": {"supportType": "EXTENDED"},
+        "kubernetesNetworkConfig": {"serviceIPv4CIDR": service_addresses(facts)},
+        "iam": {"podIdentityAssociations": [_identity("JobRole", facts, SERVICE_ACCOUNT, namespace=NAMESPACE)]}
+        if params.bucket
+        else {},
+        "accessConfig": {
+            "authenticationMode": "API",
+            "bootstrapClusterCreatorAdminPermissions": True,
+            "accessEntries": [_entry(principal) for principal in params.administrators],
+        },
+        "vpc": {
+            "id": imported(facts, "network", "VpcId"),
+            "subnets": {"private": subnets},
+            "clusterEndpoints": {"privateAccess": True, "publicAccess": bool(params.allowed_addresses)},
+            **allowed,
+        },
+        "addonsConfig": {"disableDefaultAddons": True},
+        "addons": [_addon(one, facts) for one in addons(params)],
+        "managedNodeGroups": [
+            _system(params, facts, [*subnets]),
+            *(_group(one, params, facts) for one in params.groups),
+        ],
+        "cloudWatch": {"clusterLogging": {"enableTypes": [*LOGGED], "logRetentionInDays": params.log_days}},
+    }
+
+
+def _subnet(facts: Facts, zone: int) -> Select:
+    return Select(zone, Split(",", imported(facts, "network", "PrivateSubnets")))
+
+
+def _entry(principal: str) -> dict[str, Any]:
+    everything = {"policyARN": Sub(ADMINISTRATOR), "accessScope": {"type": "cluster"}}
+    return {"principalARN": principal, "accessPolicies": [everything]}
+
+
+def _identity(role: str, facts: Facts, service_account: str, **more: Any) -> dict[str, Any]:
+    """What pods of a service account may do, of which eksctl makes the role."""
+    names, statements = ROLES[role](facts)
+    found: dict[str, Any] = {**more, "serviceAccountName": service_account}
+    found |= {"permissionPolicyARNs": managed(names)} if names else {}
+    return found | ({"permissionPolicy": policy(*statements)} if statements else {})
+
+
+def _addon(addon: Addon, facts: Facts) -> dict[str, Any]:
+    found: dict[str, Any] = {"name": addon.name, "version": addon.version, "resolveConflicts": "overwrite"}
+    found |= {"configurationValues": addon.values} if addon.values else {}
+    if addon.role:
+        found["podIdentityAssociations"] = [_identity(addon.role, facts, addon.service_account)]
+    return found
+
+
+def _nodes(name: str, instance_type: str, size: tuple[int, int], params: Params, facts: Facts) -> dict[str, Any]:
+    """What all groups have in common."""
+    least, most = size
+    names, statements = NODE
+    return {
+        "name": name,
+        "amiFamily": "AmazonLinux2023",
+        "instanceType": instance_type,
+        "minSize": least,
+        "desiredCapacity": least,
+        "maxSize": most,
+        "privateNetworking": True,
+        "volumeSize": params.root_gib,
+        "volumeType": "gp3",
+        "volumeEncrypted": True,
+        "disableIMDSv1": True,
+        "disablePodIMDS": True,
+        "securityGroups": {"attachIDs": [imported(facts, "network", "SecurityGroup")]},
+        "iam": {"attachPolicyARNs": managed(names), "attachPolicy": policy(*statements)},
+        "labels": labels(name),
+        "nodeRepairConfig": {"enabled": params.repair},
+    }
+
+
+def _system(params: Params, facts: Facts, subnets: list[str]) -> dict[str, Any]:
+    size = (params.system_nodes, params.system_nodes)
+    return {**_nodes(SYSTEM, params.system_instance_type, size, params, facts), "subnets": subnets}
+
+
+def _group(group: Group, params: Params, facts: Facts) -> dict[str, Any]:
+    found = _nodes(group.name, group.instance_type, (group.at_least, group.at_most), params, facts)
+    found |= {"subnets": ["zone-1"], **_bought(group)}
+    if efa(group):
+        found["efaEnabled"] = True  # it makes the placement group, too
+    if key := taint(group):
+        found["taints"] = [{"key": key, "value": "true", "effect": "NoSchedule"}]
+    if group.custom_ami:
+        found["ami"] = group.custom_ami
+    if spec := disks(hardware.instance(group.instance_type)):
+        found["overrideBootstrapCommand"] = node_config(spec)
+    return found
+
+
+def _bought(group: Group) -> dict[str, Any]:
+    if group.reservation is None:
+        return {"spot": True} if group.capacity == "spot" else {}
+    key = "capacityReservationID" if group.reservation.startswith("cr-") else "capacityReservationResourceGroupARN"
+    found: dict[str, Any] = {"capacityReservation": {"capacityReservationTarget": {key: group.reservation}}}
+    if group.capacity == "capacity-block":
+        found["instanceMarketOptions"] = {"marketType": "capacity-block"}
+    return found
