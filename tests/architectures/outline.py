@@ -25,15 +25,15 @@ def outline(one: Deployment) -> str:
         exported = output.get("Export", {}).get("Name", name)
         lines.append(f"{exported} = {_compact(_flat(output['Value']))}")
     for path, text in sorted(plan.files.items()):
-        if path != f"{one.stack}.yaml":
+        if path.startswith(IN_BUCKET) and not path.endswith(".json"):
+            lines.append(f"--- {path}: {len(text.splitlines())} lines")  # looked at where it is written
+        elif path != f"{one.stack}.yaml":
             lines += [f"--- {path}", *_other(path, text)]
     return "\n".join([*lines, *(command.shell() for command in plan.commands)]) + "\n"
 
 
 def _other(path: str, text: str) -> Iterable[str]:
-    """Another file of the plan: of YAML, each key of it is a line. What nodes run is looked at where it is written."""
-    if path.startswith(IN_BUCKET) and not path.endswith(".json"):
-        return [f"{len(text.splitlines())} lines"]
+    """Another file of the plan: of YAML, each key of it is a line."""
     if not path.endswith((".yaml", ".yml")):
         return text.splitlines()
     return (f"{key}: {_compact(value)}" for key, value in yaml.safe_load(text).items())

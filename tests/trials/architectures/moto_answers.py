@@ -25,12 +25,18 @@ def _simulated(self: IamResponse) -> ActionResult:
     return ActionResult({"EvaluationResults": told, "IsTruncated": False})
 
 
+def _made_in_a_network(self: FileSystem, *arguments: Any, **more: Any) -> None:
+    _made(self, *arguments, **more)
+    network = ec2_backends[self.backend.account_id][self.backend.region_name]
+    self.vpc_id = network.get_subnet(self.subnet_ids[0]).vpc_id  # type: ignore[attr-defined]
+
+
 def _file_system(self: FileSystem) -> dict[str, Any]:
-    subnet = ec2_backends[self.backend.account_id][self.backend.region_name].get_subnet(self.subnet_ids[0])
     mounted = {"LustreConfiguration": {"MountName": self.file_system_id[-8:]}} if self.lustre_configuration else {}
-    return {**_described(self), **mounted, "Lifecycle": "AVAILABLE", "VpcId": subnet.vpc_id}
+    return {**_described(self), **mounted, "Lifecycle": "AVAILABLE", "VpcId": self.vpc_id}  # type: ignore[attr-defined]
 
 
+_made, FileSystem.__init__ = FileSystem.__init__, _made_in_a_network  # type: ignore[method-assign]
 _described, FileSystem.to_dict = FileSystem.to_dict, _file_system  # type: ignore[method-assign]
 ServiceQuotasResponse.get_aws_default_service_quota = _default_quota  # type: ignore[attr-defined]
 IamResponse.simulate_principal_policy = _simulated  # type: ignore[attr-defined]

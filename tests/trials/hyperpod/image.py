@@ -9,7 +9,10 @@ from pathlib import Path
 
 STAND_INS = Path(__file__).with_name("stand_ins")
 CACHE = Path(__file__).parents[3] / ".make/hyperpod"
-PACKAGES = ("munge", "openssh-client", "procps", "python3", "python3-venv", "slurm-client", "slurmctld", "slurmd")
+PACKAGES = (
+    *("munge", "openssh-client", "procps", "python3", "python3-venv"),
+    *("slurm-client", "slurmctld", "slurmd", "slurmdbd", "mariadb-server"),
+)
 ARCHIVE = ("nfs-common", "prometheus", "prometheus-alertmanager", "prometheus-node-exporter")
 """Packages that the scripts install: here each is a stand-in, in an archive that apt reads without a network."""
 PLACES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import subprocess
 import tempfile
@@ -80,10 +81,45 @@ def test_a_job_trains_on_two_nodes_from_the_login_node(cluster: Nodes):
 def test_a_node_that_is_not_what_it_ought_to_be_is_kept_from_jobs(make: Make):
     """By the hooks, which Slurm runs as the scripts have told it: this machine is no m5.2xlarge."""
     nodes = make("controller", "cpu", health_checks=True, observability=False)
+    network = {"InstanceId": f"i-{1:017x}", "NetworkNodes": ["nn-1", "nn-2", "nn-3"]}
+    (nodes.folder / "aws/topology").write_text(json.dumps({"Instances": [network]}))
     for one in reversed(nodes.instances):
         one.create()
     reason = ("sinfo", "--noheader", "--format=%T %E")
     poll(lambda: "drained seatrial/quick node." in nodes.controller.run(*reason).stdout, 60, "the node is drained")
+    assert f"SwitchName=nn-3 Level=0 LinkSpeed=1 Nodes={nodes.workers[0].name}" in (
+        nodes.controller.run("scontrol", "show", "topology").stdout
+    )
+
+
+def test_jobs_are_accounted_in_the_database(make: Make):
+    database = {"host": "127.0.0.1", "port": "3306", "user": "slurm", "secret_arn": "arn:aws:secretsmanager:password"}
+    settings = {"package": None, "observability": False, "places": {"accounting": database}}
+    nodes = make("controller", "cpu", **settings)
+    (nodes.folder / "aws/arn:aws:secretsmanager:password").write_text("S3cret")
+    controller, worker = nodes.instances
+    server = subprocess.Popen(
+        controller.command("sh", "-c", MARIADB), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        ping = ("mariadb", "--host=127.0.0.1", "--user=slurm", "--password=S3cret", "--execute=select 1")
+        poll(lambda: controller.run(*ping, check=False).returncode == 0 or server.poll(), 60, "the database answers")
+        assert server.poll() is None, controller.logs()
+        said = worker.create() + controller.create()
+        assert "accounting: done" in said and "S3cret" not in said
+        assert controller.run("stat", "--format=%a", "/opt/slurm/etc/slurmdbd.conf").stdout == "600\n"
+        before = controller.snapshot()
+        assert not CHANGES.search(controller.create())
+        assert {
+            name for name, _ in before.items() ^ controller.snapshot().items() if "var/lib/mysql" not in name
+        } == set()
+        poll(lambda: " idle" in states(nodes), 60, "the worker is idle")
+        controller.run("srun", "--job-name=counted", "hostname")
+        sacct = ("sacct", "--noheader", "--allocations", "--parsable2", "--format=JobName,State")
+        poll(lambda: controller.run(*sacct).stdout == "counted|COMPLETED\n", 60, "the job is accounted")
+    finally:
+        controller.run("pkill", "mariadbd", check=False)
+        server.wait(60)
 
 
 def test_users_are_the_same_everywhere_and_share_a_key(cluster: Nodes):
@@ -227,6 +263,14 @@ def packaged() -> bytes:
         return Path(folder, "deb").read_bytes()
 
 
+MARIADB = """
+mkdir -p /run/mysqld && chown mysql: /run/mysqld
+echo "create database slurm_acct_db;
+create user slurm@'%' identified by 'S3cret';
+grant all on slurm_acct_db.* to slurm@'%';" >/tmp/sql
+chmod 644 /tmp/sql
+exec >/var/log/mariadbd.out 2>&1 mariadbd --user=mysql --bind-address=127.0.0.1 --innodb-buffer-pool-size=64M --init-file=/tmp/sql
+"""
 CONTROL = "Package: enroot\nVersion: 9\nArchitecture: all\nMaintainer: nobody <n@invalid>\nDescription: enroot\n"
 HOLD = """
 import fcntl, sys

@@ -19,7 +19,7 @@ from troposphere import Sub
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._cloudformation import imported
 from seatrial.architectures._hyperpod import gpus
-from seatrial.architectures.hyperpod_slurm import CONTROLLER, LOGIN, USER, Params
+from seatrial.architectures.hyperpod_slurm import CONTROLLER, LOGIN, USER, Params, User
 
 FORM = "provisioning_parameters.json"
 SETTINGS = "seatrial.json"
@@ -60,16 +60,6 @@ class Partition:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class UserAccount:
-    """A user on all nodes, with a home directory in /home."""
-
-    name: str
-    uid: int
-    ssh_keys: tuple[str, ...]
-    """Lines of ~/.ssh/authorized_keys."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     """What our scripts do on the nodes."""
 
@@ -81,7 +71,7 @@ class Settings:
     """User of HyperPod's AMI, whose keys the nodes know one another by."""
     ssh_keys: tuple[str, ...]
     """Lines of the default user's ~/.ssh/authorized_keys."""
-    users: tuple[UserAccount, ...]
+    users: tuple[User, ...]
     partitions: tuple[Partition, ...]
     slurm: Mapping[str, str]
     """More settings of slurm.conf."""
@@ -114,7 +104,7 @@ def settings(params: Params, facts: Facts) -> Settings:
         parameter=parameter(facts),
         default_user=USER,
         ssh_keys=params.ssh_keys,
-        users=tuple(UserAccount(name=user.name, uid=user.uid, ssh_keys=user.ssh_keys) for user in params.users),
+        users=params.users,
         partitions=tuple(
             Partition(name=group.name, gpus=gpus(group), default=place == 0)
             for place, group in enumerate(params.workers)

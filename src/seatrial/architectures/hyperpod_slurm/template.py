@@ -23,13 +23,13 @@ def render(params: Params, facts: Facts) -> Plan:
     files = bundle(params, facts)
     scripts = folder(digest(files))
     made.add_resource(ssm.Parameter("Places", Name=parameter(facts), Type="String", Value=places(facts)))
-    _roles(made, params, facts)
+    _roles(made, facts)
     made.add_resource(_cluster(params, facts, scripts))
     export(made, facts, {"ClusterName": facts.stack, "ClusterArn": GetAtt("Cluster", "ClusterArn")}, OUTPUTS)
     return plan(params, facts, made, {f"{IN_BUCKET}{scripts}/{path}": text for path, text in files.items()})
 
 
-def _roles(made: Template, params: Params, facts: Facts) -> None:
+def _roles(made: Template, facts: Facts) -> None:
     """One of all nodes; with accounting one of the controller, which alone may know the database's password."""
     common = [*interfaces(), *bucket(facts), *images(), *_read(facts)]
     made.add_resource(role("NodeRole", common))

@@ -48,9 +48,10 @@ def steps(node: Node, bundle: Path) -> dict[str, Step | None]:
         "seatrial": only(package, software.install, package),
         "health checks": only(checked, slurm.install_hooks, node, bundle),
         "containers": only(settings["containers"], containers.install, node),
+        "munge": slurm.start_munge,
         "slurm.conf": only(controller, slurm.configure, node, bundle),
         "accounting": only(controller and "accounting" in node.places, accounting.start, node),
-        "slurm": partial(slurm.start_controller) if controller else partial(slurm.start_node, node),
+        "slurm": slurm.start_controller if controller else partial(slurm.start_node, node),
         "observability": only(settings["observability"], observability.start, node, bundle),
     }
 

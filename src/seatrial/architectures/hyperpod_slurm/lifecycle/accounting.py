@@ -9,7 +9,7 @@ from pathlib import Path
 from . import slurm_conf
 from .files import write
 from .node import Node, secret
-from .steps import Failure, log, run, succeeds
+from .steps import Failure, log, retry, run, succeeds
 
 SLURM_CONF = {
     "AccountingStorageType": "accounting_storage/slurmdbd",
@@ -34,6 +34,8 @@ RestartSec=10
 [Install]
 WantedBy=multi-user.target
 """
+PAUSES = (1, 2, 4, 8, 16, 32)
+"""Seconds between questions to slurmdbd, which makes its tables the first time."""
 REMEDY = "see why: journalctl --unit slurmdbd; its security group must let it reach the database"
 
 
@@ -53,6 +55,8 @@ def start(node: Node) -> None:
         run("systemctl", "enable", "slurmdbd", remedy=REMEDY)
         run("systemctl", "restart", "slurmdbd", remedy=REMEDY)
         log("    started slurmdbd")
+    # slurmctld does not start the first time without it.
+    retry("slurmdbd", PAUSES, lambda: run("/opt/slurm/bin/sacctmgr", "--noheader", "show", "cluster", remedy=REMEDY))
 
 
 def conf(name: str, user: str, database: Mapping[str, str], password: str) -> str:

@@ -60,15 +60,21 @@ def install_hooks(node: Node, bundle: Path) -> None:
         write(HOOKS / path.name, path.read_text(), 0o755)
 
 
+def start_munge() -> None:
+    """What all daemons know each other by, with the key that HyperPod's agent gives all nodes."""
+    if not succeeds("systemctl", "is-active", "--quiet", "munge"):
+        run("systemctl", "enable", "--now", "munge", remedy=_remedy("munge"))
+        log("    started munge")
+
+
 def start_controller() -> None:
     """slurmctld, with the configuration as it is now."""
-    _unit("munge")
     fresh = _conf_is_newer()
     run("systemctl", "enable", "slurmctld", remedy=_remedy("slurmctld"))
     if fresh or not succeeds("systemctl", "is-active", "--quiet", "slurmctld"):
         run("systemctl", "restart", "slurmctld", remedy=_remedy("slurmctld"))
         log("    started slurmctld")
-    retry("slurmctld", PAUSES, lambda: run(_command("scontrol"), "ping", remedy=_remedy("slurmctld")))
+    retry("slurmctld", PAUSES, lambda: run("/opt/slurm/bin/scontrol", "ping", remedy=_remedy("slurmctld")))
     write(_applied(), CONF.read_text())
 
 
@@ -77,7 +83,6 @@ def start_node(node: Node) -> None:
 
     On a login node sackd does the same for commands; Slurm before 23.11 has none, and slurmd does it there.
     """
-    _unit("munge")
     unit = "sackd" if node.role == "login" and succeeds("systemctl", "cat", "sackd") else "slurmd"
     option = f"{unit.upper()}_OPTIONS"
     text = f"{OURS}[Service]\nEnvironment={option}=--conf-server={node.controller}\nRestart=on-failure\nRestartSec=10\n"
@@ -157,14 +162,5 @@ def _conf_is_newer() -> bool:
     return not _applied().exists() or _applied().read_text() != CONF.read_text()
 
 
-def _unit(name: str) -> None:
-    if not succeeds("systemctl", "is-active", "--quiet", name):
-        run("systemctl", "enable", "--now", name, remedy=_remedy(name))
-
-
 def _remedy(unit: str) -> str:
     return f"see why: journalctl --unit {unit}"
-
-
-def _command(name: str) -> str:
-    return f"/opt/slurm/bin/{name}"
