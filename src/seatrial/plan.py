@@ -19,6 +19,8 @@ class Command:
     """Variables that are set on top of the environment it is started from."""
     title: str = ""
     """What it is, for people: ``rank 0``."""
+    programs: tuple[str, ...] = ()
+    """What a script that it runs starts in turn, and may not be there."""
 
     def shell(self) -> str:
         """The command as one line that a POSIX shell understands."""
@@ -64,3 +66,12 @@ class Plan:
             path.write_text(text, encoding="utf-8")
             written.append(path)
         return written
+
+
+def below(plan: Plan, folder: str) -> Plan:
+    """The same plan with its files in a folder, where its commands are run."""
+    commands = tuple(
+        Command(argv=("sh", "-c", f"cd {shlex.quote(folder)} && {one.shell()}"), title=one.title)
+        for one in plan.commands
+    )
+    return Plan(files={f"{folder}/{path}": text for path, text in plan.files.items()}, commands=commands)

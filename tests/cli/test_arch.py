@@ -47,6 +47,33 @@ def test_list_names_every_architecture_and_the_deployments_of_the_file(home):
     assert [line.split()[0] for line in call("list").output.splitlines()[1:]] == architectures.names()
 
 
+OWN = """
+from seatrial.architectures import Architecture, ArchitectureParams
+from seatrial.plan import Command, Plan
+
+apply = Command(argv=("kubectl", "apply", "-f", "a b.yaml"), title="objects", env={"KUBECONFIG": "ours"})
+ARCHITECTURE = Architecture(
+    name="own",
+    title="Own",
+    Params=ArchitectureParams,
+    render=lambda params, facts: Plan(files={f"{facts.stack}.yaml": "Resources: {}"}),
+    installs=lambda params, facts, outputs: Plan(files={"a b.yaml": outputs["Name"]}, commands=(apply,)),
+)
+"""
+
+
+def test_render_shows_what_is_installed_and_from_where(home):
+    (home / "own.py").write_text(OWN)
+    (home / "seatrial.toml").write_text('[architectures.mine]\nkind = "./own.py"\n')
+    rendered = json.loads(call("render", "mine", "--json").output)
+    assert rendered["files"]["install/mine/a b.yaml"] == "{Name}"
+    assert rendered["commands"][-1]["argv"] == [
+        "sh",
+        "-c",
+        "cd install/mine && KUBECONFIG=ours kubectl apply -f 'a b.yaml'",
+    ]
+
+
 @pytest.mark.parametrize("name", architectures.names())
 def test_params_have_a_meaning_each(name):
     rows = json.loads(call("params", name, "--json").output)

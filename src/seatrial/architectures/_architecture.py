@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from seatrial.bounds import Bound, Table, Word
 from seatrial.errors import Problem
 from seatrial.extras import needed
+from seatrial.plan import Plan
 
 if TYPE_CHECKING:
-    from seatrial.plan import Plan
     from seatrial.spec import Cluster
 
 PREFIX = "seatrial-"
@@ -104,6 +104,17 @@ def _nothing(*_: Any) -> Iterable[Any]:
     return ()
 
 
+def _nothing_installed(*_: Any) -> Plan:
+    return Plan()
+
+
+class _Unknown(dict[str, str]):
+    """Outputs of a stack that is not there: ``{ClusterName}``."""
+
+    def __missing__(self, name: str) -> str:
+        return f"{{{name}}}"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Architecture:
     """Something that can be deployed."""
@@ -121,6 +132,9 @@ class Architecture:
     usage: Callable[[Any, Facts], Iterable[Usage]] = _nothing
     clusters: Callable[[Any, Facts, Mapping[str, str]], Iterable[Cluster]] = _nothing
     """The clusters that a stack's outputs describe. Their options are a mapping: it knows no launcher."""
+    installs: Callable[[Any, Facts, Mapping[str, str]], Plan] = _nothing_installed
+    """What is put into what the stack made, by its outputs: files, and commands that are run in their folder, in this
+    order, once the stack stands. Each may be run again. An output is there for every name, also in a dry run."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,6 +179,11 @@ class Deployment:
     def template(self) -> str:
         """The template of its stack."""
         return self.render().files[f"{self.stack}.yaml"]
+
+    def installs(self, outputs: Mapping[str, str] | None = None) -> Plan:
+        """What is put into what its stack made, by the outputs of that; None: by their names."""
+        with needed("troposphere", f"architectures.{self.name}"):
+            return self.architecture.installs(self.params, self.facts, _Unknown() if outputs is None else outputs)
 
     def clusters(self, outputs: Mapping[str, str]) -> list[Cluster]:
         """The clusters that it yields, by the outputs of its stack."""

@@ -17,11 +17,15 @@ from seatrial.cli.options import as_json, print_json
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write the plan into this new folder.")
 @as_json
 def command(name: str, settings: tuple[str, ...], everything: bool, output: Path | None, as_json: bool) -> None:
-    """The dry run: show or write its templates, touch nothing. No credentials are needed."""
-    from seatrial.plan import Plan
+    """The dry run: show or write its templates, touch nothing. No credentials are needed.
+
+    What is installed once the stack stands is shown below install/; what only the stack knows is {Name} of its output.
+    """
+    from seatrial.plan import Plan, below
 
     deployment = find(name, settings)
-    plans = [one.render() for one in (deployment.order() if everything else [deployment])]
+    wanted = deployment.order() if everything else [deployment]
+    plans = [plan for one in wanted for plan in (one.render(), below(one.installs(), f"install/{one.name}"))]
     files = {path: text for plan in plans for path, text in plan.files.items()}
     plan = Plan(files=files, commands=tuple(command for plan in plans for command in plan.commands))
     written = plan.write(output) if output else []

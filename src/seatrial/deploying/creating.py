@@ -10,6 +10,7 @@ from seatrial.architectures import Deployment
 from seatrial.deploying.cloud import COMPLETE, GONE, REVIEWED, STACK, SUCCEEDED, Cloud, Stack, Wait
 from seatrial.deploying.deleting import remove
 from seatrial.deploying.events import UNCHANGED, Event, Show, failed, follow, stuck
+from seatrial.deploying.installing import install
 from seatrial.deploying.proposals import Change, proposed
 from seatrial.deploying.templates import policy_of, publish, resources, template_of
 from seatrial.errors import Problem, UserError
@@ -28,7 +29,8 @@ def changes(deployment: Deployment, *, wait: Wait = time.sleep) -> Change:
 
 
 def deploy(deployment: Deployment, show: Show, ask: Ask, *, wait: Wait = time.sleep) -> bool:
-    """Deploys what it needs, then itself; what is there already is changed where it differs.
+    """Deploys what it needs, then itself; what is there already is changed where it differs. What belongs into it is
+    installed each time: whoever took something of it away has it again.
 
     Nothing is done that `ask` has not agreed to. Returns False as soon as it does not, and raises UserError with the
     first cause of a failure. After an interruption, whenever it came, the same call goes on from there.
@@ -55,6 +57,7 @@ def _deploy(cloud: Cloud, show: Show, ask: Ask) -> bool:
             show(_unchanged(cloud))
     if stack is not None and not stack.protected and _outlived(text):
         cloud.ask("update_termination_protection", StackName=stack.id, EnableTerminationProtection=True)
+    install(cloud, show)
     return True
 
 

@@ -22,6 +22,7 @@ from seatrial.preflight import (
     quotas,
     reservations,
     training_plans,
+    tools,
 )
 from seatrial.preflight.site import Site
 
@@ -60,7 +61,7 @@ def look(deployment: Deployment) -> list[Finding]:
     Nothing is changed. Where AWS cannot be asked, all that it would have said is UNKNOWN, with one reason.
     """
     site = Site(deployment)
-    found = [*placement.judge(site.groups), *addresses.new(site)]
+    found = [*placement.judge(site.groups), *addresses.new(site), *tools.look(site)]
     looks = [one for one in _LOOKS if one.concerns(site)]
     try:
         with aws.calls(site.access):

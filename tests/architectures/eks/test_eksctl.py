@@ -92,8 +92,7 @@ def access(file: dict[str, Any], resources: dict[str, dict[str, Any]]) -> None:
         for one in of(resources, "PodIdentityAssociation")
     }
     assert jobs == {
-        (one["namespace"], one["serviceAccountName"]): asked(one)
-        for one in file["iam"].get("podIdentityAssociations", [])
+        (one["namespace"], one["serviceAccountName"]): asked(one) for one in file["iam"]["podIdentityAssociations"]
     }
 
 

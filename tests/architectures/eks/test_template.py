@@ -107,9 +107,9 @@ def test_the_api_server_is_closed_unless_addresses_are_named() -> None:
     network = made()["Cluster"]["ResourcesVpcConfig"]
     assert (network["EndpointPrivateAccess"], network["EndpointPublicAccess"]) == (True, False)
     assert "PublicAccessCidrs" not in network
-    network = made(allowed_addresses=("198.41.0.0/24",))["Cluster"]["ResourcesVpcConfig"]
+    network = made(allowed_addresses=("203.0.113.0/24",))["Cluster"]["ResourcesVpcConfig"]
     assert (network["EndpointPrivateAccess"], network["EndpointPublicAccess"]) == (True, True)
-    assert network["PublicAccessCidrs"] == ["198.41.0.0/24"]
+    assert network["PublicAccessCidrs"] == ["203.0.113.0/24"]
 
 
 def test_access_is_by_iam_alone() -> None:

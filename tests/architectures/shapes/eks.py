@@ -54,7 +54,7 @@ VALUES = {
     "system_nodes": (2, 3),
     "root_gib": (200, 30),
     "administrators": ((), (ADMINISTRATOR,)),
-    "allowed_addresses": ((), ("203.0.114.7/32", "198.41.0.0/24")),
+    "allowed_addresses": ((), ("198.51.100.7/32", "203.0.113.0/24")),
     "kind": ("jobset", "pytorchjob", "trainjob", "mpijob", "job"),
     "image": (None, "123456789012.dkr.ecr.us-west-2.amazonaws.com/ours:1"),
     "agent": (None, "123456789012.dkr.ecr.us-west-2.amazonaws.com/seatrial:1"),
@@ -71,7 +71,7 @@ SHAPES = {
             group("p5.48xlarge", at_least=16, at_most=16, capacity="capacity-block", reservation=BLOCK),
             group("trn1.32xlarge", "trn", custom_ami=AMI),
         ),
-        "allowed_addresses": ("198.41.0.0/24",),
+        "allowed_addresses": ("203.0.113.0/24",),
     },
     "bare": {"groups": (), "bucket": None, "repair": False},
 }

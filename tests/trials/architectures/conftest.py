@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.aws import clients
+from tests.trials.architectures import tools
 from tests.trials.architectures.account import Account, account
 
 
@@ -22,6 +23,7 @@ def aws(server: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     """An account in which nothing is, and nothing goes wrong."""
     clients._client.cache_clear()
     server.isolate(monkeypatch, tmp_path)
+    tools.put_in_place(tmp_path / "tools", monkeypatch)
     server.reset()
     yield server
     server.reset()

@@ -35,9 +35,9 @@ def eksctl(params: Params, facts: Facts) -> str:
 
 
 def _configuration(params: Params, facts: Facts) -> dict[str, Any]:
-    network = facts.needs["network"].params
-    zones = range(len(network.private_subnets) or network.zone_count)
+    zones = range(facts.needs["network"].params.zone_count)
     subnets = {f"zone-{zone + 1}": {"id": _subnet(facts, zone)} for zone in zones}
+    jobs = [_identity("JobRole", facts, SERVICE_ACCOUNT, namespace=NAMESPACE)] if params.bucket else []
     allowed = {"publicAccessCIDRs": [*params.allowed_addresses]} if params.allowed_addresses else {}
     return {
         "apiVersion": "eksctl.io/v1alpha5",
@@ -45,9 +45,7 @@ def _configuration(params: Params, facts: Facts) -> dict[str, Any]:
         "metadata": {"name": facts.stack, "region": params.region, "version": params.version},
         "upgradePolicy": {"supportType": "EXTENDED"},
         "kubernetesNetworkConfig": {"serviceIPv4CIDR": service_addresses(facts)},
-        "iam": {"podIdentityAssociations": [_identity("JobRole", facts, SERVICE_ACCOUNT, namespace=NAMESPACE)]}
-        if params.bucket
-        else {},
+        "iam": {"podIdentityAssociations": jobs},
         "accessConfig": {
             "authenticationMode": "API",
             "bootstrapClusterCreatorAdminPermissions": True,

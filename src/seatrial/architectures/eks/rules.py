@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from ipaddress import ip_network
+from ipaddress import IPv4Network
 
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._instances import account, ami, capacity, instance
 from seatrial.architectures.eks import SYSTEM, Group, Params
+from seatrial.architectures.vpc.rules import PRIVATE
 from seatrial.errors import Problem
 from seatrial.image import mutable
 
@@ -18,6 +19,8 @@ MOST_GROUPS = 29
 """30 managed node groups of a cluster, of which the system has one:
 https://docs.aws.amazon.com/eks/latest/userguide/service-quotas.html, as is the next."""
 MOST_ADDRESSES = 40
+LARGEST = 8
+"""Length of the prefix of the largest block that an organisation has."""
 LEAST_SYSTEM_GIB = 8
 """What CoreDNS, the operators' controllers and Kueue fit into, with room for rolling updates. Our choice."""
 PRINCIPAL = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/\S+")
@@ -109,12 +112,13 @@ def _addresses(params: Params) -> Iterable[Problem]:
         yield Problem(what, where, "name fewer, larger ones")
     for text in params.allowed_addresses:
         try:
-            block = ip_network(text)
+            block = IPv4Network(text)
         except ValueError:
-            yield Problem(f"{text} is no block of addresses", where, "it has the form 203.0.113.0/24")
+            yield Problem(f"{text} is no block of IPv4 addresses", where, "it has the form 203.0.113.0/24")
             continue
-        if block.version != 4 or block.is_private:
-            what = f"{text} is no block of public IPv4 addresses"
-            yield Problem(what, where, "name those that you have in the internet: the VPC's own are let in anyway")
-        elif block.prefixlen == 0:
-            yield Problem(f"{text} is the whole internet", where, "name your own addresses: those of your office, say")
+        if block.prefixlen < LARGEST:
+            what = f"{text} is a large part of the internet"
+            yield Problem(what, where, "name your own addresses: those of your office, say")
+        elif any(block.overlaps(private) for private in PRIVATE):
+            what = f"{text} has addresses that nobody has in the internet"
+            yield Problem(what, where, "name those by which you are seen there: the VPC's own are let in anyway")

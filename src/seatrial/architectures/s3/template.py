@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from troposphere import GetAtt, Ref, Sub, s3
+from troposphere import GetAtt, Ref, Select, Split, Sub, s3
 
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._cloudformation import export, kept, placeholder, plan, template
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from troposphere import Template
 
 CHECKPOINTS = "checkpoints/"
+STACK_ID = Select(2, Split("/", Ref("AWS::StackId")))
+"""The stack's own, of 36 characters: a bucket that outlives its stack is not in the way of the next one."""
 
 
 def render(params: Params, facts: Facts) -> Plan:
@@ -31,9 +33,12 @@ def render(params: Params, facts: Facts) -> Plan:
 
 
 def _bucket(made: Template, params: Params) -> None:
+    """Its name begins as HyperPod wants it of buckets with lifecycle scripts:
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ClusterLifeCycleConfig.html, 2026-11"""
     encryption = s3.ServerSideEncryptionByDefault(SSEAlgorithm="AES256")
     bucket = s3.Bucket(
         "Bucket",
+        BucketName=Sub("sagemaker-seatrial-${Id}", Id=STACK_ID),
         BucketEncryption=s3.BucketEncryption(
             ServerSideEncryptionConfiguration=[
                 s3.ServerSideEncryptionRule(ServerSideEncryptionByDefault=encryption),
