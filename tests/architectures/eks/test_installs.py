@@ -8,7 +8,6 @@ import pytest
 import yaml
 
 from seatrial.architectures import Deployment
-from seatrial.architectures.eks.installs import installs
 from seatrial.plan import Plan
 from tests.architectures.deployments import deployment
 from tests.architectures.shapes.eks import group
@@ -22,7 +21,7 @@ OUTPUTS = {
 
 
 def plan(one: Deployment) -> Plan:
-    return installs(one.params, one.facts, OUTPUTS)
+    return one.installs(OUTPUTS)
 
 
 def objects(**params: Any) -> dict[tuple[str, str], dict[str, Any]]:

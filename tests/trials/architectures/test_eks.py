@@ -11,7 +11,6 @@ import yaml
 
 from seatrial import config, deploying, launchers
 from seatrial.architectures import Deployment
-from seatrial.architectures.eks.installs import installs
 from seatrial.architectures.eks.versions import RELEASES
 from seatrial.binding import bind
 from seatrial.cases import cpu_ddp
@@ -49,7 +48,7 @@ def test_a_job_of_two_nodes_is_rendered_for_each_cluster(
     clusters = handing_over.yielded(wanted, outputs)
     handing_over.hand_over(clusters, replace=False)
     assert {one.name: one for one in clusters}.items() <= config.clusters().items()
-    installed = installs(wanted.params, wanted.facts, outputs).text()
+    installed = wanted.installs(outputs).text()
     for cluster in clusters:
         where = config.clusters()[cluster.name]
         job = bind(cpu_ddp.CASE, cpu_ddp.CASE.recipe("two-node"), where, nodes=2, processes_per_node=1)

@@ -1,4 +1,4 @@
-"""Stand-ins for what installs something in a cluster: moto's clusters have no API server. Each notes what it is asked."""
+"""Stand-ins for what installs something in a cluster, for moto's have no API server. Each notes what it is asked."""
 
 from __future__ import annotations
 

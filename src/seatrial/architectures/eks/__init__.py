@@ -194,6 +194,13 @@ def clusters(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Iterab
     return clusters(params, facts, outputs)
 
 
+def installs(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Plan:
+    """Operators, queues, device plugins and the volume of the file system."""
+    from seatrial.architectures.eks.installs import installs
+
+    return installs(params, facts, outputs)
+
+
 ARCHITECTURE = Architecture(
     name="eks",
     title=__doc__,
@@ -204,4 +211,5 @@ ARCHITECTURE = Architecture(
     instances=instances,
     usage=usage,
     clusters=clusters,
+    installs=installs,
 )
