@@ -21,8 +21,8 @@ from seatrial.preflight import (
     published,
     quotas,
     reservations,
-    training_plans,
     tools,
+    training_plans,
 )
 from seatrial.preflight.site import Site
 
