@@ -223,7 +223,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def kinds(templates: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def types(templates: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """The types of all resources, and of their properties those that take more than their type: ``TYPE.PROPERTY``."""
     for resource in (one for template in templates for one in template.get("Resources", {}).values()):
         kind = resource["Type"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from seatrial import aws
 from seatrial.findings import Finding
-from seatrial.preflight.actions import actions, kinds
+from seatrial.preflight.actions import actions, types
 from seatrial.preflight.site import FAIL, PASS, UNKNOWN, Site, rule
 
 PERMISSIONS = rule(
@@ -62,7 +62,7 @@ def look(site: Site) -> Iterator[Finding]:
     if arn.endswith(":root"):
         yield PERMISSIONS.finding(PASS, f"{arn} may do everything; an IAM role would be safer")
         return
-    wanted, unknown = actions(kinds(site.templates.values()))
+    wanted, unknown = actions(types(site.templates.values()))
     iam = site.client("iam")
     try:
         source = principal(arn, iam)

@@ -105,9 +105,7 @@ def values(chart: Chart) -> str:
 
 def _agent(what: Inside, image: str) -> str:
     """The agent of `seatrial check hooks`, on all nodes: by itself it tells what instance each is."""
-    options = Options(
-        context=what.cluster, namespace=AGENTS, hyperpod=what.hyperpod, hyperpod_repair=what.repair
-    )
+    options = Options(context=what.cluster, namespace=AGENTS, hyperpod=what.hyperpod, hyperpod_repair=what.repair)
     everywhere = Cluster(
         name=what.cluster, launcher="kubernetes", nodes=1, cpus_per_node=1, image=image, options=options
     )

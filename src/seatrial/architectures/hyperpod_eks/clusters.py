@@ -35,7 +35,7 @@ def _cluster(name: str, group: Group, params: Params, outputs: Mapping[str, str]
         memory_per_node=instance.memory_mib * hardware.MIB,
         accelerators_per_node=instance.ranks,
         processes_per_node=instance.ranks or cpus(group),
-        instance_type=instance.name,
+        instance_type=f"ml.{instance.name}",
         shared=f"{FSX}/seatrial" if storage else None,
         mounts=(Mount(source=CLAIM, target=FSX),) if storage else (),
         container="docker",
