@@ -177,7 +177,7 @@ class Answers(CloudFormationResponse):
 
     def list_stack_resources(self) -> ActionResult:
         stack = latest(self._get_param("StackName"))
-        last = {one["LogicalResourceId"]: one for one in stack.events if one["LogicalResourceId"] != stack.name}
+        last = {one["LogicalResourceId"]: one for one in stack.events if not stack.is_past(one)}
         keys = ("LogicalResourceId", "PhysicalResourceId", "ResourceType", "ResourceStatus")
         told = [
             {key: one.get(key) for key in keys} | {"LastUpdatedTimestamp": one["Timestamp"]} for one in last.values()

@@ -69,6 +69,12 @@ class Stack:
         more = {"PhysicalResourceId": physical, "ResourceStatusReason": reason, "ClientRequestToken": self.token}
         self.events.append({**known, **told, **{key: value for key, value in more.items() if value}})
 
+    def is_past(self, event: dict[str, Any]) -> bool:
+        """Whether it tells of the whole stack, or of what another took the place of."""
+        logical, physical = event["LogicalResourceId"], event.get("PhysicalResourceId")
+        now = self.resources.get(logical, {}).get("physical", physical)
+        return logical == self.name or (physical is not None and physical != now)
+
 
 STACKS: list[Stack] = []
 

@@ -212,8 +212,9 @@ def _db_subnets(name: str, properties: Properties) -> Made:
 @model("AWS::RDS::DBClusterParameterGroup", "DBClusterParameterGroupName")
 def _db_parameters(name: str, properties: Properties) -> Made:
     asked = {"DBParameterGroupFamily": properties["Family"], "Description": properties["Description"]}
-    api("rds").create_db_cluster_parameter_group(DBClusterParameterGroupName=name.lower(), **asked)
-    return name.lower(), {}
+    unique = f"{name.lower()}-{uuid.uuid4().hex[:8]}"  # a new one is there before the old one goes
+    api("rds").create_db_cluster_parameter_group(DBClusterParameterGroupName=unique, **asked)
+    return unique, {}
 
 
 @model("AWS::RDS::DBCluster", "DBClusterIdentifier")
@@ -468,6 +469,7 @@ REPLACED: dict[str, set[str]] = {
     "AWS::EC2::Subnet": {"AvailabilityZone", "CidrBlock", "VpcId"},
     "AWS::EC2::VPC": {"CidrBlock"},
     "AWS::FSx::FileSystem": {"FileSystemType", "SubnetIds"},
+    "AWS::RDS::DBClusterParameterGroup": {"Family"},
     "AWS::S3::Bucket": {"BucketName"},
     "AWS::SSM::Parameter": {"Name"},
 }

@@ -19,6 +19,7 @@ from seatrial.errors import UserError
 from tests.architectures.deployments import deployment, shapes
 from tests.architectures.shapes.eks import group
 from tests.launchers.kubernetes import schemas
+from tests.trials.architectures import tools
 from tests.trials.architectures.account import REGION, Account
 from tests.trials.architectures.deployments import Told, deployed, quick
 
@@ -64,6 +65,18 @@ def test_a_job_of_two_nodes_is_rendered_for_each_cluster(
         assert where.options.kueue_queue in installed and f"namespace: {where.options.namespace}" in text
     storage = wanted.needs.get("storage")
     assert (outputs.get("LustreDnsName", "no file system") in installed) == (storage is not None)
+
+
+def test_what_belongs_into_the_cluster_is_installed_once_it_stands(aws: Account, tmp_path: Path) -> None:
+    there({})
+    called = tools.asked(tmp_path / "tools")
+    first = called.index("aws eks update-kubeconfig --name seatrial-eks --alias seatrial-eks --region us-west-2")
+    rest = called[first + 1 :]
+    assert "namespaces" in rest[0]
+    assert [one.split()[2] for one in rest if one.startswith("helm upgrade")] == ["jobset", "kueue"]
+    # Nothing reaches another cluster that somebody's kubeconfig names.
+    assert all(one.startswith("kubectl --context seatrial-eks ") for one in rest if one.startswith("kubectl"))
+    assert all("--kube-context seatrial-eks " in one for one in rest if one.startswith("helm upgrade"))
 
 
 def test_what_its_outputs_say_is_there(aws: Account) -> None:
