@@ -20,6 +20,7 @@ from seatrial.preflight import (
     placement,
     published,
     quotas,
+    reach,
     reservations,
     tools,
     training_plans,
@@ -61,7 +62,7 @@ def look(deployment: Deployment) -> list[Finding]:
     Nothing is changed. Where AWS cannot be asked, all that it would have said is UNKNOWN, with one reason.
     """
     site = Site(deployment)
-    found = [*placement.judge(site.groups), *addresses.new(site), *tools.look(site)]
+    found = [*placement.judge(site.groups), *addresses.new(site), *tools.look(site), *reach.look(site)]
     looks = [one for one in _LOOKS if one.concerns(site)]
     try:
         with aws.calls(site.access):
