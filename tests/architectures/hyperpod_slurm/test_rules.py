@@ -10,7 +10,7 @@ from botocore.session import get_session
 
 from seatrial import hardware
 from seatrial.architectures._hyperpod import Group, rules
-from seatrial.architectures.hyperpod_slurm import User
+from seatrial.architectures.hyperpod_slurm import Package, User
 from tests.architectures.deployments import deployment
 from tests.architectures.shapes.hyperpod_slurm import PLAN
 
@@ -55,6 +55,11 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         "101 groups with controller and login nodes",
     ),
     ({"containers": False, "container_image": "ours:1"}, "container_image", "but containers is false"),
+    (
+        {"container_packages": (Package(url="https://example.com/enroot.deb", sha256="0" * 64),)},
+        "container_packages",
+        "containers is false",
+    ),
     ({"users": (ANN, replace(ANN, name="bob"))}, "users", "2 users have the uid 10001"),
     ({"users": (ANN, replace(ANN, uid=10002))}, "users", "2 users have the name ann"),
     ({"users": (replace(ANN, name="ubuntu"),)}, "users[0].name", "add keys to ssh_keys"),

@@ -57,6 +57,7 @@ SHAPES = {
         "directory": "directory",
         "login_nodes": 2,
         "ssh_keys": (KEY,),
+        "containers": True,
         "package": "seatrial==1.0",
         "health_checks": True,
         "observability": True,
@@ -64,7 +65,6 @@ SHAPES = {
     "bare": {
         "workers": (Group(name="trn", instance_type="trn1.32xlarge", count=4, custom_ami=AMI),),
         "storage.bucket": None,
-        "containers": False,
         "node_recovery": "None",
     },
 }

@@ -12,12 +12,12 @@ from moto.eks.models import eks_backends
 
 from tests.trials.architectures.moto_types import (
     ACCOUNT,
-    CHANGED,
     DELETERS,
     KINDS,
     MODELS,
     REGION,
     REPLACED,
+    UPDATERS,
     Made,
     Properties,
     api,
@@ -192,7 +192,7 @@ DELETERS |= {
     "AWS::EKS::Nodegroup": _delete_nodes,
     "AWS::EKS::PodIdentityAssociation": drop,
 }
-CHANGED |= {"AWS::EKS::Cluster": _upgrade, "AWS::EKS::Nodegroup": _change_nodes}
+UPDATERS |= {"AWS::EKS::Cluster": _upgrade, "AWS::EKS::Nodegroup": _change_nodes}
 REPLACED |= {
     "AWS::EKS::AccessEntry": {"ClusterName", "PrincipalArn", "Type"},
     "AWS::EKS::Addon": {"AddonName", "ClusterName"},

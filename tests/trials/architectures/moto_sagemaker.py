@@ -15,12 +15,12 @@ from moto.sagemaker.models import Cluster, sagemaker_backends
 
 from tests.trials.architectures.moto_types import (
     ACCOUNT,
-    CHANGED,
     DELETERS,
     KINDS,
     MODELS,
     REGION,
     REPLACED,
+    UPDATERS,
     Made,
     Properties,
     api,
@@ -63,6 +63,10 @@ def _cluster(name: str, properties: Properties) -> Made:
     asked = {"ClusterName": name, **properties}
     if wrong := [*refused(asked, REQUEST)]:
         raise ValueError(f"SageMaker refuses the cluster: {'; '.join(wrong)}")
+    if orchestrator := asked.get("Orchestrator"):  # moto forgets it
+        eks = orchestrator["Eks"]["ClusterArn"]
+        if api("eks").describe_cluster(name=eks.rpartition("/")[2])["cluster"]["arn"] != eks:
+            raise ValueError(f"there is no {eks}")
     arn = api("sagemaker").create_cluster(**typed("sagemaker", "CreateCluster", asked))["ClusterArn"]
     return arn, {"ClusterArn": arn, "ClusterStatus": "InService"}
 
@@ -80,7 +84,7 @@ def _changed(arn: str, properties: Properties) -> Made:
 
 KINDS[KIND] = MODELS[-1]
 DELETERS[KIND] = lambda arn, _: api("sagemaker").delete_cluster(ClusterName=arn)
-CHANGED[KIND] = _changed
+UPDATERS[KIND] = _changed
 REPLACED[KIND] = {"ClusterName", "VpcConfig"}
 
 Cluster.valid_cluster_node_instance_types = lambda *_: None  # type: ignore[method-assign]

@@ -455,13 +455,13 @@ def delete(one: Any, definition: dict[str, Any]) -> None:
             one.delete(ACCOUNT, REGION)
 
 
-CHANGED: dict[str, Make] = {"AWS::S3::Bucket": _secured, "AWS::SSM::Parameter": _parameter}
-"""How what was made by a function above is changed, of types that the tests change."""
+UPDATERS: dict[str, Make] = {"AWS::S3::Bucket": _secured, "AWS::SSM::Parameter": _parameter}
+"""Of what was made by a function above, those that the tests change."""
 
 
 def update(one: Any, definition: dict[str, Any]) -> None:
     """Changes what was made by a function above."""
-    if change := CHANGED.get(definition["Type"]):
+    if change := UPDATERS.get(definition["Type"]):
         _, one.attributes = change(one.physical_resource_id, definition["Properties"])
 
 

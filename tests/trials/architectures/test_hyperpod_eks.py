@@ -20,7 +20,6 @@ from seatrial.errors import UserError
 from tests.architectures.deployments import deployment, shapes
 from tests.architectures.shapes.hyperpod_eks import EKS, OPERATOR
 from tests.launchers.kubernetes import schemas
-from tests.trials.architectures import moto_eks
 from tests.trials.architectures.account import REGION, Account
 from tests.trials.architectures.deployments import Told, deployed
 
@@ -44,48 +43,41 @@ def described(aws: Account, one: Deployment) -> dict[str, Any]:
     return found
 
 
-def test_it_stands_on_the_cluster_that_it_names(aws: Account) -> None:
+def test_it_is_in_the_network_of_its_cluster_and_nodes_find_what_they_run(aws: Account) -> None:
+    """That the cluster of EKS is there, too, is looked at by the stand-in for SageMaker."""
     one = there()
-    eks = aws.client("eks").describe_cluster(name=deploying.outputs(one)["EksClusterName"])["cluster"]
-    (told,) = aws.client("sagemaker").list_clusters()["ClusterSummaries"]
-    assert told["ClusterName"] == "seatrial-hyperpod-eks"
     made = described(aws, one)
-    assert made["Orchestrator"] == {"Eks": {"ClusterArn": eks["arn"]}}
     groups = aws.client("ec2").describe_security_groups(GroupIds=made["VpcConfig"]["SecurityGroupIds"])
     vpc = deploying.outputs(one.needs["cluster"].needs["network"])["VpcId"]
     assert {group["VpcId"] for group in groups["SecurityGroups"]} == {vpc}
     names = {group["GroupName"] for group in groups["SecurityGroups"]}
-    assert "eks-cluster-sg-seatrial-eks" in names and len(names) == 2
-
-
-def test_nodes_find_what_they_run(aws: Account) -> None:
-    source = described(aws, there())["InstanceGroups"][0]["LifeCycleConfig"]
+    assert f"eks-cluster-sg-{deploying.outputs(one)['EksClusterName']}" in names and len(names) == 2
+    source = made["InstanceGroups"][0]["LifeCycleConfig"]
     bucket, _, folder = source["SourceS3Uri"].removeprefix("s3://").partition("/")
     found = aws.client("s3").get_object(Bucket=bucket, Key=f"{folder}/{source['OnCreate']}")["Body"].read().decode()
     assert found == SCRIPT.read_text() and bucket.startswith("sagemaker-")
 
 
-def test_addons_come_and_go(aws: Account) -> None:
-    def there_are() -> set[str]:
-        return {one.removeprefix("addon:") for one in moto_eks.BESIDE["seatrial-eks"] if "hyperpod" in one}
-
-    governance = "amazon-sagemaker-hyperpod-taskgovernance"
-    there(training_operator=OPERATOR)
-    assert there_are() == {governance, "amazon-sagemaker-hyperpod-training-operator"}
-    there()
-    assert there_are() == {governance}
-    there(task_governance=False)
-    assert there_are() == set()
-
-
-def test_groups_are_added_changed_and_removed_in_place(aws: Account) -> None:
-    before = there(groups=(GPU,))
-    arn = deploying.outputs(before)["ClusterArn"]
-    after = wanted({"groups": (GPU, CPU)})
-    (change,) = (one for one in deployed(after).changes if one.anything)
-    assert [(row.logical_id, row.replacement) for row in change.rows] == [("Cluster", "False")]
+def test_groups_and_addons_come_and_go_in_place(aws: Account) -> None:
+    arn = deploying.outputs(there(groups=(GPU,)))["ClusterArn"]
+    after = wanted({"groups": (GPU, CPU), "training_operator": OPERATOR})
+    assert rows(after) == {
+        "Cluster": ("Modify", "False"),
+        "OperatorRole": ("Add", None),
+        "TrainingOperator": ("Add", None),
+    }
     assert deploying.outputs(after)["ClusterArn"] == arn
     assert {one["InstanceGroupName"] for one in described(aws, after)["InstanceGroups"]} == {"gpu", "cpu"}
+    fewer = rows(wanted({"groups": (GPU, CPU), "task_governance": False}))
+    assert {name: action for name, (action, _) in fewer.items()} == dict.fromkeys(
+        ("OperatorRole", "TaskGovernance", "TrainingOperator"), "Remove"
+    )
+
+
+def rows(one: Deployment) -> dict[str, tuple[str, str | None]]:
+    """What a deployment changes: resource -> what is done with it, and whether another one takes its place."""
+    (change,) = (each for each in deployed(one).changes if each.anything)
+    return {row.logical_id: (row.action, row.replacement) for row in change.rows}
 
 
 @pytest.mark.parametrize("shape", ["small", "large"])
@@ -120,7 +112,6 @@ def test_nothing_stays_of_it(aws: Account) -> None:
     one = there(**shapes("hyperpod-eks")["large"])
     Told().delete(one, unprotect=True)
     assert aws.client("sagemaker").list_clusters()["ClusterSummaries"] == []
-    assert not any("hyperpod" in each for each in moto_eks.BESIDE["seatrial-eks"])
     assert aws.client("eks").list_clusters()["clusters"] == ["seatrial-eks"]
 
 

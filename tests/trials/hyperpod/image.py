@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
@@ -38,25 +39,25 @@ def root() -> Path:
     """The folder with it, which nobody may write in."""
     parts = [path.read_bytes() for path in (Path(__file__), *sorted(STAND_INS.iterdir()))]
     made = CACHE / hashlib.sha256(b"".join(parts)).hexdigest()[:16]
-    if not made.exists():
-        shutil.rmtree(CACHE, ignore_errors=True)
-        CACHE.mkdir(parents=True)
-        part = CACHE / "part"
-        command = [
-            "mmdebstrap",
-            "--quiet",
-            "--variant=minbase",
-            f"--include={','.join(PACKAGES)}",
-            "bookworm",
-            str(part),
-        ]
-        subprocess.run(command, check=True, capture_output=True, text=True)
-        subprocess.run(["chroot", part, "sh", "-c", SET_UP], check=True, capture_output=True, text=True)
-        for name, place in PLACES.items():
-            shutil.copy(STAND_INS / name, part / place)
-        _archive(part / "srv/archive")
-        part.rename(made)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE.parent / "hyperpod.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one test process makes it, others wait
+        if not made.exists():
+            _make(made)
     return made
+
+
+def _make(made: Path) -> None:
+    for old in CACHE.iterdir():
+        shutil.rmtree(old)
+    part = CACHE / "part"
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}", "bookworm", str(part)]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    subprocess.run(["chroot", part, "sh", "-c", SET_UP], check=True, capture_output=True, text=True)
+    for name, place in PLACES.items():
+        shutil.copy(STAND_INS / name, part / place)
+    _archive(part / "srv/archive")
+    part.rename(made)
 
 
 def _archive(folder: Path) -> None:

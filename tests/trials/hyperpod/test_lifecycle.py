@@ -269,7 +269,8 @@ echo "create database slurm_acct_db;
 create user slurm@'%' identified by 'S3cret';
 grant all on slurm_acct_db.* to slurm@'%';" >/tmp/sql
 chmod 644 /tmp/sql
-exec >/var/log/mariadbd.out 2>&1 mariadbd --user=mysql --bind-address=127.0.0.1 --innodb-buffer-pool-size=64M --init-file=/tmp/sql
+exec >/var/log/mariadbd.out 2>&1
+exec mariadbd --user=mysql --bind-address=127.0.0.1 --innodb-buffer-pool-size=64M --init-file=/tmp/sql
 """
 CONTROL = "Package: enroot\nVersion: 9\nArchitecture: all\nMaintainer: nobody <n@invalid>\nDescription: enroot\n"
 HOLD = """

@@ -8,7 +8,7 @@ from typing import Any
 from troposphere import Join, Sub, iam
 
 from seatrial.architectures._architecture import Facts
-from seatrial.architectures._cloudformation import assumed_by, imported, policy, statement
+from seatrial.architectures._cloudformation import assumed_by, imported, objects, policy, statement
 
 MANAGED = "AmazonSageMakerClusterInstanceRolePolicy"
 """Logs and metrics of HyperPod, sessions of Systems Manager, and reading buckets whose names begin with "sagemaker-".
@@ -63,10 +63,8 @@ def images() -> list[dict[str, Any]]:
 def bucket(facts: Facts) -> list[dict[str, Any]]:
     """The bucket, but not to write what nodes run as root when they are made."""
     found = imported(facts, "bucket", "BucketArn")
-    objects = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
     return [
-        statement(["s3:ListBucket", "s3:GetBucketLocation"], found),
-        statement([*objects, "s3:ListMultipartUploadParts"], Join("", [found, "/*"])),
+        *objects(found),
         {
             "Effect": "Deny",
             "Action": ["s3:DeleteObject", "s3:PutObject"],

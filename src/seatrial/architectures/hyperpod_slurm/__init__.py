@@ -31,6 +31,8 @@ USER = "ubuntu"
 UserName = Annotated[str, Bound(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 Uid = Annotated[int, Bound(ge=10000, le=60000)]
 """Below are users of the AMI and of its packages."""
+Url = Annotated[str, Bound(pattern=r"^(https://|file:///)[!-~]+$")]
+Sha256 = Annotated[str, Bound(pattern=r"^[0-9a-f]{64}$")]
 SshKey = Annotated[
     str, Bound(pattern=r"^(ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\x00-\x1f\x7f]*)?$")
 ]
@@ -52,6 +54,16 @@ class User(Table):
     """Number of the user and of a group of the same name, 10000 to 60000: it owns the files, and stays as it is."""
     ssh_keys: tuple[SshKey, ...] = ()
     """Public keys that may log in, each a line as in ~/.ssh/id_ed25519.pub."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Package(Table):
+    """A file that nodes download and install."""
+
+    url: Url
+    """Where it is: https://, or file:///fsx/... on the nodes."""
+    sha256: Sha256
+    """Its checksum: nodes install nothing else."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,8 +97,10 @@ class Params(ArchitectureParams):
     """Users beside ubuntu."""
     slurm: Mapping[str, str] = field(default_factory=dict)
     """More settings of slurm.conf: {KillOnBadExit = "1"}."""
-    containers: bool = True
-    """Whether jobs can run container images, by enroot and pyxis."""
+    containers: bool = False
+    """Whether jobs can run container images, by enroot and pyxis: those of the AMI, or of container_packages."""
+    container_packages: tuple[Package, ...] = ()
+    """Debian packages of enroot, and of pyxis as it is built for the AMI's Slurm, for AMIs that lack them."""
     container_image: Word | None = None
     """Container image that jobs run in, whole reference; None: they run without one."""
     python: Word = "python3"

@@ -19,7 +19,7 @@ from troposphere import Sub
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._cloudformation import imported
 from seatrial.architectures._hyperpod import gpus
-from seatrial.architectures.hyperpod_slurm import CONTROLLER, LOGIN, USER, Params, User
+from seatrial.architectures.hyperpod_slurm import CONTROLLER, LOGIN, USER, Package, Params, User
 
 FORM = "provisioning_parameters.json"
 SETTINGS = "seatrial.json"
@@ -76,7 +76,9 @@ class Settings:
     slurm: Mapping[str, str]
     """More settings of slurm.conf."""
     containers: bool
-    """Whether enroot and pyxis are installed."""
+    """Whether enroot and pyxis are set up."""
+    container_packages: tuple[Package, ...]
+    """What they are installed of where the AMI has none."""
     package: str | None
     """What pip installs Seatrial of, in /opt/seatrial; None: not at all."""
     health_checks: bool
@@ -111,6 +113,7 @@ def settings(params: Params, facts: Facts) -> Settings:
         ),
         slurm=dict(params.slurm),
         containers=params.containers,
+        container_packages=params.container_packages,
         package=params.package,
         health_checks=params.health_checks,
         observability=params.observability,

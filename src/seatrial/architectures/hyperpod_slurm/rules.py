@@ -71,6 +71,8 @@ def _jobs(params: Params) -> Iterable[Problem]:
     if params.container_image and not params.containers:
         what = f"container_image is {params.container_image}, but containers is false"
         yield Problem(what, "container_image", "leave it out, or set containers to true")
+    if params.container_packages and not params.containers:
+        yield Problem("containers is false", "container_packages", "leave them out, or set containers to true")
 
 
 def _users(params: Params) -> Iterable[Problem]:

@@ -59,21 +59,21 @@ def start(node: Node) -> None:
     retry("slurmdbd", PAUSES, lambda: run("/opt/slurm/bin/sacctmgr", "--noheader", "show", "cluster", remedy=REMEDY))
 
 
-def conf(name: str, user: str, database: Mapping[str, str], password: str) -> str:
+def conf(name: str, user: str, database: Mapping[str, str], credential: str) -> str:
     """slurmdbd.conf. Raises Failure for a password that would be cut."""
-    if set(password) & set('"#\\') or not password.isprintable() or " " in password:
+    if set(credential) & set('"#\\') or not credential.isprintable() or " " in credential:
         what = "the password of the database has characters that slurmdbd.conf cannot carry"
         raise Failure(what, "give it another one, without blanks, quotes, # and \\")
-    return f"""\
-# Written by seatrial.
-DbdHost={name}
-SlurmUser={user}
-AuthType=auth/munge
-LogFile=/var/log/slurmdbd.log
-PidFile=/run/slurmdbd.pid
-StorageType=accounting_storage/mysql
-StorageHost={database["host"]}
-StoragePort={database["port"]}
-StorageUser={database["user"]}
-StoragePass={password}
-"""
+    values = {
+        "DbdHost": name,
+        "SlurmUser": user,
+        "AuthType": "auth/munge",
+        "LogFile": "/var/log/slurmdbd.log",
+        "PidFile": "/run/slurmdbd.pid",
+        "StorageType": "accounting_storage/mysql",
+        "StorageHost": database["host"],
+        "StoragePort": database["port"],
+        "StorageUser": database["user"],
+        "StoragePass": credential,
+    }
+    return "# Written by seatrial.\n" + "".join(f"{key}={value}\n" for key, value in values.items())

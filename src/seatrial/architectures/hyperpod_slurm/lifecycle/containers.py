@@ -29,7 +29,7 @@ REMEDY = "name Debian packages of enroot and pyxis as container_packages, or set
 
 def install(node: Node) -> None:
     """On every node: what is not on the AMI comes from the packages of the settings, by their checksums."""
-    packages = node.settings.get("container_packages", ())
+    packages = node.settings["container_packages"]
     if not (succeeds("enroot", "version") and _plugin()):
         paths = [str(downloads.fetch(one["url"], one["sha256"])) for one in packages]
         if paths:

@@ -35,7 +35,7 @@ def join(node: Node) -> None:
         log("    started sssd")
 
 
-def _conf(uri: str, domain: str, reader: str, password: str) -> str:
+def _conf(uri: str, domain: str, reader: str, credential: str) -> str:
     base = ",".join(f"dc={part}" for part in domain.split("."))
     return f"""\
 # Written by seatrial.
@@ -49,7 +49,7 @@ auth_provider = ldap
 ldap_uri = {uri}
 ldap_search_base = {base}
 ldap_default_bind_dn = {reader}
-ldap_default_authtok = {password}
+ldap_default_authtok = {credential}
 ldap_tls_cacert = {CERTIFICATE}
 ldap_tls_reqcert = hard
 # Else SSSD looks for the attributes of an Active Directory.

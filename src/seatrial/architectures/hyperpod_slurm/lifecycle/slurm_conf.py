@@ -27,7 +27,7 @@ def with_values(text: str, values: Mapping[str, str]) -> str:
         if [_value(line) for line in there] != [wanted]:
             lines = [line for line in text.splitlines() if _key(line) != key.lower()]
             place = next((n for n, line in enumerate(text.splitlines()) if _key(line) == key.lower()), len(lines))
-            lines.insert(min(place, _parameters_end(lines)), f"{key}={wanted}")
+            lines.insert(place, f"{key}={wanted}")
             text = "".join(f"{line}\n" for line in lines)
     return text
 
@@ -101,12 +101,6 @@ def _key(line: str) -> str:
 
 def _value(line: str) -> str:
     return line.partition("#")[0].partition("=")[2].strip()
-
-
-def _parameters_end(lines: list[str]) -> int:
-    """Before the first line of a node or partition: what stands behind our block would be lost with it."""
-    places = (n for n, line in enumerate(lines) if line == BEGIN or _key(line) in ("nodename", "partitionname"))
-    return next(places, len(lines))
 
 
 def _without_block(lines: list[str]) -> list[str]:
