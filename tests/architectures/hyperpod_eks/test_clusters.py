@@ -23,12 +23,15 @@ OUTPUTS = {
 }
 
 
+STORAGE = {"storage": "storage", "cluster.storage": "storage"}
+
+
 def handed(**params: Any) -> list[Cluster]:
     return deployment("hyperpod-eks", {**EKS, **params}).clusters(OUTPUTS)
 
 
 def test_each_group_is_a_cluster_and_no_restricted_one() -> None:
-    gpu, cpu = handed(groups=LARGE, restricted=RESTRICTED, **{"cluster.storage": "storage"})
+    gpu, cpu = handed(groups=LARGE, restricted=RESTRICTED, **STORAGE)
     assert (gpu.name, cpu.name) == ("hyperpod-eks", "hyperpod-eks-cpu")
     assert (gpu.instance_type, gpu.nodes, gpu.accelerators_per_node, gpu.cpus_per_node) == ("ml.p5.48xlarge", 16, 8, 96)
     assert (gpu.shared, gpu.mounts) == ("/fsx/seatrial", (Mount(source="fsx", target="/fsx"),))
@@ -72,11 +75,12 @@ def test_its_launcher_takes_each_cluster(instance_type: str) -> None:
 
 
 def test_what_runs_is_sagemakers_in_the_network_of_the_cluster() -> None:
-    params = {**EKS, "groups": PLANNED, "restricted": RESTRICTED, "cluster.network": "vpc"}
+    params = {**EKS, "groups": PLANNED, "restricted": RESTRICTED, "network.zones": ("usw2-az2", "usw2-az1")}
     one = deployment("hyperpod-eks", params)
     gpu, cpu, nova = one.architecture.instances(one.params, one.facts)
     assert (gpu.service, gpu.capacity, gpu.reservation, gpu.at_most) == ("sagemaker", "training-plan", PLAN, 16)
     assert (cpu.service, cpu.capacity, nova.what) == ("sagemaker", "on-demand", "group nova")
+    assert {each.zone for each in (gpu, cpu, nova)} == {"usw2-az2"}
 
 
 def test_what_it_costs_beside_its_instances() -> None:

@@ -11,7 +11,7 @@ import yaml
 
 from seatrial.plan import Plan
 from tests.architectures.deployments import deployment
-from tests.architectures.hyperpod_eks.test_clusters import OUTPUTS
+from tests.architectures.hyperpod_eks.test_clusters import OUTPUTS, STORAGE
 from tests.architectures.shapes.hyperpod_eks import EKS, LARGE, OPERATOR, RESTRICTED
 
 LUSTRE = {
@@ -73,9 +73,9 @@ def test_there_is_one_kueue(governed: bool) -> None:
 
 
 def test_jobs_find_what_their_cluster_names() -> None:
-    params = {**EKS, "cluster.storage": "storage"}
+    params = {**EKS, **STORAGE}
     (cluster,) = deployment("hyperpod-eks", params).clusters({**OUTPUTS, **LUSTRE})
-    found = objects(plan(**{"cluster.storage": "storage"}).files)
+    found = objects(plan(**STORAGE).files)
     namespace, queue = cluster.options["namespace"], cluster.options["kueue_queue"]
     assert found["LocalQueue", queue]["metadata"]["namespace"] == namespace
     (mount,) = cluster.mounts

@@ -37,6 +37,9 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     (restricted(lustre_gib=3000), "hyperpod-eks.restricted[0].lustre_gib", "set it to 2400 or 4800"),
     (restricted(training_plan="ours"), "hyperpod-eks.restricted[0].training_plan", "not the ARN of a training plan"),
     ({"bucket.bucket": "ours"}, "hyperpod-eks.bucket", "does not begin with sagemaker-"),
+    ({"network": "other"}, "hyperpod-eks.network", "is other, but that of eks is vpc"),
+    ({"storage": "storage"}, "hyperpod-eks.storage", "is storage, but that of eks is None"),
+    ({"cluster.storage": "storage"}, "hyperpod-eks.storage", ""),
     ({"cluster.hyperpod": False}, "hyperpod-eks.cluster", "set hyperpod of eks to true"),
     (
         {"cluster.version": "1.35"},

@@ -28,6 +28,7 @@ VALUES = {
         (),
     ),
     "restricted": ((), RESTRICTED),
+    "storage": (None, "storage"),
     "cluster.storage": (None, "storage"),
     "node_recovery": ("Automatic", "None"),
     "task_governance": (True, False),
@@ -42,6 +43,7 @@ SHAPES = {
     "small": EKS,
     "large": {
         **EKS,
+        "storage": "storage",
         "cluster.storage": "storage",
         "groups": (*LARGE, Group(name="trn", instance_type="trn1.32xlarge", count=4, custom_ami=AMI)),
         "restricted": RESTRICTED,

@@ -63,8 +63,8 @@ def test_groups_and_addons_come_and_go_in_place(aws: Account) -> None:
     after = wanted({"groups": (GPU, CPU), "training_operator": OPERATOR})
     assert rows(after) == {
         "Cluster": ("Modify", "False"),
-        "OperatorRole": ("Add", None),
-        "TrainingOperator": ("Add", None),
+        "OperatorRole": ("Add", "False"),
+        "TrainingOperator": ("Add", "False"),
     }
     assert deploying.outputs(after)["ClusterArn"] == arn
     assert {one["InstanceGroupName"] for one in described(aws, after)["InstanceGroups"]} == {"gpu", "cpu"}
@@ -74,7 +74,7 @@ def test_groups_and_addons_come_and_go_in_place(aws: Account) -> None:
     )
 
 
-def rows(one: Deployment) -> dict[str, tuple[str, str | None]]:
+def rows(one: Deployment) -> dict[str, tuple[str, str]]:
     """What a deployment changes: resource -> what is done with it, and whether another one takes its place."""
     (change,) = (each for each in deployed(one).changes if each.anything)
     return {row.logical_id: (row.action, row.replacement) for row in change.rows}

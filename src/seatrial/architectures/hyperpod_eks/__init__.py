@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from seatrial.architectures import _hyperpod
@@ -56,7 +56,12 @@ class Params(ArchitectureParams):
     """A HyperPod cluster on EKS."""
 
     cluster: Name = "eks"
-    """Deployment of eks with hyperpod = true. Network and storage are its own."""
+    """Deployment of eks with hyperpod = true."""
+    network: Name = "vpc"
+    """Deployment of vpc, that of the cluster; nodes are in its first zone."""
+    storage: Name | None = None
+    """Deployment of storage, that of the cluster: jobs have its FSx for Lustre as /fsx. None: nothing is shared, so no
+    checkpoint is kept."""
     bucket: Name = "s3"
     """Deployment of s3: nodes take from its bucket what they run when they are made."""
     groups: tuple[Group, ...] = (Group(name="gpu", instance_type="g5.8xlarge", count=2),)
@@ -88,11 +93,6 @@ def kind(params: Params) -> Kind:
     return params.kind or ("hyperpodpytorchjob" if params.training_operator else "jobset")
 
 
-def whole(facts: Facts) -> Facts:
-    """The facts with what the cluster needs: network and storage are the same."""
-    return replace(facts, needs={**facts.needs["cluster"].needs, **facts.needs})
-
-
 def render(params: Params, facts: Facts) -> Plan:
     """Its plan."""
     from seatrial.architectures.hyperpod_eks.template import render
@@ -109,7 +109,7 @@ def check(params: Params, facts: Facts) -> Iterable[Problem]:
 
 def instances(params: Params, facts: Facts) -> Iterable[Instances]:
     """The nodes of each group."""
-    return _hyperpod.instances((*params.groups, *params.restricted), whole(facts))
+    return _hyperpod.instances((*params.groups, *params.restricted), facts)
 
 
 def usage(params: Params, facts: Facts) -> Iterable[Usage]:
@@ -140,7 +140,7 @@ ARCHITECTURE = Architecture(
     Params=Params,
     render=render,
     check=check,
-    needs={"cluster": "eks", "bucket": "s3"},
+    needs={"cluster": "eks", "network": "vpc", "storage": "storage", "bucket": "s3"},
     instances=instances,
     usage=usage,
     clusters=clusters,

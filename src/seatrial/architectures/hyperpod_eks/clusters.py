@@ -10,7 +10,7 @@ from seatrial.architectures._architecture import Facts
 from seatrial.architectures._hyperpod import Group, cpus
 from seatrial.architectures._kubernetes.inside import CLAIM, NAMESPACE, QUEUE
 from seatrial.architectures.eks.clusters import FSX
-from seatrial.architectures.hyperpod_eks import Params, kind, whole
+from seatrial.architectures.hyperpod_eks import Params, kind
 from seatrial.spec import Cluster, Mount
 
 GROUP_LABEL = "sagemaker.amazonaws.com/instance-group-name"
@@ -19,13 +19,12 @@ GROUP_LABEL = "sagemaker.amazonaws.com/instance-group-name"
 
 def clusters(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Iterable[Cluster]:
     """The first is named like the deployment, so that it keeps its name when there are more: like their group, too."""
-    storage = "storage" in whole(facts).needs
     for place, group in enumerate(params.groups):
         name = facts.deployment if place == 0 else f"{facts.deployment}-{group.name}"
-        yield _cluster(name, group, params, outputs, storage)
+        yield _cluster(name, group, params, outputs)
 
 
-def _cluster(name: str, group: Group, params: Params, outputs: Mapping[str, str], storage: bool) -> Cluster:
+def _cluster(name: str, group: Group, params: Params, outputs: Mapping[str, str]) -> Cluster:
     instance = hardware.instance(group.instance_type)
     return Cluster(
         name=name,
@@ -36,8 +35,8 @@ def _cluster(name: str, group: Group, params: Params, outputs: Mapping[str, str]
         accelerators_per_node=instance.ranks,
         processes_per_node=instance.ranks or cpus(group),
         instance_type=f"ml.{instance.name}",
-        shared=f"{FSX}/seatrial" if storage else None,
-        mounts=(Mount(source=CLAIM, target=FSX),) if storage else (),
+        shared=f"{FSX}/seatrial" if params.storage else None,
+        mounts=(Mount(source=CLAIM, target=FSX),) if params.storage else (),
         container="docker",
         image=params.image or f"{outputs['Repository']}:1",
         options=_options(group, params, outputs["EksClusterName"]),

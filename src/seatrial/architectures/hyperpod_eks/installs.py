@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from seatrial.architectures import _kubernetes
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures.eks.installs import lustre
-from seatrial.architectures.hyperpod_eks import Params, kind, whole
+from seatrial.architectures.hyperpod_eks import Params, kind
 from seatrial.plan import Plan
 
 
@@ -24,7 +24,7 @@ def installs(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Plan:
             for one in params.groups
         ),
         kind=kind(params),
-        lustre=lustre(whole(facts), outputs),
+        lustre=lustre(facts, outputs),
         hyperpod=True,
         brought=frozenset({"kueue"} if params.task_governance else ()),
         agent=params.agent,

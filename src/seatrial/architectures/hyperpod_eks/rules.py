@@ -50,11 +50,16 @@ def _restricted(params: Params) -> Iterable[Problem]:
 
 
 def _eks(facts: Facts) -> Iterable[Problem]:
-    """Its version and groups are for the rules of eks to judge."""
+    """What it is and where. Its version and groups are for the rules of eks to judge."""
     cluster = facts.needs["cluster"]
     if not cluster.params.hyperpod:
         what = f"{cluster.name} has nothing of what HyperPod wants to find in the cluster"
         yield Problem(what, "cluster", f"set hyperpod of {cluster.name} to true, and its groups to []")
+    for where in ("network", "storage"):
+        mine, theirs = facts.needs.get(where), cluster.needs.get(where)
+        if mine is not None and (theirs is None or mine.name != theirs.name):
+            what = f"is {mine.name}, but that of {cluster.name} is {theirs.name if theirs else None}"
+            yield Problem(what, where, f"name the same in both: {cluster.name} has what reaches it")
 
 
 def _jobs(params: Params) -> Iterable[Problem]:

@@ -29,7 +29,7 @@ from seatrial.architectures._hyperpod.roles import bucket, images, interfaces, r
 from seatrial.architectures.eks import GROUP_LABEL, SYSTEM
 from seatrial.architectures.eks.roles import managed
 from seatrial.architectures.eks.versions import RELEASES, TASK_GOVERNANCE
-from seatrial.architectures.hyperpod_eks import OUTPUTS, Params, whole
+from seatrial.architectures.hyperpod_eks import OUTPUTS, Params
 from seatrial.plan import Plan
 
 TRAINING_OPERATOR = "amazon-sagemaker-hyperpod-training-operator"
@@ -43,7 +43,6 @@ SCRIPT = Path(__file__).with_name(ON_CREATE)
 
 def render(params: Params, facts: Facts) -> Plan:
     """Its plan."""
-    facts = whole(facts)
     made = template("Seatrial: a Kubernetes cluster on nodes of SageMaker HyperPod")
     files = {ON_CREATE: SCRIPT.read_text(encoding="utf-8")}
     scripts = folder(digest(files))
@@ -61,7 +60,7 @@ def render(params: Params, facts: Facts) -> Plan:
         "Repository": imported(facts, "cluster", "Repository"),
     }
     if "storage" in facts.needs:
-        values |= {name: imported(facts, "cluster", name) for name in OUTPUTS if name.startswith("Lustre")}
+        values |= {name: imported(facts, "storage", name) for name in OUTPUTS if name.startswith("Lustre")}
     # Exported again, since whoever installs what runs in the cluster knows this stack alone: W6001 warns of that.
     made.set_metadata({"cfn-lint": {"config": {"ignore_checks": ["W6001"]}}})
     export(made, facts, values, OUTPUTS)
