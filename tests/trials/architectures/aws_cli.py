@@ -1,25 +1,38 @@
 """AWS's command line, as far as pages use it: python -m tests.trials.architectures.aws_cli SERVICE ...
 
-Services, operations and options are those of botocore, from which AWS's own command makes them. A session of Systems
-Manager (start-session) leads to the port of this machine that SESSIONS_LEAD_TO names.
+Services, operations and options are those of botocore, from which AWS's own command makes them, as are its pages. A
+session of Systems Manager (start-session) leads to the port of this machine that SESSIONS_LEAD_TO names, but for a node
+of HyperPod only if there is that node. AWS's command has two more that pages use: eks update-kubeconfig, whose cluster
+is here the API server that CLUSTERS_ARE_AT names, and ecr get-login-password.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import re
 import socket
 import sys
 import threading
-from collections.abc import Sequence
+from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import botocore.session
+import jmespath
 from botocore import xform_name
 
+from tests.launchers.kubernetes.fake_api import TOKEN
+
 PORT = "SESSIONS_LEAD_TO"
-GLOBAL = ("region", "profile")
+API_SERVER = "CLUSTERS_ARE_AT"
+GLOBAL = ("region", "profile", "query", "output")
+OTHER_NAMES = {"s3api": "s3"}
+"""Services that botocore calls otherwise."""
+NODE = re.compile(r"sagemaker-cluster:(?P<cluster>[^_]+)_(?P<group>.+)-(?P<id>i-[0-9a-f]+)")
+"""https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-run-jobs-slurm-access-nodes.html"""
 
 
 class Call(NamedTuple):
@@ -34,6 +47,7 @@ class Call(NamedTuple):
 def parse(words: Sequence[str]) -> Call:
     """A command's words behind ``aws``. Raises ValueError for what AWS's command would not take."""
     service, name, *rest = words
+    service = OTHER_NAMES.get(service, service)
     model = botocore.session.get_session().get_service_model(service)
     operations = {xform_name(one, "-"): one for one in model.operation_names}
     if name not in operations:
@@ -75,17 +89,93 @@ def session(port: int) -> None:
             sys.stdout.buffer.flush()
 
 
+def update_kubeconfig(words: Sequence[str]) -> None:
+    """A kubeconfig whose context leads to a cluster that is there."""
+    import boto3
+
+    parser = ArgumentParser("aws eks update-kubeconfig", allow_abbrev=False)
+    for option in ("--name", "--alias", "--region"):
+        parser.add_argument(option, required=True)
+    asked = parser.parse_args(words)
+    arn = boto3.client("eks", region_name=asked.region).describe_cluster(name=asked.name)["cluster"]["arn"]
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": arn, "cluster": {"server": os.environ[API_SERVER]}}],
+        "users": [{"name": arn, "user": {"token": TOKEN}}],
+        "contexts": [{"name": asked.alias, "context": {"cluster": arn, "user": arn}}],
+        "current-context": asked.alias,
+    }
+    Path(os.environ["KUBECONFIG"]).write_text(json.dumps(config))
+    print(f"Added new context {asked.alias} to {os.environ['KUBECONFIG']}")
+
+
+def login_password() -> None:
+    """What docker logs in with."""
+    import boto3
+
+    [data] = boto3.client("ecr", region_name=os.environ["AWS_REGION"]).get_authorization_token()["authorizationData"]
+    print(base64.b64decode(data["authorizationToken"]).decode().partition(":")[2])
+
+
+def answers(call: Call, client: Any) -> Iterator[str]:
+    """What is printed: of text the query is asked of each page, of JSON once of all."""
+    text = call.settings.get("output") == "text"
+    if client.can_paginate(call.operation):
+        pages = client.get_paginator(call.operation).paginate(**call.params)
+        found = [*pages] if text else [pages.build_full_result()]
+    else:
+        found = [getattr(client, call.operation)(**call.params)]
+    for answer in found:
+        answer.pop("ResponseMetadata", None)
+        asked = jmespath.search(call.settings["query"], answer) if "query" in call.settings else answer
+        if text:
+            yield from lines(asked)
+        elif answer:
+            yield json.dumps(asked, default=str, indent=4)
+
+
+def lines(value: Any) -> Iterator[str]:
+    """A list as text: lists in it are lines of their own."""
+    rows = value if isinstance(value, list) else [value]
+    if plain := [str(one) for one in rows if not isinstance(one, list)]:
+        yield "\t".join(plain)
+    for row in rows:
+        if isinstance(row, list):
+            yield from lines(row)
+
+
+def there(target: str, client: Any) -> None:
+    """Raises an error unless there is such a node of HyperPod."""
+    node = NODE.fullmatch(target)
+    if node is None:
+        raise ValueError(f"no node is called {target}")
+    arns = (one["ClusterArn"] for one in client.list_clusters()["ClusterSummaries"])
+    cluster = next(arn for arn in arns if arn.endswith(f"/{node['cluster']}"))
+    found = client.describe_cluster_node(ClusterName=cluster, NodeId=node["id"])["NodeDetails"]
+    if found["InstanceGroupName"] != node["group"]:
+        raise ValueError(f"{node['id']} is in {found['InstanceGroupName']}")
+
+
 def main() -> None:
     """Does it, and prints the answer."""
+    if sys.argv[1:3] == ["eks", "update-kubeconfig"]:
+        return update_kubeconfig(sys.argv[3:])
+    if sys.argv[1:] == ["ecr", "get-login-password"]:
+        return login_password()
     call = parse(sys.argv[1:])
-    if call.operation == "start_session":
+    leads = call.operation == "start_session"
+    if leads and not call.params["Target"].startswith("sagemaker-cluster:"):
         return session(int(os.environ[PORT]))
     import boto3  # late, since ssh waits for a session
 
-    client = boto3.Session(region_name=call.settings.get("region", os.environ.get("AWS_REGION"))).client(call.service)
-    answer = getattr(client, call.operation)(**call.params)
-    answer.pop("ResponseMetadata")
-    return print(json.dumps(answer, default=str, indent=4)) if answer else None
+    region = call.settings.get("region", os.environ.get("AWS_REGION"))
+    client = boto3.Session(region_name=region).client("sagemaker" if leads else call.service)
+    if leads:
+        there(call.params["Target"], client)
+        return session(int(os.environ[PORT]))
+    for answer in answers(call, client):
+        print(answer)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,15 @@
 """SageMaker's clusters for CloudFormation, by moto's own service, after SageMaker's own model has looked at them.
 
 A client checks types and lengths alone: patterns and choices are held against the model here. moto's service knows the
-instance types of 2023, no id in an ARN, and no change of a cluster."""
+instance types of 2023, no ids of clusters and instances, and no change of a cluster. Its nodes run nothing: what stands
+in their log is what they would say at the end."""
 
 from __future__ import annotations
 
+import contextlib
 import re
+import secrets
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,6 +72,7 @@ def _cluster(name: str, properties: Properties) -> Made:
         if api("eks").describe_cluster(name=eks.rpartition("/")[2])["cluster"]["arn"] != eks:
             raise ValueError(f"there is no {eks}")
     arn = api("sagemaker").create_cluster(**typed("sagemaker", "CreateCluster", asked))["ClusterArn"]
+    _begun(arn)
     return arn, {"ClusterArn": arn, "ClusterStatus": "InService"}
 
 
@@ -79,7 +84,28 @@ def _changed(arn: str, properties: Properties) -> Made:
     name = next(one.cluster_name for one in backend.clusters.values() if one.arn == arn)
     del backend.clusters[name]
     api("sagemaker").create_cluster(**typed("sagemaker", "CreateCluster", {**properties, "ClusterName": name}))
+    _begun(arn)
     return arn, {"ClusterArn": arn, "ClusterStatus": "InService"}
+
+
+def _begun(arn: str) -> None:
+    """Nodes have ids as HyperPod's, and each a stream with what its scripts say.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-hyperpod-cluster-management-slurm.html
+    """
+    name = arn.rpartition("/")[2]  # which moto has for an id, too
+    cluster = sagemaker_backends[ACCOUNT][REGION].clusters[name]
+    logs, group = api("logs"), f"/aws/sagemaker/Clusters/{name}/{name}"
+    with contextlib.suppress(logs.exceptions.ResourceAlreadyExistsException):
+        logs.create_log_group(logGroupName=group)
+    for node in [*cluster.nodes.values()]:
+        del cluster.nodes[node.instance_id]
+        node.instance_id = f"i-{secrets.token_hex(9)[:17]}"
+        cluster.nodes[node.instance_id] = node
+        stream = f"LifecycleConfig/{node.instance_group_name}/{node.instance_id}"
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        said = [{"timestamp": int(time.time() * 1000), "message": "the node is ready"}]
+        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=said)
 
 
 KINDS[KIND] = MODELS[-1]
