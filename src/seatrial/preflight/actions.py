@@ -6,7 +6,8 @@ that each type's schema names for its creation and deletion, without those of op
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 ALWAYS = (
     "cloudformation:CreateChangeSet",
@@ -206,6 +207,13 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
         "iam:CreateServiceLinkedRole",
         "iam:PassRole",
     ),
+    "AWS::SageMaker::Cluster.Orchestrator": (
+        "eks:AssociateAccessPolicy",
+        "eks:CreateAccessEntry",
+        "eks:DeleteAccessEntry",
+        "eks:DescribeAccessEntry",
+        "eks:DescribeCluster",
+    ),
     "AWS::SecretsManager::Secret": (
         "secretsmanager:CreateSecret",
         "secretsmanager:DeleteSecret",
@@ -213,6 +221,14 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
         "secretsmanager:TagResource",
     ),
 }
+
+
+def types(templates: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """The types of all resources, and of their properties those that take more than their type: ``TYPE.PROPERTY``."""
+    for resource in (one for template in templates for one in template.get("Resources", {}).values()):
+        kind = resource["Type"]
+        yield kind
+        yield from {f"{kind}.{name}" for name in resource.get("Properties", {})} & {*ACTIONS}
 
 
 def actions(kinds: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from seatrial import aws
 from seatrial.findings import Finding
-from seatrial.preflight.actions import actions
+from seatrial.preflight.actions import actions, types
 from seatrial.preflight.site import FAIL, PASS, UNKNOWN, Site, rule
 
 PERMISSIONS = rule(
@@ -62,8 +62,7 @@ def look(site: Site) -> Iterator[Finding]:
     if arn.endswith(":root"):
         yield PERMISSIONS.finding(PASS, f"{arn} may do everything; an IAM role would be safer")
         return
-    kinds = [resource["Type"] for made in site.templates.values() for resource in made.get("Resources", {}).values()]
-    wanted, unknown = actions(kinds)
+    wanted, unknown = actions(types(site.templates.values()))
     iam = site.client("iam")
     try:
         source = principal(arn, iam)

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._hyperpod import Group
+from seatrial.architectures._hyperpod.groups import digest
 from seatrial.architectures.hyperpod_slurm import Params, lifecycle
-from seatrial.architectures.hyperpod_slurm.bundle import bundle, digest
+from seatrial.architectures.hyperpod_slurm.bundle import bundle
 from seatrial.architectures.hyperpod_slurm.lifecycle import (
     accounting,
     directory,

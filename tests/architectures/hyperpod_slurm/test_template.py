@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from seatrial.architectures._hyperpod import Group
+from seatrial.architectures._hyperpod.groups import digest
 from seatrial.architectures.hyperpod_slurm import User, provisioning
-from seatrial.architectures.hyperpod_slurm.bundle import bundle, digest
+from seatrial.architectures.hyperpod_slurm.bundle import bundle
 from tests.architectures.deployments import body, deployment, shapes
 from tests.architectures.shapes.hyperpod_slurm import AMI, KEY, PLANNED
 

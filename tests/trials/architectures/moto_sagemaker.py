@@ -67,6 +67,10 @@ def _cluster(name: str, properties: Properties) -> Made:
     asked = {"ClusterName": name, **properties}
     if wrong := [*refused(asked, REQUEST)]:
         raise ValueError(f"SageMaker refuses the cluster: {'; '.join(wrong)}")
+    if orchestrator := asked.get("Orchestrator"):  # moto forgets it
+        eks = orchestrator["Eks"]["ClusterArn"]
+        if api("eks").describe_cluster(name=eks.rpartition("/")[2])["cluster"]["arn"] != eks:
+            raise ValueError(f"there is no {eks}")
     arn = api("sagemaker").create_cluster(**typed("sagemaker", "CreateCluster", asked))["ClusterArn"]
     _begun(arn)
     return arn, {"ClusterArn": arn, "ClusterStatus": "InService"}

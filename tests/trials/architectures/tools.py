@@ -20,7 +20,15 @@ echo "$(tr '\\0' '\\n' < /proc/$PPID/cmdline | grep -E '^[0-9a-f]{64}$')  $1"
 """
 """An archive that helm did not really pull has the digest that chart.sh expects, by its own arguments. That it compares
 the two is tried in tests/architectures/kubernetes."""
-PROGRAMS = {"aws": NOTE, "helm": HELM, "kubectl": NOTE, "sha256sum": SHA256SUM}
+GIT = f"""{NOTE}
+told() {{ tr '\\0' '\\n' < /proc/$PPID/cmdline | grep -E "$1"; }}
+case $3 in
+rev-parse) told '^[0-9a-f]{{40}}$' ;;
+checkout) mkdir -p "$2/$(told /charts/)"; touch "$2/$(told /charts/)/Chart.yaml" ;;
+esac
+"""
+"""Likewise the commit that git_chart.sh names, with the chart that it wants."""
+PROGRAMS = {"aws": NOTE, "git": GIT, "helm": HELM, "kubectl": NOTE, "sha256sum": SHA256SUM}
 
 
 def put_in_place(folder: Path, patch: pytest.MonkeyPatch) -> None:

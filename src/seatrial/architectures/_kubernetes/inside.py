@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from seatrial import hardware
-from seatrial.launchers.kubernetes.options import KindName
+from seatrial.launchers.kubernetes.options import KindName, RepairName
 
 NAMESPACE = "seatrial"
 """Where jobs run."""
@@ -19,7 +19,16 @@ QUEUE = "seatrial"
 """Kueue's queues: the one of the cluster, and the one of the namespace."""
 
 Piece = Literal[
-    "nvidia", "efa", "neuron", "kueue", "jobset", "kubeflow-trainer", "training-operator", "mpi-operator", "fsx"
+    "nvidia",
+    "efa",
+    "neuron",
+    "kueue",
+    "jobset",
+    "kubeflow-trainer",
+    "training-operator",
+    "mpi-operator",
+    "cert-manager",
+    "fsx",
 ]
 """What is installed: device plugins, charts, operators, and the volume of the file system."""
 
@@ -65,6 +74,8 @@ class Inside:
     """What something else, such as an add-on, has put there already."""
     agent: str | None = None
     """Image with Seatrial, of the agent that checks each node; None: no agent."""
+    repair: RepairName = "none"
+    """What the agent may ask HyperPod to do with a node."""
 
     @property
     def nodes(self) -> Mapping[str, int]:

@@ -21,11 +21,11 @@ TIMEOUT = "--timeout=10m"
 def installs(what: Inside) -> Plan:
     """All of it: namespaces, operators, the queue, plugins, the volume, the agent."""
     files: dict[str, str] = {}
-    commands = [*_tools(what), _context(what)]
+    commands = [*_tools(what), context(what)]
     for name, step in _steps(what).items():
         if isinstance(step, Chart):
-            files |= {"chart.sh": CHART.read_text(encoding="utf-8"), f"{name}.yaml": _values(step)}
-            commands += _chart(what, step)
+            files |= {"chart.sh": CHART.read_text(encoding="utf-8"), f"{name}.yaml": values(step)}
+            commands += chart_commands(what, step)
         elif isinstance(step, Manifests):
             commands += _manifests(what, step)
         else:
@@ -62,7 +62,8 @@ def _tools(what: Inside) -> Iterator[Command]:
         yield Command(argv=("git", "--version"), title="git is there, which kubectl fetches manifests by")
 
 
-def _context(what: Inside) -> Command:
+def context(what: Inside) -> Command:
+    """The cluster as a context of the kubeconfig, under its name."""
     choice = ("--region", what.region, *(("--profile", what.profile) if what.profile else ()))
     argv = ("aws", "eks", "update-kubeconfig", "--name", what.cluster, "--alias", what.cluster, *choice)
     return Command(argv=argv, title="the kubeconfig's context")
@@ -72,7 +73,8 @@ def _kubectl(what: Inside, title: str, *argv: str) -> Command:
     return Command(argv=("kubectl", "--context", what.cluster, *argv), title=title)
 
 
-def _chart(what: Inside, chart: Chart) -> Iterator[Command]:
+def chart_commands(what: Inside, chart: Chart) -> Iterator[Command]:
+    """The chart, and that what it defines is there."""
     pinned = (chart.reference, chart.version, chart.sha256 or "unknown")
     argv = ("sh", "chart.sh", chart.name, *pinned, chart.namespace, what.cluster)
     yield Command(argv=argv, title=f"{chart.name} {chart.version}")
@@ -96,13 +98,14 @@ def _rollouts(what: Inside) -> Iterator[Command]:
         yield _kubectl(what, f"{name} runs", *wait)
 
 
-def _values(chart: Chart) -> str:
+def values(chart: Chart) -> str:
+    """The file of its values."""
     return f"# {chart.reference} {chart.version}\n{documents([dict(chart.values)])}"
 
 
 def _agent(what: Inside, image: str) -> str:
     """The agent of `seatrial check hooks`, on all nodes: by itself it tells what instance each is."""
-    options = Options(context=what.cluster, namespace=AGENTS, hyperpod=what.hyperpod)
+    options = Options(context=what.cluster, namespace=AGENTS, hyperpod=what.hyperpod, hyperpod_repair=what.repair)
     everywhere = Cluster(
         name=what.cluster, launcher="kubernetes", nodes=1, cpus_per_node=1, image=image, options=options
     )

@@ -115,6 +115,9 @@ class Params(ArchitectureParams):
     """Container image with Seatrial, whole reference, of an agent that checks each node; None: no agent."""
     repair: bool = True
     """Whether EKS reboots or replaces nodes that its monitoring agent finds broken. Pods on them end."""
+    hyperpod: bool = False
+    """Whether SageMaker HyperPod makes the nodes, by deployments of hyperpod-eks: what HyperPod wants to find in the
+    cluster is installed, and the cluster has no groups itself."""
     log_days: LogDays = 30
     """Days for which CloudWatch keeps the logs of the control plane."""
 

@@ -11,17 +11,7 @@ from seatrial.plan import Plan
 
 
 def installs(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Plan:
-    """Operators, queues, device plugins and the volume of the file system. Without groups there is nothing to run."""
-    if not params.groups:
-        return Plan()
-    lustre = None
-    if "storage" in facts.needs:
-        lustre = _kubernetes.Lustre(
-            id=outputs["LustreId"],
-            dns_name=outputs["LustreDnsName"],
-            mount_name=outputs["LustreMountName"],
-            gib=facts.needs["storage"].params.lustre_gib,
-        )
+    """Operators, queues, device plugins and the volume of the file system; for HyperPod what its nodes find there."""
     inside = _kubernetes.Inside(
         cluster=outputs["ClusterName"],
         region=params.region,
@@ -31,7 +21,21 @@ def installs(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Plan:
             for one in params.groups
         ),
         kind=params.kind,
-        lustre=lustre,
+        lustre=lustre(facts, outputs),
         agent=params.agent,
     )
-    return _kubernetes.installs(inside)
+    if params.hyperpod:
+        return _kubernetes.dependencies(inside)
+    return _kubernetes.installs(inside) if params.groups else Plan()  # without groups there is nothing to run
+
+
+def lustre(facts: Facts, outputs: Mapping[str, str]) -> _kubernetes.Lustre | None:
+    """The file system of jobs, if there is one."""
+    if "storage" not in facts.needs:
+        return None
+    return _kubernetes.Lustre(
+        id=outputs["LustreId"],
+        dns_name=outputs["LustreDnsName"],
+        mount_name=outputs["LustreMountName"],
+        gib=facts.needs["storage"].params.lustre_gib,
+    )

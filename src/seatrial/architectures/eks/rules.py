@@ -10,6 +10,7 @@ from ipaddress import IPv4Network
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._instances import account, ami, capacity, instance
 from seatrial.architectures.eks import SYSTEM, Group, Params
+from seatrial.architectures.eks.versions import RELEASES
 from seatrial.architectures.vpc.rules import PRIVATE
 from seatrial.errors import Problem
 from seatrial.image import mutable
@@ -34,6 +35,7 @@ def check(params: Params, facts: Facts) -> Iterable[Problem]:
     yield from _groups(params)
     yield from _administrators(params)
     yield from _addresses(params)
+    yield from _hyperpod(params)
     for where in ("image", "agent"):
         image: str | None = getattr(params, where)
         if image and (reason := mutable(image)):
@@ -50,6 +52,19 @@ def _network(facts: Facts) -> Iterable[Problem]:
     if network.params.nat == "none" and network.params.vpc_id is None:
         what = f"nodes must reach registries of images outside AWS, but nat of {network.name} is none"
         yield Problem(what, "network", f"set nat of {network.name} to one, or name another network")
+
+
+def _hyperpod(params: Params) -> Iterable[Problem]:
+    """Whether HyperPod takes the cluster."""
+    if not params.hyperpod:
+        return
+    if RELEASES[params.version].hyperpod is None:
+        known = ", ".join(name for name, release in RELEASES.items() if release.hyperpod is not None)
+        what = f"whether HyperPod supports Kubernetes {params.version} is unknown"
+        yield Problem(what, "version", f"set it to {known}, or hyperpod to false")
+    if params.groups:
+        what = "HyperPod makes the nodes that run jobs, and two of ours would both rule over the cluster's queue"
+        yield Problem(what, "groups", "set it to [], and name groups in a deployment of hyperpod-eks")
 
 
 def _system(params: Params) -> Iterable[Problem]:

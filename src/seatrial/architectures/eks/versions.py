@@ -7,7 +7,10 @@ Ends of support: https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-ver
 kube-proxy and CoreDNS of 1.34: the tables of https://docs.aws.amazon.com/eks/latest/userguide/managing-kube-proxy.html
 and managing-coredns.html. All else, as it runs together: environment-configuration.tf of analytical-platform-compute/
 cluster in https://github.com/ministryofjustice/modernisation-platform-environments, its clusters of 1.34 and 1.35, seen
-2026-11. The FSx driver needs 1.20 (its docs/install.md); this build of it was seen on a cluster of 1.35.
+2026-11. HyperPod: 1.28 to 1.34, by sagemaker-hyperpod-eks-prerequisites in the SageMaker developer guide; of its task
+governance v1.6 with Kueue 0.19.2, by sagemaker-hyperpod-eks-operate-console-ui-governance-upgrade there, which needs
+1.30; both 2026-11. Of its training operator that guide knows 1.28 to 1.33 and no version of the add-on, so that none
+stands here. The FSx driver needs 1.20 (its docs/install.md); this build of it was seen on a cluster of 1.35.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from dataclasses import dataclass
 from datetime import date
 
 FSX_DRIVER = "v1.9.0-eksbuild.1"
+TASK_GOVERNANCE = "amazon-sagemaker-hyperpod-taskgovernance"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,6 +33,8 @@ class Release:
     """Last day of extended support. Then EKS moves the cluster to the next version by itself."""
     addons: Mapping[str, str]
     """Add-on -> version."""
+    hyperpod: Mapping[str, str] | None = None
+    """Add-on of HyperPod -> version; None: whether HyperPod supports this version is unknown."""
 
 
 RELEASES: Mapping[str, Release] = {
@@ -43,6 +49,7 @@ RELEASES: Mapping[str, Release] = {
             "eks-node-monitoring-agent": "v1.4.2-eksbuild.1",
             "aws-fsx-csi-driver": FSX_DRIVER,
         },
+        hyperpod={TASK_GOVERNANCE: "v1.6.0-eksbuild.1"},
     ),
     "1.35": Release(
         standard=date(2027, 3, 27),

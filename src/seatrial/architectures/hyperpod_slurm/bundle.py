@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -37,11 +35,6 @@ def bundle(params: Params, facts: Facts) -> dict[str, str]:
         # No Grafana runs on the nodes.
         found |= _below("observe", {path: text for path, text in observed.items() if "/grafana/" not in path})
     return found
-
-
-def digest(files: Mapping[str, str]) -> str:
-    """A digest of their content."""
-    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _scripts() -> Iterator[tuple[str, str]]:

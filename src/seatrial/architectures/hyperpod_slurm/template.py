@@ -9,10 +9,10 @@ from troposphere import GetAtt, Join, Template, sagemaker, ssm
 
 from seatrial.architectures._architecture import IN_BUCKET, Facts
 from seatrial.architectures._cloudformation import export, imported, plan, statement, tags, template
-from seatrial.architectures._hyperpod.groups import folder, instance_group, network
+from seatrial.architectures._hyperpod.groups import digest, folder, instance_group, network
 from seatrial.architectures._hyperpod.roles import arn, bucket, images, interfaces, role
 from seatrial.architectures.hyperpod_slurm import CONTROLLER, OUTPUTS, Params, groups
-from seatrial.architectures.hyperpod_slurm.bundle import bundle, digest
+from seatrial.architectures.hyperpod_slurm.bundle import bundle
 from seatrial.architectures.hyperpod_slurm.provisioning import parameter, places
 from seatrial.plan import Plan
 
