@@ -18,6 +18,8 @@ SLURM_CONF = """\
 ClusterName=test
 SlurmctldHost=head({head})
 SlurmctldPort={port}
+# Ranks meet at a port that follows from the job's number: of another cluster on this machine it is another one.
+FirstJobId={port}
 SlurmUser=root
 AuthType=auth/munge
 # A requeued job starts only when its old credential has expired: by default after 120 s; 5 is the least it takes.
