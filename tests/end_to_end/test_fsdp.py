@@ -1,16 +1,12 @@
-"""fsdp/tiny as a user runs it: undisturbed, and killed in the middle."""
+"""fsdp/tiny as a user runs it, undisturbed; tests/trials/local/test_fsdp.py has what may happen to it."""
 
 from __future__ import annotations
 
-import os
-import random
-import signal
-
 import pytest
 
-from seatrial.events import CheckpointSaved, Restart, RunStart, Step
+from seatrial.events import CheckpointSaved, RunStart, Step
 from seatrial.runs import State
-from tests.command import SHORT, checkpoints, is_gone, losses, rank_pid, settings, wait_for_step
+from tests.command import checkpoints, is_gone, losses
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
@@ -32,20 +28,3 @@ def test_an_undisturbed_run_passes_and_tells_everything(undisturbed):
     assert start.peak_flops is None and start.peak_source.startswith("not stated")
     assert start.versions["torch"].startswith("2.")
     assert is_gone(undisturbed)
-
-
-def test_a_killed_rank_costs_nothing_but_time(command, undisturbed):
-    """SIGKILL of a random rank at a random step: the same losses, bit for bit."""
-    seed = random.SystemRandom().randrange(2**32)
-    print(f"seed {seed}")
-    dice = random.Random(seed)
-    rank, step = dice.randrange(2), dice.randrange(1, 23)
-    process, run = command.begin("run", "fsdp", *settings(*SHORT), name="killed")
-    wait_for_step(run, step)
-    os.kill(rank_pid(run, rank), signal.SIGKILL)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
-    log = run.events()
-    assert log.of(Restart)[0].reason == f"rank {rank} was killed by SIGKILL"
-    assert losses(run) == losses(undisturbed)
-    assert is_gone(run)

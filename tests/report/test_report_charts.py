@@ -91,7 +91,7 @@ def test_ticks_are_round():
     assert tick_texts([2.3001, 2.3002], quantity) == ["2.3001", "2.3002"]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(st.lists(floats, min_size=1, max_size=30), st.integers(601, 3000), st.randoms(use_true_random=False))
 def test_thinning_keeps_both_ends_and_all_extremes(seen, count, chance):
     values = chance.choices(seen, k=count)

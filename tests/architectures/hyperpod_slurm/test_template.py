@@ -12,7 +12,7 @@ import pytest
 from seatrial.architectures._hyperpod import Group
 from seatrial.architectures.hyperpod_slurm import User, provisioning
 from seatrial.architectures.hyperpod_slurm.bundle import bundle, digest
-from tests.architectures.deployments import body, combinations, deployment, shapes
+from tests.architectures.deployments import body, deployment, shapes
 from tests.architectures.shapes.hyperpod_slurm import AMI, KEY, PLANNED
 
 
@@ -176,7 +176,3 @@ def test_what_a_stack_puts_into_a_parameter_fits() -> None:
     text, values = resources(**shapes("hyperpod-slurm")["large"])["Places"]["Properties"]["Value"]["Fn::Sub"]
     longest = 255  # of an ARN of a secret, or a host name
     assert len(text) + len(values) * longest <= 4096
-
-
-def test_every_combination_renders() -> None:
-    assert sum(bool(one.render().files) for _, one in combinations("hyperpod-slurm")) > 10

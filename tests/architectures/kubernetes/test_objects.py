@@ -48,7 +48,7 @@ def test_a_misspelt_field_would_be_found():
 
 
 @given(GROUPS, st.sampled_from(samples.KINDS), st.booleans(), st.booleans())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_any_groups_give_objects_that_fit_each_other(groups, kind, hyperpod, topology):
     what = inside(groups=groups, kind=kind, hyperpod=hyperpod, topology=topology)
     found = documents(what)

@@ -2,17 +2,20 @@
 
 Services, operations and options are those of botocore, from which AWS's own command makes them, as are its pages. A
 session of Systems Manager (start-session) leads to the port of this machine that SESSIONS_LEAD_TO names, but for a node
-of HyperPod only if there is that node.
+of HyperPod only if there is that node. AWS's command has two more that pages use: eks update-kubeconfig, whose cluster
+is here the API server that CLUSTERS_ARE_AT names, and ecr get-login-password.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
 import socket
 import sys
 import threading
+from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -21,7 +24,10 @@ import botocore.session
 import jmespath
 from botocore import xform_name
 
+from tests.launchers.kubernetes.fake_api import TOKEN
+
 PORT = "SESSIONS_LEAD_TO"
+API_SERVER = "CLUSTERS_ARE_AT"
 GLOBAL = ("region", "profile", "query", "output")
 OTHER_NAMES = {"s3api": "s3"}
 """Services that botocore calls otherwise."""
@@ -83,6 +89,35 @@ def session(port: int) -> None:
             sys.stdout.buffer.flush()
 
 
+def update_kubeconfig(words: Sequence[str]) -> None:
+    """A kubeconfig whose context leads to a cluster that is there."""
+    import boto3
+
+    parser = ArgumentParser("aws eks update-kubeconfig", allow_abbrev=False)
+    for option in ("--name", "--alias", "--region"):
+        parser.add_argument(option, required=True)
+    asked = parser.parse_args(words)
+    arn = boto3.client("eks", region_name=asked.region).describe_cluster(name=asked.name)["cluster"]["arn"]
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": arn, "cluster": {"server": os.environ[API_SERVER]}}],
+        "users": [{"name": arn, "user": {"token": TOKEN}}],
+        "contexts": [{"name": asked.alias, "context": {"cluster": arn, "user": arn}}],
+        "current-context": asked.alias,
+    }
+    Path(os.environ["KUBECONFIG"]).write_text(json.dumps(config))
+    print(f"Added new context {asked.alias} to {os.environ['KUBECONFIG']}")
+
+
+def login_password() -> None:
+    """What docker logs in with."""
+    import boto3
+
+    [data] = boto3.client("ecr", region_name=os.environ["AWS_REGION"]).get_authorization_token()["authorizationData"]
+    print(base64.b64decode(data["authorizationToken"]).decode().partition(":")[2])
+
+
 def answers(call: Call, client: Any) -> Iterator[str]:
     """What is printed: of text the query is asked of each page, of JSON once of all."""
     text = call.settings.get("output") == "text"
@@ -124,6 +159,10 @@ def there(target: str, client: Any) -> None:
 
 def main() -> None:
     """Does it, and prints the answer."""
+    if sys.argv[1:3] == ["eks", "update-kubeconfig"]:
+        return update_kubeconfig(sys.argv[3:])
+    if sys.argv[1:] == ["ecr", "get-login-password"]:
+        return login_password()
     call = parse(sys.argv[1:])
     leads = call.operation == "start_session"
     if leads and not call.params["Target"].startswith("sagemaker-cluster:"):

@@ -1,10 +1,11 @@
-"""fsdp/tiny in all that may happen to it: stopped, corrupted, on a full disk, diverging, compiled, on text, resized."""
+"""fsdp/tiny in all that may happen to it: killed, stopped, corrupted, on a full disk, diverging, compiled, resized."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
 import os
+import random
 import shlex
 import signal
 import subprocess
@@ -17,6 +18,23 @@ from seatrial.events import CheckpointLoaded, CheckpointSaved, Restart, RunStart
 from seatrial.findings import Finding
 from seatrial.runs import State
 from tests.command import SHORT, checkpoints, is_gone, losses, rank_pid, settings, wait_for_step
+
+
+def test_a_killed_rank_costs_nothing_but_time(command, undisturbed):
+    """SIGKILL of a random rank at a random step: the same losses, bit for bit."""
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    rank, step = dice.randrange(2), dice.randrange(1, 23)
+    process, run = command.begin("run", "fsdp", *settings(*SHORT), name="killed")
+    wait_for_step(run, step)
+    os.kill(rank_pid(run, rank), signal.SIGKILL)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    log = run.events()
+    assert log.of(Restart)[0].reason == f"rank {rank} was killed by SIGKILL"
+    assert losses(run) == losses(undisturbed)
+    assert is_gone(run)
 
 
 def test_ctrl_c_stops_and_an_asynchronous_checkpoint_resumes_at_another_world_size(command, undisturbed):
