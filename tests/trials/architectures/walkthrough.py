@@ -7,9 +7,12 @@ settings in the caller's own home.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,22 +61,33 @@ def scripts(folder: Path, texts: Mapping[str, str]) -> Path:
 
 
 @contextmanager
+def mount_point() -> Iterator[None]:
+    """/fsx, empty: only the machines of a cluster see something there, until the folder is removed."""
+    with Path(tempfile.gettempdir(), "seatrial-tests-fsx.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        made = not SHARED.exists()
+        SHARED.mkdir(exist_ok=True)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(BlockingIOError):  # another test process has a cluster, too
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if made:
+                    SHARED.rmdir()
+
+
+@contextmanager
 def logged_in(cluster: Cluster, user: str, fakes: Mapping[str, str], folder: Path) -> Iterator[Login]:
     """Where sessions lead: the cluster's head, which `user`, as ssh names it, reaches. `fakes`: its programs."""
     if lack := missing():
         pytest.skip(f"a real Slurm cannot run here: {lack}")
-    made = not SHARED.exists()
-    SHARED.mkdir(exist_ok=True)  # empty: only the machines of the cluster see something there
-    try:
+    with mount_point():
         programs = scripts(folder / "fakes", {"sudo": 'exec "$@"', "venv-python": PYTHON, **fakes})
         cluster.env |= {"FAKES": str(programs), "PATH": f"{programs}:{cluster.env['PATH']}"}
         with cluster, Login(folder / "login", cluster) as reached:
             yield reached
             closing = ["ssh", "-O", "exit", f"-oControlPath={shell.SOCKETS}/%C", user]
             subprocess.run(closing, capture_output=True)
-    finally:
-        if made:
-            SHARED.rmdir()
 
 
 def key(login: Login) -> Path:
