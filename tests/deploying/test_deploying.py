@@ -230,6 +230,13 @@ def test_drift_that_cannot_be_told_is_unknown(monkeypatch: pytest.MonkeyPatch) -
     assert [(one.logical_id, one.state) for one in standing.drift.resources] == [("Other", "UNKNOWN")]
 
 
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "CREATE_IN_PROGRESS", "CREATE_FAILED"])
+def test_a_stack_that_was_never_made_says_so(monkeypatch: pytest.MonkeyPatch, status: str) -> None:
+    Recorded(monkeypatch, describe_stacks=stack(status))
+    with pytest.raises(UserError, match=rf"the stack seatrial-small is {status}, .*\n.*arch status small"):
+        deploying.outputs(SMALL)
+
+
 def test_a_stack_that_is_not_there_has_no_outputs_and_nothing_to_lose(monkeypatch: pytest.MonkeyPatch) -> None:
     Recorded(monkeypatch, describe_stacks=absent())
     with pytest.raises(UserError, match=r"there is no stack seatrial-small\n    seatrial arch deploy small"):

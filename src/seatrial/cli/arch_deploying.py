@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from seatrial.cli.options import pasteable
 from seatrial.cli.tables import print_table
 from seatrial.errors import Problem, UserError
 
@@ -91,14 +92,13 @@ def hand_over(deployments: Iterable[Deployment], *, replace: bool, quiet: bool) 
     from seatrial import deploying
     from seatrial.config import handing_over
 
-    found = [c for one in deployments for c in handing_over.yielded(one, deploying.outputs(one))]
+    found = {c.name: (one, c) for one in deployments for c in handing_over.yielded(one, deploying.outputs(one))}
     if not found:
         return {}
-    path, states = handing_over.hand_over(found, replace=replace)
+    path, states = handing_over.hand_over([cluster for _, cluster in found.values()], replace=replace)
     for name, state in states.items():
         if not quiet:
-            more = (
-                ": it says something else; to write it anew: seatrial arch cluster --replace" if state == "kept" else ""
-            )
+            again = pasteable("arch", "cluster", found[name][0].name, "--replace")
+            more = f": it says something else; to write it anew: {again}" if state == "kept" else ""
             click.echo(f"{state} [clusters.{name}] in {path}{more}")
     return dict(states)

@@ -68,12 +68,15 @@ def status(deployment: Deployment, *, drift: bool = False, wait: Wait = time.sle
 
 
 def outputs(deployment: Deployment) -> Mapping[str, str]:
-    """The outputs of its stack. Raises UserError where there is none."""
+    """The outputs of its stack. Raises UserError where there is none, or it has none yet."""
     cloud = Cloud(deployment, time.sleep)
     stack = cloud.owned()
     if stack is None or stack.status == REVIEWED:
         remedy = f"seatrial arch deploy {deployment.name}"
         raise UserError(Problem(f"is not deployed: there is no stack {deployment.stack}", cloud.place, remedy))
+    if not stack.outputs and stack.status not in COMPLETE:
+        what = f"the stack {deployment.stack} is {stack.status}, and says nothing of what it made"
+        raise UserError(Problem(what, cloud.place, f"see: seatrial arch status {deployment.name}"))
     return stack.outputs
 
 

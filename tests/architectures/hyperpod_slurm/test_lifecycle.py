@@ -6,6 +6,7 @@ import ast
 import configparser
 import errno
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -113,6 +114,19 @@ def test_what_only_waits_to_be_mounted_is_not_mounted(tmp_path: Path):
     assert not mounts.mounted("/fsx", table)
     table.write_text(table.read_text() + "90 36 0:50 / /fsx rw shared:2 - lustre fs-1@tcp:/abc rw,flock\n")
     assert mounts.mounted("/fsx", table) and not mounts.mounted("/home", table)
+
+
+def test_a_new_file_system_is_everybodys_and_another_mode_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    me = os.getuid()
+    monkeypatch.setattr(mounts, "ROOT", me)
+    for before, after in ((0o755, 0o1777), (0o750, 0o750), (0o2775, 0o2775)):
+        tmp_path.chmod(before)
+        mounts.share(tmp_path)
+        assert tmp_path.stat().st_mode & 0o7777 == after
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr(mounts, "ROOT", me + 1)
+    mounts.share(tmp_path)
+    assert tmp_path.stat().st_mode & 0o7777 == 0o755
 
 
 def _node(places: dict[str, dict[str, str]]) -> node.Node:

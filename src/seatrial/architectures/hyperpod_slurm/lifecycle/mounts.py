@@ -14,6 +14,9 @@ from .steps import Failure, log, retry, run, succeeds
 FSTAB = Path("/etc/fstab")
 PAUSES = (2, 5, 10, 20, 30, 60, 60)
 """Seconds between tries: a name, or a route, may come later than the node."""
+ROOT = 0
+NEW, SHARED = 0o755, 0o1777
+"""Modes of a file system's root: as FSx makes it for root alone, and as /tmp has it."""
 LATER = "_netdev,x-systemd.automount,x-systemd.requires=network-online.target"
 """For systemd: after the network, when it is first used, so that a start waits for no file system."""
 
@@ -59,6 +62,16 @@ def mount(node: Node, pauses: Sequence[float] = PAUSES) -> None:
         run("systemctl", "daemon-reload", remedy="see: systemctl status")
     for one in wanted:
         _mount(one, pauses)
+        if node.role == "controller" and one.type == "lustre":
+            share(Path(one.place))
+
+
+def share(place: Path) -> None:
+    """Lets everybody make folders in a new file system. A mode that somebody chose stays."""
+    found = place.stat()
+    if (found.st_uid, found.st_mode & 0o7777) == (ROOT, NEW):
+        place.chmod(SHARED)
+        log(f"    {place} is everybody's, as /tmp is")
 
 
 def mounted(place: str, table: Path = Path("/proc/self/mountinfo")) -> bool:

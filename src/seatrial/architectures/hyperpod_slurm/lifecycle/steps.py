@@ -6,6 +6,7 @@ import errno
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 OUTPUT_LINES = 15
 """Last lines of what a failed command said that a message repeats."""
@@ -34,7 +35,8 @@ def perform(steps: Iterable[tuple[str, Callable[[], object]]]) -> bool:
         except (Failure, OSError) as error:
             cause, remedy = _told(error)
             log(f"{name}: FAILED: {cause}")
-            log(f"{name}: remedy: {remedy}; then run on_create.sh again, or let HyperPod replace the node")
+            again = Path.cwd() / "on_create.sh"
+            log(f"{name}: remedy: {remedy}; then run {again} again, or have any node but a controller replaced")
             return False
         log(f"{name}: done in {time.monotonic() - began:.1f} s")
     return True
