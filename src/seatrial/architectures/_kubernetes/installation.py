@@ -21,7 +21,7 @@ TIMEOUT = "--timeout=10m"
 def installs(what: Inside) -> Plan:
     """All of it: namespaces, operators, the queue, plugins, the volume, the agent."""
     files: dict[str, str] = {}
-    commands = [*_tools(what), context(what)]
+    commands = [context(what)]
     for name, step in _steps(what).items():
         if isinstance(step, Chart):
             files |= {"chart.sh": CHART.read_text(encoding="utf-8"), f"{name}.yaml": values(step)}
@@ -54,14 +54,6 @@ def _steps(what: Inside) -> dict[str, Chart | Manifests | str]:
     return found
 
 
-def _tools(what: Inside) -> Iterator[Command]:
-    """What the other commands start without naming it: whoever looks for a command's program finds it here."""
-    if charts(what):
-        yield Command(argv=("helm", "version", "--short"), title="helm is there")
-    if manifests(what):
-        yield Command(argv=("git", "--version"), title="git is there, which kubectl fetches manifests by")
-
-
 def context(what: Inside) -> Command:
     """The cluster as a context of the kubeconfig, under its name."""
     choice = ("--region", what.region, *(("--profile", what.profile) if what.profile else ()))
@@ -69,22 +61,23 @@ def context(what: Inside) -> Command:
     return Command(argv=argv, title="the kubeconfig's context")
 
 
-def _kubectl(what: Inside, title: str, *argv: str) -> Command:
-    return Command(argv=("kubectl", "--context", what.cluster, *argv), title=title)
+def _kubectl(what: Inside, title: str, *argv: str, programs: tuple[str, ...] = ()) -> Command:
+    return Command(argv=("kubectl", "--context", what.cluster, *argv), title=title, programs=programs)
 
 
 def chart_commands(what: Inside, chart: Chart) -> Iterator[Command]:
     """The chart, and that what it defines is there."""
     pinned = (chart.reference, chart.version, chart.sha256 or "unknown")
     argv = ("sh", "chart.sh", chart.name, *pinned, chart.namespace, what.cluster)
-    yield Command(argv=argv, title=f"{chart.name} {chart.version}")
+    yield Command(argv=argv, title=f"{chart.name} {chart.version}", programs=("helm",))
     definitions = (f"crd/{name}" for name in chart.crds)
     wait = ("wait", "--for=condition=Established", TIMEOUT, *definitions)
     yield _kubectl(what, f"the kinds of {chart.name} are there", *wait)
 
 
 def _manifests(what: Inside, one: Manifests) -> Iterator[Command]:
-    yield _kubectl(what, f"{one.name} {one.version}", *_APPLY, f"--kustomize={one.url}")
+    # kubectl fetches by git.
+    yield _kubectl(what, f"{one.name} {one.version}", *_APPLY, f"--kustomize={one.url}", programs=("git",))
     wait = ("rollout", "status", f"deployment/{one.deployment}", f"--namespace={one.namespace}", TIMEOUT)
     yield _kubectl(what, f"{one.name} runs", *wait)
 

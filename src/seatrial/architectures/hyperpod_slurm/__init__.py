@@ -106,8 +106,8 @@ class Params(ArchitectureParams):
     python: Word = "python3"
     """Python on the nodes, or in the image, that has seatrial and the framework: what its clusters name."""
     package: Word | None = None
-    """What pip installs Seatrial of on each node, in /opt/seatrial: "seatrial==1.0", a URL, or a path such as
-    "/fsx/seatrial-1.0-py3-none-any.whl". None: nothing is installed."""
+    """What pip installs Seatrial of on each node, in /opt/seatrial: "seatrial==1.0", a URL, or a path on a /fsx that is
+    older than the cluster, such as "/fsx/seatrial-1.0-py3-none-any.whl". None: nothing is installed."""
     health_checks: bool = False
     """Whether Slurm checks a node before and after each job, and from time to time, by Seatrial, which package names.
     HyperPod's own agent watches nodes in any case."""
