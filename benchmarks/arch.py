@@ -28,11 +28,15 @@ from tests.architectures.deployments import EVERY_SHAPE, deployment, shapes
 from tests.architectures.linting import lint
 from tests.trials.architectures.account import Account, account
 
+SETTINGS = {"hyperpod-eks": ("eks.hyperpod=true", "eks.groups=[]", "eks.version=1.34")}
+"""What one must be told beside its defaults."""
+
 
 def render(name: str) -> float:
     """Seconds of one `seatrial arch render`."""
     begin = time.perf_counter()
-    command = [sys.executable, "-m", "seatrial", "arch", "render", name, "--set", "region=us-west-2"]
+    chosen = [word for one in ("region=us-west-2", *SETTINGS.get(name, ())) for word in ("--set", one)]
+    command = [sys.executable, "-m", "seatrial", "arch", "render", name, *chosen]
     subprocess.run(command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
     return time.perf_counter() - begin
 
