@@ -10,11 +10,6 @@ from seatrial.architectures._architecture import Facts
 from seatrial.architectures._hyperpod import Group
 from seatrial.architectures.hyperpod_slurm import Params
 from seatrial.architectures.hyperpod_slurm.provisioning import files
-from seatrial.launchers.slurm.hooks import hooks
-from seatrial.launchers.slurm.options import Options
-from seatrial.observe.rules import Rules
-from seatrial.observe.stack import slurm
-from seatrial.observe.stack.nodes import Choice
 from seatrial.spec import Cluster
 
 SCRIPTS = Path(__file__).with_name("lifecycle")
@@ -28,13 +23,28 @@ def bundle(params: Params, facts: Facts) -> dict[str, str]:
     """Path -> text of every file."""
     found = {**dict(_scripts()), **files(params, facts)}
     if params.health_checks:
-        for group in params.workers:  # each checks that its nodes are of their type
-            found |= _below(f"hooks/{group.name}", hooks(_cluster((group,), facts)).files)
+        found |= _hooks(params, facts)
     if params.observability:
-        observed = slurm.render(_cluster(params.workers, facts), Rules(), Choice()).files
-        # No Grafana runs on the nodes.
-        found |= _below("observe", {path: text for path, text in observed.items() if "/grafana/" not in path})
+        found |= _observed(params, facts)
     return found
+
+
+def _hooks(params: Params, facts: Facts) -> dict[str, str]:
+    """What Slurm runs around jobs. Each group checks that its nodes are of their type."""
+    from seatrial.launchers.slurm.hooks import hooks  # not wanted by default, and slow to import
+
+    plans = {group.name: hooks(_cluster((group,), facts)) for group in params.workers}
+    return {path: text for name, plan in plans.items() for path, text in _below(f"hooks/{name}", plan.files).items()}
+
+
+def _observed(params: Params, facts: Facts) -> dict[str, str]:
+    """Exporters and Prometheus. No Grafana runs on the nodes."""
+    from seatrial.observe.rules import Rules  # not wanted by default, and slow to import
+    from seatrial.observe.stack import slurm
+    from seatrial.observe.stack.nodes import Choice
+
+    rendered = slurm.render(_cluster(params.workers, facts), Rules(), Choice()).files
+    return _below("observe", {path: text for path, text in rendered.items() if "/grafana/" not in path})
 
 
 def _scripts() -> Iterator[tuple[str, str]]:
@@ -49,6 +59,8 @@ def _below(folder: str, files: Mapping[str, str]) -> dict[str, str]:
 
 def _cluster(groups: Sequence[Group], facts: Facts) -> Cluster:
     """Groups of workers as their nodes see themselves; where they are of several types, none is told."""
+    from seatrial.launchers.slurm.options import Options
+
     instances = {group.instance_type: hardware.instance(group.instance_type) for group in groups}
     return Cluster(
         name=facts.deployment,
