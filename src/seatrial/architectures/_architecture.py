@@ -99,6 +99,11 @@ class Facts:
         """Name of the stack."""
         return PREFIX + self.deployment
 
+    def cluster(self, place: int, part: str) -> str:
+        """Name of one of several clusters, by its place and what it is a part of: the first is named like the
+        deployment, so that it keeps its name when there are more."""
+        return self.deployment if place == 0 else f"{self.deployment}-{part}"
+
 
 def _nothing(*_: Any) -> Iterable[Any]:
     return ()

@@ -18,10 +18,9 @@ GROUP_LABEL = "sagemaker.amazonaws.com/instance-group-name"
 
 
 def clusters(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Iterable[Cluster]:
-    """The first is named like the deployment, so that it keeps its name when there are more: like their group, too."""
+    """One for each group."""
     for place, group in enumerate(params.groups):
-        name = facts.deployment if place == 0 else f"{facts.deployment}-{group.name}"
-        yield _cluster(name, group, params, outputs)
+        yield _cluster(facts.cluster(place, group.name), group, params, outputs)
 
 
 def _cluster(name: str, group: Group, params: Params, outputs: Mapping[str, str]) -> Cluster:

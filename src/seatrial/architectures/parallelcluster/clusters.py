@@ -12,10 +12,9 @@ from seatrial.versions import PARALLELCLUSTER
 
 
 def clusters(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Iterable[Cluster]:
-    """The first is named like the deployment, so that it keeps its name when there are more: like their queue, too."""
+    """One for each queue."""
     for place, queue in enumerate(params.queues):
-        name = facts.deployment if place == 0 else f"{facts.deployment}-{queue.name}"
-        yield _cluster(name, queue, params, outputs["HeadNodeId"])
+        yield _cluster(facts.cluster(place, queue.name), queue, params, outputs["HeadNodeId"])
 
 
 def _cluster(name: str, queue: Queue, params: Params, head: str) -> Cluster:
