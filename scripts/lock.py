@@ -1,7 +1,7 @@
 """Makes locks anew: python scripts/lock.py NAME... [--upgrade]
 
 `run` and `develop` are what scripts/setup.sh installs, the other names are environments. What is asked for stands in
-pyproject.toml and src/seatrial/versions.py. Versions that a lock has already stay as long as they fit; --upgrade takes
+pyproject.toml and src/seatrial/versions/python.py. Versions that a lock has already stay as long as they fit; --upgrade takes
 the newest. Run it with the Python of a development environment (make test makes one).
 """
 

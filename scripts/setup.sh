@@ -2,7 +2,7 @@
 # Makes the environment that the Makefile's targets run in: scripts/setup.sh run|develop
 #
 #   .make/uv      uv at its pin, and nothing else
-#   .make/venv    seatrial, editable, with torch at its pin (src/seatrial/versions.py), and every other package by the
+#   .make/venv    seatrial, editable, with torch at its pin (src/seatrial/versions/python.py), and every other package by the
 #                 hash of its file (scripts/locks/, which scripts/lock.py makes)
 #
 # No other environment is read or written. A second run ends at once, unless the pins, the locks, pyproject.toml, the
@@ -28,7 +28,7 @@ fail() {
 }
 
 pin() { # NAME: a version from the table, read without a Python
-    sed -n "s/^$1 = \"\(.*\)\".*/\1/p" src/seatrial/versions.py
+    sed -n "s/^$1 = \"\(.*\)\".*/\1/p" src/seatrial/versions/python.py
 }
 
 oldest=$(pin PYTHON)
@@ -103,7 +103,7 @@ choose_python
 key=$(
     pwd
     "$python" -c 'import sys; print(sys.version)'
-    cat pyproject.toml src/seatrial/versions.py scripts/setup.sh scripts/locks/*.txt
+    cat pyproject.toml src/seatrial/versions/python.py scripts/setup.sh scripts/locks/*.txt
 )
 key=$(printf %s "$key" | cksum)
 stamp=$(cat .make/venv/seatrial-stamp 2>/dev/null || true)

@@ -26,7 +26,7 @@ from seatrial.events import Event, Step, Validation
 from seatrial.models import ESM
 from seatrial.rank.lines import clean
 from seatrial.spec import Layout
-from seatrial.versions import CONTAINERS
+from seatrial.versions import BASES
 from tests.cases.proteins import prepared
 from tests.clusters import LOCAL, P5
 
@@ -91,8 +91,8 @@ def test_containers_have_rules_of_their_own(args: Args, changes: dict[str, Any],
 
 def test_a_container_needs_gpus_and_says_which_image() -> None:
     [found] = problems(CONTAINER, Layout(nodes=1, processes_per_node=2, device="cpu"))
-    assert found.startswith(f"engine: BioNeMo runs on GPUs only, in {CONTAINERS['bionemo']}")
-    assert CONTAINERS["bionemo1"] in bind(CASE, CASE.recipe("esm1nv"), P5).fidelity_note
+    assert found.startswith(f"engine: BioNeMo runs on GPUs only, in {BASES['bionemo'].tagged}")
+    assert BASES["bionemo1"].tagged in bind(CASE, CASE.recipe("esm1nv"), P5).fidelity_note
 
 
 def test_what_works_is_let_through() -> None:

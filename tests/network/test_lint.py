@@ -78,7 +78,7 @@ CASES = [
     ({"IBV_FORK_SAFE": "1"}, NOTHING, ("harmful.rdma-core-fork", "FAIL")),
     ({"RDMAV_ALLOW_DISASSOC_DESTROY": "1"}, P5, ("harmful.rdma-core", "WARN")),
     ({"NCCL_SHM_USE_CUDA_MEMCPY": "1"}, {"instance": instance("g6.12xlarge"), "nccl": "2.20.5"}, None),
-    ({"NCCL_SHM_USE_CUDA_MEMCPY": "1"}, G5, ("needless.shm-copy-engine", "WARN")),
+    ({"NCCL_SHM_USE_CUDA_MEMCPY": "1"}, {**G5, "nccl": "2.31.2"}, ("needless.shm-copy-engine", "WARN")),
     ({"NCCL_SHM_USE_CUDA_MEMCPY": "1"}, {"instance": instance("p4d.24xlarge")}, ("needless.shm-copy-engine", "WARN")),
     (
         {"NCCL_SHM_USE_CUDA_MEMCPY": "1"},

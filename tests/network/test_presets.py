@@ -52,8 +52,8 @@ CASES = [
     ),
     ("p4d.24xlarge", {"efa_installer": "1.28.0", "nccl": "2.19.3"}, HUGE | RDMA | EFA | EN | MEMOPS),
     # GPUs that talk through host memory
-    ("g6.12xlarge", {**STACK, "nccl": "2.30.3"}, HUGE | COPY),
-    ("g6.12xlarge", STACK, HUGE),
+    ("g6.12xlarge", STACK, HUGE | COPY),
+    ("g6.12xlarge", {**STACK, "nccl": "2.31.2"}, HUGE),
     ("g5.8xlarge", {**STACK, "nccl": "2.20.5"}, HUGE),
     ("g5.xlarge", {}, {}),
     ("g6e.48xlarge", {**STACK, "nccl": "2.20.5"}, HUGE),

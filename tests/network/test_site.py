@@ -72,7 +72,10 @@ def test_an_installer_stands_for_what_it_brings_unless_another_version_is_given(
 
 
 def test_newer_installers_bring_nothing_older():
-    rows = sorted((parse_version(i), *map(parse_version, parts)) for i, parts in EFA_INSTALLERS.items())
+    rows = sorted(
+        (parse_version(name), *map(parse_version, (one.libfabric, one.aws_ofi_nccl)))
+        for name, one in EFA_INSTALLERS.items()
+    )
     assert [row[1] for row in rows] == sorted(row[1] for row in rows)
     assert [row[2] for row in rows] == sorted(row[2] for row in rows)
 

@@ -11,9 +11,9 @@ from seatrial.network.floors import FLOORS, dotted
 from seatrial.network.gone import GONE
 from seatrial.network.lint import MISSPELT, OBSOLETE, RULES, UNREADABLE
 from seatrial.network.presets import PRESETS, Preset, environment
-from seatrial.network.site import EFA_INSTALLERS, Site
-from seatrial.network.sources import EFA_CHANGELOG, PLUGIN_RELEASES
-from seatrial.versions import STACK
+from seatrial.network.site import Site
+from seatrial.network.sources import EFA_CHANGELOG
+from seatrial.versions import EFA_INSTALLERS, STACK
 
 _INTRODUCTION = """\
 # EFA, NCCL and Neuron: the environment of a job
@@ -87,10 +87,9 @@ def _families(names: Iterable[str]) -> str:
 
 
 def _installers() -> Iterable[str]:
-    rows = ((installer, libfabric, plugin) for installer, (libfabric, plugin) in EFA_INSTALLERS.items())
+    rows = ((name, one.libfabric, one.aws_ofi_nccl) for name, one in EFA_INSTALLERS.items())
     yield _table((_linked("EFA installer", EFA_CHANGELOG, code=False), "libfabric", "aws-ofi-nccl"), rows)
-    yield f"Seatrial's own images aim at {STACK['efa_installer']} with NCCL {STACK['nccl']}, with which that plugin was"
-    yield f"[tested]({PLUGIN_RELEASES}).\n"
+    yield f"Seatrial's own images have {STACK['efa_installer']}, with NCCL {STACK['nccl']}, which torch brings.\n"
 
 
 def _floors() -> Iterable[str]:

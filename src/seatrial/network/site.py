@@ -6,28 +6,15 @@ Facts are three-valued: True, False, and None for unknown.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.hardware import Instance, accelerator
+from seatrial.versions import EFA_INSTALLERS
 
 Version = tuple[int, int, int]
 Fact = bool | None
-
-EFA_INSTALLERS: Mapping[str, tuple[str, str]] = {
-    "1.40.0": ("2.1.0amzn2.0", "1.14.2"),
-    "1.41.0": ("2.1.0amzn2.0", "1.14.2"),
-    "1.42.0": ("2.1.0amzn3.0", "1.15.0"),
-    "1.43.0": ("2.1.0amzn4.0", "1.16.1"),
-    "1.43.1": ("2.1.0amzn5.0", "1.16.2"),
-    "1.43.2": ("2.1.0amzn5.0", "1.16.3"),
-    "1.50.0": ("2.6.0amzn1.0", "1.21.1"),
-    "1.51.0": ("2.7.0amzn2.0", "1.22.0"),
-}
-"""EFA installer -> libfabric and aws-ofi-nccl that it brings. Of others that is unknown here.
-Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-changelog.html"""
 
 GPUDIRECT_RDMA = frozenset({"p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300", "p6e-gb200"})
 """Families whose EFA reads and writes GPU memory. Source: "EFA-enabled instance types" and the p-series in
@@ -91,10 +78,10 @@ def parse_versions(texts: VersionTexts) -> Versions:
 
 
 def _with_bundled(parsed: dict[str, Version]) -> Versions:
-    bundles = {parse_version(installer): parts for installer, parts in EFA_INSTALLERS.items()}
+    bundles = {parse_version(name): installer for name, installer in EFA_INSTALLERS.items()}
     bundle = bundles.get(parsed["efa_installer"]) if "efa_installer" in parsed else None
     if bundle:
-        libfabric, plugin = map(parse_version, bundle)
+        libfabric, plugin = map(parse_version, (bundle.libfabric, bundle.aws_ofi_nccl))
         parsed = {"libfabric": libfabric, "aws_ofi_nccl": plugin, **parsed}
     return Versions(**parsed)
 

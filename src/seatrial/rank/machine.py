@@ -21,7 +21,7 @@ VERSIONS = Rule(
     expected="the versions that the case was made with",
     why="another version may train otherwise, or print what is not read",
     remedy="install that version, or read the result with care",
-    source="src/seatrial/versions.py",
+    source="src/seatrial/versions/python.py",
     good="torch 2.13.0",
     bad="torch 2.11.0",
 )

@@ -70,7 +70,7 @@ def _name(model: str) -> str:
 
 
 def _tag(engine: str) -> str:
-    return versions.CONTAINERS[engine].rpartition(":")[2]
+    return versions.BASES[engine].version
 
 
 def _at_scale(model: str, *, nodes: int, micro_batch_size: int, recompute: bool = False) -> Recipe:

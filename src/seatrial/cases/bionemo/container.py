@@ -71,7 +71,7 @@ def run_program(args: Args, argv: list[str]) -> None:
             sys.argv = [str(program), *argv]
             runpy.run_path(str(program), run_name="__main__")
     except (ModuleNotFoundError, FileNotFoundError) as error:
-        remedy = f"set image to one made of {versions.CONTAINERS[args.engine]} in seatrial.toml"
+        remedy = f"set image to one made of {versions.BASES[args.engine].tagged} in seatrial.toml"
         raise UserError(Problem(f"BioNeMo is not there: {error}", "engine", remedy)) from error
 
 

@@ -45,7 +45,7 @@ def _check_transformers(args: Args) -> Iterable[Problem]:
 def _check_container(args: Args, layout: Layout) -> Iterable[Problem]:
     """What the programs of the containers can, and what they decide themselves."""
     if layout.device != "cuda":
-        what = f"BioNeMo runs on GPUs only, in {versions.CONTAINERS[args.engine]}"
+        what = f"BioNeMo runs on GPUs only, in {versions.BASES[args.engine].tagged}"
         yield Problem(what, "engine", "--set engine=transformers, or the recipe tiny, computes here")
     if not args.dataset.startswith(PREPARED):
         yield Problem(
@@ -96,7 +96,7 @@ def preflight(args: Args) -> Iterable[Problem]:
 def fidelity_of(args: Args, layout: Layout) -> tuple[Fidelity, str]:
     """Which program trains, and on what."""
     if args.engine != "transformers":
-        return "real", f"BioNeMo's own program; its processes need the image {versions.CONTAINERS[args.engine]}"
+        return "real", f"BioNeMo's own program; its processes need the image {versions.BASES[args.engine].tagged}"
     ours = "ESM-2 as transformers has it, in our program, not the BioNeMo framework"
     return "real-core", ours + ("; gloo instead of NCCL, CPU kernels" if layout.device == "cpu" else "")
 

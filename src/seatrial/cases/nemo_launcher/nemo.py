@@ -37,7 +37,7 @@ def pretrain(args: Args, worker: Worker, configuration: Mapping[str, Any], folde
     assert args.source is not None
     program = Path(args.source, PROGRAM)
     if not program.is_file():
-        remedy = f"run in an image made from {versions.CONTAINERS['nemo-launcher']}, or --set source=FOLDER"
+        remedy = f"run in an image made from {versions.BASES['nemo-launcher'].tagged}, or --set source=FOLDER"
         raise UserError(Problem("NeMo 1 is not here", str(program), remedy))
     if worker.rank == 0:
         # With this type of cluster NeMo takes a rank's place from torchrun's variables, on any launcher.

@@ -26,7 +26,7 @@ _GUIDE = "https://docs.nvidia.com/cuda/blackwell-compatibility-guide/ and those 
     expected=f"Python {versions.PYTHON} or newer, torch {versions.TORCH_OLDEST} or newer",
     why="The training programs use what older ones do not have.",
     remedy="install a newer one, or another image",
-    source="src/seatrial/versions.py",
+    source="src/seatrial/versions/python.py",
     good='python.version = "3.12.3"\ntorch = "2.13.0+cu130"',
     bad='python.version = "3.12.3"\ntorch = "2.5.1+cu124"',
 )
@@ -46,7 +46,7 @@ def oldest(rule: Rule, around: Around, _: Expected) -> Iterator[Finding]:
     expected="the versions that the case was made with",
     why="Another version may train otherwise, or print what is not read.",
     remedy="install that version, or read results with care",
-    source="src/seatrial/versions.py",
+    source="src/seatrial/versions/python.py",
     good='package.torchtitan = "0.2.2"',
     bad='package.torchtitan = "0.1.0"',
     example=Expected(device="cuda", pins={"torchtitan": "0.2.2"}),

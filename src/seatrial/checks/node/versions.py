@@ -16,8 +16,9 @@ from seatrial.checks.software.pairs import named, needs, nothing, read, text, ve
 from seatrial.checks.software.search import Software
 from seatrial.findings import Finding, Severity, Verdict, judged
 from seatrial.network.floors import FLOORS, dotted, too_old
-from seatrial.network.site import EFA_INSTALLERS, parse_version
+from seatrial.network.site import parse_version
 from seatrial.network.sources import EFA_CHANGELOG, EFA_CHEATSHEET
+from seatrial.versions import EFA_INSTALLERS
 
 VERSIONS = Source(
     kind="versions",
@@ -150,11 +151,12 @@ def efa_bundle(rule: Rule, seen: Software, profile: Profile) -> Iterator[Finding
     if installer is None:
         yield nothing(rule, seen, "efa_installer", profile)
         return
-    bundle = next((parts for name, parts in EFA_INSTALLERS.items() if parse_version(name) == installer), None)
+    bundle = next((one for name, one in EFA_INSTALLERS.items() if parse_version(name) == installer), None)
     if bundle is None:
         yield rule.finding(Verdict.SKIP, f"what EFA {text(seen, 'efa_installer')} brings is not in the table")
         return
-    for name, brings in zip(EFA_BRINGS, bundle, strict=True):
+    for name in EFA_BRINGS:
+        brings = getattr(bundle, name)
         found = version(seen, name)
         if found is None:
             yield nothing(rule, seen, name, profile)

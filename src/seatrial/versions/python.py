@@ -1,13 +1,14 @@
-"""Every version that is chosen by hand, once. The set-up, the locks, the tests and the images read these tables.
+"""Packages of Python, and of npm: what the command, the frameworks and the tests are made with.
 
-What the packages need in turn stands in locks, which scripts/lock.py makes of these tables. A pin without a comment
-was the newest release on 2026-11-21.
+What they need in turn stands in locks, which scripts/lock.py makes of these tables. A pin without a comment was the
+newest release on 2026-11-21.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from seatrial.versions.aws import PARALLELCLUSTER
 
 # scripts/setup.sh reads the next three with sed, before it knows which Python there is.
 PYTHON = "3.11"
@@ -137,45 +138,6 @@ def _at(*names: str) -> tuple[str, ...]:
 _LEPTON = "leptonai<0.28"  # a newer one lacks leptonai.api.v1, which nemo-run imports and does not ask for
 
 
-_REGIONS = (
-    "af-south-1", "ap-east-1", "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2",
-    "ap-southeast-3", "ap-southeast-5", "ap-southeast-7", "ca-central-1", "cn-north-1", "cn-northwest-1",
-    "eu-central-1", "eu-north-1", "eu-south-1", "eu-west-1", "eu-west-2", "eu-west-3", "il-central-1", "me-south-1",
-    "sa-east-1", "us-east-1", "us-east-2", "us-iso-east-1", "us-iso-west-1", "us-isob-east-1", "us-gov-east-1",
-    "us-gov-west-1", "us-west-1", "us-west-2",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ParallelCluster:
-    """A version of AWS ParallelCluster, and what it takes."""
-
-    version: str
-    systems: Mapping[str, str]
-    """Operating system of nodes -> its default user."""
-    without_ami: tuple[str, ...]
-    """Those that ParallelCluster publishes no AMI of."""
-    regions: tuple[str, ...]
-
-
-PARALLELCLUSTER = ParallelCluster(
-    version="3.16.1",  # 3.16.2 is out, untried
-    systems={
-        "alinux2023": "ec2-user",
-        "ubuntu2204": "ubuntu",
-        "ubuntu2404": "ubuntu",
-        "rhel8": "ec2-user",
-        "rocky8": "rocky",
-        "rhel9": "ec2-user",
-        "rocky9": "rocky",
-    },
-    without_ami=("rocky8", "rocky9"),
-    regions=_REGIONS,
-)
-"""The version that clusters are made with. Its lists stand in the package: SUPPORTED_OSES, OS_MAPPING and PRIVATE_OSES
-of pcluster/constants.py, pcluster/resources/supported-regions. A trial compares them."""
-
-
 ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
     "jax": (*(f"{name}=={version}" for name, version in JAX.items()), f"numpy=={DIRECT['numpy']}"),
     "nemo": (
@@ -237,57 +199,6 @@ LEFT_OUT: Mapping[str, str] = {
     "oci": "211 MB that only Oracle's cloud needs (mosaicml-streaming)",
 }
 """Package that is kept out of every environment's lock -> why."""
-
-CHECKOUTS: Mapping[str, tuple[str, str]] = {
-    # the commit that most of its code was read and tried at; there are no releases
-    "picotron": ("https://github.com/huggingface/picotron", "5809434fb5df9a647e9b035a01d1381346035b6c"),
-    # the tag of the release of megatron-core above, by the scheme that its tags follow
-    "megatron-lm": ("https://github.com/NVIDIA/Megatron-LM", f"core_v{FRAMEWORKS['megatron-core']}"),
-}
-"""What is on no package index: case -> repository, and the commit or tag that a checkout or an image is made at."""
-
-NEURON: Mapping[str, str] = {
-    "neuronx-distributed": "0.17.26814",  # 0.19.28093 is the newest
-    "neuronx-cc": "2.23.6484.0",  # 2.28.7631.0 is the newest
-}
-"""What Trainium nodes have of Neuron SDK 2.28.0, whose torch is 2.9: the last that supports training with
-neuronx-distributed and torch-xla (maintenance only from 2.30 on). Not on PyPI. Sources:
-https://awsdocs-neuron.readthedocs-hosted.com/en/v2.28.1/release-notes/releasecontent.html and
-https://awsdocs-neuron.readthedocs-hosted.com/en/latest/about-neuron/announcements/neuron2.x/announce-eos-nxdt-nxd-core-training.html"""
-
-CONTAINERS: Mapping[str, str] = {
-    # what train_esm2's options, figures and logs were published with; 2.6 and later are out, untried
-    "bionemo": "nvcr.io/nvidia/clara/bionemo-framework:2.5",
-    # the last published with ESM-1nv on AWS: NVIDIA offers it no longer, BioNeMo 2 does not have it
-    "bionemo1": "nvcr.io/nvidia/clara/bionemo-framework:1.2",
-    # the last one that the published test case was made for; NeMo 1's programs are in /opt/NeMo/examples
-    "nemo-launcher": "nvcr.io/nvidia/nemo:24.12",
-}
-"""What is in a vendor's container alone: case, or engine of one -> its image, which a cluster's own is made from."""
-
-STACK: Mapping[str, str] = {
-    "efa_installer": "1.50.0",
-    "libfabric": "2.6.0amzn1.0",
-    "aws_ofi_nccl": "1.21.1",
-    "nccl": "2.31.2-1",
-}
-"""The network software that images aim at: the newest EFA installer (1.51.0 is out) whose plugin names the NCCL that it
-was tested with. Sources: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-changelog.html and
-https://github.com/aws/aws-ofi-nccl/releases/tag/v1.21.1"""
-
-
-LUSTRE = "2.15"
-"""Lustre of FSx for Lustre: the newest that it offers, and the only one that takes a metadata configuration, 2026-11.
-https://docs.aws.amazon.com/fsx/latest/LustreGuide/managing-lustre-version.html"""
-
-AURORA_MYSQL = "8.0.mysql_aurora.3.10.6"
-"""Engine of the accounting database: 3.10 has long-term support, and this is its newest patch that cfn-lint knows.
-https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraMySQL.Update.SpecialVersions.html, 2026-11"""
-
-
-UBUNTU = "24.04"
-"""Operating system of the directory's server: Amazon Linux has no slapd, and Debian's images no agent of Session
-Manager. https://docs.aws.amazon.com/systems-manager/latest/userguide/ami-preinstalled-agent.html, 2026-11"""
 
 
 def pins(*packages: str) -> dict[str, str]:

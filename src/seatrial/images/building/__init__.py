@@ -1,0 +1,1 @@
+"""Building: what makes images of rendered files, and where they are kept."""

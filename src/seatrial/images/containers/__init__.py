@@ -1,0 +1,1 @@
+"""Containers: a Dockerfile for each case, in layers."""

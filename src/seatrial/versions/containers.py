@@ -1,0 +1,74 @@
+"""What container images are made from: bases of others, and sources that are on no package index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from seatrial.versions.pins import Base, Checkout
+from seatrial.versions.python import FRAMEWORKS
+
+BASES: Mapping[str, Base] = {
+    "ubuntu": Base(
+        name="docker.io/library/ubuntu",
+        version="24.04",
+        digest="sha256:224a1869083a311ef3f13648a154ba79832fbef6364d31493642ca03082da254",
+        source="more than ten public projects that pinned it from September to October 2026",
+        seen="2026-11",
+    ),
+    "neuron": Base(
+        name="public.ecr.aws/neuron/pytorch-training-neuronx",
+        version="2.9.0-neuronx-py312-sdk2.28.0-ubuntu24.04",
+        digest=None,
+        source="https://github.com/aws-neuron/deep-learning-containers",
+        seen="2026-11",
+    ),
+    # what train_esm2's options, figures and logs were published with
+    "bionemo": Base(
+        name="nvcr.io/nvidia/clara/bionemo-framework",
+        version="2.5",
+        digest="sha256:fbd1393898db19a6f252ba962b768efa24ae2baea6a4b98d7a806d20f47318a3",
+        source="https://catalog.ngc.nvidia.com/orgs/nvidia/teams/clara/containers/bionemo-framework; the digest from "
+        "one public build log",
+        seen="2026-11",
+        newest="2.6 and later are out, untried",
+    ),
+    # the last published with ESM-1nv on AWS
+    "bionemo1": Base(
+        name="nvcr.io/nvidia/clara/bionemo-framework",
+        version="1.2",
+        digest=None,
+        source="https://github.com/aws-samples/awsome-distributed-training, test case bionemo",
+        seen="2026-11",
+        newest="NVIDIA offers it no longer, and BioNeMo 2 has no ESM-1nv",
+    ),
+    # NeMo 1's programs are in /opt/NeMo/examples
+    "nemo-launcher": Base(
+        name="nvcr.io/nvidia/nemo",
+        version="24.12",
+        digest=None,
+        source="https://catalog.ngc.nvidia.com/orgs/nvidia/containers/nemo",
+        seen="2026-11",
+        newest="later ones are out; this is the last that the published test case was made for",
+    ),
+}
+"""Images of others that ours are made from: ``ubuntu``, ``neuron``, and for what is in a vendor's container alone the
+case, or the engine of one."""
+
+CHECKOUTS: Mapping[str, Checkout] = {
+    # there are no releases
+    "picotron": Checkout(
+        version="2025-04",
+        repository="https://github.com/huggingface/picotron",
+        commit="5809434fb5df9a647e9b035a01d1381346035b6c",
+        source="the commit that most of its code was read and tried at",
+        seen="2026-11",
+    ),
+    "megatron-lm": Checkout(
+        version=f"core_v{FRAMEWORKS['megatron-core']}",
+        repository="https://github.com/NVIDIA/Megatron-LM",
+        commit=f"core_v{FRAMEWORKS['megatron-core']}",
+        source="the tag of the release of megatron-core, by the scheme that its tags follow; its commit is unknown",
+        seen="2026-11",
+    ),
+}
+"""What is on no package index: case -> the commit that a checkout or an image is made at."""
