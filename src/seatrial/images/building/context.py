@@ -20,6 +20,7 @@ from seatrial.image import mutable
 from seatrial.images._image import Architecture, Choice, Container
 from seatrial.plan import Plan
 
+OURS = Path(seatrial.__file__).parent
 PACKAGE = "seatrial"
 """Folder of a context that holds this package."""
 PLATFORMS: Mapping[Architecture, str] = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
@@ -40,7 +41,7 @@ class Context:
     """Dockerfile, locks, self-test."""
     arguments: Mapping[str, str] = field(default_factory=dict)
     """Build arguments."""
-    package: Path = Path(seatrial.__file__).parent
+    package: Path = OURS
     """Folder of the package that goes into the image."""
 
     @property
@@ -64,8 +65,7 @@ class Context:
         """Relative path and content of every file."""
         for name, text in self.plan.files.items():
             yield name, text.encode()
-        for name, path in _of_the_package(self.package):
-            yield f"{PACKAGE}/{name}", path.read_bytes()
+        yield from package(self.package)
 
     def write(self, folder: Path) -> None:
         """Put the files into `folder`. The same content has the same times and rights, wherever it is written."""
@@ -95,16 +95,16 @@ class Context:
             raise UserError(problems)
 
 
-def _of_the_package(package: Path) -> Iterator[tuple[str, Path]]:
-    for path in sorted(package.rglob("*")):
+def package(folder: Path = OURS) -> Iterator[tuple[str, bytes]]:
+    """Path in a context and content of each file of a package."""
+    for path in sorted(folder.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
-            yield path.relative_to(package).as_posix(), path
+            yield f"{PACKAGE}/{path.relative_to(folder).as_posix()}", path.read_bytes()
 
 
 @cache  # whoever lists images asks for every tag
-def _digest(package: Path) -> str:
+def _digest(folder: Path) -> str:
     content = hashlib.sha256()
-    for name, path in _of_the_package(package):
-        data = path.read_bytes()
+    for name, data in package(folder):
         content.update(f"{name}\0{len(data)}\0".encode() + data)
     return content.hexdigest()

@@ -36,7 +36,7 @@ CAUSES = (
         "build on a machine of that kind, or install emulation: https://docs.docker.com/build/building/multi-platform",
     ),
     (
-        r"computed checksum did NOT match|checksum.*(mismatch|differ)|HASHES? .*(MISMATCH|DO NOT MATCH)",
+        r"computed checksum did NOT match|checksum.*(mismatch|differ)|DO NOT MATCH THE HASHES",
         "a file is not the one that was pinned",
         "it was changed at its source, or on the way: check it before you pin it anew",
     ),
