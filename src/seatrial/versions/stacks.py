@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from seatrial.versions.nodes import DRIVER, EFA, EFA_INSTALLERS, GDRCOPY
+from seatrial.versions.nodes import DRIVER, EFA, EFA_INSTALLERS, GDRCOPY, NEURON
 from seatrial.versions.pins import Stack
 from seatrial.versions.python import TORCH
 
@@ -33,6 +33,22 @@ STACKS: Mapping[str, Stack] = {
             "torch": TORCH,
         },
         source="what torch's own wheel asks for on PyPI, on the driver that AWS's guide to EFA and NCCL installs",
+    ),
+    "cuda12": Stack(
+        title="NVIDIA GPUs: JAX 0.4.26 of paxml, with CUDA 12",
+        pins={**NETWORK, "nccl": "2.29.7", "cuda": "12.9.1", "driver": DRIVER.version, "gdrcopy": GDRCOPY.version},
+        source="the newest CUDA 12 on PyPI, which jax-cuda12-plugin takes, and the NCCL of cuda13",
+    ),
+    "neuron": Stack(
+        title="AWS Trainium: AWS's own container of Neuron and torch",
+        pins={**NETWORK, "neuron_compiler": NEURON["neuronx-cc"]},
+        source="the base neuron brings Neuron and torch; EFA's software is installed over it",
+    ),
+    "vendor": Stack(
+        title="NVIDIA GPUs: a vendor's container",
+        pins=dict(NETWORK),
+        source="the container brings CUDA, NCCL and the framework, and says in which versions; EFA's software is "
+        "installed over it",
     ),
     "cpu": Stack(title="No accelerator: torch for CPUs", pins={"torch": TORCH}, source="PyTorch's CPU build"),
 }
