@@ -72,25 +72,17 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "state/seatrial/images"
 
 
-@pytest.fixture
-def package(tmp_path: Path) -> Path:
-    """A small one, which stands for ours."""
-    folder = tmp_path / "package"
-    (folder / "__pycache__").mkdir(parents=True)
-    (folder / "__init__.py").write_text("")
-    (folder / "__pycache__/of.pyc").write_text("")
-    return folder
-
-
 IMAGE = Container(
     name="fsdp", title="Fsdp", stack="cuda13", base="ubuntu", lock="command", environment=None, requires=("torch",)
 )
-PLAN = Plan(files={"Dockerfile": "FROM base\nCOPY seatrial /opt\n", "locks/command.txt": "torch\n"})
+PLAN = Plan(
+    files={"Dockerfile": "FROM base\nCOPY seatrial /opt\n", "locks/command.txt": "torch\n", "seatrial/__init__.py": ""}
+)
 
 
 @pytest.fixture
-def context(package: Path) -> Context:
-    return Context(container=IMAGE, choice=Choice(), plan=PLAN, package=package)
+def context() -> Context:
+    return Context(container=IMAGE, choice=Choice(), plan=PLAN)
 
 
 class Told(list[tuple[str, str]]):
