@@ -34,6 +34,11 @@ STACKS: Mapping[str, Stack] = {
         },
         source="what torch's own wheel asks for on PyPI, on the driver that AWS's guide to EFA and NCCL installs",
     ),
+    "neuron": Stack(
+        title="AWS Trainium",
+        pins={name: NETWORK[name] for name in ("efa_installer", "libfabric")},
+        source="which EFA installer the Neuron SDK was tested with is unknown",
+    ),
     "cpu": Stack(title="No accelerator: torch for CPUs", pins={"torch": TORCH}, source="PyTorch's CPU build"),
 }
 """Name -> stack. An image names one of them."""
