@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from seatrial.errors import Problem, UserError, unknown
+from seatrial.errors import UserError, unknown
 from seatrial.images._image import Accelerator, Architecture, Choice, Machine, Service
-from seatrial.images.machines.parents import REFUSED, SYSTEMS
+from seatrial.images.machines.parents import SYSTEMS
 from seatrial.plan import Plan
 
 STACK: Mapping[Accelerator, str] = {"gpu": "cuda13", "neuron": "neuron", "cpu": "cpu"}
@@ -22,41 +22,27 @@ STACK: Mapping[Accelerator, str] = {"gpu": "cuda13", "neuron": "neuron", "cpu": 
 # Of EKS's, AWS asks to upgrade neither the system nor packages of Kubernetes and GPUs, which it has all of, with EFA:
 # https://docs.aws.amazon.com/eks/latest/userguide/eks-ami-build-scripts.html. What jobs need beyond is in containers,
 # and exporters are pods.
+_FIRST, _LAST = ("base", "packages"), ("observability", "versions_report")
+_NCCL = ("nccl", "nccl_tests")
+_CONTAINERS = ("container_runtime", "enroot_pyxis")
+
 ROLES: Mapping[tuple[Service, Accelerator], tuple[str, ...]] = {
-    ("parallelcluster", "gpu"): ("base", "efa", "cuda", "nccl", "lustre", "observability"),
-    ("parallelcluster", "neuron"): ("base", "efa", "neuron", "lustre", "observability"),
-    ("parallelcluster", "cpu"): ("base", "lustre", "observability"),
-    ("eks", "gpu"): ("base", "lustre"),
-    ("eks", "neuron"): ("base", "lustre"),
-    ("eks", "cpu"): ("base", "lustre"),
+    ("parallelcluster", "gpu"): (*_FIRST, "efa", "cuda", *_NCCL, "lustre_client", *_LAST),
+    ("parallelcluster", "neuron"): (*_FIRST, "efa", "neuron", "lustre_client", *_LAST),
+    ("parallelcluster", "cpu"): (*_FIRST, "lustre_client", *_LAST),
+    ("eks", "gpu"): (*_FIRST, "lustre_client", "versions_report"),
+    ("eks", "neuron"): (*_FIRST, "lustre_client", "versions_report"),
+    ("eks", "cpu"): (*_FIRST, "lustre_client", "versions_report"),
     # The driver is before what is built against it: EFA's module for GPU memory, GDRCopy, DCGM.
     ("ec2", "gpu"): (
-        "base",
-        "nvidia_driver",
-        "cuda",
-        "efa",
-        "gdrcopy",
-        "nccl",
-        "container_runtime",
-        "enroot",
-        "lustre",
-        "dcgm",
-        "observability",
+        *_FIRST,
+        *("nvidia_driver", "cuda", "efa", "gdrcopy", *_NCCL),
+        *(*_CONTAINERS, "lustre_client", "dcgm", *_LAST),
     ),
-    ("ec2", "neuron"): ("base", "efa", "neuron", "container_runtime", "enroot", "lustre", "observability"),
-    ("ec2", "cpu"): ("base", "container_runtime", "enroot", "lustre", "observability"),
+    ("ec2", "neuron"): (*_FIRST, "efa", "neuron", *_CONTAINERS, "lustre_client", *_LAST),
+    ("ec2", "cpu"): (*_FIRST, *_CONTAINERS, "lustre_client", *_LAST),
 }
-"""Service and accelerator -> roles in their order."""
-
-COMPONENTS: Mapping[str, tuple[str, ...]] = {
-    "efa": ("efa_installer", "libfabric", "aws_ofi_nccl"),
-    "nvidia_driver": ("driver",),
-    "cuda": ("cuda",),
-    "gdrcopy": ("gdrcopy",),
-    "nccl": ("nccl",),
-    "neuron": ("neuron_driver", "neuron_runtime", "neuron_collectives", "neuron_tools"),
-}
-"""Role -> components of a stack that it installs; what no role of a machine installs is its parent's."""
+"""Service and accelerator -> roles in their order. What comes behind the self test is no part of it."""
 
 _SERVICES: Mapping[Service, str] = {"parallelcluster": "AWS ParallelCluster", "eks": "Amazon EKS", "ec2": "plain EC2"}
 _ACCELERATORS: Mapping[Accelerator, str] = {"gpu": "NVIDIA GPUs", "neuron": "AWS Trainium", "cpu": "no accelerator"}
@@ -94,21 +80,6 @@ def find(name: str) -> Machine:
     if name not in MACHINES:
         raise UserError(unknown("machine image", name, MACHINES))
     return MACHINES[name]
-
-
-def system(machine: Machine, choice: Choice) -> str:
-    """The operating system that is chosen. Raises UserError if the machine is not made of it."""
-    chosen = choice.system or machine.systems[0]
-    if chosen not in machine.systems:
-        why = f": {REFUSED[chosen]}" if chosen in REFUSED else ""
-        what = f"{machine.name} is not made of {chosen}{why}"
-        raise UserError(Problem(what, "--system", f"choose from: {', '.join(machine.systems)}"))
-    return chosen
-
-
-def installed(machine: Machine) -> tuple[str, ...]:
-    """Components of its stack that its roles install."""
-    return tuple(component for role in machine.roles for component in COMPONENTS.get(role, ()))
 
 
 def render(machine: Machine, choice: Choice) -> Plan:
