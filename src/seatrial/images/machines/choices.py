@@ -30,6 +30,7 @@ class Variable:
     default: str | None = None
     """As `--set` spells it; None: it has none, so that a text is null."""
     required: bool = False
+    """Whether Packer asks for it."""
 
 
 _AMI = r"ami-[0-9a-f]{8,17}"
@@ -176,9 +177,7 @@ def _values(texts: Mapping[str, str]) -> tuple[dict[str, Value], list[Problem]]:
     for name, variable in VARIABLES.items():
         text = texts.get(name)
         if text is None:
-            if variable.required:
-                problems.append(Problem("is missing", f"--set {name}", f"give it: {variable.shape}"))
-            continue
+            continue  # Packer asks for what is required
         value = _value(variable, text)
         if value is None:
             problems.append(Problem(f"{text!r} is not {variable.shape}", f"--set {name}", variable.meaning))

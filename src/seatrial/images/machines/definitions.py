@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from seatrial.errors import UserError, unknown
-from seatrial.images._image import Accelerator, Architecture, Choice, Machine, Service
+from seatrial.images._image import Accelerator, Architecture, Machine, Service
 from seatrial.images.machines.parents import SYSTEMS
-from seatrial.plan import Plan
 
 STACK: Mapping[Accelerator, str] = {"gpu": "cuda13", "neuron": "neuron", "cpu": "cpu"}
 
@@ -80,10 +79,3 @@ def find(name: str) -> Machine:
     if name not in MACHINES:
         raise UserError(unknown("machine image", name, MACHINES))
     return MACHINES[name]
-
-
-def render(machine: Machine, choice: Choice) -> Plan:
-    """What Packer and Ansible read, and the commands that make the AMI. Raises UserError with all that is wrong."""
-    from seatrial.images.machines.packer import render
-
-    return render(machine, choice)
