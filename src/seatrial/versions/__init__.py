@@ -6,7 +6,7 @@ of these runs together. Nothing else in the repository chooses a version.
 
 from seatrial.versions.aws import AURORA_MYSQL, LUSTRE, PARALLELCLUSTER, UBUNTU, ParallelCluster
 from seatrial.versions.containers import BASES, CHECKOUTS
-from seatrial.versions.nodes import EFA, EFA_INSTALLERS, GDRCOPY, NEURON
+from seatrial.versions.nodes import EFA, EFA_INSTALLERS, GDRCOPY, NEURON, NEURON_COMPONENTS, NEURON_SDK
 from seatrial.versions.pins import Base, Checkout, Download, EfaInstaller, Pin, Stack
 from seatrial.versions.python import (
     DIRECT,
@@ -41,6 +41,8 @@ __all__ = [
     "LEFT_OUT",
     "LUSTRE",
     "NEURON",
+    "NEURON_COMPONENTS",
+    "NEURON_SDK",
     "ON_REQUEST",
     "OTHER_PYTHON",
     "PARALLELCLUSTER",
