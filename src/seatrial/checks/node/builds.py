@@ -15,9 +15,8 @@ from seatrial.findings import Finding, Verdict
 from seatrial.network.floors import dotted
 from seatrial.network.site import Version, parse_version
 
-GOOD = example(torch="2.13.0+cu130")
 NEURON = {"efa_installer": "", "efa_driver": "", "libfabric": "", "aws_ofi_nccl": "", "nccl": "", "driver": "",
-          "driver_libraries": "", "cuda": ""}  # fmt: skip
+          "driver_libraries": "", "cuda": "", "torch": ""}  # fmt: skip
 """What a Trainium node has none of, or needs none of to be judged."""
 SDK = table.NEURON_RELEASES[table.NEURON_SDK]
 
@@ -30,8 +29,8 @@ SDK = table.NEURON_RELEASES[table.NEURON_SDK]
     why="Its libraries look for those of the CUDA that it was built with, and do not load with another generation.",
     remedy="install the torch that was built for this CUDA, or the CUDA of this torch",
     cites=table.TORCH_NOTES,
-    good=GOOD,
-    bad=example(torch="2.13.0", cuda="11.8"),
+    good=example(),
+    bad=example(cuda="11.8"),
 )
 def torch_cuda(rule: Rule, seen: Software, profile: Profile) -> Iterator[Finding]:
     cuda, builds = version(seen, "cuda"), _builds(seen)
@@ -57,8 +56,8 @@ def torch_cuda(rule: Rule, seen: Software, profile: Profile) -> Iterator[Finding
     why="torch calls functions that an older NCCL does not have: `import torch` ends with an undefined symbol.",
     remedy="install the NCCL that torch's wheel asks for",
     cites=table.TORCH_NOTES,
-    good=GOOD,
-    bad=example(torch="2.13.0", nccl="2.18.5"),
+    good=example(),
+    bad=example(nccl="2.18.5"),
 )
 def torch_nccl(rule: Rule, seen: Software, profile: Profile) -> Iterator[Finding]:
     cuda, nccl, builds = version(seen, "cuda"), version(seen, "nccl"), _builds(seen)
