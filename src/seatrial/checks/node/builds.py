@@ -14,11 +14,12 @@ from seatrial.checks.software.search import Software
 from seatrial.findings import Finding, Verdict
 from seatrial.network.floors import dotted
 from seatrial.network.site import Version, parse_version
+from seatrial.versions import NEURON_SDK
 
 NEURON = {"efa_installer": "", "efa_driver": "", "libfabric": "", "aws_ofi_nccl": "", "nccl": "", "driver": "",
           "driver_libraries": "", "cuda": "", "torch": ""}  # fmt: skip
 """What a Trainium node has none of, or needs none of to be judged."""
-SDK = table.NEURON_RELEASES[table.NEURON_SDK]
+SDK = table.NEURON_RELEASES[NEURON_SDK]
 
 
 @check(
