@@ -1,13 +1,12 @@
 """Every version that is chosen by hand, once. The set-up, the locks, the tests and the images read these tables.
 
 `python`: packages; `nodes`: network, drivers, tools; `containers`: bases and sources; `aws`: services; `stacks`: what
-of these runs together; `machines`: what machine images are made with. Nothing else in the repository chooses a version.
+of these runs together. Nothing else in the repository chooses a version.
 """
 
 from seatrial.versions.aws import AURORA_MYSQL, LUSTRE, PARALLELCLUSTER, UBUNTU, ParallelCluster
 from seatrial.versions.containers import BASES, CHECKOUTS
-from seatrial.versions.machines import KUBERNETES, PACKER, PACKER_PLUGINS
-from seatrial.versions.nodes import EFA, EFA_INSTALLERS, GDRCOPY, NEURON
+from seatrial.versions.nodes import EFA, EFA_INSTALLERS, GDRCOPY, NEURON, NEURON_COMPONENTS, NEURON_SDK
 from seatrial.versions.pins import Base, Checkout, Download, EfaInstaller, Pin, Stack
 from seatrial.versions.python import (
     DIRECT,
@@ -39,14 +38,13 @@ __all__ = [
     "FRAMEWORKS",
     "GDRCOPY",
     "JAX",
-    "KUBERNETES",
     "LEFT_OUT",
     "LUSTRE",
     "NEURON",
+    "NEURON_COMPONENTS",
+    "NEURON_SDK",
     "ON_REQUEST",
     "OTHER_PYTHON",
-    "PACKER",
-    "PACKER_PLUGINS",
     "PARALLELCLUSTER",
     "PAXML",
     "PYTHON",

@@ -1,14 +1,10 @@
-"""What machine images are made with: Packer's plugins, and the Kubernetes that nodes are made for."""
+"""What machine images are made with: Packer and its plugins."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from seatrial.versions.pins import Pin
-
-KUBERNETES = ("1.35", "1.34")
-"""Versions that nodes of EKS are made for, the first by default: RELEASES of architectures/eks/versions.py, newest
-first. A test compares them."""
 
 PACKER = Pin(
     version="1.14.0",

@@ -21,7 +21,7 @@ EFA_INSTALLERS: Mapping[str, EfaInstaller] = {
         efa_driver="3.3.0",
         sha256="fa6dff8593d866866c13cb4640d9059835cd4efa427971f100ab40c97bef2841",
     ),
-    "1.51.0": EfaInstaller(libfabric="2.7.0amzn2.0", aws_ofi_nccl="1.22.0"),
+    "1.51.0": EfaInstaller(libfabric="2.7.0amzn2.0", aws_ofi_nccl="1.22.0", efa_driver="3.3.1"),
 }
 """Every EFA installer of which is known what it brings. Source: EFA_CHANGELOG; the checksum as seven public projects
 wrote it down that fetched the file, 2026-11."""
@@ -52,11 +52,29 @@ DRIVER = Pin(
     seen="2026-11",
 )
 
-NEURON: Mapping[str, str] = {
-    "neuronx-distributed": "0.17.26814",  # 0.19.28093 is the newest
-    "neuronx-cc": "2.23.6484.0",  # 2.28.7631.0 is the newest
-}
-"""What Trainium nodes have of Neuron SDK 2.28.0, whose torch is 2.9: the last that supports training with
-neuronx-distributed and torch-xla (maintenance only from 2.30 on). Not on PyPI. Sources:
+NEURON_SDK = "2.28.0"
+"""AWS Neuron SDK of Trainium nodes: the last that supports training with neuronx-distributed and torch-xla, whose torch
+is 2.9; maintenance only from 2.30 on. 2.33.0 is the newest. Sources:
 https://awsdocs-neuron.readthedocs-hosted.com/en/v2.28.1/release-notes/releasecontent.html and
 https://awsdocs-neuron.readthedocs-hosted.com/en/latest/about-neuron/announcements/neuron2.x/announce-eos-nxdt-nxd-core-training.html"""
+
+NEURON: Mapping[str, str] = {
+    "aws-neuronx-collectives": "2.30.59.0",
+    "aws-neuronx-dkms": "2.26.5.0",
+    "aws-neuronx-runtime-lib": "2.30.51.0",
+    "aws-neuronx-tools": "2.28.23.0",
+    "neuronx-cc": "2.23.6484.0",
+    "neuronx-distributed": "0.17.26814",
+    "torch-neuronx": "2.9.0.2.12.22436",
+}
+"""Package of NEURON_SDK -> version: of apt and yum, and of Neuron's own index of Python packages; none is on PyPI.
+Packages of apt have the commit's id behind it, which nobody was found to have written down: ``=2.26.5.0*``."""
+
+NEURON_COMPONENTS: Mapping[str, str] = {
+    "neuron_driver": NEURON["aws-neuronx-dkms"],
+    "neuron_runtime": NEURON["aws-neuronx-runtime-lib"],
+    "neuron_collectives": NEURON["aws-neuronx-collectives"],
+    "neuron_tools": NEURON["aws-neuronx-tools"],
+    "neuron_compiler": NEURON["neuronx-cc"],
+}
+"""The same by what `seatrial check versions` calls them."""

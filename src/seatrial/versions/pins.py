@@ -35,6 +35,16 @@ class Download(Pin):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Chart(Download):
+    """A Helm chart of an OCI registry, by the checksum of its archive."""
+
+    oldest: str
+    """Oldest Kubernetes that it works with."""
+    tested: tuple[str, ...]
+    """Versions of Kubernetes that its project tests it with."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Checkout(Pin):
     """A commit of a git repository. The commit's id is a hash of all that is in it."""
 

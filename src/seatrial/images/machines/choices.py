@@ -11,7 +11,10 @@ from seatrial import hardware
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.images._image import Architecture, Choice, Machine
 from seatrial.images.machines.parents import REFUSED, SYSTEMS
-from seatrial.versions import KUBERNETES
+from seatrial.versions.eks import RELEASES
+
+KUBERNETES = tuple(reversed(RELEASES))
+"""Versions that nodes of EKS are made for, the newest, which is the default, first."""
 
 Kind = Literal["text", "number", "truth", "list"]
 Value = str | int | list[str]

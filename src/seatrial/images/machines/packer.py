@@ -17,7 +17,8 @@ from seatrial.images.machines.parents import SYSTEMS, parent
 from seatrial.images.machines.self_test import FILES
 from seatrial.images.machines.software import expected
 from seatrial.plan import Command, Plan
-from seatrial.versions import PACKER, PACKER_PLUGINS, PARALLELCLUSTER
+from seatrial.versions import PARALLELCLUSTER
+from seatrial.versions.machines import PACKER, PACKER_PLUGINS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
