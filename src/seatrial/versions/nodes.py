@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from seatrial.versions.pins import Checkout, Download, EfaInstaller, Pin, Repository
+from seatrial.versions.pins import Checkout, Download, EfaInstaller, Pin
 
 EFA_CHANGELOG = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-changelog.html"
 
@@ -21,7 +21,7 @@ EFA_INSTALLERS: Mapping[str, EfaInstaller] = {
         efa_driver="3.3.0",
         sha256="fa6dff8593d866866c13cb4640d9059835cd4efa427971f100ab40c97bef2841",
     ),
-    "1.51.0": EfaInstaller(libfabric="2.7.0amzn2.0", aws_ofi_nccl="1.22.0"),
+    "1.51.0": EfaInstaller(libfabric="2.7.0amzn2.0", aws_ofi_nccl="1.22.0", efa_driver="3.3.1"),
 }
 """Every EFA installer of which is known what it brings. Source: EFA_CHANGELOG; the checksum as seven public projects
 wrote it down that fetched the file, 2026-11."""
@@ -52,14 +52,32 @@ DRIVER = Pin(
     seen="2026-11",
 )
 
-NEURON: Mapping[str, str] = {
-    "neuronx-distributed": "0.17.26814",  # 0.19.28093 is the newest
-    "neuronx-cc": "2.23.6484.0",  # 2.28.7631.0 is the newest
-}
-"""What Trainium nodes have of Neuron SDK 2.28.0, whose torch is 2.9: the last that supports training with
-neuronx-distributed and torch-xla (maintenance only from 2.30 on). Not on PyPI. Sources:
+NEURON_SDK = "2.28.0"
+"""AWS Neuron SDK of Trainium nodes: the last that supports training with neuronx-distributed and torch-xla, whose torch
+is 2.9; maintenance only from 2.30 on. 2.33.0 is the newest. Sources:
 https://awsdocs-neuron.readthedocs-hosted.com/en/v2.28.1/release-notes/releasecontent.html and
 https://awsdocs-neuron.readthedocs-hosted.com/en/latest/about-neuron/announcements/neuron2.x/announce-eos-nxdt-nxd-core-training.html"""
+
+NEURON: Mapping[str, str] = {
+    "aws-neuronx-collectives": "2.30.59.0",
+    "aws-neuronx-dkms": "2.26.5.0",
+    "aws-neuronx-runtime-lib": "2.30.51.0",
+    "aws-neuronx-tools": "2.28.23.0",
+    "neuronx-cc": "2.23.6484.0",
+    "neuronx-distributed": "0.17.26814",
+    "torch-neuronx": "2.9.0.2.12.22436",
+}
+"""Package of NEURON_SDK -> version: of apt and yum, and of Neuron's own index of Python packages; none is on PyPI.
+Packages of apt have the commit's id behind it, which nobody was found to have written down: ``=2.26.5.0*``."""
+
+NEURON_COMPONENTS: Mapping[str, str] = {
+    "neuron_driver": NEURON["aws-neuronx-dkms"],
+    "neuron_runtime": NEURON["aws-neuronx-runtime-lib"],
+    "neuron_collectives": NEURON["aws-neuronx-collectives"],
+    "neuron_tools": NEURON["aws-neuronx-tools"],
+    "neuron_compiler": NEURON["neuronx-cc"],
+}
+"""The same by what `seatrial check versions` calls them."""
 
 NCCL_TESTS = Checkout(
     version="2.20.0",
@@ -130,51 +148,3 @@ NODE_PINS: Mapping[str, Pin | Mapping[str, Download]] = {
     "node_exporter": NODE_EXPORTER,
 }
 """What machine images are made of -> its pin, or one for each architecture."""
-
-_CUDA = "https://developer.download.nvidia.com/compute/cuda/repos/{system}/{architecture}"
-_CUDA_SOURCE = "https://docs.nvidia.com/cuda/cuda-installation-guide-linux/; the fingerprint as public projects check it"
-REPOSITORIES: Mapping[str, Mapping[str, Repository]] = {
-    "cuda": {
-        "apt": Repository(
-            url=_CUDA,
-            suite="/",
-            key=f"{_CUDA}/3bf863cc.pub",
-            fingerprint="EB693B3035CD5710E231E123A4B469963BF863CC",
-            source=_CUDA_SOURCE,
-            seen="2026-11",
-        ),
-        "rpm": Repository(
-            url=_CUDA,
-            key=f"{_CUDA}/D42D0685.pub",
-            fingerprint="610C7B14E068A878070DA4E99CD0A493D42D0685",
-            source=_CUDA_SOURCE,
-            seen="2026-11",
-        ),
-    },
-    "neuron": {
-        kind: Repository(
-            url=f"https://{kind}.repos.neuron.amazonaws.com".replace("rpm", "yum"),
-            suite="{codename}",
-            components="main",
-            key=f"https://{kind}.repos.neuron.amazonaws.com/GPG-PUB-KEY-AMAZON-AWS-NEURON.PUB".replace("rpm", "yum"),
-            fingerprint="00FA2C1079260870A76D2C285749CAD8646D9185",
-            source="https://awsdocs-neuron.readthedocs-hosted.com/; the fingerprint as Bottlerocket's build names it",
-            seen="2026-11",
-        )
-        for kind in ("apt", "rpm")
-    },
-    # Amazon Linux has the client in its own repository
-    "lustre": {
-        "apt": Repository(
-            url="https://fsx-lustre-client-repo.s3.amazonaws.com/ubuntu",
-            suite="{codename}",
-            components="main",
-            key="https://fsx-lustre-client-repo-public-keys.s3.amazonaws.com/fsx-ubuntu-public-key.asc",
-            fingerprint="9C36DD9C515F10DBC3AA835C5D5CCC3383A962E1",
-            source="https://docs.aws.amazon.com/fsx/latest/LustreGuide/install-lustre-client.html; the fingerprint as "
-            "one public installer checks it",
-            seen="2026-11",
-        ),
-    },
-}
-"""Vendor -> its repository, for each kind of package."""
