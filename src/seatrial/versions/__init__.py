@@ -6,8 +6,8 @@ of these runs together. Nothing else in the repository chooses a version.
 
 from seatrial.versions.aws import AURORA_MYSQL, LUSTRE, PARALLELCLUSTER, UBUNTU, ParallelCluster
 from seatrial.versions.containers import BASES, CHECKOUTS
-from seatrial.versions.nodes import EFA, EFA_INSTALLERS, GDRCOPY, NEURON, NEURON_COMPONENTS, NEURON_SDK
-from seatrial.versions.pins import Base, Checkout, Download, EfaInstaller, Pin, Stack
+from seatrial.versions.nodes import EFA, EFA_INSTALLERS, GDRCOPY, NEURON, NEURON_COMPONENTS, NEURON_SDK, NODE_PINS
+from seatrial.versions.pins import Base, Checkout, Download, EfaInstaller, Pin, Repository, Stack
 from seatrial.versions.python import (
     DIRECT,
     ENVIRONMENTS,
@@ -25,6 +25,7 @@ from seatrial.versions.python import (
     WITHOUT_TORCH,
     pins,
 )
+from seatrial.versions.repositories import REPOSITORIES
 from seatrial.versions.stacks import STACK, STACKS
 
 __all__ = [
@@ -43,11 +44,13 @@ __all__ = [
     "NEURON",
     "NEURON_COMPONENTS",
     "NEURON_SDK",
+    "NODE_PINS",
     "ON_REQUEST",
     "OTHER_PYTHON",
     "PARALLELCLUSTER",
     "PAXML",
     "PYTHON",
+    "REPOSITORIES",
     "STACK",
     "STACKS",
     "TORCH",
@@ -62,6 +65,7 @@ __all__ = [
     "EfaInstaller",
     "ParallelCluster",
     "Pin",
+    "Repository",
     "Stack",
     "pins",
 ]
