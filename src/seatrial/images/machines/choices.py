@@ -13,7 +13,7 @@ from seatrial.images._image import Architecture, Choice, Machine
 from seatrial.images.machines.parents import REFUSED, SYSTEMS
 from seatrial.versions.eks import RELEASES
 
-KUBERNETES = tuple(reversed(RELEASES))
+KUBERNETES = tuple(RELEASES)[::-1]
 """Versions that nodes of EKS are made for, the newest, which is the default, first."""
 
 Kind = Literal["text", "number", "truth", "list"]

@@ -36,7 +36,7 @@ TYPES = {"text": "string", "number": "number", "truth": "bool", "list": "list(st
 def render(machine: Machine, choice: Choice) -> Plan:
     """What Packer reads, and what is run. Raises UserError with all that is wrong with the choice."""
     chosen = choose(machine, choice)
-    templates = {name: _template(f"{name}.j2", machine, chosen) for name in ("image.pkr.hcl", "self_test.sh")}
+    templates = {name: template(name, machine, chosen) for name in ("image.pkr.hcl", "self_test.sh")}
     texts = {
         **playbooks(machine, chosen),
         **templates,
@@ -126,10 +126,11 @@ def _indented(text: str) -> list[str]:
     return [f"  {line}" for line in text.splitlines()]
 
 
-def _template(file: str, machine: Machine, chosen: Chosen) -> str:
+def template(file: str, machine: Machine, chosen: Chosen) -> str:
+    """A file of this package, made for the image."""
     return (
         _environment()
-        .get_template(file)
+        .get_template(f"{file}.j2")
         .render(
             name=machine.name,
             title=machine.title,
@@ -142,15 +143,15 @@ def _template(file: str, machine: Machine, chosen: Chosen) -> str:
             playbook=PLAYBOOK,
             cleanup=CLEANUP,
             reboot=bool(MODULES & {*machine.roles}),
-            tags=_tags(machine, chosen),
+            tags=tags(machine, chosen),
         )
     )
 
 
-def _tags(machine: Machine, chosen: Chosen) -> dict[str, str]:
+def tags(machine: Machine, chosen: Chosen) -> dict[str, str]:
     """By which people, and the service, know what the image is."""
     software = expected(machine, chosen.versions)
-    tags = {
+    known = {
         "Name": f"seatrial-{machine.name}",
         "seatrial:image": machine.name,
         "seatrial:version": __version__,
@@ -159,7 +160,7 @@ def _tags(machine: Machine, chosen: Chosen) -> dict[str, str]:
         "seatrial:parent": "{{ .SourceAMI }}",  # Packer's, which knows it
         "seatrial:software": ",".join(f"{name}={version}" for name, version in software.items()),
     }
-    return tags | required_tags(machine, chosen)
+    return known | required_tags(machine, chosen)
 
 
 def required_tags(machine: Machine, chosen: Chosen) -> dict[str, str]:

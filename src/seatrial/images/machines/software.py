@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from seatrial.checks.fitting import chosen
 from seatrial.images._image import Choice, Machine
 from seatrial.versions import STACKS
 
@@ -19,7 +20,8 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
 
 
 def expected(machine: Machine, versions: Choice) -> dict[str, str]:
-    """Component -> version that must be found on the machine."""
-    pins = {**STACKS[machine.stack].pins, **versions.settings}
+    """Component -> version that must be found on the machine. Raises UserError for versions that are none."""
+    stack = STACKS[machine.stack]
+    pins = chosen(stack, {name: version for name, version in versions.settings.items() if name in stack.pins})
     ours = [component for role in machine.roles for component in COMPONENTS.get(role, ())]
     return {component: pins[component] for component in ours if component in pins}
