@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from seatrial.versions.nodes import DRIVER, EFA, EFA_INSTALLERS, GDRCOPY, NEURON
+from seatrial.versions.nodes import DRIVER, EFA, EFA_INSTALLERS, GDRCOPY, NEURON, NEURON_COMPONENTS
 from seatrial.versions.pins import Stack
 from seatrial.versions.python import TORCH
-
-_PLUGIN_TEST = "https://github.com/aws/aws-ofi-nccl/releases/tag/v1.21.1"
 
 NETWORK: Mapping[str, str] = {
     "efa_installer": EFA.version,
@@ -20,12 +18,14 @@ NETWORK: Mapping[str, str] = {
     "aws_ofi_nccl": EFA_INSTALLERS[EFA.version].aws_ofi_nccl,
 }
 """What the EFA installer brings."""
+_EFA_DRIVER = {"efa_driver": driver} if (driver := EFA_INSTALLERS[EFA.version].efa_driver) else {}
 
 STACKS: Mapping[str, Stack] = {
     "cuda13": Stack(
         title="NVIDIA GPUs: torch with CUDA 13",
         pins={
             **NETWORK,
+            **_EFA_DRIVER,
             "nccl": "2.29.7",
             "cuda": "13.0.3",
             "driver": DRIVER.version,
@@ -40,9 +40,15 @@ STACKS: Mapping[str, Stack] = {
         source="the newest CUDA 12 on PyPI, which jax-cuda12-plugin takes, and the NCCL of cuda13",
     ),
     "neuron": Stack(
-        title="AWS Trainium: AWS's own container of Neuron and torch",
-        pins={**NETWORK, "neuron_compiler": NEURON["neuronx-cc"]},
-        source="the base neuron brings Neuron and torch; EFA's software is installed over it",
+        title="AWS Trainium: the Neuron SDK with torch-xla",
+        pins={
+            "efa_installer": EFA.version,
+            "libfabric": NETWORK["libfabric"],
+            **_EFA_DRIVER,
+            **NEURON_COMPONENTS,
+            "torch": ".".join(NEURON["torch-neuronx"].split(".")[:3]),
+        },
+        source="one release of the Neuron SDK; which EFA installer it was tested with is unknown",
     ),
     "vendor": Stack(
         title="NVIDIA GPUs: a vendor's container",
