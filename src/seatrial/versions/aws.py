@@ -55,3 +55,10 @@ https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraMySQL.Update.
 UBUNTU = "24.04"
 """Operating system of the directory's server: Amazon Linux has no slapd, and Debian's images no agent of Session
 Manager. https://docs.aws.amazon.com/systems-manager/latest/userguide/ami-preinstalled-agent.html, 2026-11"""
+
+SERVICES: Mapping[str, tuple[str, str]] = {
+    "fsx-lustre": (LUSTRE, "https://docs.aws.amazon.com/fsx/latest/LustreGuide/managing-lustre-version.html"),
+    "aurora-mysql": (AURORA_MYSQL, "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/"),
+    "directory-ubuntu": (UBUNTU, "https://docs.aws.amazon.com/systems-manager/latest/userguide/"),
+}
+"""The same for `seatrial versions show`: name -> version and source."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from seatrial.versions.nodes import DRIVER, EFA, EFA_INSTALLERS, GDRCOPY, NEURON, NEURON_COMPONENTS
-from seatrial.versions.pins import Stack
+from seatrial.versions.pins import Pin, Stack
 from seatrial.versions.python import TORCH
 
 NETWORK: Mapping[str, str] = {
@@ -20,14 +20,22 @@ NETWORK: Mapping[str, str] = {
 """What the EFA installer brings."""
 _EFA_DRIVER = {"efa_driver": driver} if (driver := EFA_INSTALLERS[EFA.version].efa_driver) else {}
 
+CUDA = Pin(version="13.0.3", source="cuda-toolkit, as torch's wheel on PyPI requires it", seen="2026-11")
+NCCL = Pin(
+    version="2.29.7",
+    source="nvidia-nccl-cu13, as torch's wheel on PyPI requires it",
+    seen="2026-11",
+    newest="2.32.6 is out: the next torch brings a newer one",
+)
+
 STACKS: Mapping[str, Stack] = {
     "cuda13": Stack(
         title="NVIDIA GPUs: torch with CUDA 13",
         pins={
             **NETWORK,
             **_EFA_DRIVER,
-            "nccl": "2.29.7",
-            "cuda": "13.0.3",
+            "nccl": NCCL.version,
+            "cuda": CUDA.version,
             "driver": DRIVER.version,
             "gdrcopy": GDRCOPY.version,
             "torch": TORCH,
