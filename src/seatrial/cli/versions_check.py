@@ -82,7 +82,7 @@ def _vendor(stack: Stack) -> str:
     """Of the accelerators that a stack is for; empty: it is for none."""
     if any(component.startswith("neuron") for component in stack.pins):
         return "AWS"
-    return "NVIDIA" if "cuda" in stack.pins else ""
+    return "NVIDIA" if "aws_ofi_nccl" in stack.pins else ""  # which is a plugin of NCCL's
 
 
 def _settings(texts: Sequence[str], stacks: Mapping[str, Stack]) -> dict[str, str]:

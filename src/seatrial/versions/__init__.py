@@ -5,7 +5,13 @@ of these runs together. Nothing else in the repository chooses a version.
 """
 
 from seatrial.versions.aws import AURORA_MYSQL, LUSTRE, PARALLELCLUSTER, UBUNTU, ParallelCluster
-from seatrial.versions.containers import BASES, CHECKOUTS
+from seatrial.versions.containers import (
+    BASES,
+    CHECKOUTS,
+    OTHER_PYTHON_BUILDS,
+    TORCH_CPU,
+    TORCH_CPU_INDEX,
+)
 from seatrial.versions.nodes import EFA, EFA_INSTALLERS, GDRCOPY, NEURON, NEURON_COMPONENTS, NEURON_SDK
 from seatrial.versions.pins import Base, Checkout, Download, EfaInstaller, Pin, Stack
 from seatrial.versions.python import (
@@ -45,12 +51,15 @@ __all__ = [
     "NEURON_SDK",
     "ON_REQUEST",
     "OTHER_PYTHON",
+    "OTHER_PYTHON_BUILDS",
     "PARALLELCLUSTER",
     "PAXML",
     "PYTHON",
     "STACK",
     "STACKS",
     "TORCH",
+    "TORCH_CPU",
+    "TORCH_CPU_INDEX",
     "TORCH_NEEDS",
     "TORCH_OLDEST",
     "UBUNTU",

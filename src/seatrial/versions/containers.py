@@ -66,9 +66,29 @@ CHECKOUTS: Mapping[str, Checkout] = {
     "megatron-lm": Checkout(
         version=f"core_v{FRAMEWORKS['megatron-core']}",
         repository="https://github.com/NVIDIA/Megatron-LM",
-        commit=f"core_v{FRAMEWORKS['megatron-core']}",
-        source="the tag of the release of megatron-core, by the scheme that its tags follow; its commit is unknown",
+        commit=None,
+        source="the tag of the release of megatron-core, by the scheme that its tags follow",
+        seen="2026-11",
+    ),
+    "nccl-tests": Checkout(
+        version="2.20.0",
+        repository="https://github.com/NVIDIA/nccl-tests",
+        commit="b4d5beebca8a76cf01335f724d154b9b9d394d96",
+        source="the commit of v2.20.0 as ten public build recipes name it",
         seen="2026-11",
     ),
 }
 """What is on no package index: case -> the commit that a checkout or an image is made at."""
+
+TORCH_CPU: Mapping[str, str] = {
+    "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl": "6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b",  # noqa: E501
+    "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_aarch64.whl": "84453b69508ec79902f899c5ed9495acb9e2bbe9fda5f1d5d6f19e3c3842e1a7",  # noqa: E501
+    "torch-2.13.0+cpu-cp312-cp312-manylinux_2_28_x86_64.whl": "4ca4a9394b0c771238a4f73590fdbbc4debad85ed0fa63d026ae1b085da7d6e2",  # noqa: E501
+    "torch-2.13.0+cpu-cp312-cp312-manylinux_2_28_aarch64.whl": "6f307c2c32d764ffc6ff6893b801fad6d4752f3e67966cb8abf1843427c02604",  # noqa: E501
+}
+"""torch for CPUs, which is on PyTorch's own index alone: file -> SHA-256. Source: that index as several public projects
+wrote it down, 2026-10; the first was fetched and compared."""
+TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+
+OTHER_PYTHON_BUILDS: Mapping[str, str] = {"3.10": "3.10.22"}
+"""Python of OTHER_PYTHON -> the build of it that images have: the newest whose hash uv at its pin holds."""

@@ -49,7 +49,8 @@ class Checkout(Pin):
     """A commit of a git repository. The commit's id is a hash of all that is in it."""
 
     repository: str
-    commit: str
+    commit: str | None
+    """None: unknown, so that whoever builds has to give it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
