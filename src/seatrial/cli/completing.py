@@ -82,6 +82,14 @@ def complete_deployment(_: click.Context, __: click.Parameter, incomplete: str) 
     return _beginning(incomplete, sorted({*architectures.names(), *named}))
 
 
+def complete_image(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
+    """Names of images: cases, and machine images."""
+    from seatrial.cli.listing import listing
+    from seatrial.images import machines
+
+    return _beginning(incomplete, [*(case["case"] for case in listing()), *machines.names()])
+
+
 def complete_parameter(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
     """Parameters of the deployment that the line names."""
     from seatrial import architectures

@@ -78,3 +78,73 @@ NEURON_COMPONENTS: Mapping[str, str] = {
     "neuron_compiler": NEURON["neuronx-cc"],
 }
 """The same by what `seatrial check versions` calls them."""
+
+NCCL_TESTS = Checkout(
+    version="2.20.0",
+    repository="https://github.com/NVIDIA/nccl-tests",
+    commit="b4d5beebca8a76cf01335f724d154b9b9d394d96",
+    source="the newest tag, whose commit ten public build recipes name",
+    seen="2026-11",
+)
+ENROOT = Checkout(
+    version="4.2.1",
+    repository="https://github.com/NVIDIA/enroot",
+    commit="ead3a25ed974948235d28f99fc387ac82435ce62",
+    source="the tag of June 2026, whose commit seven public files name; checksums of its packages are unknown",
+    seen="2026-11",
+)
+PYXIS = Checkout(
+    version="0.24.0",
+    repository="https://github.com/NVIDIA/pyxis",
+    commit="107519944221822ea1dace4db8e7234b2eaa4cd5",
+    source="the tag of May 2026, whose commit two public projects name; ParallelCluster 3.16 has the same version",
+    seen="2026-11",
+)
+CONTAINER_TOOLKIT = Pin(
+    version="1.19.1",
+    source="nvidia-container-toolkit in NVIDIA's CUDA repository, as public download lists name it",
+    seen="2026-11",
+    newest="1.20.1 is in NVIDIA's other repository; whether this one has it is unknown",
+)
+DCGM = Pin(
+    version="4.6.0",
+    source="https://docs.nvidia.com/datacenter/dcgm/latest/release-notes/",
+    seen="2026-11",
+    newest="4.7.0 is out; no exporter is known for it",
+)
+DCGM_EXPORTER = Pin(
+    version="4.8.2",
+    source="datacenter-gpu-manager-exporter_4.8.2-1_amd64.deb in NVIDIA's CUDA repository, as public recipes name it",
+    seen="2026-11",
+    newest="4.8.3 is out; its package was seen nowhere",
+)
+_NODE_EXPORTER = {
+    "x86_64": ("amd64", "9f5ea48e5bc7b656f8a91a32e7d7deb89f70f73dabd0d974418aca15f37d6810"),
+    "arm64": ("arm64", "ba1886efbd76cb96b0087c695ea8d1b9cb6e8aa946c996d744e9ee16c8e3591a"),
+}
+NODE_EXPORTER: Mapping[str, Download] = {
+    architecture: Download(
+        version="1.11.1",
+        url="https://github.com/prometheus/node_exporter/releases/download/v{version}/"
+        f"node_exporter-{{version}}.linux-{name}.tar.gz",
+        sha256=sha256,
+        source="the release's sha256sums.txt, as ten public projects copied it",
+        seen="2026-11",
+    )
+    for architecture, (name, sha256) in _NODE_EXPORTER.items()
+}
+"""Architecture -> its archive."""
+
+NODE_PINS: Mapping[str, Pin | Mapping[str, Download]] = {
+    "efa_installer": EFA,
+    "driver": DRIVER,
+    "gdrcopy": GDRCOPY,
+    "nccl_tests": NCCL_TESTS,
+    "enroot": ENROOT,
+    "pyxis": PYXIS,
+    "container_toolkit": CONTAINER_TOOLKIT,
+    "dcgm": DCGM,
+    "dcgm_exporter": DCGM_EXPORTER,
+    "node_exporter": NODE_EXPORTER,
+}
+"""What machine images are made of -> its pin, or one for each architecture."""

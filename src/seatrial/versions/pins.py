@@ -54,6 +54,24 @@ class Checkout(Pin):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Repository:
+    """A vendor's repository of packages. What it holds changes; who signs it does not."""
+
+    url: str
+    """With ``{system}`` and ``{architecture}`` in it, where there is one for each."""
+    suite: str = ""
+    """Of apt: ``{codename}``, or ``/`` where packages lie beside their list."""
+    components: str = ""
+    """Of apt."""
+    key: str
+    """URL of the key that signs it."""
+    fingerprint: str
+    """Of that key."""
+    source: str
+    seen: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Base(Pin):
     """A container image of somebody else."""
 
