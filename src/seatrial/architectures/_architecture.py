@@ -137,6 +137,9 @@ class Architecture:
     usage: Callable[[Any, Facts], Iterable[Usage]] = _nothing
     clusters: Callable[[Any, Facts, Mapping[str, str]], Iterable[Cluster]] = _nothing
     """The clusters that a stack's outputs describe. Their options are a mapping: it knows no launcher."""
+    machine_images: str | None = None
+    """Service of the machine images, as `seatrial.images` calls it, that ``custom_ami`` takes by their names; None: it
+    takes ids alone."""
     installs: Callable[[Any, Facts, Mapping[str, str]], Plan] = _nothing_installed
     """What is put into what the stack made, by its outputs: files, and commands that are run in their folder, in this
     order, once the stack stands. Each may be run again. An output is there for every name, also in a dry run."""

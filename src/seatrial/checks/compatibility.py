@@ -1,6 +1,6 @@
 """Which versions go together, as data: who says so, and when it was read.
 
-What EFA's installer brings stands in seatrial.network.site, what an instance type needs in seatrial.network.floors.
+What EFA's installer brings stands in seatrial.versions, what an instance type needs in seatrial.network.floors.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from seatrial.findings import Verdict
 from seatrial.network.site import Version
 from seatrial.network.sources import EFA_CHEATSHEET, PLUGIN_RELEASES
+from seatrial.versions import NEURON_COMPONENTS, NEURON_SDK
 
 CUDA_NOTES = "https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/ (tables 2 and 3, of CUDA 13.0), 2026-11"
 PLUGIN = f"{PLUGIN_RELEASES} and RELEASENOTES.md, 2026-11"
@@ -177,3 +178,20 @@ FIRST_CUDA: Mapping[tuple[int, int], Version] = {
 }
 """Compute capability -> the first CUDA that knows it. Source: release notes of those versions, "new features"; nvcc's
 list of architectures."""
+
+TORCH_NOTES = "https://github.com/pytorch/pytorch/blob/main/RELEASE.md#release-compatibility-matrix, 2026-11"
+TORCH_BUILDS: Mapping[tuple[int, int], Mapping[tuple[int, int], Version]] = {
+    (2, 10): {(12, 6): (2, 27, 5), (12, 8): (2, 27, 5), (13, 0): (2, 28, 9)},
+    (2, 11): {(12, 6): (2, 28, 9), (12, 8): (2, 28, 9), (13, 0): (2, 28, 9)},
+    (2, 12): {(12, 6): (2, 29, 3), (13, 0): (2, 29, 7), (13, 2): (2, 29, 7)},
+    (2, 13): {(12, 6): (2, 29, 3), (13, 0): (2, 29, 7), (13, 2): (2, 29, 7)},
+    (2, 14): {(12, 6): (2, 29, 3), (13, 0): (2, 30, 7), (13, 2): (2, 30, 7)},
+    (2, 15): {(13, 2): (2, 30, 7)},
+}
+"""torch -> CUDA that there is a build for -> NCCL of that build. Source: TORCH_NOTES, as a copy of 2026 has it; that of
+2.15, and the builds for CUDA 13 of 2.11 to 2.14 again, by what the wheels on PyPI require. Of 2.15 others are unknown;
+of all there may be more, such as the one for CUDA 12.9 of 2.13."""
+
+NEURON_NOTES = "https://awsdocs-neuron.readthedocs-hosted.com/en/latest/release-notes/releasecontent.html, 2026-11"
+NEURON_RELEASES: Mapping[str, Mapping[str, str]] = {NEURON_SDK: NEURON_COMPONENTS}
+"""Neuron SDK -> version of each of its components. Source: NEURON_NOTES."""

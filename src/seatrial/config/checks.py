@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from seatrial import hardware, launchers, versions
+from seatrial.config import images
 from seatrial.config.tables import ClusterTable
 from seatrial.config.validate import Path, dotted, json_schema, meaning_at, validate
 from seatrial.errors import Problem, UserError, unknown
@@ -61,9 +62,11 @@ def read_cluster(name: str, table: ClusterTable, wrong: set[Path]) -> tuple[Clus
         return None, problems
     options, more = _options(launcher, dict(table.options))
     problems += [replace(p, where=f"{dotted((*at, 'options'))}.{p.where}") for p in more]
+    named, more = ({}, []) if keys & {"container", "registry", "image"} else _named_images(table, launcher)
+    problems += [replace(p, where=dotted(at) + p.where) for p in more]
     if problems or wrong:
         return None, problems
-    return _cluster(name, table, launcher, options), []
+    return _cluster(name, table, launcher, options, named), []
 
 
 def _options(launcher: Launcher, raw: dict[str, Any]) -> tuple[Any, list[Problem]]:
@@ -149,6 +152,12 @@ def _image(table: ClusterTable, launcher: Launcher) -> Iterable[Problem]:
         yield Problem("there is a registry, but no image", ".registry", 'add image = "...", or leave it out')
 
 
+def _named_images(table: ClusterTable, launcher: Launcher) -> tuple[Mapping[str, str], list[Problem]]:
+    """Images that the table names, not their references, and what is wrong with those."""
+    container = table.container or launcher.containers[0]
+    return ({}, []) if container == "none" else images.resolve(table, container)
+
+
 def _mounts(table: ClusterTable, launcher: Launcher) -> Iterable[Problem]:
     for number, text in enumerate(table.mounts):
         if not launcher.mounts_claims and not text.startswith("/"):
@@ -181,7 +190,8 @@ def mount(text: str) -> Mount:
     return Mount(source=source, target=target, read_only=text.endswith(":ro"))
 
 
-def _cluster(name: str, table: ClusterTable, launcher: Launcher, options: Any) -> Cluster:
+def _cluster(name: str, table: ClusterTable, launcher: Launcher, options: Any, named: Mapping[str, str]) -> Cluster:
+    """`named`: images that are named, and what was recorded of them."""
     instance = hardware.instance(table.instance_type) if table.instance_type else None
     cpus = table.cpus_per_node or (instance.vcpus if instance else 1)
     devices = instance.ranks if instance else 0
@@ -198,11 +208,11 @@ def _cluster(name: str, table: ClusterTable, launcher: Launcher, options: Any) -
         shared=table.shared,
         mounts=tuple(mount(text) for text in table.mounts),
         container=table.container or launcher.containers[0],
-        image=_whole(table.image, table.registry),
+        image=_whole(table.image, table, named),
         python=table.python,
         software={
             environment: Software(
-                image=_whole(own.image or table.image, table.registry), python=own.python or table.python
+                image=_whole(own.image or table.image, table, named), python=own.python or table.python
             )
             for environment, own in table.software.items()
         },
@@ -212,5 +222,7 @@ def _cluster(name: str, table: ClusterTable, launcher: Launcher, options: Any) -
     )
 
 
-def _whole(image: str | None, registry: str | None) -> str | None:
-    return f"{registry.rstrip('/')}/{image}" if registry and image else image
+def _whole(image: str | None, table: ClusterTable, named: Mapping[str, str]) -> str | None:
+    if image is None or image in named:
+        return image and named[image]
+    return f"{table.registry.rstrip('/')}/{image}" if table.registry else image

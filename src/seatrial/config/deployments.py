@@ -10,7 +10,7 @@ from typing import Any
 
 from seatrial import architectures
 from seatrial.architectures import Architecture, Deployment
-from seatrial.config import find_file
+from seatrial.config import find_file, machine_images
 from seatrial.config.file import place, read, value_of
 from seatrial.config.validate import json_schema, validate
 from seatrial.errors import Problem, UserError, unknown
@@ -78,6 +78,9 @@ class _Making:
         given.pop(KIND, None)
         params, flaws = validate(architecture.Params, given, strict=False)
         self.problems += [self._flaw(name, problem) for problem in flaws.values()]
+        if params is not None:
+            params, unmade = machine_images.resolve(params, architecture)
+            self.problems += [self._flaw(name, problem) for problem in unmade]
         handed_on = {key: given[key] for key in SHARED if key in given}
         needs = {
             key: self._needed(f"architectures.{name}.{key}", wanted, kind, handed_on)

@@ -17,6 +17,7 @@ from seatrial.config.tables import FileTable
 from seatrial.config.validate import Path as Keys
 from seatrial.config.validate import dotted, validate
 from seatrial.errors import Problem, UserError, unknown
+from seatrial.images import records
 from seatrial.spec import Cluster
 
 REPAIR = "TOML is explained at https://toml.io"
@@ -37,7 +38,8 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
         rest = asdict(whole)
         return {"clusters": found, **{name: rest[name] for name in ("architectures", "tracking", "observe")}}
 
-    found: dict[str, dict[str, Any]] = cached(f"file-{zlib.crc32(text.encode()):08x}", text, check)
+    key = [text, records.state()]  # images are named that may be pushed anew
+    found: dict[str, dict[str, Any]] = cached(f"file-{zlib.crc32(text.encode()):08x}", key, check)
     theirs = {record["launcher"] for record in found["clusters"].values()} - {*launchers.built_in()}
     return check() if theirs else found  # another package may have been changed since
 

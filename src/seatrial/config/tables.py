@@ -43,7 +43,8 @@ class SoftwareTable(Table):
     """Image and Python for jobs whose case asks for one environment. What is left out is the cluster's own."""
 
     image: Word | None = None
-    """Container image with a tag or a digest. The cluster's registry is put before it, too."""
+    """Container image with a tag or a digest, before which the cluster's registry is put, too; or the name of one of
+    seatrial image list for that environment."""
     python: Word | None = None
     """Python on the node, or in the image, that has seatrial and the environment's packages."""
 
@@ -76,7 +77,8 @@ class ClusterTable(Table):
     registry: Word | None = None
     """What the image's name is appended to with a slash, such as "123456789012.dkr.ecr.us-east-1.amazonaws.com"."""
     image: Word | None = None
-    """Container image with a tag or a digest, such as "seatrial@sha256:...". Kubernetes and Batch need one."""
+    """Container image with a tag or a digest, such as "seatrial@sha256:...", or the name of one of seatrial image list,
+    such as "fsdp": what was pushed or imported last. Kubernetes and Batch need one."""
     python: Word = "python3"
     """Python on the node, or in the image, that has seatrial and the framework."""
     software: Mapping[str, SoftwareTable] = field(default_factory=dict)

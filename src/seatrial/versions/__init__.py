@@ -12,8 +12,8 @@ from seatrial.versions.containers import (
     TORCH_CPU,
     TORCH_CPU_INDEX,
 )
-from seatrial.versions.nodes import EFA, EFA_INSTALLERS, GDRCOPY, NEURON
-from seatrial.versions.pins import Base, Checkout, Download, EfaInstaller, Pin, Stack
+from seatrial.versions.nodes import EFA, EFA_INSTALLERS, GDRCOPY, NEURON, NEURON_COMPONENTS, NEURON_SDK, NODE_PINS
+from seatrial.versions.pins import Base, Checkout, Download, EfaInstaller, Pin, Repository, Stack
 from seatrial.versions.python import (
     DIRECT,
     ENVIRONMENTS,
@@ -31,6 +31,7 @@ from seatrial.versions.python import (
     WITHOUT_TORCH,
     pins,
 )
+from seatrial.versions.repositories import REPOSITORIES
 from seatrial.versions.stacks import STACK, STACKS
 
 __all__ = [
@@ -47,12 +48,16 @@ __all__ = [
     "LEFT_OUT",
     "LUSTRE",
     "NEURON",
+    "NEURON_COMPONENTS",
+    "NEURON_SDK",
+    "NODE_PINS",
     "ON_REQUEST",
     "OTHER_PYTHON",
     "OTHER_PYTHON_BUILDS",
     "PARALLELCLUSTER",
     "PAXML",
     "PYTHON",
+    "REPOSITORIES",
     "STACK",
     "STACKS",
     "TORCH",
@@ -69,6 +74,7 @@ __all__ = [
     "EfaInstaller",
     "ParallelCluster",
     "Pin",
+    "Repository",
     "Stack",
     "pins",
 ]

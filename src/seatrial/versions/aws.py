@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from seatrial.versions.pins import Pin
+
 _REGIONS = (
     "af-south-1", "ap-east-1", "ap-northeast-1", "ap-northeast-2", "ap-south-1", "ap-southeast-1", "ap-southeast-2",
     "ap-southeast-3", "ap-southeast-5", "ap-southeast-7", "ca-central-1", "cn-north-1", "cn-northwest-1",
@@ -55,3 +57,17 @@ https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraMySQL.Update.
 UBUNTU = "24.04"
 """Operating system of the directory's server: Amazon Linux has no slapd, and Debian's images no agent of Session
 Manager. https://docs.aws.amazon.com/systems-manager/latest/userguide/ami-preinstalled-agent.html, 2026-11"""
+
+_CODEBUILD = "https://docs.aws.amazon.com/codebuild/latest/userguide/ec2-compute-images.html"
+CODEBUILD: Mapping[str, Pin] = {
+    "x86_64": Pin(version="aws/codebuild/amazonlinux-x86_64-standard:6.0", source=_CODEBUILD, seen="2026-11"),
+    "arm64": Pin(version="aws/codebuild/amazonlinux-aarch64-standard:3.0", source=_CODEBUILD, seen="2026-11"),
+}
+"""Processors -> image of AWS CodeBuild's machines that build ours: Amazon Linux 2023 with Docker."""
+
+SERVICES: Mapping[str, tuple[str, str]] = {
+    "fsx-lustre": (LUSTRE, "https://docs.aws.amazon.com/fsx/latest/LustreGuide/managing-lustre-version.html"),
+    "aurora-mysql": (AURORA_MYSQL, "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/"),
+    "directory-ubuntu": (UBUNTU, "https://docs.aws.amazon.com/systems-manager/latest/userguide/"),
+}
+"""The same for `seatrial versions show`: name -> version and source."""

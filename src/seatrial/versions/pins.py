@@ -35,12 +35,40 @@ class Download(Pin):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Chart(Download):
+    """A Helm chart of an OCI registry, by the checksum of its archive."""
+
+    oldest: str
+    """Oldest Kubernetes that it works with."""
+    tested: tuple[str, ...]
+    """Versions of Kubernetes that its project tests it with."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Checkout(Pin):
     """A commit of a git repository. The commit's id is a hash of all that is in it."""
 
     repository: str
     commit: str | None
     """None: unknown, so that whoever builds has to give it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Repository:
+    """A vendor's repository of packages. What it holds changes; who signs it does not."""
+
+    url: str
+    """With ``{system}`` and ``{architecture}`` in it, where there is one for each."""
+    suite: str = ""
+    """Of apt: ``{codename}``, or ``/`` where packages lie beside their list."""
+    components: str = ""
+    """Of apt."""
+    key: str
+    """URL of the key that signs it."""
+    fingerprint: str
+    """Of that key."""
+    source: str
+    seen: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -16,8 +16,8 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from seatrial import hardware
 from seatrial.architectures.eks import Version
-from seatrial.architectures.eks.versions import RELEASES
 from seatrial.launchers.kubernetes.checks import VERSIONS
+from seatrial.versions.eks import RELEASES
 from tests.architectures.deployments import body, deployment
 from tests.architectures.shapes.batch import BLOCK, GROUP, RESERVATION
 from tests.architectures.shapes.eks import ADMINISTRATOR, AMI, group

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from seatrial.architectures._hyperpod import Group
-from seatrial.architectures.eks.versions import RELEASES
 from seatrial.architectures.hyperpod_eks import Restricted
+from seatrial.versions.eks import RELEASES
 from tests.architectures.deployments import deployment
 from tests.architectures.shapes.eks import group
 from tests.architectures.shapes.hyperpod_eks import EKS, OPERATOR

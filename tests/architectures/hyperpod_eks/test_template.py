@@ -9,7 +9,7 @@ import pytest
 from botocore.session import get_session
 from botocore.validate import ParamValidator
 
-from seatrial.architectures.eks.versions import RELEASES
+from seatrial.versions.eks import RELEASES
 from tests.architectures.deployments import body, combinations, deployment, shapes
 from tests.architectures.shapes.hyperpod_eks import EKS, OPERATOR, RESTRICTED
 from tests.architectures.shapes.hyperpod_slurm import AMI, PLAN, PLANNED

@@ -137,19 +137,23 @@ def test_programs_that_others_start_are_named(choices, programs):
 
 def test_everything_is_pinned_by_its_content_or_says_that_it_is_not():
     for chart in CHARTS:
-        assert chart.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", chart.sha256)
-        assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", chart.version) and chart.source
+        assert chart.pin.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", chart.pin.sha256)
+        assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", chart.pin.version) and chart.pin.source
     for one in MANIFESTS:
-        assert one.url.endswith(f"?ref={one.commit}") and re.fullmatch(r"[0-9a-f]{40}", one.commit) and one.source
+        assert (
+            one.url.endswith(f"?ref={one.pin.commit}")
+            and re.fullmatch(r"[0-9a-f]{40}", one.pin.commit)
+            and one.pin.source
+        )
     for plugin in PLUGINS:
-        assert re.fullmatch(r".+:v?[0-9]+(\.[0-9]+)+", plugin.image) and plugin.source
-        assert plugin.digest is None or re.fullmatch(r"sha256:[0-9a-f]{64}", plugin.digest)
+        assert re.fullmatch(r".+:v?[0-9]+(\.[0-9]+)+", plugin.image.tagged) and plugin.image.source
+        assert plugin.image.digest is None or re.fullmatch(r"sha256:[0-9a-f]{64}", plugin.image.digest)
 
 
 def test_a_chart_without_a_digest_is_handed_over_as_unknown(monkeypatch):
-    monkeypatch.setattr(charts, "CHARTS", (replace(charts.KUEUE, sha256=None),))
+    monkeypatch.setattr(charts, "CHARTS", (replace(charts.KUEUE, pin=replace(charts.KUEUE.pin, sha256=None)),))
     plan = installs(inside(kind="job"))
-    assert " 0.17.8 unknown kueue-system " in lines(plan)[position(plan, "chart.sh")]
+    assert f" {charts.KUEUE.pin.version} unknown kueue-system " in lines(plan)[position(plan, "chart.sh")]
 
 
 def test_charts_work_with_every_kubernetes_that_is_offered():
@@ -157,8 +161,8 @@ def test_charts_work_with_every_kubernetes_that_is_offered():
         return tuple(map(int, version.split(".")))
 
     for chart in CHARTS:
-        assert all(number(chart.oldest) <= number(version) for version in VERSIONS)
-        assert all(number(version) >= number(chart.oldest) for version in chart.tested)
+        assert all(number(chart.pin.oldest) <= number(version) for version in VERSIONS)
+        assert all(number(version) >= number(chart.pin.oldest) for version in chart.pin.tested)
 
 
 @pytest.mark.parametrize("chart", CHARTS, ids=lambda chart: chart.name)

@@ -11,11 +11,11 @@ import yaml
 
 from seatrial import config, deploying, launchers
 from seatrial.architectures import Deployment
-from seatrial.architectures.eks.versions import RELEASES
 from seatrial.binding import bind
 from seatrial.cases import cpu_ddp
 from seatrial.config import handing_over
 from seatrial.errors import UserError
+from seatrial.versions.eks import RELEASES
 from tests.architectures.deployments import deployment, shapes
 from tests.architectures.shapes.eks import group
 from tests.launchers.kubernetes import schemas

@@ -16,27 +16,20 @@ from seatrial.architectures._kubernetes.inside import Inside
 from seatrial.architectures._kubernetes.installation import CHART, chart_commands, context, values
 from seatrial.launchers.kubernetes.writer import documents
 from seatrial.plan import Command, Plan
+from seatrial.versions import kubernetes as versions
 
 GIT_CHART = Path(__file__).with_name("git_chart.sh")
-REPOSITORY = "https://github.com/aws/sagemaker-hyperpod-cli"
-COMMIT = "067d658b2d5c3d347afbadd75e1425214e965dcb"
-"""Of 2026: its HyperPodHelmChart names all parts below."""
+CHARTS = versions.MANIFESTS["hyperpod-charts"]
 FOLDER = "helm_chart/HyperPodHelmChart/charts"
 NAMESPACE = "kube-system"
 """Of the releases, as in AWS's own walk-through: the first chart makes the namespace aws-hyperpod itself."""
 
 CERT_MANAGER = Chart(
     name="cert-manager",
-    reference="oci://quay.io/jetstack/charts/cert-manager",
-    version="v1.19.5",
-    sha256=None,
+    pin=versions.CHARTS["cert-manager"],
     namespace="cert-manager",
     values={"crds": {"enabled": True}},
     crds=("certificates.cert-manager.io", "issuers.cert-manager.io"),
-    oldest="1.31",
-    tested=("1.31", "1.32", "1.33", "1.34", "1.35"),
-    source="cert-manager.io/docs/releases, 2026-03; the registry's digest, which is not the archive's, was "
-    "sha256:a28d06d429263fd1a547aa3239fe7d22f17ebf7e8dbdb14726e9433925ba2396 on 2026-05-04",
 )
 """The certificates of the training operator's webhook:
 https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-eks-operator-install.html"""
@@ -68,5 +61,7 @@ def _charts(what: Inside) -> Mapping[str, Mapping[str, Any]]:
 
 def _commands(what: Inside) -> Iterator[Command]:
     for name in _charts(what):
-        argv = ("sh", "git_chart.sh", name, REPOSITORY, COMMIT, f"{FOLDER}/{name}", NAMESPACE, what.cluster)
-        yield Command(argv=argv, title=f"{name} of {COMMIT[:12]}", programs=("git", "helm"))
+        commit = CHARTS.commit or "unknown"
+        pinned = (CHARTS.repository, commit, f"{FOLDER}/{name}")
+        argv = ("sh", "git_chart.sh", name, *pinned, NAMESPACE, what.cluster)
+        yield Command(argv=argv, title=f"{name} of {commit[:12]}", programs=("git", "helm"))

@@ -67,9 +67,9 @@ def _kubectl(what: Inside, title: str, *argv: str, programs: tuple[str, ...] = (
 
 def chart_commands(what: Inside, chart: Chart) -> Iterator[Command]:
     """The chart, and that what it defines is there."""
-    pinned = (chart.reference, chart.version, chart.sha256 or "unknown")
+    pinned = (chart.pin.url, chart.pin.version, chart.pin.sha256 or "unknown")
     argv = ("sh", "chart.sh", chart.name, *pinned, chart.namespace, what.cluster)
-    yield Command(argv=argv, title=f"{chart.name} {chart.version}", programs=("helm",))
+    yield Command(argv=argv, title=f"{chart.name} {chart.pin.version}", programs=("helm",))
     definitions = (f"crd/{name}" for name in chart.crds)
     wait = ("wait", "--for=condition=Established", TIMEOUT, *definitions)
     yield _kubectl(what, f"the kinds of {chart.name} are there", *wait)
@@ -77,7 +77,7 @@ def chart_commands(what: Inside, chart: Chart) -> Iterator[Command]:
 
 def _manifests(what: Inside, one: Manifests) -> Iterator[Command]:
     # kubectl fetches by git.
-    yield _kubectl(what, f"{one.name} {one.version}", *_APPLY, f"--kustomize={one.url}", programs=("git",))
+    yield _kubectl(what, f"{one.name} {one.pin.version}", *_APPLY, f"--kustomize={one.url}", programs=("git",))
     wait = ("rollout", "status", f"deployment/{one.deployment}", f"--namespace={one.namespace}", TIMEOUT)
     yield _kubectl(what, f"{one.name} runs", *wait)
 
@@ -93,7 +93,7 @@ def _rollouts(what: Inside) -> Iterator[Command]:
 
 def values(chart: Chart) -> str:
     """The file of its values."""
-    return f"# {chart.reference} {chart.version}\n{documents([dict(chart.values)])}"
+    return f"# {chart.pin.url} {chart.pin.version}\n{documents([dict(chart.values)])}"
 
 
 def _agent(what: Inside, image: str) -> str:

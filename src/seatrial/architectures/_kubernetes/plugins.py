@@ -12,6 +12,8 @@ from typing import Any
 
 from seatrial import hardware
 from seatrial.architectures._kubernetes.inside import Inside, Piece
+from seatrial.versions import kubernetes as versions
+from seatrial.versions.pins import Base
 
 NAMESPACE = "kube-system"
 _RBAC = "rbac.authorization.k8s.io"
@@ -24,9 +26,7 @@ class Plugin:
     piece: Piece
     resource: str
     name: str
-    image: str
-    digest: str | None
-    """Of the image; None: nobody was found to have written it down."""
+    image: Base
     reads: tuple[str, ...] = ()
     """Folders of the node."""
     writes: tuple[str, ...] = ()
@@ -34,7 +34,6 @@ class Plugin:
     host_network: bool = False
     rights: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Resources of the core API, and what it does with them; none: it does not talk to the API server."""
-    source: str
 
 
 PLUGINS = (
@@ -42,29 +41,21 @@ PLUGINS = (
         piece="nvidia",
         resource="nvidia.com/gpu",
         name="nvidia-device-plugin-daemonset",
-        image="nvcr.io/nvidia/k8s-device-plugin:v0.18.2",
-        digest="sha256:b5788e29e7ae5272de8de863ebe386d6611e608421a6ecc5b4e7d5952aba637f",
-        source="deployments/static of github.com/NVIDIA/k8s-device-plugin; the digest as two public repositories pin "
-        "it, 2026-11",
+        image=versions.PLUGINS["nvidia"],
     ),
     Plugin(
         piece="efa",
         resource="vpc.amazonaws.com/efa",
         name="aws-efa-k8s-device-plugin",
-        # AWS's chart takes it from this region everywhere; other partitions have registries of their own.
-        image="602401143452.dkr.ecr.us-west-2.amazonaws.com/eks/aws-efa-k8s-device-plugin:v0.5.20",
-        digest=None,
+        image=versions.PLUGINS["efa"],
         reads=("/dev/infiniband", "/opt/aws/neuron"),
         host_network=True,
-        source="stable/aws-efa-k8s-device-plugin of github.com/aws/eks-charts, 2026-11; the version as NVIDIA's AICR "
-        "takes it",
     ),
     Plugin(
         piece="neuron",
         resource="aws.amazon.com/neuron",
         name="neuron-device-plugin",
-        image="public.ecr.aws/neuron/neuron-device-plugin:2.28.27.0",
-        digest=None,
+        image=versions.PLUGINS["neuron"],
         reads=("/opt/aws",),
         writes=("/run",),
         rights=(
@@ -74,7 +65,6 @@ PLUGINS = (
             ("pods", ("get", "list", "patch", "update", "watch")),
             ("events", ("create", "patch")),
         ),
-        source="charts/neuron-helm-chart of github.com/aws-neuron/neuron-helm-charts, 2026-11",
     ),
 )
 
@@ -164,7 +154,7 @@ def _container(plugin: Plugin) -> dict[str, Any]:
     node = {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
     return {
         "name": plugin.name,
-        "image": plugin.image + (f"@{plugin.digest}" if plugin.digest else ""),
+        "image": plugin.image.reference or plugin.image.tagged,
         "imagePullPolicy": "IfNotPresent",
         **({"env": [node]} if plugin.rights else {}),
         # They run as root, since the kubelet's folder is root's.

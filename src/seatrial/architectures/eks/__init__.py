@@ -75,7 +75,8 @@ class Group(Table):
     """Capacity "reservation" and "capacity-block": its id, "cr-..."; a reservation's may be the ARN of a resource group
     of several."""
     custom_ami: str | None = None
-    """AMI of its nodes, made from EKS's own of Amazon Linux 2023. Default: EKS's own, for GPUs, Trainium or neither."""
+    """AMI of its nodes, made from EKS's own of Amazon Linux 2023: its id, or the name of an image that was made here,
+    such as "ami-eks-gpu". Default: EKS's own, for GPUs, Trainium or neither."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -214,5 +215,6 @@ ARCHITECTURE = Architecture(
     instances=instances,
     usage=usage,
     clusters=clusters,
+    machine_images="eks",
     installs=installs,
 )

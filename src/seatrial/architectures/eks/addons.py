@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from seatrial.architectures.eks import POD_ADDRESSES, Params
-from seatrial.architectures.eks.versions import RELEASES
+from seatrial.versions.eks import RELEASES
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

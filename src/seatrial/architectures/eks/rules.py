@@ -10,10 +10,10 @@ from ipaddress import IPv4Network
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._instances import account, ami, capacity, instance
 from seatrial.architectures.eks import SYSTEM, Group, Params
-from seatrial.architectures.eks.versions import RELEASES
 from seatrial.architectures.vpc.rules import PRIVATE
 from seatrial.errors import Problem
 from seatrial.image import mutable
+from seatrial.versions.eks import RELEASES
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,24}")
 MOST_GROUPS = 29

@@ -28,9 +28,9 @@ from seatrial.architectures._hyperpod.groups import (
 from seatrial.architectures._hyperpod.roles import bucket, images, interfaces, role
 from seatrial.architectures.eks import GROUP_LABEL, SYSTEM
 from seatrial.architectures.eks.roles import managed
-from seatrial.architectures.eks.versions import RELEASES, TASK_GOVERNANCE
 from seatrial.architectures.hyperpod_eks import OUTPUTS, Params
 from seatrial.plan import Plan
+from seatrial.versions.eks import RELEASES, TASK_GOVERNANCE
 
 TRAINING_OPERATOR = "amazon-sagemaker-hyperpod-training-operator"
 OPERATOR_POLICY = "AmazonSageMakerHyperPodTrainingOperatorAccess"

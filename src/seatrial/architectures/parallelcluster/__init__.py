@@ -53,7 +53,7 @@ class Queue(Table):
     """Capacity "reservation" and "capacity-block": its id, "cr-..."; a reservation's may be the ARN of a resource group
     of several."""
     custom_ami: str | None = None
-    """AMI of its nodes. Default: that of the cluster."""
+    """AMI of its nodes, by id or name. Default: that of the cluster."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +87,8 @@ class Params(ArchitectureParams):
     os: str = "ubuntu2204"
     """Operating system of all nodes."""
     custom_ami: str | None = None
-    """AMI of all nodes, made by ParallelCluster of the same version. Default: ParallelCluster's own."""
+    """AMI of all nodes, made from one of ParallelCluster's of the same version: its id, or the name of an image that
+    was made here, such as "ami-parallelcluster-gpu". Default: ParallelCluster's own."""
     containers: bool = True
     """Whether jobs can run container images, by enroot and pyxis. It cannot be changed later."""
     container_image: Word | None = None
@@ -194,4 +195,5 @@ ARCHITECTURE = Architecture(
     instances=instances,
     usage=usage,
     clusters=clusters,
+    machine_images="parallelcluster",
 )

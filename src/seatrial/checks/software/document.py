@@ -78,6 +78,7 @@ def example(**versions: str) -> str:
     healthy = {
         "efa_installer": "1.50.0", "efa_driver": "3.3.0", "libfabric": "2.6.0amzn1.0", "aws_ofi_nccl": "1.21.1",
         "nccl": "2.31.2", "driver": "580.95.05", "driver_libraries": "580.95.05", "cuda": "13.0",
+        "torch": "2.13.0+cu130",
     }  # fmt: skip
     found = {**dict.fromkeys(COMPONENTS, ""), **healthy, **versions}
     copies = {

@@ -1,1 +1,1 @@
-"""Building: what makes images of rendered files, and where they are kept."""
+"""Building, pushing and importing images, by the programs that are there and by AWS's services."""

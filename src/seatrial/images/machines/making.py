@@ -1,0 +1,190 @@
+"""What both ways to make a machine image have in common: running a program, its log, why it failed, the record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from seatrial import interrupts
+from seatrial.errors import Problem, UserError
+from seatrial.images import records
+from seatrial.images._image import Choice, Machine
+from seatrial.images.machines.choices import choose
+from seatrial.images.records import Record
+from seatrial.plan import Command, Plan
+from seatrial.versions import PARALLELCLUSTER
+
+Tell = Callable[[str, str], None]
+
+STEP = re.compile(r"^(?:\S+ )?==> \S+?: (?P<step>.+)")
+"""``2026-11-29T20:00:00Z: ==> amazon-ebs.image: Launching a source AWS instance...``"""
+
+CAUSES = (
+    (
+        r"[Nn]o valid credential sources|NoCredentialProviders|ExpiredToken|InvalidClientTokenId|token .* expired",
+        "AWS does not know who you are",
+        "aws sso login, or set AWS_PROFILE; aws sts get-caller-identity tells whether it is known",
+    ),
+    (
+        r"UnauthorizedOperation|AccessDenied|not authorized to perform",
+        "AWS does not let you do that",
+        "the permissions that Packer needs: https://developer.hashicorp.com/packer/integrations/hashicorp/amazon",
+    ),
+    (
+        r"No AMI was found matching filters",
+        "its parent is not there",
+        "is it published in that region? name another: --set parent_ami=ami-...",
+    ),
+    (
+        r"InsufficientInstanceCapacity|VcpuLimitExceeded|Unsupported.*instance type",
+        "no instance of that type is to be had",
+        "choose another type, or subnet: --set instance_type=..., --set subnet_id=subnet-...",
+    ),
+    (
+        r"Timeout waiting for SSH|TargetNotConnected|Error creating SSM",
+        "its agent of Session Manager was not reached",
+        "does its subnet have a way to the internet, or endpoints of ssm and ssmmessages?",
+    ),
+    (
+        r"Unsupported block type|does not support required_plugins|version constraint",
+        "this Packer is too old",
+        "install a newer one: https://developer.hashicorp.com/packer/install",
+    ),
+    (r"self test: ", "what was installed is not what should be", "a version may have been changed at its source"),
+)
+"""What a log says -> what it means, and what to do about it."""
+LAST = 80
+"""Lines of a log in which a cause is looked for."""
+
+
+def in_region(choice: Choice) -> Choice:
+    """The choice with a region: that of the environment, where none is chosen. Raises UserError."""
+    region = choice.settings.get("region") or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if not region:
+        raise UserError(Problem("the region is not known", "", "give --set region=us-west-2, or set AWS_REGION"))
+    return replace(choice, settings={**choice.settings, "region": region})
+
+
+def refuse_missing(programs: Mapping[str, str]) -> None:
+    """Raises UserError with all that are not on PATH."""
+    missing = [
+        Problem(f"{name} is not on PATH, and makes the image", "image build", where)
+        for name, where in programs.items()
+        if shutil.which(name) is None
+    ]
+    if missing:
+        raise UserError(missing)
+
+
+def log_of(machine: Machine, plan: Plan) -> Path:
+    """Where the words of what makes it are kept; a new build writes over them."""
+    return records.folder() / "logs" / f"{machine.name}-{tag(machine, plan)}.log"
+
+
+def tag(machine: Machine, plan: Plan) -> str:
+    """Of the definition: its stack, and a hash of all that it is made of."""
+    text = json.dumps([*sorted(plan.files.items())])
+    return f"{machine.stack}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def put(plan: Plan, folder: Path) -> None:
+    """Write the plan's files."""
+    for name, text in plan.files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def follow(command: Command, folder: Path, log: Path, tell: Tell, what: str) -> None:
+    """Run a command in a folder; what it prints goes to the end of the log.
+
+    On a request to stop it is sent SIGINT once, and waited for: Packer then ends its instance. `what` is what did not
+    happen if it fails: UserError is raised.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lines: list[str] = []
+    file = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+    with os.fdopen(file, "a", encoding="utf-8") as kept, interrupts.raised(), _started(command, folder) as process:
+        try:
+            _listen(process, kept.write, lines, tell)
+        except KeyboardInterrupt:
+            tell("stopping: what was begun in AWS is removed", "")
+            with interrupts.held_back():
+                process.send_signal(signal.SIGINT)
+                _listen(process, kept.write, lines, tell)
+                process.wait()
+            raise
+    if process.returncode:
+        raise UserError(failure(what, lines, process.returncode, log))
+
+
+def _started(command: Command, folder: Path) -> subprocess.Popen[str]:
+    """In a session of its own: a terminal's Ctrl-C reaches us alone."""
+    try:
+        return subprocess.Popen(
+            command.argv,
+            cwd=folder,
+            env={**os.environ, **command.env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise UserError(Problem(f"{command.argv[0]} cannot be started: {error.strerror}")) from None
+
+
+def _listen(process: subprocess.Popen[str], write: Callable[[str], Any], lines: list[str], tell: Tell) -> None:
+    step = ""
+    assert process.stdout is not None
+    for line in process.stdout:
+        write(line)
+        lines.append(line.rstrip())
+        if found := STEP.match(lines[-1]):
+            step = found["step"]
+        tell(step, lines[-1])
+
+
+def failure(what: str, lines: Sequence[str], code: int, log: Path) -> Problem:
+    """What the lines of a log say about what did not happen."""
+    text = "\n".join(lines[-LAST:])
+    cause, remedy = next(((f": {why}", what) for found, why, what in CAUSES if re.search(found, text)), ("", ""))
+    errors = [line for line in lines if re.search(r"\b[Ee]rror|self test: |fatal: ", line)] or lines
+    said = next((line.strip() for line in reversed(errors) if line.strip()), f"exit status {code}")
+    return Problem(f"{what}{cause}\n    {said[:300]}", "", "; ".join(filter(None, (remedy, f"its log: {log}"))))
+
+
+def record(machine: Machine, choice: Choice, plan: Plan, made: Mapping[str, str], by: str) -> Record:
+    """Note the AMI of each region; the one of the region of the choice is returned."""
+    chosen = choose(machine, choice)
+    service = {"parallelcluster": PARALLELCLUSTER.version, "eks": chosen.kubernetes}
+    noted = {
+        region: records.write(
+            Record(
+                kind="ami",
+                name=machine.name,
+                tag=tag(machine, plan),
+                stack=machine.stack,
+                architecture=chosen.architecture,
+                settings=dict(choice.settings),
+                arguments={machine.service: service[machine.service]} if machine.service in service else {},
+                system=chosen.system,
+                reference=ami,
+                by=by,
+                region=region,
+            )
+        )
+        for region, ami in made.items()
+    }
+    return noted.get(choice.settings["region"], next(iter(noted.values())))
