@@ -1,8 +1,9 @@
 """Makes locks anew: python scripts/lock.py NAME... [--upgrade]
 
-`run` and `develop` are what scripts/setup.sh installs, `command` and those of images/containers/locks.py what only images
-have, the other names are environments. What is asked for stands in pyproject.toml and src/seatrial/versions/. Versions that a lock has already stay as long as they fit; --upgrade takes
-the newest. Run it with the Python of a development environment (make test makes one).
+`run` and `develop` are what scripts/setup.sh installs, `command` and those of seatrial.images.containers.locks what
+images alone have, the other names are environments. What is asked for stands in pyproject.toml and
+src/seatrial/versions/. Versions that a lock has already stay as long as they fit; --upgrade takes the newest. Run it
+with the Python of a development environment (make test makes one).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import shutil
 import sys
 import tempfile
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -33,8 +34,8 @@ SETUPS: Mapping[str, tuple[str, ...]] = {
     "run": ("train", "profile"),
     "command": ("train",),
 }
-"""Argument of scripts/setup.sh, or lock of images -> extras and dependency groups of pyproject.toml that it installs. The
-first holds all that the others do, and decides their versions."""
+"""Argument of scripts/setup.sh, or lock of images -> extras and dependency groups of pyproject.toml that it installs.
+The first holds all that the others do, and decides their versions."""
 
 HEADER = """\
 # {kind} {name}, for {systems} with Python {python}: files by their hashes{without}.

@@ -50,6 +50,21 @@ def complete_recipe(_: click.Context, __: click.Parameter, incomplete: str) -> I
     return _beginning(incomplete, sorted({recipe["name"] for case in listing() for recipe in case["recipes"]}))
 
 
+def complete_stack(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
+    """Stacks of versions."""
+    from seatrial.versions import STACKS
+
+    return _beginning(incomplete, list(STACKS))
+
+
+def complete_version(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
+    """Stacks, and components of the table of versions."""
+    from seatrial.versions import STACKS
+    from seatrial.versions.table import entries
+
+    return _beginning(incomplete, [*STACKS, *(entry.name for entry in entries())])
+
+
 def complete_cluster(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
     """Names of clusters."""
     return _beginning(incomplete, _launchers())

@@ -70,7 +70,11 @@ def _items(image: Image, choice: Choice) -> tuple[list[dict[str, str]], list[str
 
 def _facts(image: Image) -> dict[str, str]:
     stack = versions.STACKS[image.stack]
-    facts = {"image": click.style(image.name, bold=True), "title": image.title, "stack": f"{image.stack}: {stack.title}"}
+    facts = {
+        "image": click.style(image.name, bold=True),
+        "title": image.title,
+        "stack": f"{image.stack}: {stack.title}",
+    }
     if isinstance(image, Container):
         base = versions.BASES[image.base]
         facts |= {"base": base.reference or f"{base.tagged}, digest unknown"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from seatrial.versions.nodes import NCCL_TESTS
 from seatrial.versions.pins import Base, Checkout
 from seatrial.versions.python import FRAMEWORKS
 
@@ -70,13 +71,7 @@ CHECKOUTS: Mapping[str, Checkout] = {
         source="the tag of the release of megatron-core, by the scheme that its tags follow",
         seen="2026-11",
     ),
-    "nccl-tests": Checkout(
-        version="2.20.0",
-        repository="https://github.com/NVIDIA/nccl-tests",
-        commit="b4d5beebca8a76cf01335f724d154b9b9d394d96",
-        source="the commit of v2.20.0 as ten public build recipes name it",
-        seen="2026-11",
-    ),
+    "nccl-tests": NCCL_TESTS,
 }
 """What is on no package index: case -> the commit that a checkout or an image is made at."""
 

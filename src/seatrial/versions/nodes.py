@@ -52,10 +52,10 @@ DRIVER = Pin(
     seen="2026-11",
 )
 
+NEURON_NOTES = "https://awsdocs-neuron.readthedocs-hosted.com/en/v2.28.1/release-notes/releasecontent.html"
 NEURON_SDK = "2.28.0"
 """AWS Neuron SDK of Trainium nodes: the last that supports training with neuronx-distributed and torch-xla, whose torch
-is 2.9; maintenance only from 2.30 on. 2.33.0 is the newest. Sources:
-https://awsdocs-neuron.readthedocs-hosted.com/en/v2.28.1/release-notes/releasecontent.html and
+is 2.9; maintenance only from 2.30 on. 2.33.0 is the newest. Sources: NEURON_NOTES and
 https://awsdocs-neuron.readthedocs-hosted.com/en/latest/about-neuron/announcements/neuron2.x/announce-eos-nxdt-nxd-core-training.html"""
 
 NEURON: Mapping[str, str] = {

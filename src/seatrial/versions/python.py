@@ -141,7 +141,7 @@ _LEPTON = "leptonai<0.28"  # a newer one lacks leptonai.api.v1, which nemo-run i
 ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
     "jax": (*(f"{name}=={version}" for name, version in JAX.items()), f"numpy=={DIRECT['numpy']}"),
     "nemo": (
-        "nemo-toolkit[nlp]==2.7.3",
+        f"nemo-toolkit[nlp]=={FRAMEWORKS['nemo-toolkit']}",
         *_at("nemo-run"),
         _LEPTON,
         "megatron-core==0.15.3",  # nemo-toolkit 2.7.3 passes no_weight_decay_cond, which 0.16 does not take any more

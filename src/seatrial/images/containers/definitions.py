@@ -64,7 +64,7 @@ DIFFERENCES: Mapping[str, Difference] = {
     ),
     "nccom-tests": Difference(stack="neuron", base="neuron", architectures=_X86, programs=("nccom-test",), why=_NEURON),
 }
-"""Case -> what is different, and why. What is not here runs on NVIDIA's GPUs, on Ubuntu, with its environment's lock."""
+"""Case -> what differs, and why. What is not here runs on NVIDIA's GPUs, on Ubuntu, with its environment's lock."""
 
 ACCELERATORS: Mapping[str, str] = {"jax": "jax-cuda", "paxml": "paxml-cuda"}
 """Environment -> lock of what its framework needs to use GPUs. All others have torch, with what it brings."""

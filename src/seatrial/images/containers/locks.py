@@ -48,8 +48,9 @@ LOCKS: Mapping[str, Lock] = {
     ),
     "nvcc": Lock(
         why="the compiler of the stack's CUDA, for what is only there as source",
-        requested=tuple(f"nvidia-{part}=={_CUDA13}" for part in ("cuda-nvcc", "cuda-crt", "nvvm", "cuda-cccl"))
-        + ("nvidia-cuda-runtime",),
+        requested=tuple(
+            f"nvidia-{part}=={_CUDA13}" for part in ("cuda-nvcc", "cuda-crt", "nvvm", "cuda-cccl", "cuda-runtime")
+        ),
         within=("cuda",),
     ),
     "jax-cuda": Lock(

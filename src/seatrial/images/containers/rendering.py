@@ -12,7 +12,7 @@ import seatrial
 from seatrial import versions
 from seatrial.images._image import Choice, Container
 from seatrial.images.containers import locks
-from seatrial.images.containers.bill import bom, sbom
+from seatrial.images.containers.bill import sbom
 from seatrial.images.containers.choices import Chosen, choose
 from seatrial.images.containers.definitions import COMMAND, accelerator_lock, other_python
 from seatrial.plan import Plan
@@ -20,12 +20,15 @@ from seatrial.plan import Plan
 HOME = "/opt/seatrial"
 PYTHON = f"{HOME}/venv/bin/python"
 """The Python of every image: what a cluster of seatrial.toml is told as `python`."""
+SITE = "lib/python3.*/site-packages"
+"""Where a Python has its packages: which Python the base has is the base's."""
 COMPILED = ("nccl-tests",)
 """Checkouts of which the image has what their makefile makes; of all others it has the source."""
 _PIP = "install --no-deps --require-hashes"
+_WHEELS = "--only-binary :all:"
 _SOURCE_ONLY = ("antlr4-python3-runtime", "promise")
 """Packages of locks that are on PyPI as source alone; both are Python."""
-IGNORED = "# Everything that the Dockerfile copies is here, and nothing else may be.\n**/__pycache__\n**/*.pyc\n"
+IGNORED = "# Everything that the Dockerfile copies is here, and nothing else may be.\ncommands.sh\n**/__pycache__\n"
 
 
 def render(container: Container, choice: Choice) -> Plan:
@@ -33,7 +36,7 @@ def render(container: Container, choice: Choice) -> Plan:
     chosen = choose(container, choice)
     facts = _facts(container, choice, chosen)
     files = {
-        "Dockerfile": _dockerfile(container, chosen),
+        "Dockerfile": _dockerfile(container, choice, chosen),
         ".dockerignore": IGNORED,
         "self_test.py": (Path(__file__).parent / "self_test.py").read_text(encoding="utf-8"),
         "image.json": json.dumps(facts, indent=2) + "\n",
@@ -45,7 +48,7 @@ def render(container: Container, choice: Choice) -> Plan:
     return Plan(files=files)
 
 
-def _dockerfile(container: Container, chosen: Chosen) -> str:
+def _dockerfile(container: Container, choice: Choice, chosen: Chosen) -> str:
     import jinja2
 
     environment = jinja2.Environment(
@@ -56,12 +59,15 @@ def _dockerfile(container: Container, chosen: Chosen) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["comment"] = lambda text: " ".join(text.split())  # a line break would be an instruction
-    text = environment.get_template("Dockerfile.j2").render(_variables(container, chosen))
+    text = environment.get_template("Dockerfile.j2").render(
+        platform={"x86_64": "amd64", "arm64": "arm64"}[choice.architecture], **_variables(container, chosen)
+    )
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
 def _variables(container: Container, chosen: Chosen) -> dict[str, Any]:
     other = other_python(container)
+    from_source = [name for name in _SOURCE_ONLY if container.lock and name in locks.packages(container.lock)]
     pip, other_pip = f"{HOME}/venv/bin/pip {_PIP}", f"{HOME}/{container.environment}/bin/pip {_PIP}"
     return {
         "c": container,
@@ -75,12 +81,12 @@ def _variables(container: Container, chosen: Chosen) -> dict[str, Any]:
         "stack": container.stack,
         "accelerator": accelerator_lock(container),
         "gpus": container.stack not in ("cpu", "neuron"),
-        "nccl": container.stack == "cuda13",
+        "nccl": f"{_site(container)}/nvidia/nccl" if "nccl" in chosen.pins else None,
         "other_python": versions.OTHER_PYTHON_BUILDS[other] if other else None,
-        "pip": pip,
-        "other_pip": other_pip,
+        "pip": f"{pip} {_WHEELS}",
+        "other_pip": f"{other_pip} {_WHEELS}",
         "lock_pip": other_pip if other else pip,
-        "from_source": [name for name in _SOURCE_ONLY if container.lock and name in locks.packages(container.lock)],
+        "from_source": from_source,
         "torch_index": versions.TORCH_CPU_INDEX,
         "checkouts": {
             name: {"argument": name.replace("-", "_").upper(), "source": source}
@@ -89,9 +95,14 @@ def _variables(container: Container, chosen: Chosen) -> dict[str, Any]:
         "compiled": COMPILED,
         "home": HOME,
         "venv": f"{HOME}/venv",
-        "site": f"{HOME}/venv/lib/python3.*/site-packages",
+        "site": f"{HOME}/venv/{SITE}",
         "version": seatrial.__version__,
     }
+
+
+def _site(container: Container) -> str:
+    """The packages of the Python that has the framework."""
+    return f"{HOME}/{container.environment if other_python(container) else 'venv'}/{SITE}"
 
 
 def _packages(container: Container, chosen: Chosen) -> dict[str, str]:
@@ -125,7 +136,7 @@ def _locks(container: Container) -> dict[str, str]:
 def _loader(container: Container) -> str:
     """What the loader looks through first: EFA's libraries, NCCL's plugin, and the NCCL that the framework uses."""
     folders = ["/opt/amazon/efa/lib", "/opt/amazon/ofi-nccl/lib", "/opt/amazon/openmpi/lib"]
-    folders += [f"{HOME}/nccl/lib"] if container.stack == "cuda13" else []
+    folders += [f"{HOME}/nccl/lib"] if "nccl" in versions.STACKS[container.stack].pins else []
     return "".join(f"{folder}\n" for folder in folders)
 
 
@@ -144,12 +155,12 @@ def _facts(container: Container, choice: Choice, chosen: Chosen) -> dict[str, An
         "stack": container.stack,
         "machine": {"x86_64": "x86_64", "arm64": "aarch64"}[choice.architecture],
         "python": f"{HOME}/{container.environment}/bin/python" if other else PYTHON,
+        "oldest_python": versions.PYTHON,
         "modules": list(container.requires),
         "programs": list(container.programs),
         "network": chosen.efa is not None,
-        "nccl": chosen.pins.get("nccl") if container.stack == "cuda13" else None,
+        "nccl": chosen.pins.get("nccl"),
         "folders": [f"/opt/{name}" for name in container.checkouts],
-        "bom": bom(container, choice),
         "sbom": sbom(container, choice),
     }
     return facts
