@@ -42,9 +42,10 @@ def misfits(pins: Mapping[str, str], instance: Instance | None = None) -> list[F
             for name in COMPONENTS
         }
     )
-    profile = Profile.of(instance.name) if instance else NOT_KNOWN
-    checks = [find(id) for id in (*RULES, *(OF_INSTANCE if instance else ()))]
-    found = (finding for check in checks for finding in check.judge(check.rule, seen, profile))
+    # What was not chosen may come from elsewhere, such as a container's driver: only a node is told what it lacks.
+    judges = [(find(id), NOT_KNOWN) for id in RULES]
+    judges += [(find(id), Profile.of(instance.name)) for id in OF_INSTANCE] if instance else []
+    found = (finding for check, profile in judges for finding in check.judge(check.rule, seen, profile))
     return [replace(finding, severity=Severity.NONE) for finding in found]  # no node has it yet
 
 

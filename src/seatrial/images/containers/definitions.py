@@ -50,7 +50,7 @@ DIFFERENCES: Mapping[str, Difference] = {
         checkouts=("megatron-lm",), why="pretrain_gpt.py is in no package, only in the repository Megatron-LM"
     ),
     "jax-paxml": Difference(
-        stack="cuda12", architectures=_X86, why="paxml needs JAX 0.4.26, which knows CUDA 12 alone, and Python 3.10"
+        stack="cuda12", architectures=_X86, why="paxml needs an old JAX, which knows CUDA 12 alone, and an old Python"
     ),
     "bionemo": Difference(
         stack="vendor", base="bionemo", architectures=_X86, why="train_esm2 is in NVIDIA's container alone"
