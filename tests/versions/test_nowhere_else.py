@@ -18,6 +18,7 @@ ELSEWHERE = {
     "src/seatrial/lint/*.py": "examples of rules: files of others",
     "docs/lint.md": "the same, written from there",
     "docs/cases.md": "written from the tables",
+    "docs/versions.md": "the same",
     "src/seatrial/architectures/eks/nodeadm.py": "the version of a format: MIME",
     "src/seatrial/images/building/codebuild.py": "the version of a format: CodeBuild's buildspec",
     "src/seatrial/images/containers/bill.py": "the version of a format: CycloneDX",
