@@ -18,13 +18,14 @@ ARG DEBIAN_FRONTEND=noninteractive
 # python3: runs Seatrial, and the framework
 # python3-venv: makes the one Python that jobs are given
 # Their versions are not pinned: the archive keeps only the newest, so that a pin fails as soon as there is a newer one.
-# Which they were stands in /opt/seatrial/sbom.cdx.json. Lists and files are in the builder's cache, not in a layer.
+# Which they were stands in /opt/seatrial/sbom.cdx.json. Files are in the builder's cache, not in a layer; lists
+# in neither: Buildah before 1.29 waits forever for a second lock (https://github.com/containers/buildah/issues/4342).
 # hadolint ignore=DL3008
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
-    --mount=type=cache,target=/var/lib/apt/lists,sharing=locked \
     apt-get update \
     && apt-get install --yes --no-install-recommends \
-        ca-certificates curl openssh-client openssh-server python3 python3-venv
+        ca-certificates curl openssh-client openssh-server python3 python3-venv \
+    && rm -rf /var/lib/apt/lists/*
 
 # --- network: EFA's software. The kernel's module is the host's.
 FROM base AS network
@@ -38,14 +39,13 @@ WORKDIR /tmp/efa
 # --skip-kmod, --skip-limit-conf, --no-verify: what AWS's guide gives for containers, which have no kernel, no limits
 # and no device of their own at build. --mpi=openmpi4: the guide recommends it unless Open MPI 5 is needed.
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
-    --mount=type=cache,target=/var/lib/apt/lists,sharing=locked \
     curl --fail --silent --show-error --location --retry 5 --output efa.tar.gz "${EFA_INSTALLER_URL}" \
     && echo "${EFA_INSTALLER_SHA256}  efa.tar.gz" > efa.sha256 \
     && sha256sum --check --strict efa.sha256 \
     && tar --extract --gzip --file efa.tar.gz --strip-components 1 \
     && apt-get update \
     && ./efa_installer.sh -y --skip-kmod --skip-limit-conf --no-verify --mpi=openmpi4 \
-    && rm -rf /tmp/efa
+    && rm -rf /tmp/efa /var/lib/apt/lists/*
 WORKDIR /
 # mpirun and fi_info are found by name.
 ENV PATH=/opt/amazon/openmpi/bin:/opt/amazon/efa/bin:${PATH}
