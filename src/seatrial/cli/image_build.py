@@ -19,7 +19,7 @@ from seatrial.cli.image_options import (
     image_argument,
 )
 from seatrial.cli.options import as_json, print_json
-from seatrial.errors import Problem, UserError
+from seatrial.errors import Problem, UserError, unknown
 from seatrial.images._image import Architecture, Choice, Machine
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 @click.option(
     "--builder",
     metavar="BUILDER",
-    help="docker, buildah, podman, or codebuild, in AWS.  [default: the first that can build here]",
+    help="docker, buildah, podman, or codebuild, in AWS; of an AMI packer or pcluster.  [default: the first that can "
+    "build here]",
 )
 @click.option("--role", metavar="ARN", help="For codebuild: IAM role that the build has.")
 @click.option("--bucket", help="For codebuild: S3 bucket that takes the files.  [default: that of the deployment s3]")
@@ -61,8 +62,8 @@ def command(
     """
     image, choice = find(name), choice_of(settings, architecture, system)
     if isinstance(image, Machine):
-        _refuse_for_machines(arguments, builder, role, bucket)
-        record = _machine(image, choice, more, quiet=as_json)
+        _refuse_for_machines(arguments, role, bucket)
+        record = _machine(image, choice, builder, more, quiet=as_json)
     else:
         context = context_of(image, choice, arguments)
         if builder == "codebuild":
@@ -77,17 +78,20 @@ def command(
 
 
 def _refuse_for_machines(arguments: tuple[str, ...], *others: str | None) -> None:
-    given = dict(zip(("--build-arg", "--builder", "--role", "--bucket"), (arguments, *others), strict=True))
+    given = dict(zip(("--build-arg", "--role", "--bucket"), (arguments, *others), strict=True))
     problems = [Problem("an AMI has none", option, "leave it out") for option, value in given.items() if value]
     if problems:
         raise UserError(problems)
 
 
-def _machine(image: Machine, choice: Choice, more: tuple[str, ...], *, quiet: bool) -> Record:
+def _machine(image: Machine, choice: Choice, builder: str | None, more: tuple[str, ...], *, quiet: bool) -> Record:
     from seatrial.images import machines
 
+    known = (machines.PACKER, machines.PCLUSTER)
+    if builder not in (None, *known):
+        raise UserError(unknown("builder of AMIs", str(builder), known, "--builder"))
     with telling(quiet=quiet) as tell:
-        return machines.build(image, choice, tell, more)
+        return machines.build(image, choice, tell, more, builder or machines.PACKER)
 
 
 def _here(context: Context, name: str | None, more: tuple[str, ...], *, quiet: bool) -> Record:

@@ -96,12 +96,7 @@ def render(image: Image, choice: Choice) -> Plan:
     """What it is built from. Raises UserError for what cannot be chosen."""
     from seatrial.images import containers, machines
 
-    if isinstance(image, Machine):
-        return machines.render(image, choice)
-    if choice.system:
-        remedy = "leave it out; another base: --build-arg BASE=..."
-        raise UserError(Problem(f"{image.name} is a container image, which has that of its base", "--system", remedy))
-    return containers.render(image, choice)
+    return machines.render(image, choice) if isinstance(image, Machine) else containers.render(image, choice)
 
 
 def context_of(container: Container, choice: Choice, arguments: Sequence[str] = ()) -> Context:

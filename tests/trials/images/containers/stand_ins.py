@@ -1,8 +1,8 @@
 """What stands for what a vendor's host holds: EFA's installer, and the repository of nccl-tests.
 
 The installer lays files where AWS's lays them and says the same versions; its libraries are compiled here and do
-nothing. The repository has the interface of nccl-tests' makefile, and a program that asks NCCL for its version and fills
-memory by a kernel, if there is a GPU.
+nothing. The repository has the interface of nccl-tests' makefile, and a program with a kernel that asks NCCL for its
+version and CUDA for its devices.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ INSTALLER = """\
 #!/bin/sh
 # Stands for AWS's: the same options, places and versions.
 set -eu
-case " $* " in *" -y "*" --skip-kmod "*) ;; *) echo "usage: -y --skip-kmod" >&2; exit 1 ;; esac
+case " $* " in *" -y --skip-kmod "*) ;; *) echo "usage: -y --skip-kmod" >&2; exit 1 ;; esac
 mkdir -p /opt/amazon
 cp -r opt/amazon/. /opt/amazon/
 """
@@ -54,7 +54,7 @@ int main(int argc, char **argv) {
     int version = 0, devices = 0;
     ncclGetVersion(&version);
     cudaError_t error = cudaGetDeviceCount(&devices);
-    printf("# nccl-tests stand-in nccl-headers=%d nccl-library=%d devices=%d (%s)\\n", NCCL_VERSION_CODE, version, devices,
+    printf("# stand-in nccl-headers=%d nccl-library=%d devices=%d (%s)\\n", NCCL_VERSION_CODE, version, devices,
            cudaGetErrorString(error));
     return version == NCCL_VERSION_CODE ? 0 : 1;
 }
