@@ -139,10 +139,11 @@ def choose(machine: Machine, choice: Choice) -> Chosen:
     settings = dict(choice.settings)
     kubernetes = settings.pop("kubernetes", KUBERNETES[0]) if machine.service == "eks" else KUBERNETES[0]
     texts = {name: settings.pop(name) for name in VARIABLES if name in settings}
-    texts.setdefault("instance_type", BUILDERS.get((machine.accelerator, choice.architecture), ""))
+    if builder := BUILDERS.get((machine.accelerator, choice.architecture)):
+        texts.setdefault("instance_type", builder)
     values, problems = _values(texts)
     problems += [*_system(machine, choice), *_kubernetes(kubernetes)]
-    problems += [*_together(values), *_builder(machine, choice, str(texts["instance_type"]))]
+    problems += [*_together(values), *_builder(machine, choice, texts.get("instance_type", ""))]
     if problems:
         raise UserError(problems)
     return Chosen(
