@@ -29,6 +29,12 @@ MLFLOW = "3.17.2"
 CHECKOV = "3.3.30"
 """Looks at templates in tests/trials/architectures. .ci/run reads it with sed, and installs it."""
 
+ANSIBLE_CORE = "2.19.14"
+"""Newest for Python 3.11. Applies roles in tests/trials/images. .ci/run reads it with sed, and installs it."""
+
+ANSIBLE_LINT = "26.10.1"
+"""Looks at roles in tests/trials/images. .ci/run reads it with sed, and installs it."""
+
 TORCH_OLDEST = "2.11.0"
 """Oldest torch that the training programs support: what GPU machines still come with."""
 
