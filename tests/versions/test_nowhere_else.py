@@ -21,7 +21,6 @@ ELSEWHERE = {
     "docs/versions.md": "the same",
     "src/seatrial/architectures/eks/nodeadm.py": "the version of a format: MIME",
     "src/seatrial/images/building/codebuild.py": "the version of a format: CodeBuild's buildspec",
-    "src/seatrial/images/containers/bill.py": "the version of a format: CycloneDX",
     "src/seatrial/observe/exporter/exposition.py": "the version of a format: Prometheus' text",
     "src/seatrial/architectures/eks/__init__.py": "the choice of a user, which EKS's table must have",
     "src/seatrial/architectures/hyperpod_eks/README.md": "the same",

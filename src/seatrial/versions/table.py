@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import seatrial.versions as package
-from seatrial.versions import aws, nodes, python
+from seatrial.versions import aws, containers, nodes, python
 from seatrial.versions.eks import RELEASES, SOURCE
 from seatrial.versions.pins import Checkout, Download, Pin
 
@@ -92,7 +92,13 @@ def _texts() -> Iterator[Entry]:
         yield _of_index(name, name, version)
     for name, version in python.PAXML.items():
         yield _of_index(f"paxml/{name}", name, version, python.OTHER_PYTHON["paxml"])
-    for name, version in {"mlflow": python.MLFLOW, "checkov": python.CHECKOV}.items():
+    tools = {
+        "mlflow": python.MLFLOW,
+        "checkov": python.CHECKOV,
+        "ansible-core": python.ANSIBLE_CORE,
+        "ansible-lint": python.ANSIBLE_LINT,
+    }
+    for name, version in tools.items():
         yield _of_index(name, name, version)
     axe = Pin(version=python.AXE, source="https://www.npmjs.com/package/axe-core", seen=_SEEN)
     yield Entry(name="axe-core", table="python", pin=axe)
@@ -104,7 +110,10 @@ def _texts() -> Iterator[Entry]:
         if version := getattr(bundle, name):
             brought = Pin(version=version, source=f"{nodes.EFA_CHANGELOG}, {nodes.EFA.version}", seen=nodes.EFA.seen)
             yield Entry(name=name, table="nodes", pin=brought)
-    for name, version in nodes.NEURON.items():
+    for name, version in containers.OTHER_PYTHON_BUILDS.items():
+        built = Pin(version=version, source=f"the newest that uv {python.UV} knows", seen=_SEEN)
+        yield Entry(name=f"python-{name}", table="containers", pin=built)
+    for name, version in {"neuron-sdk": nodes.NEURON_SDK, **nodes.NEURON}.items():
         pin = Pin(
             version=version, source=nodes.NEURON_NOTES, seen=_SEEN, newest="a newer SDK is out, whose torch is not 2.9"
         )
