@@ -134,6 +134,13 @@ def test_an_answer_that_tells_no_version_is_unknown(world, page):
     assert one.behind is None and one.why
 
 
+@pytest.mark.parametrize("pinned", ["2025-04", "067d658b2d5c"])
+def test_what_is_no_version_is_compared_with_nothing(world, pinned):
+    world.releases("a/b", "v1.0.0")
+    [one] = ask([checkout("x", pinned, "a/b")])
+    assert one.behind is None and f"{pinned} is no version" in one.why
+
+
 def test_whom_nobody_knows_is_not_asked(world):
     pin = Pin(version="1.0", source="x", seen="x", newest="2.0 is out, untried")
     one, two = ask([Entry(name="x", table="aws", pin=pin), checkout("y", "1.0", "a/nowhere")])

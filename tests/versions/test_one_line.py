@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from seatrial.versions.nodes import EFA_INSTALLER, EFA_INSTALLERS
+from seatrial.versions.nodes import EFA_INSTALLER
 from tests.versions.places import ROOT
 
 NEXT, CHECKSUM = "9.9.9", "a" * 64
@@ -52,10 +52,9 @@ def test_a_new_efa_installer_is_one_line_beside_its_row(tmp_path: Path):
     table = source / "seatrial/versions/nodes.py"
     text = table.read_text(encoding="utf-8")
     row = f'"{NEXT}": EfaInstaller(libfabric="9.1.0amzn1.0", aws_ofi_nccl="9.2.0", sha256="{CHECKSUM}"),'
-    last = [*EFA_INSTALLERS][-1]
-    place, line = f'    "{last}": EfaInstaller(', f'EFA_INSTALLER = "{EFA_INSTALLER}"\n'
-    assert text.count(place) == text.count(line) == 1
-    text = text.replace(place, f"    {row}\n{place}").replace(line, f'EFA_INSTALLER = "{NEXT}"\n')
+    end, line = '}\n"""Every EFA installer', f'EFA_INSTALLER = "{EFA_INSTALLER}"\n'
+    assert text.count(end) == text.count(line) == 1
+    text = text.replace(end, f"    {row}\n{end}").replace(line, f'EFA_INSTALLER = "{NEXT}"\n')
     before = written(ROOT / "src")
     table.write_text(text, encoding="utf-8")
     after = written(source)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
+from collections.abc import Iterator, Mapping
 
 import pytest
 
+import seatrial.versions as package
 from seatrial.checks.compatibility import NEURON_RELEASES, TORCH_BUILDS
 from seatrial.checks.software.layouts import TITLES
 from seatrial.network.site import parse_version
-from seatrial.versions import BASES, EFA, EFA_INSTALLERS, NEURON_SDK, STACK, STACKS
+from seatrial.versions import BASES, EFA, EFA_INSTALLERS, NEURON_SDK, STACK, STACKS, TORCH_OLDEST
 from seatrial.versions.pins import Base, Checkout, Download
 from seatrial.versions.table import Entry, entries
 
+PARTS = {"OTHER_PYTHON", "STACKS", "STACK", "NETWORK"}
+"""Constants that are made of others, or told with them."""
 ENTRIES = {entry.name: entry for entry in entries()}
 
 
@@ -52,3 +58,21 @@ def test_cuda_and_nccl_are_those_of_the_torch_that_is_locked():
 def test_stacks_are_made_of_components_that_can_be_found_on_a_node():
     assert all(set(one.pins) <= set(TITLES) for one in STACKS.values())
     assert set(NEURON_RELEASES[NEURON_SDK]) <= set(STACKS["neuron"].pins)
+
+
+def texts(value: object) -> Iterator[str]:
+    """Texts that are versions, in a constant of a module."""
+    if isinstance(value, str) and re.fullmatch(r"v?\d+\.\d+[\w.+!-]*", value):
+        yield value
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from texts(one)
+
+
+def test_no_text_of_the_modules_is_left_out_of_the_table():
+    shown = {entry.pin.version for entry in ENTRIES.values()} | {TORCH_OLDEST}
+    for info in pkgutil.iter_modules(package.__path__):
+        constants = vars(importlib.import_module(f"{package.__name__}.{info.name}"))
+        for name, value in constants.items():
+            if name.isupper() and name not in PARTS:
+                assert set(texts(value)) <= shown, f"{info.name}.{name}"

@@ -104,6 +104,8 @@ def _released(entry: Entry) -> Newest:
     except (OSError, ValueError, KeyError, TypeError) as error:
         return Newest(entry=entry, why=f"{place}: {getattr(error, 'reason', error)}")
     numbers = {tag: number for tag in tags if (number := _number(tag)) is not None}
+    if _number(entry.pin.version) is None:
+        return Newest(entry=entry, why=f"{entry.pin.version} is no version that could be compared")
     if not numbers:
         return Newest(entry=entry, why=f"{entry.repository} has neither releases nor tags of versions")
     return Newest(entry=entry, version=max(numbers, key=lambda tag: numbers[tag]))
@@ -116,9 +118,11 @@ def _fetched(url: str):  # type: ignore[no-untyped-def]  # whatever JSON it is
 
 
 def _number(text: str) -> Version | None:
-    """``v2.32.3-1`` and ``core_v0.16.1`` are versions; None: it is none."""
+    """``v2.32.3-1`` and ``core_v0.16.1`` are versions, ``2025-04`` is a date; None: it is none."""
+    found = re.search(r"\d+(?:\.\d+)+", text)
+    if found is None:
+        return None
     try:
         return Version(text)
     except InvalidVersion:
-        found = re.search(r"\d+(?:\.\d+)+", text)
-        return Version(found[0]) if found else None
+        return Version(found[0])

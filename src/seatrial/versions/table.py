@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import seatrial.versions as package
-from seatrial.versions import aws, nodes, python
+from seatrial.versions import aws, containers, nodes, python
 from seatrial.versions.eks import RELEASES, SOURCE
 from seatrial.versions.pins import Checkout, Download, Pin
 
@@ -58,7 +58,7 @@ class Entry:
 @functools.cache
 def entries() -> tuple[Entry, ...]:
     """Every version, by its name."""
-    found = {entry.name: entry for entry in (*_pins(), *_texts())}
+    found = {entry.name: entry for entry in (*_pins(), *_packages(), *_software())}
     return tuple(found[name] for name in sorted(found))
 
 
@@ -83,39 +83,48 @@ def _within(name: str, value: object) -> Iterator[tuple[str, Pin]]:
             yield from _within(f"{name}/{key}", one)
 
 
-def _texts() -> Iterator[Entry]:
-    """What stands there as a text alone, since programs without Python read it, or its table has one source."""
-    yield Entry(
-        name="python", table="python", pin=Pin(version=python.PYTHON, source="the oldest supported", seen=_SEEN)
-    )
-    for name, version in {**python.DIRECT, **python.FRAMEWORKS, **python.JAX}.items():
+# What stands in the modules as a text alone, since programs without Python read it, or its table has one source.
+_SEEN = "2026-11"
+
+
+def _packages() -> Iterator[Entry]:
+    """Of indexes of packages, and Python itself."""
+    for name, version in {**python.DIRECT, **python.FRAMEWORKS, **python.JAX, **_TOOLS}.items():
         yield _of_index(name, name, version)
     for name, version in python.PAXML.items():
         yield _of_index(f"paxml/{name}", name, version, python.OTHER_PYTHON["paxml"])
-    for name, version in {"mlflow": python.MLFLOW, "checkov": python.CHECKOV}.items():
-        yield _of_index(name, name, version)
-    axe = Pin(version=python.AXE, source="https://www.npmjs.com/package/axe-core", seen=_SEEN)
-    yield Entry(name="axe-core", table="python", pin=axe)
     yield _of_index("parallelcluster", "aws-parallelcluster", aws.PARALLELCLUSTER.version, table="aws")
+    yield _text("axe-core", "python", python.AXE, "https://www.npmjs.com/package/axe-core")
+    yield _text("python", "python", python.PYTHON, "the oldest supported")
+    for name, version in containers.OTHER_PYTHON_BUILDS.items():
+        yield _text(f"python-{name}", "containers", version, f"the newest that uv {python.UV} knows")
+
+
+_TOOLS: Mapping[str, str] = {
+    "mlflow": python.MLFLOW,
+    "checkov": python.CHECKOV,
+    "ansible-core": python.ANSIBLE_CORE,
+    "ansible-lint": python.ANSIBLE_LINT,
+}
+
+
+def _software() -> Iterator[Entry]:
+    """Of AWS and of nodes."""
     for name, (version, source) in aws.SERVICES.items():
-        yield Entry(name=name, table="aws", pin=Pin(version=version, source=source, seen=_SEEN))
+        yield _text(name, "aws", version, source)
     bundle = nodes.EFA_INSTALLERS[nodes.EFA.version]
     for name in ("libfabric", "aws_ofi_nccl", "efa_driver"):
         if version := getattr(bundle, name):
-            brought = Pin(version=version, source=f"{nodes.EFA_CHANGELOG}, {nodes.EFA.version}", seen=nodes.EFA.seen)
-            yield Entry(name=name, table="nodes", pin=brought)
-    for name, version in nodes.NEURON.items():
-        pin = Pin(
-            version=version, source=nodes.NEURON_NOTES, seen=_SEEN, newest="a newer SDK is out, whose torch is not 2.9"
-        )
-        yield Entry(name=name, table="nodes", pin=pin)
+            yield _text(name, "nodes", version, f"{nodes.EFA_CHANGELOG}, {nodes.EFA.version}")
+    for name, version in {"neuron-sdk": nodes.NEURON_SDK, **nodes.NEURON}.items():
+        yield _text(name, "nodes", version, nodes.NEURON_NOTES, newest="a newer SDK is out, whose torch is not 2.9")
     for kubernetes, release in RELEASES.items():
         for name, version in {**release.addons, **(release.hyperpod or {})}.items():
-            pin = Pin(version=version, source=SOURCE, seen=_SEEN)
-            yield Entry(name=f"eks-{kubernetes}/{name}", table="eks", pin=pin)
+            yield _text(f"eks-{kubernetes}/{name}", "eks", version, SOURCE)
 
 
-_SEEN = "2026-11"
+def _text(name: str, table: str, version: str, source: str, newest: str | None = None) -> Entry:
+    return Entry(name=name, table=table, pin=Pin(version=version, source=source, seen=_SEEN, newest=newest))
 
 
 def _of_index(name: str, on_index: str, version: str, runs_on: str = python.PYTHON, table: str = "python") -> Entry:

@@ -41,7 +41,16 @@ registry-1.docker.io: Get "https://registry-1.docker.io/v2/": dial tcp: lookup r
 def test_the_step_is_the_one_that_failed():
     assert explain(BUILDAH.splitlines()).step == "[2/2] STEP 2/2: RUN echo hello; echo fails >&2; exit 3"
     assert explain(DOCKER.splitlines()).step == "#7 [base 2/3] RUN false"
+    assert (
+        explain(["STEP 1/1: RUN --mount=type=cache,target=/a  --mount=b  make   all"]).step == "STEP 1/1: RUN make all"
+    )
     assert explain([]).step == "" and explain([]).said == ""
+
+
+def test_what_was_said_last_is_what_the_step_said():
+    assert explain(BUILDAH.splitlines()).said == "fails"
+    assert explain(DOCKER.splitlines()).said.startswith("#7 ERROR: process")
+    assert explain(["Error: building at STEP"]).said == "Error: building at STEP"
 
 
 @pytest.mark.parametrize(

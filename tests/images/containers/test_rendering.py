@@ -90,7 +90,9 @@ def test_what_is_fetched_is_compared(name):
 def test_layers_hold_no_caches_and_the_image_no_switch_of_the_build(name):
     for item in dockerfile.load(text(name)):
         if item.name == "RUN" and "apt-get" in item.text:
-            assert item.text.count("--mount=type=cache,target=/var/") == 2 and item.text.count("sharing=locked") == 2
+            assert "--mount=type=cache,target=/var/cache/apt,sharing=locked" in item.text
+            assert item.text.count("sharing=locked") == 1, "Buildah 1.28 unlocks one"
+            assert item.text.endswith("/var/lib/apt/lists/*")
         if item.name == "RUN" and "/pip install" in item.text:
             assert "--mount=type=cache,target=/root/.cache/pip" in item.text
         assert item.name != "ENV" or "DEBIAN_FRONTEND" not in item.text

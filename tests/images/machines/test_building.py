@@ -205,4 +205,3 @@ def test_what_parallelcluster_did_not_make_is_no_image(pcluster, monkeypatch):
     monkeypatch.setenv("OFFICIAL", "[]")
     assert "has no AMI of ubuntu2404" in problems(PARALLELCLUSTER, choice(bucket="ours"), by="pcluster")[0]
     assert records.read() == []
-

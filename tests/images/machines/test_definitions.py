@@ -40,11 +40,18 @@ def test_its_parts_are_there(machine):
 
 
 def test_what_is_built_against_another_comes_behind_it():
-    before = {"efa": ("nvidia_driver",), "gdrcopy": ("nvidia_driver", "cuda"), "nccl": ("efa",), "dcgm": ("nvidia_driver",)}
+    before = {
+        "efa": ("nvidia_driver",),
+        "gdrcopy": ("nvidia_driver", "cuda"),
+        "nccl": ("efa",),
+        "dcgm": ("nvidia_driver",),
+    }
     for machine in ALL:
         for role, others in before.items():
             if role in machine.roles:
-                assert all(machine.roles.index(one) < machine.roles.index(role) for one in others if one in machine.roles)
+                assert all(
+                    machine.roles.index(one) < machine.roles.index(role) for one in others if one in machine.roles
+                )
 
 
 def test_eks_keeps_what_its_ami_brings():

@@ -20,7 +20,9 @@ CHOICE = choice(bucket="ours", parent_ami=AMI)
 
 
 def rendered(name: str = GPU.name, **settings: str):
-    return machines.render(machines.find(name), choice(**{"bucket": "ours", "parent_ami": AMI, **settings}), by="pcluster")
+    return machines.render(
+        machines.find(name), choice(**{"bucket": "ours", "parent_ami": AMI, **settings}), by="pcluster"
+    )
 
 
 def test_the_configuration_and_its_commands():

@@ -45,7 +45,9 @@ def test_every_image_renders_to_the_same_text_each_time():
     for machine, chosen in every():
         files = machines.render(machine, chosen).files
         assert files == machines.render(machine, chosen).files
-        assert {"image.pkr.hcl", "variables.pkr.hcl", PLUGINS, "ansible/playbook.yml", "ansible/cleanup.yml"} <= {*files}
+        assert {"image.pkr.hcl", "variables.pkr.hcl", PLUGINS, "ansible/playbook.yml", "ansible/cleanup.yml"} <= {
+            *files
+        }
 
 
 def test_nothing_is_open_and_imdsv2_is_demanded():
@@ -110,7 +112,9 @@ def test_plugins_have_exact_versions():
 
 
 def test_another_version_is_tested_for_and_one_that_does_not_fit_is_refused():
-    changed = choice(efa_installer="1.49.0", **{"efa_installer.sha256": "0" * 64}, libfabric="2.4.0", aws_ofi_nccl="1.20.0")
+    changed = choice(
+        efa_installer="1.49.0", **{"efa_installer.sha256": "0" * 64}, libfabric="2.4.0", aws_ofi_nccl="1.20.0"
+    )
     files = machines.render(PARALLELCLUSTER, changed).files
     wanted = json.loads(files["self_test/expected.json"])
     assert (wanted["efa_installer"], wanted["libfabric"]) == ("1.49.0", "2.4.0")

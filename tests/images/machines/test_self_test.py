@@ -37,7 +37,13 @@ def machine(tmp_path: Path) -> Path:
 
 def judge(machine: Path) -> subprocess.CompletedProcess[str]:
     """In a Python that has nothing but these files."""
-    words = ["-P", "-S", "-E", "-c", "import sys; sys.path.insert(0, '.'); sys.argv[1:] = ['expected.json', '../root'];"]
+    words = [
+        "-P",
+        "-S",
+        "-E",
+        "-c",
+        "import sys; sys.path.insert(0, '.'); sys.argv[1:] = ['expected.json', '../root'];",
+    ]
     words[-1] += "import runpy; runpy.run_module('seatrial.images.machines.self_test', run_name='__main__')"
     return subprocess.run([sys.executable, *words], cwd=machine / "self_test", capture_output=True, text=True)
 

@@ -24,7 +24,7 @@ INSTALLER = """\
 #!/bin/sh
 # Stands for AWS's: the same options, places and versions.
 set -eu
-case " $* " in *" -y "*" --skip-kmod "*) ;; *) echo "usage: -y --skip-kmod" >&2; exit 1 ;; esac
+case " $* " in *" -y --skip-kmod "*) ;; *) echo "usage: -y --skip-kmod" >&2; exit 1 ;; esac
 mkdir -p /opt/amazon
 cp -r opt/amazon/. /opt/amazon/
 """

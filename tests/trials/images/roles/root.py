@@ -79,7 +79,7 @@ class Root:
     def around(self, *argv: str) -> list[str]:
         """A command line of this machine with the root file system mounted."""
         there = (str(debian()), str(self.folder), str(self.vendor))
-        return ["unshare", "--mount", "--net", "--propagation", "private", "sh", "-c", ENTER, "sh", *there, *argv]
+        return ["unshare", "--mount", "--propagation", "private", "sh", "-c", ENTER, "sh", *there, *argv]
 
     def run(self, *argv: str, check: bool = True) -> str:
         """What a command there prints."""
