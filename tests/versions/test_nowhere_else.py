@@ -27,6 +27,7 @@ ELSEWHERE = {
     "src/seatrial/observe/exporter/exposition.py": "the version of a format: Prometheus' text",
     "src/seatrial/architectures/eks/__init__.py": "the choice of a user, which EKS's table must have",
     "src/seatrial/architectures/hyperpod_eks/README.md": "the same",
+    "src/seatrial/images/containers/bill.py": "the version of a format: CycloneDX",
     "docs/*.md": "image of the reader's own",
     "docs/seatrial.schema.json": "the example of an option",
 }

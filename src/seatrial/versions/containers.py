@@ -13,6 +13,7 @@ BASES: Mapping[str, Base] = {
         name="docker.io/library/ubuntu",
         version="24.04",
         digest="sha256:224a1869083a311ef3f13648a154ba79832fbef6364d31493642ca03082da254",
+        python="3.12",
         source="more than ten public projects that pinned it from September to October 2026",
         seen="2026-11",
     ),

@@ -79,6 +79,8 @@ class Base(Pin):
     """With its registry: ``docker.io/library/ubuntu``."""
     digest: str | None
     """``sha256:...`` of the index or the manifest; None: unknown, so that whoever builds has to give it."""
+    python: str | None = None
+    """The Python that it brings, or that its archive has as python3; None: unknown."""
 
     @property
     def tagged(self) -> str:

@@ -19,8 +19,8 @@ ARG DEBIAN_FRONTEND=noninteractive
 # python3: runs Seatrial, and the framework
 # python3-venv: makes the one Python that jobs are given
 # Their versions are not pinned: the archive keeps only the newest, so that a pin fails as soon as there is a newer one.
-# Which they were stands in /opt/seatrial/sbom.cdx.json. Files are in the builder's cache, not in a layer; lists
-# in neither: Buildah before 1.29 waits forever for a second lock (https://github.com/containers/buildah/issues/4342).
+# Which they were stands in /opt/seatrial/sbom.cdx.json. Files are in the builder's cache, not in a layer; lists are in
+# neither: Buildah before 1.29 waits forever for a second lock (https://github.com/containers/buildah/issues/4342).
 # hadolint ignore=DL3008
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
     apt-get update \
@@ -35,8 +35,8 @@ ARG EFA_INSTALLER_VERSION=1.50.0
 ARG EFA_INSTALLER_SHA256=fa6dff8593d866866c13cb4640d9059835cd4efa427971f100ab40c97bef2841
 ARG EFA_INSTALLER_URL=https://efa-installer.amazonaws.com/aws-efa-installer-${EFA_INSTALLER_VERSION}.tar.gz
 WORKDIR /tmp/efa
-# It brings libfabric 2.6.0amzn1.0, aws-ofi-nccl 1.21.1 and Open MPI. It is removed in the layer that it came
-# with.
+# It brings libfabric 2.6.0amzn1.0, aws-ofi-nccl 1.21.1 and Open MPI, and is
+# removed in the layer that it came with.
 # --skip-kmod, --skip-limit-conf, --no-verify: what AWS's guide gives for containers, which have no kernel, no limits
 # and no device of their own at build. --mpi=openmpi4: the guide recommends it unless Open MPI 5 is needed.
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
@@ -128,6 +128,7 @@ ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 # shared folder, which is root's unless the site says otherwise, and an MPIJob's sshd is root's. Any user will
 # do: the test below is run by nobody. WORKDIR: where anybody may write.
 WORKDIR /tmp
+# The licence is Seatrial's own: everything else in the image is under its own.
 LABEL org.opencontainers.image.title="nccl-tests" \
       org.opencontainers.image.description="NVIDIA's nccl-tests on the GPUs of one node, or of several as an MPI program" \
       org.opencontainers.image.version="0.1.0" \

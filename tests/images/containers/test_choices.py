@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from seatrial import versions
@@ -85,6 +87,14 @@ def test_everything_that_is_wrong_is_said_at_once():
 def test_a_setting_that_cannot_be_is_refused(name, key, value, said):
     (problem,) = refused_all(name, {key: value})
     assert said in problem
+
+
+def test_versions_that_do_not_go_together_are_refused_with_both_sides(monkeypatch):
+    stack = versions.STACKS["cuda13"]
+    old = replace(stack, pins={**stack.pins, "driver": "535.54.3"})
+    monkeypatch.setattr(versions, "STACKS", {**versions.STACKS, "cuda13": old})
+    (problem,) = refused("fsdp")
+    assert "535.54.3" in problem and "CUDA 13" in problem and "580" in problem
 
 
 def test_an_image_is_refused_for_a_processor_that_it_is_not_for():

@@ -11,7 +11,7 @@ from seatrial import versions
 from seatrial.images._image import Choice, Container
 from seatrial.images.containers import locks
 from seatrial.images.containers.choices import choose
-from seatrial.images.containers.definitions import accelerator_lock, other_python
+from seatrial.images.containers.definitions import COMMAND, MACHINES, accelerator_lock, other_python
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,7 +28,7 @@ class Item:
 
 def items(container: Container, choice: Choice) -> list[Item]:
     """Everything that is known before it is built; what the system's packages bring is not. Raises UserError."""
-    return [*_foundations(container, choice), *_packages(container)]
+    return [*_foundations(container, choice), *_packages(container, choice)]
 
 
 def bom(container: Container, choice: Choice) -> list[dict[str, str]]:
@@ -74,16 +74,18 @@ def _generic(name: str, version: str, origin: str) -> Item:
     return Item(name=name, version=version, origin=origin, purl=f"pkg:generic/{name}@{version}")
 
 
-def _packages(container: Container) -> Iterator[Item]:
+def _packages(container: Container, choice: Choice) -> Iterator[Item]:
     """Packages of Python, of every lock."""
     if container.lock is None:
         return
-    command = "command" if other_python(container) else None
-    names = [name for name in (accelerator_lock(container), container.lock, command) if name]
-    for lock in [*(["torch-cpu"] if container.stack == "cpu" else []), *names]:
-        for package, found in locks.packages(lock).items():
-            for version in found:
-                yield Item(name=package, version=version, origin=f"lock {lock}", purl=f"pkg:pypi/{package}@{version}")
+    own, other = versions.BASES[container.base].python, other_python(container)
+    pythons = {COMMAND: own} if other else {}
+    pythons |= {"torch-cpu": own} if container.stack == "cpu" else {}
+    pythons |= {name: other or own for name in (accelerator_lock(container), container.lock) if name}
+    for lock, python in pythons.items():
+        assert python is not None, container.base
+        for name, version in locks.installed(lock, python, MACHINES[choice.architecture]).items():
+            yield Item(name=name, version=version, origin=f"lock {lock}", purl=f"pkg:pypi/{name}@{version}")
 
 
 def sbom(container: Container, choice: Choice) -> dict[str, Any]:

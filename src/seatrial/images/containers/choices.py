@@ -192,10 +192,8 @@ def _given(choice: Choice, key: str, pattern: re.Pattern[str], form: str, proble
 
 def _misfits(pins: Mapping[str, str]) -> Iterator[Problem]:
     """Versions that do not go together."""
-    try:
-        from seatrial.checks.fitting import misfits
-    except ModuleNotFoundError:
-        return
+    from seatrial.checks.fitting import misfits  # every rule of nodes comes with it
+
     for finding in misfits(pins):
         if finding.verdict is Verdict.FAIL:
             yield Problem(f"{finding.observed}; needed: {finding.expected}", "--set", finding.remedy)

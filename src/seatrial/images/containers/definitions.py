@@ -11,6 +11,8 @@ from seatrial.spec import Case
 
 COMMAND = "command"
 """Lock of what the command itself has: that of cases without an environment."""
+MACHINES: Mapping[Architecture, str] = {"x86_64": "x86_64", "arm64": "aarch64"}
+"""Processor -> what Linux calls it, and Python with it."""
 BOTH: tuple[Architecture, ...] = ("x86_64", "arm64")
 
 
@@ -30,6 +32,9 @@ class Difference:
 
 _X86: tuple[Architecture, ...] = ("x86_64",)
 _NO_ACCELERATOR = "its job computes on CPUs alone, on any machine: CUDA and EFA's software would be 5 GB for nothing"
+_PAXML = (
+    f"paxml needs JAX {versions.PAXML['jax']}, which knows CUDA 12 alone, and Python {versions.OTHER_PYTHON['paxml']}"
+)
 _NEURON = "torch-neuronx and neuronx-distributed are on no public index: AWS's container has them"
 
 DIFFERENCES: Mapping[str, Difference] = {
@@ -49,9 +54,7 @@ DIFFERENCES: Mapping[str, Difference] = {
     "megatron-lm": Difference(
         checkouts=("megatron-lm",), why="pretrain_gpt.py is in no package, only in the repository Megatron-LM"
     ),
-    "jax-paxml": Difference(
-        stack="cuda12", architectures=_X86, why="paxml needs JAX 0.4.26, which knows CUDA 12 alone, and Python 3.10"
-    ),
+    "jax-paxml": Difference(stack="cuda12", architectures=_X86, why=_PAXML),
     "bionemo": Difference(
         stack="vendor", base="bionemo", architectures=_X86, why="train_esm2 is in NVIDIA's container alone"
     ),

@@ -8,10 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from seatrial import environments, versions
 from seatrial.environments import _lock
 
 FOLDER = Path(__file__).with_name("locks")
+_PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==")
 _ENTRY = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)==.*\n(?:[ \t].*\n)*", re.MULTILINE)
 
 
@@ -101,6 +104,20 @@ def entries(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for entry in _ENTRY.finditer(text):
         found[entry["name"]] = found.get(entry["name"], "") + entry[0]
+    return found
+
+
+def installed(name: str, python: str, machine: str) -> dict[str, str]:
+    """Package -> the version that this Python takes of a lock on Linux; ``aarch64`` is the machine of arm64."""
+    here = {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": "linux"}
+    here |= {"platform_machine": machine, "platform_system": "Linux", "os_name": "posix"}
+    here |= {"implementation_name": "cpython", "platform_python_implementation": "CPython"}
+    found = {}
+    for line in text(name).splitlines():
+        if _PINNED.match(line):
+            pin = Requirement(line.removesuffix("\\"))
+            if pin.marker is None or pin.marker.evaluate(here):
+                found[pin.name] = str(pin.specifier).removeprefix("==")
     return found
 
 

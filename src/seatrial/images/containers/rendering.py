@@ -14,7 +14,7 @@ from seatrial.images._image import Choice, Container
 from seatrial.images.containers import locks
 from seatrial.images.containers.bill import sbom
 from seatrial.images.containers.choices import Chosen, choose
-from seatrial.images.containers.definitions import COMMAND, accelerator_lock, other_python
+from seatrial.images.containers.definitions import COMMAND, MACHINES, accelerator_lock, other_python
 from seatrial.plan import Plan
 
 HOME = "/opt/seatrial"
@@ -153,7 +153,7 @@ def _facts(container: Container, choice: Choice, chosen: Chosen) -> dict[str, An
     facts: dict[str, Any] = {
         "name": container.name,
         "stack": container.stack,
-        "machine": {"x86_64": "x86_64", "arm64": "aarch64"}[choice.architecture],
+        "machine": MACHINES[choice.architecture],
         "python": f"{HOME}/{container.environment}/bin/python" if other else PYTHON,
         "oldest_python": versions.PYTHON,
         "modules": list(container.requires),
