@@ -41,6 +41,7 @@ FINE = {
     "a library": "#!/bin/bash\nset -e\nf() {\n  run $DATA\n}\n",
     "read": "#!/bin/bash\nwhile IFS=, read -r a b; do run $a $b; done < /fsx/list\n",
     "pins": "FROM a:1\nRUN pip install --no-cache-dir -U pip setuptools && pip install -r requirements.txt a==1 b@https://x/b.whl\n",
+    "which packages may be built": "FROM a:1\nRUN pip install --only-binary :all: --no-binary a,b -r pins.txt\n",
     "an editable install": "FROM a:1\nRUN pip install -e . && pip install ./dist/a.whl '.[dev]'\n",
     "a commit": "FROM a:1\nRUN pip install git+https://github.com/a/b@0123abc\n",
     "clone and checkout": "FROM a:1\nRUN git clone https://github.com/a/b && cd b && git checkout 0123abc\n",

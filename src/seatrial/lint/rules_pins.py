@@ -22,6 +22,8 @@ _TOOLS = {"pip", "setuptools", "wheel", "uv", "virtualenv"}
 _TAKES_VALUE = {"-r", "-c", "-i", "-f", "-t", "-e", "--requirement", "--constraint", "--editable", "--index-url"}
 _TAKES_VALUE |= {
     "--extra-index-url",
+    "--no-binary",
+    "--only-binary",
     "--find-links",
     "--target",
     "--prefix",

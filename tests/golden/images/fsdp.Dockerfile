@@ -34,8 +34,8 @@ ARG EFA_INSTALLER_VERSION=1.50.0
 ARG EFA_INSTALLER_SHA256=fa6dff8593d866866c13cb4640d9059835cd4efa427971f100ab40c97bef2841
 ARG EFA_INSTALLER_URL=https://efa-installer.amazonaws.com/aws-efa-installer-${EFA_INSTALLER_VERSION}.tar.gz
 WORKDIR /tmp/efa
-# It brings libfabric 2.6.0amzn1.0, aws-ofi-nccl 1.21.1 and Open MPI, and is
-# removed in the layer that it came with.
+# It brings libfabric 2.6.0amzn1.0, aws-ofi-nccl 1.21.1 and Open MPI.
+# It is removed in the layer that it came with.
 # --skip-kmod, --skip-limit-conf, --no-verify: what AWS's guide gives for containers, which have no kernel, no limits
 # and no device of their own at build. --mpi=openmpi4: the guide recommends it unless Open MPI 5 is needed.
 RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
@@ -52,12 +52,14 @@ ENV PATH=/opt/amazon/openmpi/bin:/opt/amazon/efa/bin:${PATH}
 # NCCL loads libnccl-net.so by the loader's own search: it must find the plugin without LD_LIBRARY_PATH, which a
 # launcher may not pass on. Where only the plugin's full name is installed, NCCL would use TCP and say nothing.
 COPY loader.conf /etc/ld.so.conf.d/000-seatrial.conf
+# The loader's cache knows a library by the name that is written in it, so that a link beside it is not found: the link
+# in /usr/lib is, where the loader looks for files.
 RUN plugin="$(find /opt/amazon/ofi-nccl -name libnccl-net-ofi.so -print -quit)" \
-    && if [ -n "$plugin" ] && [ ! -e "${plugin%-ofi.so}.so" ]; then \
-        ln -s libnccl-net-ofi.so "${plugin%-ofi.so}.so"; \
+    && if [ -n "$plugin" ]; then \
+        ln -sf libnccl-net-ofi.so "${plugin%-ofi.so}.so" && ln -sf "$plugin" /usr/lib/libnccl-net.so; \
     fi \
     && ldconfig
-# MPI Operator mounts a job's own key as /root/.ssh, with modes that sshd refuses unless told. The workers' names are
+# MPI Operator mounts a job's own key into root's home, with modes that sshd refuses unless told. The workers' names are
 # new in each job, so that nothing is known of them; all have the host keys that the package made here.
 RUN printf 'StrictModes no\n' > /etc/ssh/sshd_config.d/seatrial.conf \
     && printf 'StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n' \
@@ -66,15 +68,16 @@ RUN printf 'StrictModes no\n' > /etc/ssh/sshd_config.d/seatrial.conf \
 
 # --- framework: each package by the hash of its file. What many images share comes first.
 FROM network AS framework
+ARG PIP_CACHE_DIR=/var/cache/pip
 RUN python3 -m venv /opt/seatrial/venv
 # The framework for GPUs, CUDA, cuDNN and NCCL, in the versions of the stack cuda13. No dependency is resolved: the
 # locks name them all.
 COPY locks/cuda.txt /opt/seatrial/locks/
-RUN --mount=type=cache,target=/root/.cache/pip --mount=type=secret,id=pip,target=/etc/pip.conf \
+RUN --mount=type=cache,target=/var/cache/pip --mount=type=secret,id=pip,target=/etc/pip.conf \
     /opt/seatrial/venv/bin/pip install --no-deps --require-hashes --only-binary :all: \
         --requirement /opt/seatrial/locks/cuda.txt
 COPY locks/command.txt /opt/seatrial/locks/
-RUN --mount=type=cache,target=/root/.cache/pip --mount=type=secret,id=pip,target=/etc/pip.conf \
+RUN --mount=type=cache,target=/var/cache/pip --mount=type=secret,id=pip,target=/etc/pip.conf \
     /opt/seatrial/venv/bin/pip install --no-deps --require-hashes --only-binary :all: \
         --requirement /opt/seatrial/locks/command.txt
 # NCCL and its plugin find each other through the loader, also for programs that are not Python.

@@ -99,7 +99,12 @@ def test_versions_that_do_not_go_together_are_refused_with_both_sides(monkeypatc
 
 def test_an_image_is_refused_for_a_processor_that_it_is_not_for():
     (problem,) = refused("bionemo", architecture="arm64")
-    assert "bionemo has no image for arm64" in problem and "build it for x86_64" in problem
+    assert problem.startswith(
+        "--architecture: bionemo has no image for arm64: train_esm2 is in NVIDIA's container alone"
+    )
+    assert "build it for x86_64" in problem
+    (problem,) = refused("torchtitan", architecture="arm64")
+    assert "torchtitan has no image for arm64: zstd" in problem
 
 
 def test_an_installer_in_a_container_of_nvidia_is_told_so_if_it_listens():

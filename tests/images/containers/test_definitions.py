@@ -8,13 +8,14 @@ import pytest
 
 from seatrial import catalog, environments, versions
 from seatrial.images.containers import definition, locks
-from seatrial.images.containers.definitions import DIFFERENCES
+from seatrial.images.containers.definitions import DIFFERENCES, ONLY_X86
 from tests.images.containers.everything import containers, rendered
 
 
 def test_what_differs_are_cases_and_says_why():
     assert DIFFERENCES.keys() <= set(catalog.case_names())
     assert all(difference.why for difference in DIFFERENCES.values())
+    assert ONLY_X86.keys() <= versions.ENVIRONMENTS.keys()
 
 
 def test_all_names_are_in_the_version_table():

@@ -12,6 +12,7 @@ from seatrial import versions
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.findings import Verdict
 from seatrial.images._image import Choice, Container
+from seatrial.images.containers.definitions import ONLY_X86
 
 SHA256 = re.compile(r"[0-9a-f]{64}")
 COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -126,8 +127,8 @@ def _decided(container: Container, key: str) -> str:
 def _architecture(container: Container, choice: Choice) -> Iterator[Problem]:
     if choice.architecture not in container.architectures:
         remedy = f"build it for {' or '.join(container.architectures)}"
-        why = f": {container.why}" if container.why else ""
-        yield Problem(f"{container.name} has no image for {choice.architecture}{why}", "--architecture", remedy)
+        why = ONLY_X86.get(container.lock or "", container.why)
+        yield Problem(f"{container.name} has no image for {choice.architecture}: {why}", "--architecture", remedy)
 
 
 def _system(choice: Choice) -> Iterator[Problem]:

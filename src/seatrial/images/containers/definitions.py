@@ -69,6 +69,11 @@ DIFFERENCES: Mapping[str, Difference] = {
 }
 """Case -> what differs, and why. What is not here runs on NVIDIA's GPUs, on Ubuntu, with its environment's lock."""
 
+ONLY_X86: Mapping[str, str] = {
+    "pytorch": "zstd, which mosaicml-streaming asks for, has no wheel for Arm, and would need a compiler",
+}
+"""Lock -> why no image for Arm is made of it."""
+
 ACCELERATORS: Mapping[str, str] = {"jax": "jax-cuda", "paxml": "paxml-cuda"}
 """Environment -> lock of what its framework needs to use GPUs. All others have torch, with what it brings."""
 
@@ -76,17 +81,18 @@ ACCELERATORS: Mapping[str, str] = {"jax": "jax-cuda", "paxml": "paxml-cuda"}
 def definition(case: Case) -> Container:
     """The image in which the jobs of a case run."""
     own = DIFFERENCES.get(case.name, Difference(why=""))
+    lock = (own.lock or case.environment or COMMAND) if own.base == "ubuntu" else None
     return Container(
         name=case.name,
         title=case.title,
         stack=own.stack,
         base=own.base,
-        lock=(own.lock or case.environment or COMMAND) if own.base == "ubuntu" else None,
+        lock=lock,
         environment=case.environment,
         requires=case.requires,
         checkouts=own.checkouts,
         programs=own.programs,
-        architectures=own.architectures,
+        architectures=_X86 if lock in ONLY_X86 else own.architectures,
         why=own.why,
     )
 

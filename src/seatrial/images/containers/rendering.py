@@ -24,10 +24,9 @@ SITE = "lib/python3.*/site-packages"
 """Where a Python has its packages: which Python the base has is the base's."""
 COMPILED = ("nccl-tests",)
 """Checkouts of which the image has what their makefile makes; of all others it has the source."""
-_PIP = "install --no-deps --require-hashes"
-_WHEELS = "--only-binary :all:"
-_SOURCE_ONLY = ("antlr4-python3-runtime", "promise")
-"""Packages of locks that are on PyPI as source alone; both are Python."""
+_PIP = "install --no-deps --require-hashes --only-binary :all:"
+_SOURCE_ONLY = ("antlr4-python3-runtime", "promise", "rouge-score")
+"""Packages of locks that are on PyPI as source alone. All are Python, so that setuptools is enough to build them."""
 IGNORED = "# Everything that the Dockerfile copies is here, and nothing else may be.\ncommands.sh\n**/__pycache__\n"
 
 
@@ -83,8 +82,8 @@ def _variables(container: Container, chosen: Chosen) -> dict[str, Any]:
         "gpus": container.stack not in ("cpu", "neuron"),
         "nccl": f"{_site(container)}/nvidia/nccl" if "nccl" in chosen.pins else None,
         "other_python": versions.OTHER_PYTHON_BUILDS[other] if other else None,
-        "pip": f"{pip} {_WHEELS}",
-        "other_pip": f"{other_pip} {_WHEELS}",
+        "pip": pip,
+        "other_pip": other_pip,
         "lock_pip": other_pip if other else pip,
         "from_source": from_source,
         "torch_index": versions.TORCH_CPU_INDEX,
