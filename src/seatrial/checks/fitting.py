@@ -6,14 +6,14 @@ The rules are those of `seatrial check versions`, which judges what a node or an
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 
 from seatrial.checks.catalogue import find
 from seatrial.checks.profile import NOT_KNOWN, Profile
 from seatrial.checks.software.layouts import COMPONENTS, TITLES
 from seatrial.checks.software.search import Copy, Software
 from seatrial.errors import Problem, UserError, unknown
-from seatrial.findings import Finding
+from seatrial.findings import Finding, Severity
 from seatrial.hardware import Instance
 from seatrial.network.site import parse_version
 from seatrial.versions import EFA_INSTALLERS, Stack
@@ -42,9 +42,11 @@ def misfits(pins: Mapping[str, str], instance: Instance | None = None) -> list[F
             for name in COMPONENTS
         }
     )
-    profile = Profile.of(instance.name) if instance else NOT_KNOWN
-    checks = [find(id) for id in (*RULES, *(OF_INSTANCE if instance else ()))]
-    return [finding for check in checks for finding in check.judge(check.rule, seen, profile)]
+    # What was not chosen may come from elsewhere, such as a container's driver: only a node is told what it lacks.
+    judges = [(find(id), NOT_KNOWN) for id in RULES]
+    judges += [(find(id), Profile.of(instance.name)) for id in OF_INSTANCE] if instance else []
+    found = (finding for check, profile in judges for finding in check.judge(check.rule, seen, profile))
+    return [replace(finding, severity=Severity.NONE) for finding in found]  # no node has it yet
 
 
 def chosen(stack: Stack, settings: Mapping[str, str], where: str = "--set") -> dict[str, str]:
@@ -60,15 +62,22 @@ def chosen(stack: Stack, settings: Mapping[str, str], where: str = "--set") -> d
     return {name: version for name, version in pins.items() if version}
 
 
+def unreadable(name: str, version: str, where: str = "--set") -> Problem | None:
+    """What is wrong with a version that nobody can compare; None: nothing."""
+    try:
+        parse_version(version)
+    except ValueError as error:
+        return Problem(f"{name}: {error}", where, f"give a version with a dot: {name}=1.2.3")
+    return None
+
+
 def _problems(stack: Stack, settings: Mapping[str, str], where: str) -> Iterator[Problem]:
     for name, version in settings.items():
         if name not in stack.pins:
             yield unknown("component of this stack", name, stack.pins, where)
             continue
-        try:
-            parse_version(version)
-        except ValueError as error:
-            yield Problem(f"{name}: {error}", where, f"give a version, such as {name}={stack.pins[name]}")
+        if problem := unreadable(name, version, where):
+            yield problem
     installer = settings.get("efa_installer")
     if installer and "efa_installer" in stack.pins and installer not in EFA_INSTALLERS:
         missing = [name for name in ("libfabric", "aws_ofi_nccl") if name in stack.pins and name not in settings]

@@ -34,6 +34,8 @@ COMMANDS = {
     "check": "Is a node healthy, and what to do if not: node, read, list, show.",
     "cluster": "The clusters of seatrial.toml: list, show, check, init.",
     "arch": "AWS architectures: list, show, params, render, lint, diff, deploy, status, outputs, cluster, delete.",
+    "image": "The software of jobs and machines as images: list, show, render, build, push, import.",
+    "versions": "Every version that is chosen: show, check what goes together, what is outdated.",
     "prices": "What things on AWS cost, with source and date: list, refresh.",
     "observe": "Metrics of runs, nodes and clusters, for those who look at Grafana: export.",
     "network": "EFA, NCCL and Neuron variables: what a node type needs, and what is wrong in a file.",

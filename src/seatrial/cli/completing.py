@@ -50,6 +50,21 @@ def complete_recipe(_: click.Context, __: click.Parameter, incomplete: str) -> I
     return _beginning(incomplete, sorted({recipe["name"] for case in listing() for recipe in case["recipes"]}))
 
 
+def complete_stack(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
+    """Stacks of versions."""
+    from seatrial.versions import STACKS
+
+    return _beginning(incomplete, list(STACKS))
+
+
+def complete_version(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
+    """Stacks, and components of the table of versions."""
+    from seatrial.versions import STACKS
+    from seatrial.versions.table import entries
+
+    return _beginning(incomplete, [*STACKS, *(entry.name for entry in entries())])
+
+
 def complete_cluster(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
     """Names of clusters."""
     return _beginning(incomplete, _launchers())
@@ -65,6 +80,14 @@ def complete_deployment(_: click.Context, __: click.Parameter, incomplete: str) 
 
         named = deployments()
     return _beginning(incomplete, sorted({*architectures.names(), *named}))
+
+
+def complete_image(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
+    """Names of images: cases, and machine images."""
+    from seatrial.cli.listing import listing
+    from seatrial.images import machines
+
+    return _beginning(incomplete, [*(case["case"] for case in listing()), *machines.names()])
 
 
 def complete_parameter(_: click.Context, __: click.Parameter, incomplete: str) -> Items:

@@ -31,6 +31,10 @@ class Container:
     """Importable modules without which its case cannot start."""
     checkouts: tuple[str, ...] = ()
     """Of seatrial.versions.CHECKOUTS."""
+    programs: tuple[str, ...] = ()
+    """That its case starts beside Python's, and that must be on PATH."""
+    why: str = ""
+    """Why it is not made like those of most cases; empty: it is."""
     architectures: tuple[Architecture, ...] = ("x86_64",)
 
 

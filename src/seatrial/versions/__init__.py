@@ -5,7 +5,13 @@ of these runs together. Nothing else in the repository chooses a version.
 """
 
 from seatrial.versions.aws import AURORA_MYSQL, LUSTRE, PARALLELCLUSTER, UBUNTU, ParallelCluster
-from seatrial.versions.containers import BASES, CHECKOUTS
+from seatrial.versions.containers import (
+    BASES,
+    CHECKOUTS,
+    OTHER_PYTHON_BUILDS,
+    TORCH_CPU,
+    TORCH_CPU_INDEX,
+)
 from seatrial.versions.nodes import EFA, EFA_INSTALLERS, GDRCOPY, NEURON, NEURON_COMPONENTS, NEURON_SDK, NODE_PINS
 from seatrial.versions.pins import Base, Checkout, Download, EfaInstaller, Pin, Repository, Stack
 from seatrial.versions.python import (
@@ -47,6 +53,7 @@ __all__ = [
     "NODE_PINS",
     "ON_REQUEST",
     "OTHER_PYTHON",
+    "OTHER_PYTHON_BUILDS",
     "PARALLELCLUSTER",
     "PAXML",
     "PYTHON",
@@ -54,6 +61,8 @@ __all__ = [
     "STACK",
     "STACKS",
     "TORCH",
+    "TORCH_CPU",
+    "TORCH_CPU_INDEX",
     "TORCH_NEEDS",
     "TORCH_OLDEST",
     "UBUNTU",

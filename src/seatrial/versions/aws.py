@@ -64,3 +64,10 @@ CODEBUILD: Mapping[str, Pin] = {
     "arm64": Pin(version="aws/codebuild/amazonlinux-aarch64-standard:3.0", source=_CODEBUILD, seen="2026-11"),
 }
 """Processors -> image of AWS CodeBuild's machines that build ours: Amazon Linux 2023 with Docker."""
+
+SERVICES: Mapping[str, tuple[str, str]] = {
+    "fsx-lustre": (LUSTRE, "https://docs.aws.amazon.com/fsx/latest/LustreGuide/managing-lustre-version.html"),
+    "aurora-mysql": (AURORA_MYSQL, "https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/"),
+    "directory-ubuntu": (UBUNTU, "https://docs.aws.amazon.com/systems-manager/latest/userguide/"),
+}
+"""The same for `seatrial versions show`: name -> version and source."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from seatrial.versions.nodes import NCCL_TESTS
 from seatrial.versions.pins import Base, Checkout
 from seatrial.versions.python import FRAMEWORKS
 
@@ -12,6 +13,7 @@ BASES: Mapping[str, Base] = {
         name="docker.io/library/ubuntu",
         version="24.04",
         digest="sha256:224a1869083a311ef3f13648a154ba79832fbef6364d31493642ca03082da254",
+        python="3.12",
         source="more than ten public projects that pinned it from September to October 2026",
         seen="2026-11",
     ),
@@ -66,9 +68,23 @@ CHECKOUTS: Mapping[str, Checkout] = {
     "megatron-lm": Checkout(
         version=f"core_v{FRAMEWORKS['megatron-core']}",
         repository="https://github.com/NVIDIA/Megatron-LM",
-        commit=f"core_v{FRAMEWORKS['megatron-core']}",
-        source="the tag of the release of megatron-core, by the scheme that its tags follow; its commit is unknown",
+        commit=None,
+        source="the tag of the release of megatron-core, by the scheme that its tags follow",
         seen="2026-11",
     ),
+    "nccl-tests": NCCL_TESTS,
 }
 """What is on no package index: case -> the commit that a checkout or an image is made at."""
+
+TORCH_CPU: Mapping[str, str] = {
+    "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl": "6746dbcbeb526eb61330b76b41ff1b4eb848951103a892eeb080dfa2b264667b",  # noqa: E501
+    "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_aarch64.whl": "84453b69508ec79902f899c5ed9495acb9e2bbe9fda5f1d5d6f19e3c3842e1a7",  # noqa: E501
+    "torch-2.13.0+cpu-cp312-cp312-manylinux_2_28_x86_64.whl": "4ca4a9394b0c771238a4f73590fdbbc4debad85ed0fa63d026ae1b085da7d6e2",  # noqa: E501
+    "torch-2.13.0+cpu-cp312-cp312-manylinux_2_28_aarch64.whl": "6f307c2c32d764ffc6ff6893b801fad6d4752f3e67966cb8abf1843427c02604",  # noqa: E501
+}
+"""torch for CPUs, which is on PyTorch's own index alone: file -> SHA-256. Source: that index as several public projects
+wrote it down, 2026-10; the first was fetched and compared."""
+TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+
+OTHER_PYTHON_BUILDS: Mapping[str, str] = {"3.10": "3.10.22"}
+"""Python of OTHER_PYTHON -> the build of it that images have: the newest whose hash uv at its pin holds."""

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+SOURCE = "https://docs.aws.amazon.com/eks/latest/userguide/ and public clusters: see seatrial.versions.eks"
 FSX_DRIVER = "v1.9.0-eksbuild.1"
 TASK_GOVERNANCE = "amazon-sagemaker-hyperpod-taskgovernance"
 

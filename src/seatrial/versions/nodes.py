@@ -29,13 +29,21 @@ wrote it down that fetched the file, 2026-11."""
 EFA_INSTALLER = "1.50.0"
 """The one that images and nodes get: the newest of which the checksum is known."""
 
+
+def _newer() -> str | None:
+    """Said of the last of the table, unless it is the one that is taken."""
+    last, brings = [*EFA_INSTALLERS.items()][-1]
+    known = "untried" if brings.sha256 else "its checksum is unknown"
+    return None if last == EFA_INSTALLER else f"{last} is out; {known}"
+
+
 EFA = Download(
     version=EFA_INSTALLER,
     url="https://efa-installer.amazonaws.com/aws-efa-installer-{version}.tar.gz",
     sha256=EFA_INSTALLERS[EFA_INSTALLER].sha256,
     source="https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-start.html",
     seen="2026-11",
-    newest="1.51.0 is out; its checksum is unknown",
+    newest=_newer(),
 )
 GDRCOPY = Checkout(
     version="2.5.2",
@@ -52,10 +60,10 @@ DRIVER = Pin(
     seen="2026-11",
 )
 
+NEURON_NOTES = "https://awsdocs-neuron.readthedocs-hosted.com/en/v2.28.1/release-notes/releasecontent.html"
 NEURON_SDK = "2.28.0"
 """AWS Neuron SDK of Trainium nodes: the last that supports training with neuronx-distributed and torch-xla, whose torch
-is 2.9; maintenance only from 2.30 on. 2.33.0 is the newest. Sources:
-https://awsdocs-neuron.readthedocs-hosted.com/en/v2.28.1/release-notes/releasecontent.html and
+is 2.9; maintenance only from 2.30 on. 2.33.0 is the newest. Sources: NEURON_NOTES and
 https://awsdocs-neuron.readthedocs-hosted.com/en/latest/about-neuron/announcements/neuron2.x/announce-eos-nxdt-nxd-core-training.html"""
 
 NEURON: Mapping[str, str] = {

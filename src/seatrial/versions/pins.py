@@ -49,7 +49,8 @@ class Checkout(Pin):
     """A commit of a git repository. The commit's id is a hash of all that is in it."""
 
     repository: str
-    commit: str
+    commit: str | None
+    """None: unknown, so that whoever builds has to give it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,6 +79,8 @@ class Base(Pin):
     """With its registry: ``docker.io/library/ubuntu``."""
     digest: str | None
     """``sha256:...`` of the index or the manifest; None: unknown, so that whoever builds has to give it."""
+    python: str | None = None
+    """The Python that it brings, or that its archive has as python3; None: unknown."""
 
     @property
     def tagged(self) -> str:

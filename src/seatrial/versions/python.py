@@ -29,6 +29,12 @@ MLFLOW = "3.17.2"
 CHECKOV = "3.3.30"
 """Looks at templates in tests/trials/architectures. .ci/run reads it with sed, and installs it."""
 
+ANSIBLE_CORE = "2.19.14"
+"""Newest for Python 3.11. Applies roles in tests/trials/images. .ci/run reads it with sed, and installs it."""
+
+ANSIBLE_LINT = "26.10.1"
+"""Looks at roles in tests/trials/images. .ci/run reads it with sed, and installs it."""
+
 TORCH_OLDEST = "2.11.0"
 """Oldest torch that the training programs support: what GPU machines still come with."""
 
@@ -141,7 +147,7 @@ _LEPTON = "leptonai<0.28"  # a newer one lacks leptonai.api.v1, which nemo-run i
 ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
     "jax": (*(f"{name}=={version}" for name, version in JAX.items()), f"numpy=={DIRECT['numpy']}"),
     "nemo": (
-        "nemo-toolkit[nlp]==2.7.3",
+        f"nemo-toolkit[nlp]=={FRAMEWORKS['nemo-toolkit']}",
         *_at("nemo-run"),
         _LEPTON,
         "megatron-core==0.15.3",  # nemo-toolkit 2.7.3 passes no_weight_decay_cond, which 0.16 does not take any more

@@ -61,6 +61,7 @@ def _charts(what: Inside) -> Mapping[str, Mapping[str, Any]]:
 
 def _commands(what: Inside) -> Iterator[Command]:
     for name in _charts(what):
-        pinned = (CHARTS.repository, CHARTS.commit, f"{FOLDER}/{name}")
+        commit = CHARTS.commit or "unknown"
+        pinned = (CHARTS.repository, commit, f"{FOLDER}/{name}")
         argv = ("sh", "git_chart.sh", name, *pinned, NAMESPACE, what.cluster)
-        yield Command(argv=argv, title=f"{name} of {CHARTS.commit[:12]}", programs=("git", "helm"))
+        yield Command(argv=argv, title=f"{name} of {commit[:12]}", programs=("git", "helm"))

@@ -9,6 +9,7 @@ from seatrial.arguments import Count, NotNegative, Positive, TrainingArgs, Whole
 from seatrial.cases.jax_paxml.experiments import EXPERIMENTS
 from seatrial.errors import Problem, unknown
 from seatrial.spec import Case, Expectations, Layout, Recipe
+from seatrial.versions import PAXML
 from seatrial.workload import FP32_ADAM, Degrees, Workload
 
 
@@ -49,7 +50,7 @@ def check(args: Args, layout: Layout) -> Iterable[Problem]:
         what = f"{args.global_batch_size} do not divide by {layout.world_size} devices, which is what paxml counts by"
         yield Problem(what, "global_batch_size")
     if layout.device == "cpu" and layout.nodes > 1:
-        what = "jaxlib 0.4.26 has no collectives between CPU processes"
+        what = f"jaxlib {PAXML['jaxlib']} has no collectives between CPU processes"
         yield Problem(what, "nodes", "--nodes 1 --processes N: N devices of one process")
     if layout.device != "cpu" and args.python is None:
         remedy = "--set python=PATH of the Python 3.10 in the image that has paxml"
@@ -113,7 +114,7 @@ RECIPES = (
 CASE = Case(
     name="jax-paxml",
     title="Legacy: the published LmCloudSpmd experiments of paxml",
-    framework="paxml 1.4, praxis, JAX 0.4.26",
+    framework=f"paxml {PAXML['paxml']}, praxis, JAX {PAXML['jax']}",
     Args=Args,
     recipes=RECIPES,
     program="seatrial.cases.jax_paxml.train",

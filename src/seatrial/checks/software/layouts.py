@@ -49,7 +49,10 @@ PLUGIN = every(
     ("/lib", "/lib64", "/lib/*-linux-gnu"),
 )
 EFA = every("/opt/amazon/efa", ("/lib", "/lib64"))
-PYTHONS = ("/usr", "/usr/local", "/opt/conda", "/opt/*", "/opt/conda/envs/*", "/*/.venv", "/home/*/.venv", "/venv")
+PYTHONS = (
+    "/usr", "/usr/local", "/opt/conda", "/opt/*", "/opt/*/venv", "/opt/conda/envs/*", "/*/.venv",
+    "/home/*/.venv", "/venv",
+)  # fmt: skip
 PACKAGES = every(PYTHONS, ("/lib", "/lib64"), "/python3*", ("/site-packages", "/dist-packages"))
 KERNEL = every(("/lib", "/usr/lib"), "/modules/*", ("/updates/dkms", "/updates", "/extra", "/extra/*", "/kernel/*/*"))
 _NUMBERS = r"(\d+\.\d+(?:\.\d+)*)"

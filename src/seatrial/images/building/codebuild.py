@@ -106,10 +106,10 @@ def archive(context: Context, spec: str) -> bytes:
     """The context as CodeBuild takes it. The same content makes the same bytes."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, data in [("buildspec.yml", spec.encode()), *context.files()]:
+        for name, text in [("buildspec.yml", spec), *context.plan.files.items()]:
             entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
             entry.external_attr = (0o755 if name.endswith(".sh") else 0o644) << 16
-            file.writestr(entry, data, zipfile.ZIP_DEFLATED)
+            file.writestr(entry, text.encode(), zipfile.ZIP_DEFLATED)
     return packed.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""What a builder is given: an image's definition as files, beside the package that rendered it.
+"""What a builder is given: an image's definition as files.
 
 The same content has the same tag, so that a tag is never moved: the tag holds a hash of all that goes into the image.
 """
@@ -8,20 +8,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from functools import cache
 from pathlib import Path
 
-import seatrial
 from seatrial.errors import Problem, UserError
 from seatrial.image import mutable
 from seatrial.images._image import Architecture, Choice, Container
 from seatrial.plan import Plan
 
-PACKAGE = "seatrial"
-"""Folder of a context that holds this package."""
 PLATFORMS: Mapping[Architecture, str] = {"x86_64": "linux/amd64", "arm64": "linux/arm64"}
 """As builders and registries call them: https://github.com/opencontainers/image-spec/blob/main/image-index.md"""
 SECRETS = ("*TOKEN*", "*SECRET*", "*PASSWORD*", "*_KEY", "*CREDENTIAL*")
@@ -37,11 +33,9 @@ class Context:
     container: Container
     choice: Choice
     plan: Plan
-    """Dockerfile, locks, self-test."""
+    """Dockerfile, locks, self-test, Seatrial itself."""
     arguments: Mapping[str, str] = field(default_factory=dict)
     """Build arguments."""
-    package: Path = Path(seatrial.__file__).parent
-    """Folder of the package that goes into the image."""
 
     @property
     def platform(self) -> str:
@@ -51,7 +45,7 @@ class Context:
     @property
     def tag(self) -> str:
         """``cuda13-0123456789ab``: stack and content."""
-        parts = [self.platform, sorted(self.arguments.items()), sorted(self.plan.files.items()), _digest(self.package)]
+        parts = [self.platform, sorted(self.arguments.items()), sorted(self.plan.files.items())]
         content = hashlib.sha256(json.dumps(parts).encode())
         return f"{self.container.stack}-{content.hexdigest()[:12]}"
 
@@ -60,19 +54,12 @@ class Context:
         """What the image is called by the builder that made it."""
         return f"seatrial/{self.container.name}:{self.tag}"
 
-    def files(self) -> Iterator[tuple[str, bytes]]:
-        """Relative path and content of every file."""
-        for name, text in self.plan.files.items():
-            yield name, text.encode()
-        for name, path in _of_the_package(self.package):
-            yield f"{PACKAGE}/{name}", path.read_bytes()
-
     def write(self, folder: Path) -> None:
         """Put the files into `folder`. The same content has the same times and rights, wherever it is written."""
-        for name, data in self.files():
+        for name, text in self.plan.files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+            path.write_text(text, encoding="utf-8")
             path.chmod(0o755 if name.endswith(".sh") else 0o644)
             os.utime(path, (WRITTEN, WRITTEN))
         for place, _, _ in os.walk(folder):
@@ -93,18 +80,3 @@ class Context:
                 problems.append(Problem(f"{value} {why}: it may be another base tomorrow", "--build-arg BASE", remedy))
         if problems:
             raise UserError(problems)
-
-
-def _of_the_package(package: Path) -> Iterator[tuple[str, Path]]:
-    for path in sorted(package.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            yield path.relative_to(package).as_posix(), path
-
-
-@cache  # whoever lists images asks for every tag
-def _digest(package: Path) -> str:
-    content = hashlib.sha256()
-    for name, path in _of_the_package(package):
-        data = path.read_bytes()
-        content.update(f"{name}\0{len(data)}\0".encode() + data)
-    return content.hexdigest()

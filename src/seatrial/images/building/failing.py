@@ -9,6 +9,10 @@ from dataclasses import dataclass
 STEP = re.compile(r"^(?:\[\d+/\d+\] )?STEP \d+/\d+: .+|^#\d+ \[.*\d+/\d+\] .+")
 """Of Buildah and Podman: ``[1/2] STEP 3/4: RUN ...``; of Docker: ``#7 [stage-1 3/9] RUN ...``"""
 FAILED = re.compile(r"^#(\d+) ERROR:")
+REPEATS = re.compile(
+    r"time=|subprocess exited with status|Error: building at STEP|ERROR: failed to solve|-{3,}$|#\d+ CANCELED"
+)
+"""Lines that say again that a step failed, and not why."""
 LAST = 60
 """Lines in which a cause is looked for: before, something may have failed that was then tried again."""
 LONGEST = 160
@@ -36,7 +40,7 @@ CAUSES = (
         "build on a machine of that kind, or install emulation: https://docs.docker.com/build/building/multi-platform",
     ),
     (
-        r"computed checksum did NOT match|checksum.*(mismatch|differ)|HASHES? .*(MISMATCH|DO NOT MATCH)",
+        r"computed checksum did NOT match|checksum.*(mismatch|differ)|DO NOT MATCH THE HASHES",
         "a file is not the one that was pinned",
         "it was changed at its source, or on the way: check it before you pin it anew",
     ),
@@ -70,10 +74,13 @@ def explain(lines: Sequence[str]) -> Failure:
     failed = next((f"#{found[1]} [" for line in lines if (found := FAILED.match(line))), "")
     steps = [line for line in steps if line.startswith(failed)]
     said = [line for line in lines if line.strip()]
+    said = [line for line in said if not REPEATS.match(line)] or said
     return Failure(
         step=_short(steps[-1]) if steps else "", said=_short(said[-1]) if said else "", cause=cause, remedy=remedy
     )
 
 
 def _short(line: str) -> str:
+    """Without what every step has, and blanks that stand in the Dockerfile."""
+    line = re.sub(r"\s+", " ", re.sub(r"--mount=\S+\s+", "", line))
     return line if len(line) <= LONGEST else f"{line[:LONGEST]}..."

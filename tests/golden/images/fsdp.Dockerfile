@@ -1,0 +1,113 @@
+# fsdp: Fully sharded data-parallel pre-training of Llama-family models.
+# Made by `seatrial image render fsdp`: change the definition, not this file.
+#
+# Each ARG with a value is a pin: with another value, by --build-arg, this is another image.
+# Build it with --platform linux/amd64. pip's settings, such as a mirror with its password, may be given as a secret,
+# which no layer keeps: --secret id=pip,src=pip.conf
+
+ARG BASE=docker.io/library/ubuntu:24.04@sha256:224a1869083a311ef3f13648a154ba79832fbef6364d31493642ca03082da254
+
+# --- base: an operating system and its Python; CUDA comes with the framework, as on a user's machine
+FROM ${BASE} AS base
+# Nobody answers questions here. It is an argument, so that it is not set in containers.
+ARG DEBIAN_FRONTEND=noninteractive
+# ca-certificates: whatever is fetched comes over TLS
+# curl: fetches the EFA installer
+# openssh-client: the other half of it
+# openssh-server: mpirun starts the ranks of an MPIJob through it
+# python3: runs Seatrial, and the framework
+# python3-venv: makes the one Python that jobs are given
+# Their versions are not pinned: the archive keeps only the newest, so that a pin fails as soon as there is a newer one.
+# Which they were stands in /opt/seatrial/sbom.cdx.json. Files are in the builder's cache, not in a layer; lists are in
+# neither: Buildah before 1.29 waits forever for a second lock (https://github.com/containers/buildah/issues/4342).
+# hadolint ignore=DL3008
+RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
+    apt-get update \
+    && apt-get install --yes --no-install-recommends \
+        ca-certificates curl openssh-client openssh-server python3 python3-venv \
+    && rm -rf /var/lib/apt/lists/*
+
+# --- network: EFA's software. The kernel's module is the host's.
+FROM base AS network
+ARG DEBIAN_FRONTEND=noninteractive
+ARG EFA_INSTALLER_VERSION=1.50.0
+ARG EFA_INSTALLER_SHA256=fa6dff8593d866866c13cb4640d9059835cd4efa427971f100ab40c97bef2841
+ARG EFA_INSTALLER_URL=https://efa-installer.amazonaws.com/aws-efa-installer-${EFA_INSTALLER_VERSION}.tar.gz
+WORKDIR /tmp/efa
+# It brings libfabric 2.6.0amzn1.0, aws-ofi-nccl 1.21.1 and Open MPI, and is
+# removed in the layer that it came with.
+# --skip-kmod, --skip-limit-conf, --no-verify: what AWS's guide gives for containers, which have no kernel, no limits
+# and no device of their own at build. --mpi=openmpi4: the guide recommends it unless Open MPI 5 is needed.
+RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
+    curl --fail --silent --show-error --location --retry 5 --output efa.tar.gz "${EFA_INSTALLER_URL}" \
+    && echo "${EFA_INSTALLER_SHA256}  efa.tar.gz" > efa.sha256 \
+    && sha256sum --check --strict efa.sha256 \
+    && tar --extract --gzip --file efa.tar.gz --strip-components 1 \
+    && apt-get update \
+    && ./efa_installer.sh -y --skip-kmod --skip-limit-conf --no-verify --mpi=openmpi4 \
+    && rm -rf /tmp/efa /var/lib/apt/lists/*
+WORKDIR /
+# mpirun and fi_info are found by name.
+ENV PATH=/opt/amazon/openmpi/bin:/opt/amazon/efa/bin:${PATH}
+# NCCL loads libnccl-net.so by the loader's own search: it must find the plugin without LD_LIBRARY_PATH, which a
+# launcher may not pass on. Where only the plugin's full name is installed, NCCL would use TCP and say nothing.
+COPY loader.conf /etc/ld.so.conf.d/000-seatrial.conf
+RUN plugin="$(find /opt/amazon/ofi-nccl -name libnccl-net-ofi.so -print -quit)" \
+    && if [ -n "$plugin" ] && [ ! -e "${plugin%-ofi.so}.so" ]; then \
+        ln -s libnccl-net-ofi.so "${plugin%-ofi.so}.so"; \
+    fi \
+    && ldconfig
+# MPI Operator mounts a job's own key as /root/.ssh, with modes that sshd refuses unless told. The workers' names are
+# new in each job, so that nothing is known of them; all have the host keys that the package made here.
+RUN printf 'StrictModes no\n' > /etc/ssh/sshd_config.d/seatrial.conf \
+    && printf 'StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n' \
+        > /etc/ssh/ssh_config.d/seatrial.conf \
+    && mkdir -p /run/sshd
+
+# --- framework: each package by the hash of its file. What many images share comes first.
+FROM network AS framework
+RUN python3 -m venv /opt/seatrial/venv
+# The framework for GPUs, CUDA, cuDNN and NCCL, in the versions of the stack cuda13. No dependency is resolved: the
+# locks name them all.
+COPY locks/cuda.txt /opt/seatrial/locks/
+RUN --mount=type=cache,target=/root/.cache/pip --mount=type=secret,id=pip,target=/etc/pip.conf \
+    /opt/seatrial/venv/bin/pip install --no-deps --require-hashes --only-binary :all: \
+        --requirement /opt/seatrial/locks/cuda.txt
+COPY locks/command.txt /opt/seatrial/locks/
+RUN --mount=type=cache,target=/root/.cache/pip --mount=type=secret,id=pip,target=/etc/pip.conf \
+    /opt/seatrial/venv/bin/pip install --no-deps --require-hashes --only-binary :all: \
+        --requirement /opt/seatrial/locks/command.txt
+# NCCL and its plugin find each other through the loader, also for programs that are not Python.
+RUN ln -s /opt/seatrial/venv/lib/python3.*/site-packages/nvidia/nccl /opt/seatrial/nccl \
+    && ldconfig
+
+# --- case
+FROM framework
+# Seatrial as it was when this was rendered: nothing is fetched. Compiled, since not every user may write beside it,
+# and readable by every user, whatever the umask of whoever wrote this folder.
+COPY seatrial /opt/seatrial/src/seatrial
+RUN echo /opt/seatrial/src > "$(echo /opt/seatrial/venv/lib/python3.*/site-packages)/seatrial.pth" \
+    && /opt/seatrial/venv/bin/python -m compileall -q /opt/seatrial/src \
+    && chmod -R a+rX,go-w /opt/seatrial/src
+ENV PATH=/opt/seatrial/venv/bin:${PATH}
+# What container runtimes and enroot ask for before they give a container GPUs. NVIDIA's own images say the same.
+ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
+# No USER: pyxis runs a container as whoever submits. On Kubernetes, on Batch and under docker a job writes into a
+# shared folder, which is root's unless the site says otherwise, and an MPIJob's sshd is root's. Any user will
+# do: the test below is run by nobody. WORKDIR: where anybody may write.
+WORKDIR /tmp
+# The licence is Seatrial's own: everything else in the image is under its own.
+LABEL org.opencontainers.image.title="fsdp" \
+      org.opencontainers.image.description="Fully sharded data-parallel pre-training of Llama-family models" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="docker.io/library/ubuntu:24.04" \
+      org.opencontainers.image.base.digest="sha256:224a1869083a311ef3f13648a154ba79832fbef6364d31493642ca03082da254" \
+      seatrial.stack="cuda13"
+# Last, so that an image that lacks something is never made. What is installed is written down; then modules, programs,
+# NCCL and its plugin are looked for as a job would, which needs no GPU.
+COPY self_test.py image.json /opt/seatrial/
+RUN chmod a+r /opt/seatrial/self_test.py /opt/seatrial/image.json \
+    && /opt/seatrial/venv/bin/python /opt/seatrial/self_test.py --write /opt/seatrial/sbom.cdx.json \
+    && HOME=/tmp setpriv --reuid=65534 --regid=65534 --clear-groups \
+        /opt/seatrial/venv/bin/python /opt/seatrial/self_test.py
