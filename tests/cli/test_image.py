@@ -80,8 +80,8 @@ def test_list_has_every_case_and_machine_with_what_was_made(home, monkeypatch):
 
 def test_what_would_be_another_one_today_is_stale(home):
     record = Record(
-        kind="built", name="cpu-ddp", tag="cpu-0", stack="cpu", architecture="x86_64", reference="seatrial/cpu-ddp:cpu-0",
-        by="buildah",
+        kind="built", name="cpu-ddp", tag="cpu-0", stack="cpu", architecture="x86_64", by="buildah",
+        reference="seatrial/cpu-ddp:cpu-0",
     )  # fmt: skip
     records.write(record)
     records.write(replace(record, name="fsdp", settings={"gone": "1"}))

@@ -13,9 +13,10 @@ from seatrial.images import records
 from seatrial.images.records import Record
 
 BUILT = Record(
-    kind="built", name="fsdp", tag="cuda13-0", stack="cuda13", architecture="x86_64", reference="seatrial/fsdp:cuda13-0",
-    digest="sha256:1", by="buildah", settings={"efa_installer": "1"}, arguments={"BASE": "a:1"},
+    kind="built", name="fsdp", tag="cuda13-0", stack="cuda13", architecture="x86_64", digest="sha256:1", by="buildah",
+    reference="seatrial/fsdp:cuda13-0", settings={"efa_installer": "1"}, arguments={"BASE": "a:1"},
 )  # fmt: skip
+TEXTS = {"name": "x", "tag": "", "stack": "", "reference": "", "by": "", "architecture": "x86_64", "kind": "built"}
 
 
 @pytest.fixture(autouse=True)
@@ -69,11 +70,12 @@ def test_the_newest_is_found_by_kind_and_processor():
         "[]",
         "{}",
         json.dumps({"kind": "built", "name": "x"}),
-        json.dumps({"kind": "sold", "name": "x", "tag": "", "stack": "", "architecture": "x86_64", "reference": "", "by": ""}),
-        json.dumps({"kind": "built", "name": 3, "tag": "", "stack": "", "architecture": "x86_64", "reference": "", "by": ""}),
-        json.dumps({"kind": "built", "later": "", "name": "x", "tag": "", "stack": "", "architecture": "arm64"}),
+        json.dumps(TEXTS | {"kind": "sold"}),
+        json.dumps(TEXTS | {"architecture": "pdp11"}),
+        json.dumps(TEXTS | {"name": 3}),
+        json.dumps(TEXTS | {"of_a_later_version": ""}),
     ],
-)  # fmt: skip
+)
 def test_every_file_that_is_no_record_is_named(state, text):
     records.write(BUILT)
     for name in ("a", "b"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -14,9 +14,6 @@ from seatrial.cli.image_state import newest, standing
 from seatrial.cli.options import as_json, print_json
 from seatrial.cli.tables import print_facts, print_table
 from seatrial.images._image import Architecture, Choice, Container
-
-if TYPE_CHECKING:
-    from seatrial.images.records import Record
 
 WIDTH = 13
 """Columns of the names of facts."""

@@ -69,7 +69,7 @@ def test_what_is_missing_is_told_with_the_remedy(programs, context, told, tmp_pa
 def test_a_folder_that_is_not_there_is_refused(programs, context, told, tmp_path):
     programs.install("enroot", "docker")
     record = build(context, builders.find("docker"), told)
-    with pytest.raises(UserError, match="is no folder\n.*all nodes share"):
+    with pytest.raises(UserError, match=r"is no folder\n.*all nodes share"):
         import_(record, builders.find("docker"), tmp_path / "none", told)
 
 

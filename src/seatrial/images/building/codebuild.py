@@ -29,6 +29,8 @@ PAUSE = 5.0
 """Seconds between two looks at a build."""
 MINUTES = 240
 """After which CodeBuild ends a build."""
+_FORMAT = 0.2
+"""Of buildspecs: https://docs.aws.amazon.com/codebuild/latest/userguide/build-spec-ref.html"""
 KINDS = {"x86_64": "LINUX_CONTAINER", "arm64": "ARM_CONTAINER"}
 """What CodeBuild calls its machines."""
 
@@ -55,7 +57,7 @@ def buildspec(context: Context, repository: str) -> str:
     phases = {"pre_build": [login], "build": [build], "post_build": []}
     phases["build"].append(f"docker push {reference}")
     steps = {name: {"on-failure": "ABORT", "commands": commands} for name, commands in phases.items() if commands}
-    return json.dumps({"version": 0.2, "phases": steps}, indent=2) + "\n"
+    return json.dumps({"version": _FORMAT, "phases": steps}, indent=2) + "\n"
 
 
 def _variable(name: str) -> str:
