@@ -52,9 +52,11 @@ ENV PATH=/opt/amazon/openmpi/bin:/opt/amazon/efa/bin:${PATH}
 # NCCL loads libnccl-net.so by the loader's own search: it must find the plugin without LD_LIBRARY_PATH, which a
 # launcher may not pass on. Where only the plugin's full name is installed, NCCL would use TCP and say nothing.
 COPY loader.conf /etc/ld.so.conf.d/000-seatrial.conf
+# The loader's cache knows a library by the name that is written in it, so that a link beside it is not found: the link
+# in /usr/lib is, where the loader looks for files.
 RUN plugin="$(find /opt/amazon/ofi-nccl -name libnccl-net-ofi.so -print -quit)" \
-    && if [ -n "$plugin" ] && [ ! -e "${plugin%-ofi.so}.so" ]; then \
-        ln -s libnccl-net-ofi.so "${plugin%-ofi.so}.so"; \
+    && if [ -n "$plugin" ]; then \
+        ln -sf libnccl-net-ofi.so "${plugin%-ofi.so}.so" && ln -sf "$plugin" /usr/lib/libnccl-net.so; \
     fi \
     && ldconfig
 # MPI Operator mounts a job's own key as /root/.ssh, with modes that sshd refuses unless told. The workers' names are
