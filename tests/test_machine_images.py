@@ -118,9 +118,10 @@ class Clock:
 
 def test_what_was_not_made_is_told_with_the_command_that_makes_it():
     assert problem("parallelcluster") == (
-        f"seatrial.toml:5: architectures.parallelcluster.custom_ami: no ami-parallelcluster-gpu of ubuntu2404 for x86_64 "
-        f"and parallelcluster {PARALLELCLUSTER.version} was made in us-west-2\n"
-        "    seatrial image build ami-parallelcluster-gpu --set region=us-west-2 --system ubuntu2404 --architecture x86_64"
+        "seatrial.toml:5: architectures.parallelcluster.custom_ami: no ami-parallelcluster-gpu of ubuntu2404 for "
+        f"x86_64 and parallelcluster {PARALLELCLUSTER.version} was made in us-west-2\n"
+        "    seatrial image build ami-parallelcluster-gpu --set region=us-west-2 --system ubuntu2404 "
+        "--architecture x86_64"
     )
     made("ami-eks-gpu", region="us-east-1", release="1.35")
     told = problem("eks")

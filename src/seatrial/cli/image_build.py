@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import os
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -63,6 +64,10 @@ def command(
     image, choice = find(name), choice_of(settings, architecture, system)
     if isinstance(image, Machine):
         _refuse_for_machines(arguments, role, bucket)
+        if region:
+            choice = replace(choice, settings={"region": region, **choice.settings})
+        if profile:
+            os.environ["AWS_PROFILE"] = profile  # of what makes it, and asks AWS itself
         record = _machine(image, choice, builder, more, quiet=as_json)
     else:
         context = context_of(image, choice, arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,7 +11,9 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from seatrial.cli import image_build
 from seatrial.errors import UserError
 from seatrial.images import machines, records
 from seatrial.images._image import Choice
@@ -74,6 +77,14 @@ def test_it_is_made_and_recorded(told, tmp_path):
     assert told[-1][0] == "build -color=false -timestamp-ui -on-error=abort ."
     (log,) = (records.folder() / "logs").glob("*.log")
     assert log.read_text().count("==>") == 3 and log.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_command_takes_region_and_profile(monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "another")
+    words = ["ami-eks-cpu", "--region", "us-west-2", "--profile", "ours", "--json"]
+    done = CliRunner().invoke(image_build.command, words)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["reference"] == AMI and os.environ["AWS_PROFILE"] == "ours"
 
 
 def test_each_region_that_it_is_copied_to_has_a_record(monkeypatch):
@@ -196,6 +207,10 @@ def test_parallelclusters_own_command_makes_one(pcluster, tmp_path):
     assert (made.by, made.reference, made.settings["parent_ami"]) == ("pcluster", AMI, "ami-0aaaaaaaaaaaaaaaa")
     (log,) = (records.folder() / "logs").glob("*.log")
     assert "ParentImage: ami-0aaaaaaaaaaaaaaaa" in log.read_text()
+
+
+def test_it_makes_no_other_images(programs):
+    assert "for another service than ParallelCluster" in problems(EKS, choice(), by="pcluster")[0]
 
 
 def test_what_parallelcluster_did_not_make_is_no_image(pcluster, monkeypatch):

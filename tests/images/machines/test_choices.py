@@ -24,10 +24,13 @@ def test_values_are_those_of_their_kinds_and_versions_are_left():
     found = choose(
         GPU,
         choice(
-            subnet_id="subnet-0123456789abcdef0", root_gib="200", encrypted="false", ami_regions='["us-east-1", "eu-west-1"]',
+            subnet_id="subnet-0123456789abcdef0",
+            root_gib="200",
+            encrypted="false",
+            ami_regions='["us-east-1", "eu-west-1"]',
             nccl="2.30.7",
         ),
-    )  # fmt: skip
+    )
     assert found.values == {
         "region": "us-west-2",
         "instance_type": "g5.8xlarge",

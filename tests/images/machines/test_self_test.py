@@ -48,10 +48,6 @@ def judge(machine: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *words], cwd=machine / "self_test", capture_output=True, text=True)
 
 
-def without_host(machine: Path) -> str:
-    return judge(machine).stderr
-
-
 def test_all_is_there(machine):
     done = judge(machine)
     assert done.returncode == 0, done.stderr

@@ -10,7 +10,7 @@ import base64
 import gzip
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seatrial.errors import Problem, UserError
@@ -55,10 +55,16 @@ def render(machine: Machine, choice: Choice) -> Plan:
     )
 
 
-def _refused(machine: Machine, settings: Mapping[str, str], bucket: str) -> list[Problem]:
+def wrong_service(machine: Machine) -> Iterator[Problem]:
+    """ParallelCluster's command makes images for ParallelCluster alone."""
     if machine.service != "parallelcluster":
         what = f"{machine.name} is for another service than ParallelCluster, whose command this is"
-        return [Problem(what, "--with pcluster", "leave it out: Packer makes it")]
+        yield Problem(what, "--builder", "leave it out: Packer makes it")
+
+
+def _refused(machine: Machine, settings: Mapping[str, str], bucket: str) -> list[Problem]:
+    if wrong := [*wrong_service(machine)]:
+        return wrong
     missing = {
         "region": "give it: --set region=us-west-2",
         "parent_ami": "pcluster list-official-images tells the one of your region; or one of your own",

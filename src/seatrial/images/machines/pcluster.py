@@ -16,7 +16,7 @@ from seatrial.errors import Problem, UserError
 from seatrial.images import machines
 from seatrial.images._image import Choice, Machine
 from seatrial.images.machines.choices import choose
-from seatrial.images.machines.imagebuilder import BUCKET, image_name, render
+from seatrial.images.machines.imagebuilder import BUCKET, image_name, render, wrong_service
 from seatrial.images.machines.making import Tell, follow, log_of, put, record, refuse_missing
 from seatrial.images.records import Record
 
@@ -32,6 +32,8 @@ PATIENCE = 3 * 60
 
 def build(machine: Machine, choice: Choice, tell: Tell, pause: Callable[[float], None] = time.sleep) -> Record:
     """The record of the image. Raises UserError if it is not made; on a request to stop it says how AWS is stopped."""
+    if wrong := [*wrong_service(machine)]:
+        raise UserError(wrong)
     refuse_missing(PROGRAMS)
     choice = _with_parent(machine, choice)
     plan = render(machine, choice)
@@ -53,7 +55,7 @@ def build(machine: Machine, choice: Choice, tell: Tell, pause: Callable[[float],
 
 def _with_parent(machine: Machine, choice: Choice) -> Choice:
     """The choice with a parent: ParallelCluster's own of this version, where none is chosen."""
-    if machine.service != "parallelcluster" or choice.settings.get("parent_ami"):
+    if choice.settings.get("parent_ami"):
         return choice
     system = choice.system or machine.systems[0]
     region = choice.settings["region"]

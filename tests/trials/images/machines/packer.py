@@ -14,7 +14,7 @@ from pathlib import Path
 from seatrial.images.machines.packer import PLUGINS
 from seatrial.plan import Plan
 
-ANSIBLE = Path(__file__).parents[4] / ".make/ansible/bin"
+ANSIBLE = Path(__file__).parents[4] / ".make/ansible-lint/bin"
 NEWER = (
     r"^  metadata_options \{\n(    .*\n)*  \}\n",
     r"^  imds_support .*\n",

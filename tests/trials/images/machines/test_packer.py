@@ -81,7 +81,7 @@ def test_packer_refuses_what_we_refuse(name: str, tmp_path: Path) -> None:
         ('ssh_interface             = "session_manager"', 'ssh_interface = "session_manger"', "Unknown interface"),
         ('volume_type           = "gp3"', 'volume_typ = "gp3"', "volume_typ"),
         ("var.root_gib", "var.root_gigabytes", "root_gigabytes"),
-        ('playbook_file    = "${path.root}/ansible/cleanup.yml"', 'playbook_file = "${path.root}/none.yml"', "none.yml"),
+        ("ansible/cleanup.yml", "ansible/none.yml", "none.yml"),
         ('script = "${path.root}/self_test.sh"', 'script = "${path.root}/test.sh"', "test.sh"),
         ("ami_name        = local.name", "", "ami_name must be specified"),
         ('sources = ["source.amazon-ebs.image"]', 'sources = ["source.amazon-ebs.other"]', "other"),

@@ -37,7 +37,7 @@ def test_the_kernel_takes_every_value(base: Root) -> None:
     assert len(found) == 14
     for name, value in found.items():
         path = Path("/proc/sys") / name.replace(".", "/")
-        if subprocess.run((*NETWORK, "test", "-e", path)).returncode == 0 and name.startswith("net."):
+        if name.startswith("net.ipv4.") and subprocess.run((*NETWORK, "test", "-e", path)).returncode == 0:
             script = f"printf %s '{value}' >{path} && cat {path}"
             done = subprocess.run((*NETWORK, "sh", "-c", script), capture_output=True, text=True)
             assert done.stdout.split() == value.split(), f"{name}: {done.stderr}"
