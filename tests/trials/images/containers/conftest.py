@@ -86,7 +86,15 @@ class Place:
                 self.images[name] = Record(**json.loads(self.build(name).stdout))
             else:
                 self.images[name] = self.build_for_cpus(name)
+            self._forget_others(self.images[name])
         return self.images[name]
+
+    def _forget_others(self, record: Record) -> None:
+        """Those of earlier days, now that what they have in common is this one's, too."""
+        listed = self.engine.run("buildah", "images", "--format", "{{.Name}}:{{.Tag}}").stdout.split()
+        for reference in listed:
+            if f"/{record.reference.partition(':')[0]}:" in reference and not reference.endswith(f":{record.tag}"):
+                self.engine.run("buildah", "rmi", reference, check=False)
 
 
 @pytest.fixture(scope="session")
