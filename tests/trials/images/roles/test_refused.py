@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from pathlib import Path
 
 import pytest
@@ -40,15 +42,17 @@ def test_key_of_somebody_else(make: Make) -> None:
 
 
 def test_list_of_packages_that_the_key_did_not_sign(make: Make) -> None:
+    """Everything fits, but for the signature: the list was changed, and what holds its checksum."""
     play = make("gpu", "cuda")
     changed = play.root.folder / "upper/srv/changed"
-    changed.mkdir(parents=True)
-    for name in ("InRelease", "Packages"):
-        text = (play.vendor.folder / "cuda" / name).read_text()
-        (changed / name).write_text(text.replace("13.0.3-1", "13.0.9-1"))
+    shutil.copytree(play.vendor.folder / "cuda", changed)
+    packages, release = changed / "Packages", changed / "InRelease"
+    before = hashlib.sha256(packages.read_bytes()).hexdigest()
+    packages.write_text(packages.read_text().replace("stand-in", "stand-by"))
+    release.write_text(release.read_text().replace(before, hashlib.sha256(packages.read_bytes()).hexdigest()))
     settings = {**REPOSITORY, "fingerprint": play.vendor.fingerprint, "url": "file:/srv/changed"}
     code, _, said = play.run(cuda_repository=settings)
-    assert code != 0 and "cuda-toolkit" not in "".join(left(play)), said
+    assert code != 0 and "BADSIG" in said, said
 
 
 REPOSITORY = {"url": "file:/srv/vendor/cuda", "suite": "/", "key": "file:///srv/vendor/key.asc"}
