@@ -20,7 +20,6 @@ ELSEWHERE = {
     "docs/cases.md": "written from the tables",
     "docs/versions.md": "the same",
     "src/seatrial/architectures/eks/nodeadm.py": "the version of a format: MIME",
-    "src/seatrial/images/building/codebuild.py": "the version of a format: CodeBuild's buildspec",
     "src/seatrial/observe/exporter/exposition.py": "the version of a format: Prometheus' text",
     "src/seatrial/architectures/eks/__init__.py": "the choice of a user, which EKS's table must have",
     "src/seatrial/architectures/hyperpod_eks/README.md": "the same",
