@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seatrial.images.machines.ansible import FOLDER
-from tests.trials.images.roles.root import PATH, debian
+from tests.trials.images.roles.root import debian
 
 UNIT = "[Unit]\nDescription=stand-in\n[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=multi-user.target\n"
 
@@ -265,6 +265,3 @@ def _git(folder: Path, files: Mapping[str, str], submodule: Path | None = None) 
     (folder / next(iter(files))).write_text("#!/bin/sh\nexit 1\n")
     git("commit", "--quiet", "--all", "--message", "newer")
     return commit
-
-
-__all__ = ["PATH", "Vendor", "publish"]
