@@ -65,10 +65,10 @@ STAND_INS = {
         echo "systemctl $*" >>/var/log/order
         [ "$1" != reboot ] || kill -TERM 1
         """,
-    # What Ansible reboots with.
+    # What Ansible reboots with: it has returned when the machine goes down.
     "usr/sbin/shutdown": """\
         echo "shutdown $1" >>/var/log/order
-        kill -TERM 1
+        (sleep 1; kill -TERM 1) >/dev/null 2>&1 &
         """,
     "usr/local/sbin/ami_cleanup.sh": """\
         echo ami_cleanup.sh >>/var/log/order

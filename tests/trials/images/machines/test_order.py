@@ -70,7 +70,13 @@ def build(machine: Machine, folder: Path, **versions: str) -> subprocess.Complet
         for path in (folder / "ansible/roles" / role).rglob("*.yml"):
             path.write_text("---\n")
         tasks.write_text(json.dumps(stand_in(role, {**wanted, **versions})))
-    environment = {**with_ansible(), "ANSIBLE_SSH_COMMON_ARGS": TO_OLD_OPENSSH, "HOME": str(folder), "PACKER_LOG": ""}
+    environment = {
+        **with_ansible(),
+        "ANSIBLE_SSH_ARGS": "-o ControlMaster=no",  # its socket's path would be too long below a test's folder
+        "ANSIBLE_SSH_COMMON_ARGS": TO_OLD_OPENSSH,
+        "HOME": str(folder),
+        "PACKER_LOG": "",
+    }
     words = ("packer", "build", "-color=false", ".")
     return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=200)
 
