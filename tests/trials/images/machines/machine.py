@@ -31,6 +31,8 @@ mount --rbind /dev "$1/root/dev"
 while :; do # it starts again when it was rebooted
     unshare --pid --fork --mount --kill-child sh -c '
         mount -t proc proc "$1/root/proc"
+        cat /proc/sys/kernel/random/uuid >"$1/boot_id"
+        mount --bind "$1/boot_id" "$1/root/proc/sys/kernel/random/boot_id"
         echo started >>"$1/root/var/log/order"
         exec chroot "$1/root" /usr/sbin/sshd -D -e -f /etc/ssh/sshd_trial' sh "$1" || :
 done
@@ -62,6 +64,11 @@ STAND_INS = {
     "usr/local/bin/systemctl": """\
         echo "systemctl $*" >>/var/log/order
         [ "$1" != reboot ] || kill -TERM 1
+        """,
+    # What Ansible reboots with: it has returned when the machine goes down.
+    "usr/sbin/shutdown": """\
+        echo "shutdown $1" >>/var/log/order
+        (sleep 1; kill -TERM 1) >/dev/null 2>&1 &
         """,
     "usr/local/sbin/ami_cleanup.sh": """\
         echo ami_cleanup.sh >>/var/log/order

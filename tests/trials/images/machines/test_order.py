@@ -41,6 +41,8 @@ INSTALLS = {
     "nccl": {"/usr/local/lib/libnccl.so.2": "NCCL version {nccl}+cuda13.0"},
 }
 """Role -> the files by which the versions of its software are known."""
+REBOOTS = "packages"
+"""The role that reboots where the kernel is another: through Packer's proxy, which must come back."""
 TO_OLD_OPENSSH = "-o HostKeyAlgorithms=+ssh-rsa -o PubkeyAcceptedAlgorithms=+ssh-rsa"
 """The proxy of Packer 1.6.6, between Ansible and the machine, has no other keys."""
 
@@ -68,7 +70,13 @@ def build(machine: Machine, folder: Path, **versions: str) -> subprocess.Complet
         for path in (folder / "ansible/roles" / role).rglob("*.yml"):
             path.write_text("---\n")
         tasks.write_text(json.dumps(stand_in(role, {**wanted, **versions})))
-    environment = {**with_ansible(), "ANSIBLE_SSH_COMMON_ARGS": TO_OLD_OPENSSH, "HOME": str(folder), "PACKER_LOG": ""}
+    environment = {
+        **with_ansible(),
+        "ANSIBLE_SSH_ARGS": "-o ControlMaster=no",  # its socket's path would be too long below a test's folder
+        "ANSIBLE_SSH_COMMON_ARGS": TO_OLD_OPENSSH,
+        "HOME": str(folder),
+        "PACKER_LOG": "",
+    }
     words = ("packer", "build", "-color=false", ".")
     return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=200)
 
@@ -77,7 +85,13 @@ def stand_in(role: str, versions: dict[str, str]) -> list[dict[str, object]]:
     lines = [f"echo role {role} >>{ORDER}"]
     for path, text in INSTALLS.get(role, {}).items():
         lines += [f"mkdir -p {os.path.dirname(path)}", f"echo '{text.format(**versions)}' >{path}"]
-    return [{"name": "Note", "ansible.builtin.shell": "\n".join(lines)}]
+    tasks: list[dict[str, object]] = [{"name": "Note", "ansible.builtin.shell": "\n".join(lines)}]
+    if role == REBOOTS:
+        tasks.append({"name": "Reboot", "ansible.builtin.reboot": {"reboot_timeout": 60}})
+    return tasks
+
+
+REBOOTED = ("shutdown -r", "started")
 
 
 def test_each_step_is_done_in_its_order(machine: Machine, tmp_path: Path) -> None:
@@ -86,7 +100,7 @@ def test_each_step_is_done_in_its_order(machine: Machine, tmp_path: Path) -> Non
     assert machine.order() == [
         "started",
         "cloud-init status --wait",
-        *(f"role {role}" for role in IMAGE.roles),
+        *(line for role in IMAGE.roles for line in (f"role {role}", *(REBOOTED if role == REBOOTS else ()))),
         "systemctl reboot",
         "started",
         "self test",
