@@ -8,7 +8,7 @@ from seatrial.images.building.failing import explain
 
 BUILDAH = """\
 [1/2] STEP 1/2: FROM localhost/base:1 AS one
-[1/2] STEP 2/2: RUN --mount=type=cache,target=/root/.cache true
+[1/2] STEP 2/2: RUN --mount=type=cache,target=/var/cache true
 [2/2] STEP 1/2: FROM b140989de0d00ee738c3fe4acbc199fc81fe22fc07d5cca311982ce45c2f7a6b
 [2/2] STEP 2/2: RUN echo hello; echo fails >&2; exit 3
 hello

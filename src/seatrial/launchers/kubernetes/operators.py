@@ -60,6 +60,8 @@ MPI_RANK = (
     "RANK=$OMPI_COMM_WORLD_RANK LOCAL_RANK=$OMPI_COMM_WORLD_LOCAL_RANK "
     'WORLD_SIZE=$OMPI_COMM_WORLD_SIZE LOCAL_WORLD_SIZE=$OMPI_COMM_WORLD_LOCAL_SIZE exec "$@"'
 )
+SSHD = "ssh-keygen -A && exec /usr/sbin/sshd -De"
+"""An image has no host keys: whoever has it would have them, too."""
 MPI_NODE = 'NODE_RANK=$OMPI_COMM_WORLD_RANK exec "$@"'
 _SSHD = ["AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "NET_BIND_SERVICE", "SETGID", "SETUID", "SYS_CHROOT"]
 """What sshd needs to become another user; containers have all of them by default."""
@@ -70,7 +72,7 @@ def mpijob(work: Work) -> dict[str, Any]:
     entries = [*environment(work), variable("MASTER_PORT", str(_ranks.PORT), "of rank 0"), *scale(work)]
     start = ["sh", "-c", literal(MPIRUN), "sh", *_mpirun(work, entries)]
     launcher = container(work, "mpirun", start, entries, node=False)
-    worker = container(work, NODE, ["/usr/sbin/sshd", "-De"], [])
+    worker = container(work, NODE, ["sh", "-c", SSHD], [])
     worker["securityContext"]["capabilities"]["add"] = _SSHD
     policy = "OnFailure" if work.restarts else "Never"
     return {

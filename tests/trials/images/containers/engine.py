@@ -99,7 +99,7 @@ def engine() -> Engine:
     """The storage with the base in it, and the stand-ins beside."""
     KEPT.mkdir(parents=True, exist_ok=True)
     sources = Path(__file__).read_bytes() + Path(stand_ins.__file__).read_bytes()
-    made = Engine(KEPT / (os.environ.get("TRY_ENGINE") or hashlib.sha256(sources).hexdigest()[:12]))
+    made = Engine(KEPT / hashlib.sha256(sources).hexdigest()[:12])
     with made.held():
         for old in KEPT.glob("*/storage.conf"):
             if old.parent != made.folder:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import pytest
-
-from tests.trials.images.containers import stand_ins
 from tests.trials.images.containers.conftest import Place
 from tests.trials.images.containers.registry import Registry
 
@@ -28,26 +24,24 @@ def tags(place: Place, name: str) -> list[str]:
 
 def test_an_installer_with_another_checksum_is_not_started(place):
     said, log = failed(place, "node", "--build-arg", f"EFA_INSTALLER_SHA256={'0' * 64}")
-    assert "node was not built: a file is not the one that was pinned at [" in said and "efa_installer" in said
+    assert "node was not built: a file is not the one that was pinned at [" in said and "RUN curl" in said
     assert "computed checksum did NOT match" in log and "Extracting" not in log
     assert not tags(place, "seatrial/node")
     assert not list((place.state / "seatrial/images/node").glob("*")), "nothing is recorded"
 
 
 def test_a_self_test_that_fails_leaves_no_tag(place, tmp_path):
-    """The base claims to be for another processor: its last step finds out, after all others succeeded."""
-    folder = tmp_path / "base"
-    folder.mkdir()
-    (folder / "Dockerfile").write_text(
-        f"FROM {place.engine.base}\nRUN mv /bin/uname /bin/uname.real && mkdir -p /etc/python3.11\n"
-        "RUN echo 'import platform; platform.machine = lambda: \"pdp11\"' > /etc/python3.11/sitecustomize.py\n"
+    """The base hides numpy behind a module that is none: the last step finds out, after all others succeeded."""
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM {place.engine.base}\nENV PYTHONPATH=/broken\n"
+        "RUN mkdir /broken && echo 'raise ImportError(\"this is no numpy\")' >/broken/numpy.py\n"
     )
-    place.engine.run("buildah", "build", "--layers", "--tag", "localhost/another:1", str(folder))
+    place.engine.run("buildah", "build", "--layers", "--tag", "localhost/another:1", str(tmp_path))
     said, log = failed(place, "cpu-ddp", "--build-arg", "BASE=localhost/another:1")
-    assert "MISSING a processor x86_64: built for another platform" in log
+    assert "this is no numpy" in log
     assert "cpu-ddp was not built at [" in said and "self_test.py" in said
-    kept = place.engine.run("buildah", "images", "--format", "{{.Name}}:{{.Tag}}").stdout
-    assert f":{log and said.partition('logs/cpu-ddp-')[2].partition('.log')[0]}" not in kept
+    tag = said.partition("logs/cpu-ddp-")[2].partition(".log")[0]
+    assert tag.startswith("cpu-") and not tags(place, tag)
 
 
 def test_a_base_that_is_gone_says_so(place: Place, registry: Registry):
@@ -64,11 +58,3 @@ def test_a_base_that_is_gone_says_so(place: Place, registry: Registry):
 def test_a_base_that_can_move_is_refused_before_anything_is_built(place):
     done = place.seatrial("image", "build", "cpu-ddp", "--build-arg", "BASE=ubuntu:latest", check=False)
     assert done.returncode == 2 and "has the tag latest: it may be another base tomorrow" in done.stderr
-
-
-def test_what_is_given_by_mistake_is_refused_together(place):
-    done = place.seatrial("image", "build", "cpu-ddp", "--set", "nccl=1", "--architecture", "arm64", check=False)
-    assert done.returncode == 2 and done.stderr.count("error: ") >= 1
-    assert json.loads((place.engine.given / stand_ins.ARGUMENTS).read_text())
-    with pytest.raises(AssertionError):
-        place.seatrial("image", "show", "fdsp")
