@@ -26,6 +26,7 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
     apt-get update \
     && apt-get install --yes --no-install-recommends \
         ca-certificates curl openssh-client openssh-server python3 python3-venv \
+    && rm -f /etc/ssh/ssh_host_* \
     && rm -rf /var/lib/apt/lists/*
 
 # --- network: EFA's software. The kernel's module is the host's.
@@ -61,7 +62,8 @@ RUN plugin="$(find /opt/amazon/ofi-nccl -name libnccl-net-ofi.so -print -quit)" 
     fi \
     && ldconfig
 # MPI Operator mounts a job's own key into root's home, with modes that sshd refuses unless told. The workers' names are
-# new in each job, so that nothing is known of them; all have the host keys that the package made here.
+# new in each job, so that nothing is known of them. Host keys that whoever has the image has are none: what starts sshd
+# makes its own, ssh-keygen -A.
 RUN printf 'StrictModes no\n' > /etc/ssh/sshd_config.d/seatrial.conf \
     && printf 'StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n' \
         > /etc/ssh/ssh_config.d/seatrial.conf \
