@@ -14,6 +14,8 @@ import pytest
 from seatrial.runs import Run
 from tests.command import Command
 
+pytest_plugins = ["tests.artifacts"]
+
 # How long an example takes says something about the machine, and nothing about the code.
 hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")

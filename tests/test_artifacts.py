@@ -1,0 +1,54 @@
+"""What becomes of the things that tests make."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TEST = """
+from pathlib import Path
+
+def test_makes_something(artifacts):
+    (artifacts / "Dockerfile").write_text("FROM scratch\\n")
+    Path("made.txt").write_text(str(artifacts))
+"""
+
+
+def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """pytest on one test in that folder."""
+    (folder / "test_one.py").write_text(TEST)
+    argv = [sys.executable, "-m", "pytest", "-p", "tests.artifacts", "-p", "no:cacheprovider", "--rootdir", str(folder)]
+    env = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return subprocess.run([*argv, *options], cwd=folder, env=env, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("option", ["--keep-artifacts=t", "--keep-artifacts=yes", "--keep-artifacts=TRUE"])
+def test_they_are_kept_and_the_last_lines_say_where(tmp_path: Path, option: str) -> None:
+    done = run(tmp_path, "-s", option)
+    assert done.returncode == 0 and f"kept: {tmp_path}/artifacts" in done.stdout
+    assert (tmp_path / "artifacts/main/Dockerfile").read_text() == "FROM scratch\n"
+
+
+@pytest.mark.parametrize("options", [(), ("--keep-artifacts=f",), ("--keep-artifacts=0",)])
+def test_else_they_are_really_removed(tmp_path: Path, options: tuple[str, ...]) -> None:
+    done = run(tmp_path, *options)
+    assert done.returncode == 0 and "kept:" not in done.stdout
+    made = Path((tmp_path / "made.txt").read_text())
+    assert not made.exists() and not (tmp_path / "artifacts").exists()
+
+
+def test_a_later_session_begins_with_an_empty_folder(tmp_path: Path) -> None:
+    run(tmp_path, "--keep-artifacts=t")
+    (tmp_path / "artifacts/main/older").touch()
+    run(tmp_path, "--keep-artifacts=t")
+    assert [path.name for path in (tmp_path / "artifacts/main").iterdir()] == ["Dockerfile"]
+
+
+def test_any_other_answer_is_refused(tmp_path: Path) -> None:
+    done = run(tmp_path, "--keep-artifacts", "tests/")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "'tests/' is neither t nor f: write --keep-artifacts=t" in done.stderr
