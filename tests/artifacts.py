@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 FOLDER = "artifacts"
-"""In pytest's root folder; git ignores it. Each process of pytest-xdist has a folder of its own in it."""
+"""In the root folder of pytest; git ignores it. A session that keeps something begins with an empty one."""
 MEANINGS = {
     **dict.fromkeys(("t", "true", "1", "y", "yes", "on"), True),
     **dict.fromkeys(("f", "false", "0", "n", "no", "off"), False),
@@ -30,27 +30,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--keep-artifacts",
         metavar="t|f",
         type=_truth,
-        default=False,
-        help=f"t: keep images, rendered files and logs in {FOLDER}/; f, the default: remove them",
+        help=f"t: images, rendered files and logs, all that tests write, stay in {FOLDER}/; f: they are removed. "
+        "Without it images are removed, and pytest keeps the folders of its last three sessions",
     )
 
 
+def _kept(config: pytest.Config) -> Path:
+    return config.rootpath / FOLDER
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses the folder that tests get theirs in
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--keep-artifacts") and not hasattr(config, "workerinput"):
+        config.option.basetemp = _kept(config)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    factory = getattr(config, "_tmp_path_factory", None)
+    if config.getoption("--keep-artifacts") is False and factory is not None and not hasattr(config, "workerinput"):
+        shutil.rmtree(factory.getbasetemp(), ignore_errors=True)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    folder = config.rootpath / FOLDER
-    if config.getoption("--keep-artifacts") and folder.is_dir():
-        terminalreporter.write_line(f"kept: {folder}")
+    if config.getoption("--keep-artifacts") and _kept(config).is_dir():
+        terminalreporter.write_line(f"kept: {_kept(config)}")
 
 
 @pytest.fixture(scope="session")
 def artifacts(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where tests of images put what they make. It is empty at first: what an earlier session kept there is gone."""
-    if pytestconfig.getoption("--keep-artifacts"):
-        worker = getattr(pytestconfig, "workerinput", {"workerid": "main"})["workerid"]
-        folder = pytestconfig.rootpath / FOLDER / str(worker)
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        yield folder
-        return
-    folder = tmp_path_factory.mktemp(FOLDER)
+    """Where tests of images put what they make. It goes with them, unless it is asked for."""
+    folder = tmp_path_factory.mktemp("images", numbered=False)
     yield folder
-    shutil.rmtree(folder)  # pytest itself would keep the folders of three sessions
+    if not pytestconfig.getoption("--keep-artifacts"):
+        shutil.rmtree(folder)

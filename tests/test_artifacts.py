@@ -12,9 +12,10 @@ ROOT = Path(__file__).parents[1]
 TEST = """
 from pathlib import Path
 
-def test_makes_something(artifacts):
+def test_makes_something(artifacts, tmp_path):
     (artifacts / "Dockerfile").write_text("FROM scratch\\n")
-    Path("made.txt").write_text(str(artifacts))
+    (tmp_path / "log").write_text("built\\n")
+    Path("made.txt").write_text(f"{artifacts}\\n{tmp_path}\\n")
 """
 
 
@@ -30,22 +31,30 @@ def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 def test_they_are_kept_and_the_last_lines_say_where(tmp_path: Path, option: str) -> None:
     done = run(tmp_path, "-s", option)
     assert done.returncode == 0 and f"kept: {tmp_path}/artifacts" in done.stdout
-    assert (tmp_path / "artifacts/main/Dockerfile").read_text() == "FROM scratch\n"
+    assert (tmp_path / "artifacts/images/Dockerfile").read_text() == "FROM scratch\n"
+    assert (tmp_path / "artifacts/test_makes_something0/log").read_text() == "built\n"
 
 
-@pytest.mark.parametrize("options", [(), ("--keep-artifacts=f",), ("--keep-artifacts=0",)])
-def test_else_they_are_really_removed(tmp_path: Path, options: tuple[str, ...]) -> None:
-    done = run(tmp_path, *options)
+@pytest.mark.parametrize("option", ["--keep-artifacts=f", "--keep-artifacts=0"])
+def test_or_really_removed(tmp_path: Path, option: str) -> None:
+    done = run(tmp_path, option)
     assert done.returncode == 0 and "kept:" not in done.stdout
-    made = Path((tmp_path / "made.txt").read_text())
-    assert not made.exists() and not (tmp_path / "artifacts").exists()
+    made = [Path(line) for line in (tmp_path / "made.txt").read_text().splitlines()]
+    assert not any(path.exists() for path in made) and not made[1].parent.exists()
+    assert not (tmp_path / "artifacts").exists()
+
+
+def test_by_default_images_go_and_the_rest_is_as_with_pytest(tmp_path: Path) -> None:
+    run(tmp_path)
+    images, own = (Path(line) for line in (tmp_path / "made.txt").read_text().splitlines())
+    assert not images.exists() and (own / "log").exists() and not (tmp_path / "artifacts").exists()
 
 
 def test_a_later_session_begins_with_an_empty_folder(tmp_path: Path) -> None:
     run(tmp_path, "--keep-artifacts=t")
-    (tmp_path / "artifacts/main/older").touch()
+    (tmp_path / "artifacts/older").touch()
     run(tmp_path, "--keep-artifacts=t")
-    assert [path.name for path in (tmp_path / "artifacts/main").iterdir()] == ["Dockerfile"]
+    assert not (tmp_path / "artifacts/older").exists()
 
 
 def test_any_other_answer_is_refused(tmp_path: Path) -> None:

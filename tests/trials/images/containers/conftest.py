@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from seatrial.images.records import Record
 from seatrial.plan import Plan
 from seatrial.versions import TORCH
 from tests.trials.images.containers import stand_ins
-from tests.trials.images.containers.engine import Engine, engine, missing, torch_is_here
+from tests.trials.images.containers.engine import KEPT, Engine, engine, missing, torch_is_here
 from tests.trials.images.containers.registry import Registry, running
 
 NOT_PYTORCHS = {"TORCH_INDEX": f"file://{stand_ins.SEEN_AS}"}
@@ -35,8 +37,14 @@ class Place:
     """Where images are built, and what was."""
 
     engine: Engine
-    state: Path
+    folder: Path
+    """Rendered files, records and logs."""
     images: dict[str, Record] = field(default_factory=dict)
+
+    @property
+    def state(self) -> Path:
+        """Where records and logs are."""
+        return self.folder / "state"
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -86,22 +94,44 @@ class Place:
                 self.images[name] = Record(**json.loads(self.build(name).stdout))
             else:
                 self.images[name] = self.build_for_cpus(name)
-            self._forget_others(self.images[name])
+            self.seatrial("image", "render", name, "--output", str(self.folder / "rendered" / name))
+            self._forget(lambda reference, made=self.images[name]: _older(reference, made))
         return self.images[name]
 
-    def _forget_others(self, record: Record) -> None:
-        """Those of earlier days, now that what they have in common is this one's, too."""
-        listed = self.engine.run("buildah", "images", "--format", "{{.Name}}:{{.Tag}}").stdout.split()
-        for reference in listed:
-            if f"/{record.reference.partition(':')[0]}:" in reference and not reference.endswith(f":{record.tag}"):
+    def _forget(self, unwanted: Callable[[str], bool]) -> None:
+        """Remove images of the storage, with what only they hold."""
+        for reference in self.engine.run("buildah", "images", "--format", "{{.Name}}:{{.Tag}}").stdout.split():
+            if "/seatrial/" in reference and unwanted(reference):
                 self.engine.run("buildah", "rmi", reference, check=False)
+
+    @contextlib.contextmanager
+    def kept(self, keep: bool) -> Iterator[None]:
+        """Afterwards images are removed by the last process that used them, or it is said how they are looked at."""
+        with (KEPT / "using.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            yield
+            if keep:
+                how = " ".join(f"{name}={value}" for name, value in self.engine.environment.items())
+                (self.folder / "images.txt").write_text(f"{how} buildah images\n")
+                return
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._forget(lambda reference: True)
+
+
+def _older(reference: str, made: Record) -> bool:
+    """Whether an image is of an earlier day, now that what they have in common is the new one's, too."""
+    name, _, tag = reference.rpartition(":")
+    return name.endswith(f"/{made.reference.partition(':')[0]}") and tag != made.tag
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def place(pytestconfig: pytest.Config, artifacts: Path) -> Iterator[Place]:
     if lack := missing():
         pytest.skip(f"no image can be built here: {lack}")
-    return Place(engine(), tmp_path_factory.mktemp("state"))
+    made = Place(engine(), artifacts)
+    with made.kept(pytestconfig.getoption("--keep-artifacts")):
+        yield made
 
 
 @pytest.fixture(scope="session")
