@@ -69,20 +69,24 @@ class Place:
         """``seatrial image build``"""
         given = [word for key, value in self.arguments(name).items() for word in ("--build-arg", f"{key}={value}")]
         command = ["image", "build", name, "--builder", "buildah", *given, *words, "--json", "--"]
-        with self.engine.held():
-            return self.seatrial(*command, *self.engine.words(), check=check)
+        return self.seatrial(*command, *self.engine.words(), check=check)
 
     def build_for_cpus(self, name: str) -> Record:
         """An image for GPUs with torch's CPU build: what torch needs for GPUs is 5 GB, of which NCCL alone stays.
 
         Everything else is that of its definition, from the base to the test that ends it.
         """
-        container = containers.definition(catalog.case(name))
-        plan = containers.render(container, Choice())
+        plan = containers.render(containers.definition(catalog.case(name)), Choice())
         nccl = locks.entries(locks.text("cuda"))["nvidia-nccl-cu13"]
         files = {**plan.files, "locks/cuda.txt": f"{nccl}\n{locks.text('torch-cpu')}"}
-        context = Context(container=container, choice=Choice(), plan=Plan(files=files), arguments=self.arguments(name))
-        with self.engine.held(), pytest.MonkeyPatch.context() as patch:
+        return self.build_of(name, files)
+
+    def build_of(self, name: str, files: Mapping[str, str]) -> Record:
+        """An image of that name, of these files. Raises UserError if it fails."""
+        container = containers.definition(catalog.case(name))
+        plan = Plan(files=files)
+        context = Context(container=container, choice=Choice(), plan=plan, arguments=self.arguments(name))
+        with pytest.MonkeyPatch.context() as patch:
             for key, value in self.environment.items():
                 patch.setenv(key, value)
             return build(context, builders.find("buildah"), lambda step, line: None, self.engine.words())
@@ -132,6 +136,13 @@ def place(pytestconfig: pytest.Config, artifacts: Path) -> Iterator[Place]:
     made = Place(engine(), artifacts)
     with made.kept(pytestconfig.getoption("--keep-artifacts")):
         yield made
+
+
+@pytest.fixture(autouse=True)
+def alone(place: Place) -> Iterator[None]:
+    """No other test process uses the storage meanwhile: it would only build the same, or count what this one makes."""
+    with place.engine.held():
+        yield
 
 
 @pytest.fixture(scope="session")

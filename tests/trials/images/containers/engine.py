@@ -89,7 +89,7 @@ class Engine:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """No other test process builds meanwhile: it would only build the same."""
+        """The storage is this process' alone."""
         with (KEPT / "building.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

@@ -121,6 +121,7 @@ def _repository(folder: Path) -> str:
     who = ("-c", "user.name=nobody", "-c", "user.email=nobody@invalid")
     for words in (("init", "--quiet"), ("add", "."), (*who, "commit", "--quiet", "-m", "stand-in")):
         subprocess.run(["git", *words], cwd=folder, check=True)
-    (folder / ".git/config").open("a").write("[uploadpack]\n\tallowAnySHA1InWant = true\n")
+    with (folder / ".git/config").open("a") as config:
+        config.write("[uploadpack]\n\tallowAnySHA1InWant = true\n")
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True)
     return head.stdout.strip()

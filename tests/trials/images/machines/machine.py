@@ -22,7 +22,11 @@ mount --make-rprivate /
 mount -t tmpfs tmpfs "$1"
 mkdir "$1/upper" "$1/work" "$1/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
-cp -R "$2/." "$1/root"
+# From within: a link of this machine, such as /usr/sbin/shutdown to /bin/systemctl, must lead to a file of the overlay.
+mkdir "$1/root/given"
+mount --bind "$2" "$1/root/given"
+chroot "$1/root" cp -R --remove-destination /given/. /
+umount "$1/root/given"
 chmod 755 "$1/root" "$1/root/usr" "$1/root/usr/local" "$1/root/usr/local/bin"
 chmod 700 "$1/root/root" "$1/root/root/.ssh"
 mkdir -p "$1/root/run/sshd" "$1/root/tmp"

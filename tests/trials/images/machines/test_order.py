@@ -107,6 +107,7 @@ def test_each_step_is_done_in_its_order(machine: Machine, tmp_path: Path) -> Non
         "ami_cleanup.sh",
         "role cleanup",
     ]
+    assert not Path(ORDER).exists(), "a stand-in took the place of a program of this machine"
     assert "EFA installer: 1.50.0  /opt/amazon/efa_installed_packages" in done.stdout
 
 

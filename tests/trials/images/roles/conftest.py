@@ -21,7 +21,7 @@ GPU = (
     *("enroot_pyxis", "lustre_client", "dcgm", "observability", "versions_report"),
 )
 """Roles of an image that has everything of NVIDIA's."""
-NEURON = ("base", "efa", "neuron", "container_runtime", "observability", "versions_report")
+NEURON = ("efa", "neuron", "container_runtime", "observability", "versions_report")
 
 
 @pytest.fixture(scope="session")
