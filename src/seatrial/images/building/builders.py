@@ -93,7 +93,8 @@ def find(name: str) -> Builder:
     if name not in known:
         raise UserError(unknown("builder", name, [*known, ELSEWHERE], "--builder"))
     if why := known[name].missing():
-        remedy = f"{known[name].install}; or choose another: --builder {' or '.join(one for one in (*known, ELSEWHERE) if one != name)}"
+        others = " or ".join(one for one in (*known, ELSEWHERE) if one != name)
+        remedy = f"{known[name].install}; or choose another: --builder {others}"
         raise UserError(Problem(f"{name} {why}", "--builder", remedy))
     return known[name]
 
