@@ -171,7 +171,7 @@ def test_packer_is_asked_to_clean_up_and_waited_for(programs, tmp_path, number):
         poll(lambda: calls.exists() and calls.read_text() == "waits", 60, "packer build")
         process.send_signal(number)
         said, errors = process.communicate(timeout=60)
-    assert calls.read_text() == "cleaned up" and "stopping: what was begun in AWS is removed" in said
+    assert calls.read_text() == "cleaned up" and "stopping: what was begun is removed" in said
     assert "KeyboardInterrupt" in errors and process.returncode
     assert records.read() == []
 

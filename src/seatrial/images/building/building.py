@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from seatrial.errors import Problem, UserError
-from seatrial.images import records
+from seatrial.errors import Problem
+from seatrial.images import following, records
 from seatrial.images.building.builders import Builder
 from seatrial.images.building.context import Context
 from seatrial.images.building.failing import STEP, explain
+from seatrial.images.following import Tell
 from seatrial.images.records import Record
 from seatrial.plan import Command
-
-Tell = Callable[[str, str], None]
-"""Takes the step that a build is at, and the line that was printed last."""
 
 
 def build(context: Context, builder: Builder, tell: Tell, more: Sequence[str] = ()) -> Record:
@@ -67,40 +63,10 @@ def log_of(context: Context) -> Path:
 
 
 def follow(command: Command, log: Path, tell: Tell, what: str) -> None:
-    """Run a builder; what it prints goes into the log, line by line.
-
-    `what` did not happen if it fails: UserError is raised, with the step that it was at.
-    """
-    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lines, step = [], ""
-    with log.open("w", encoding="utf-8") as kept:
-        os.chmod(log, 0o600)
-        process = subprocess.Popen(
-            command.argv,
-            env={**os.environ, **command.env},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                kept.write(line)
-                kept.flush()
-                lines.append(line.rstrip())
-                step = lines[-1] if STEP.match(lines[-1]) else step
-                tell(step, lines[-1])
-            code = process.wait()
-        except BaseException:  # Ctrl-C
-            process.terminate()
-            process.wait()
-            raise
-        finally:
-            process.stdout and process.stdout.close()
-    if code:
-        raise UserError(failure(what, lines, code, log))
+    """Run a builder; what it prints becomes the log. `what` did not happen if it fails: UserError is raised, with the
+    step that it was at."""
+    log.unlink(missing_ok=True)
+    following.follow(command, log, tell, STEP, lambda lines, code: failure(what, lines, code, log))
 
 
 def failure(what: str, lines: Sequence[str], code: int | str, log: Path) -> Problem:

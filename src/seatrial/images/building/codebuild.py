@@ -18,9 +18,10 @@ from seatrial import aws
 from seatrial.errors import Problem, UserError
 from seatrial.images import records
 from seatrial.images.building import registry
-from seatrial.images.building.building import Tell, failure, log_of, record_of
+from seatrial.images.building.building import failure, log_of, record_of
 from seatrial.images.building.context import Context
 from seatrial.images.building.failing import STEP
+from seatrial.images.following import Tell
 from seatrial.images.records import Record
 from seatrial.versions.aws import CODEBUILD
 

@@ -15,7 +15,8 @@ from typing import Any
 from seatrial.errors import Problem, UserError
 from seatrial.images import records
 from seatrial.images.building.builders import Builder, run
-from seatrial.images.building.building import Tell, follow
+from seatrial.images.building.building import follow
+from seatrial.images.following import Tell
 from seatrial.images.records import Record
 from seatrial.plan import Command
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from seatrial.errors import Problem, UserError
 from seatrial.images import machines
 from seatrial.images._image import Choice, Machine
-from seatrial.images.machines.making import Tell, follow, in_region, log_of, put, record, refuse_missing
+from seatrial.images.following import Tell
+from seatrial.images.machines.making import follow, in_region, log_of, put, record, refuse_missing
 from seatrial.images.machines.packer import render
 from seatrial.images.records import Record
 

@@ -7,25 +7,20 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from seatrial import interrupts
 from seatrial.errors import Problem, UserError
-from seatrial.images import records
+from seatrial.images import following, records
 from seatrial.images._image import Choice, Machine
+from seatrial.images.following import Tell
 from seatrial.images.machines.choices import choose
 from seatrial.images.records import Record
 from seatrial.plan import Command, Plan
 from seatrial.versions import PARALLELCLUSTER
 
-Tell = Callable[[str, str], None]
-
-STEP = re.compile(r"^(?:\S+ )?==> \S+?: (?P<step>.+)")
+STEP = re.compile(r"^(?:\S+ )?==> \S+?: (.+)")
 """``2026-11-29T20:00:00Z: ==> amazon-ebs.image: Launching a source AWS instance...``"""
 
 CAUSES = (
@@ -105,55 +100,8 @@ def put(plan: Plan, folder: Path) -> None:
 
 
 def follow(command: Command, folder: Path, log: Path, tell: Tell, what: str) -> None:
-    """Run a command in a folder; what it prints goes to the end of the log.
-
-    On a request to stop it is sent SIGINT once, and waited for: Packer then ends its instance. `what` is what did not
-    happen if it fails: UserError is raised.
-    """
-    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lines: list[str] = []
-    file = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-    with os.fdopen(file, "a", encoding="utf-8") as kept, interrupts.raised(), _started(command, folder) as process:
-        try:
-            _listen(process, kept.write, lines, tell)
-        except KeyboardInterrupt:
-            tell("stopping: what was begun in AWS is removed", "")
-            with interrupts.held_back():
-                process.send_signal(signal.SIGINT)
-                _listen(process, kept.write, lines, tell)
-                process.wait()
-            raise
-    if process.returncode:
-        raise UserError(failure(what, lines, process.returncode, log))
-
-
-def _started(command: Command, folder: Path) -> subprocess.Popen[str]:
-    """In a session of its own: a terminal's Ctrl-C reaches us alone."""
-    try:
-        return subprocess.Popen(
-            command.argv,
-            cwd=folder,
-            env={**os.environ, **command.env},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise UserError(Problem(f"{command.argv[0]} cannot be started: {error.strerror}")) from None
-
-
-def _listen(process: subprocess.Popen[str], write: Callable[[str], Any], lines: list[str], tell: Tell) -> None:
-    step = ""
-    assert process.stdout is not None
-    for line in process.stdout:
-        write(line)
-        lines.append(line.rstrip())
-        if found := STEP.match(lines[-1]):
-            step = found["step"]
-        tell(step, lines[-1])
+    """Run a command in a folder. `what` is what did not happen if it fails: UserError is raised."""
+    following.follow(command, log, tell, STEP, lambda lines, code: failure(what, lines, code, log), folder)
 
 
 def failure(what: str, lines: Sequence[str], code: int, log: Path) -> Problem:

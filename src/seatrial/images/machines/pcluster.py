@@ -15,9 +15,10 @@ from typing import Any
 from seatrial.errors import Problem, UserError
 from seatrial.images import machines
 from seatrial.images._image import Choice, Machine
+from seatrial.images.following import Tell
 from seatrial.images.machines.choices import choose
 from seatrial.images.machines.imagebuilder import BUCKET, image_name, render, wrong_service
-from seatrial.images.machines.making import Tell, follow, log_of, put, record, refuse_missing
+from seatrial.images.machines.making import follow, log_of, put, record, refuse_missing
 from seatrial.images.records import Record
 
 PROGRAMS: Mapping[str, str] = {
