@@ -13,10 +13,8 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 # A file's tests stay together, in two processes: fixtures of modules, such as a training run, are made once. Files with
 # many tests come first; in make test those take least, and the order of their names is better.
 # Threads of a run that find no core free wait for each other without burning the core that the other needs.
-# Trials also wait for schedulers, servers and people's pauses: three of them keep two cores busy.
-PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest --dist loadfile
-TEST := $(PYTEST) --numprocesses 2 --no-loadscope-reorder --ignore tests/trials
-TRIALS := $(PYTEST) --numprocesses 3 tests/trials
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/pytest --numprocesses 2 --dist loadfile
+TEST := $(PYTEST) --no-loadscope-reorder --ignore tests/trials
 
 .PHONY: help demo test trials check format goldens clean run-environment environment
 
@@ -32,7 +30,7 @@ test: environment ## Run the tests that need nothing but Python: within 5 minute
 	@$(TEST) $(ARGS)
 
 trials: environment ## Run the tests on real engines and frameworks; .ci/run installs what they need
-	@$(TRIALS) $(ARGS)
+	@$(PYTEST) tests/trials $(ARGS)
 
 check: environment ## Format, lint, types, import directions and make test; CI runs make trials as well
 	$(BIN)/ruff format --check .
