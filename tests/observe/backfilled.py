@@ -69,11 +69,9 @@ def prometheus(folder: Path, leave_out: Sequence[str] = ()) -> Iterator[Promethe
     options += ["--storage.tsdb.retention.time=100y", "--web.listen-address=127.0.0.1:0"]
     with log.open("w") as file, subprocess.Popen(["prometheus", *options], stderr=file, stdout=file) as process:
         try:
-            poll(
-                lambda: process.poll() is not None or "ready to receive web requests" in log.read_text(),
-                60,
-                "Prometheus",
-            )
+            # It says that it is ready and where it listens in either order.
+            says = ("ready to receive web requests", 'msg="Listening on"')
+            poll(lambda: process.poll() is not None or all(one in log.read_text() for one in says), 60, "Prometheus")
             listening = re.search(r'msg="Listening on" address=(\S+)', log.read_text())
             assert listening, log.read_text()
             yield Prometheus(f"http://{listening[1]}")

@@ -20,6 +20,8 @@ from seatrial.images._image import Choice
 from seatrial.versions import EFA_INSTALLERS, STACKS, TORCH
 from tests.trials.images.containers.conftest import Place
 
+pytestmark = pytest.mark.timeout(1200)  # base and image are built by the first test that looks at them
+
 PINS = STACKS["cuda13"].pins
 BUILT = ("cpu-ddp", "fsdp", "nccl-tests")
 

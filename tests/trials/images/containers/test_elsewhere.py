@@ -19,6 +19,8 @@ from seatrial.images.records import Record
 from tests.trials.images.containers.conftest import Place
 from tests.trials.images.containers.registry import Registry
 
+pytestmark = pytest.mark.timeout(1200)  # base and image are built by the first test that looks at them
+
 CLUSTER = '[clusters.c]\nlauncher = "{launcher}"\nnodes = 1\ncpus_per_node = 2\nimage = "cpu-ddp"\n{more}'
 
 

@@ -14,6 +14,8 @@ from seatrial.images._image import Choice
 from tests.trials.images.containers.conftest import Place
 from tests.trials.images.containers.registry import Registry
 
+pytestmark = pytest.mark.timeout(1200)  # base and image are built by the first test that looks at them
+
 
 def failed(place: Place, name: str, *words: str) -> tuple[str, str]:
     """What the command said, and the text of the log that it names."""
