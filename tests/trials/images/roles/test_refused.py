@@ -11,6 +11,8 @@ import pytest
 from tests.trials.images.roles.conftest import Make
 from tests.trials.images.roles.playing import Play
 
+pytestmark = pytest.mark.timeout(900)  # the first test that looks at one makes the root file system
+
 
 def left(play: Play) -> list[str]:
     """What was made, but for what Ansible itself and apt keep."""

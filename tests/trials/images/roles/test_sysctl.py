@@ -11,6 +11,8 @@ import pytest
 from tests.trials.images.roles.conftest import Make
 from tests.trials.images.roles.root import Root
 
+pytestmark = pytest.mark.timeout(900)  # the first test that looks at one makes the root file system
+
 NETWORK = ("unshare", "--net")
 """What is a network namespace's own is set in one that nobody uses."""
 
