@@ -117,10 +117,11 @@ class Place:
             if keep:
                 how = " ".join(f"{name}={value}" for name, value in self.engine.environment.items())
                 (self.folder / "images.txt").write_text(f"{how} buildah images\n")
-                return
             with contextlib.suppress(BlockingIOError):
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self._forget(lambda reference: True)
+                if not keep:
+                    self._forget(lambda reference: True)
+                self.engine.leave()
 
 
 def _older(reference: str, made: Record) -> bool:

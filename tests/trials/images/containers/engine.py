@@ -87,6 +87,11 @@ class Engine:
         with self.container(image) as container:
             yield Path(self.run("buildah", "mount", container).stdout.strip())
 
+    def leave(self) -> None:
+        """Buildah leaves its storage mounted, which nobody can remove then; it mounts it again when it needs it."""
+        command = ["umount", "--lazy", str(self.folder / "storage/overlay")]
+        subprocess.run(command, capture_output=True, text=True)
+
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
         """The storage is this process' alone."""
