@@ -101,7 +101,13 @@ def test_what_does_not_go_together_is_refused(settings, told):
     ],
 )
 def test_what_goes_together_is_taken(settings):
-    choose(GPU, choice(**settings))
+    values = choose(GPU, choice(**settings)).values
+    assert {name: _text(values[name]) for name in settings} == settings
+
+
+def _text(value):
+    """As it was given."""
+    return ",".join(value) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else value
 
 
 def test_kubernetes_is_for_eks_alone():

@@ -20,25 +20,25 @@ START = """\
 set -eu
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$1"
-mkdir "$1/upper" "$1/work" "$1/root"
-mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+mkdir "$1/upper" "$1/work" "$1/merged"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/merged"
 # From within: a link of this machine, such as /usr/sbin/shutdown to /bin/systemctl, must lead to a file of the overlay.
-mkdir "$1/root/given"
-mount --bind "$2" "$1/root/given"
-chroot "$1/root" cp -R --remove-destination /given/. /
-umount "$1/root/given"
-chmod 755 "$1/root" "$1/root/usr" "$1/root/usr/local" "$1/root/usr/local/bin"
-chmod 700 "$1/root/root" "$1/root/root/.ssh"
-mkdir -p "$1/root/run/sshd" "$1/root/tmp"
-chmod 1777 "$1/root/tmp"
-mount --rbind /dev "$1/root/dev"
+mkdir "$1/merged/given"
+mount --bind "$2" "$1/merged/given"
+chroot "$1/merged" cp -R --remove-destination /given/. /
+umount "$1/merged/given"
+chmod 755 "$1/merged" "$1/merged/usr" "$1/merged/usr/local" "$1/merged/usr/local/bin"
+chroot "$1/merged" sh -c "chmod 700 ~root ~root/.ssh"
+mkdir -p "$1/merged/run/sshd" "$1/merged/tmp"
+chmod 1777 "$1/merged/tmp"
+mount --rbind /dev "$1/merged/dev"
 while :; do # it starts again when it was rebooted
     unshare --pid --fork --mount --kill-child sh -c '
-        mount -t proc proc "$1/root/proc"
+        mount -t proc proc "$1/merged/proc"
         cat /proc/sys/kernel/random/uuid >"$1/boot_id"
-        mount --bind "$1/boot_id" "$1/root/proc/sys/kernel/random/boot_id"
-        echo started >>"$1/root/var/log/order"
-        exec chroot "$1/root" /usr/sbin/sshd -D -e -f /etc/ssh/sshd_trial' sh "$1" || :
+        mount --bind "$1/boot_id" "$1/merged/proc/sys/kernel/random/boot_id"
+        echo started >>"$1/merged/var/log/order"
+        exec chroot "$1/merged" /usr/sbin/sshd -D -e -f /etc/ssh/sshd_trial' sh "$1" || :
 done
 """
 SSHD = """\
@@ -112,7 +112,7 @@ class Machine:
 
     def order(self) -> list[str]:
         """What was done on it."""
-        words = ["nsenter", f"--target={self._process.pid}", "--mount", "cat", f"{self.folder}/mount/root{ORDER}"]
+        words = ["nsenter", f"--target={self._process.pid}", "--mount", "cat", f"{self.folder}/mount/merged{ORDER}"]
         return subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()
 
     def _files(self) -> Path:

@@ -27,10 +27,10 @@ mkdir -p /srv/vendor
 """
 ENTER = """\
 set -eu
-mount -t overlay -o lowerdir="$1",upperdir="$2/upper",workdir="$2/work" overlay "$2/root"
-mount -t proc proc "$2/root/proc"
-mount --rbind /dev "$2/root/dev"
-mount --bind "$3" "$2/root/srv/vendor"
+mount -t overlay -o lowerdir="$1",upperdir="$2/upper",workdir="$2/work" overlay "$2/merged"
+mount -t proc proc "$2/merged/proc"
+mount --rbind /dev "$2/merged/dev"
+mount --bind "$3" "$2/merged/srv/vendor"
 shift 3
 exec "$@"
 """
@@ -68,13 +68,13 @@ class Root:
     """What vendors publish: /srv/vendor there."""
 
     def __post_init__(self) -> None:
-        for part in ("upper", "work", "root"):
+        for part in ("upper", "work", "merged"):
             (self.folder / part).mkdir(parents=True)
 
     @property
     def path(self) -> Path:
         """Where it is mounted for what `around` runs."""
-        return self.folder / "root"
+        return self.folder / "merged"
 
     def around(self, *argv: str) -> list[str]:
         """A command line of this machine with the root file system mounted."""
