@@ -41,7 +41,8 @@ def with_ansible() -> dict[str, str]:
 def quick() -> dict[str, str]:
     """The same, but that Ansible tells its version at once: that is all that Packer asks of it to validate."""
     found = with_ansible()
-    said = subprocess.run(("ansible-playbook", "--version"), env=found, capture_output=True, text=True, check=True)
+    command = ("ansible-playbook", "--version")
+    said = subprocess.run(command, stdin=subprocess.DEVNULL, env=found, capture_output=True, text=True, check=True)
     folder = Path(tempfile.mkdtemp(prefix="ansible-"))
     (folder / "ansible-playbook").write_text(f"#!/bin/sh\ncat <<'EOF'\n{said.stdout}EOF\n")
     (folder / "ansible-playbook").chmod(0o755)
@@ -64,7 +65,8 @@ def write(plan: Plan, folder: Path) -> None:
 
 def packer(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Called in the folder."""
-    return subprocess.run(("packer", *words, "."), cwd=folder, env=quick(), capture_output=True, text=True)
+    command = ("packer", *words, ".")
+    return subprocess.run(command, stdin=subprocess.DEVNULL, cwd=folder, env=quick(), capture_output=True, text=True)
 
 
 def validated(folder: Path, variables: Mapping[str, str] | None = None) -> str:

@@ -78,7 +78,9 @@ def build(machine: Machine, folder: Path, **versions: str) -> subprocess.Complet
         "PACKER_LOG": "",
     }
     words = ("packer", "build", "-color=false", ".")
-    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=200)
+    return subprocess.run(
+        words, stdin=subprocess.DEVNULL, cwd=folder, env=environment, capture_output=True, text=True, timeout=200
+    )
 
 
 def stand_in(role: str, versions: dict[str, str]) -> list[dict[str, object]]:

@@ -90,8 +90,15 @@ class Play:
             "ANSIBLE_NOCOLOR": "1",
             "SEATRIAL_ROOT": str(self.root.path),
         }
+        # Ansible refuses a standard input that does not block, as one is that another test's programs left so.
         done = subprocess.run(
-            self.root.around(*command), cwd=folder, env=env, capture_output=True, text=True, timeout=600
+            self.root.around(*command),
+            stdin=subprocess.DEVNULL,
+            cwd=folder,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=600,
         )
         said = done.stdout + done.stderr
         recap = re.search(r"(?m)^image\s+: ok=\d+\s+changed=(\d+)", said)

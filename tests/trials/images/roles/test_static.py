@@ -26,7 +26,10 @@ def run(folder: Path, *argv: str) -> str:
     program = tool(argv[0])
     assert program
     env = {"PATH": f"{Path(program).parent}:{os.environ['PATH']}", "HOME": str(folder), "ANSIBLE_NOCOLOR": "1"}
-    done = subprocess.run([program, *argv[1:]], cwd=folder, env=env, capture_output=True, text=True, timeout=230)
+    words = [program, *argv[1:]]
+    done = subprocess.run(
+        words, stdin=subprocess.DEVNULL, cwd=folder, env=env, capture_output=True, text=True, timeout=230
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
