@@ -17,6 +17,7 @@ from seatrial.errors import UserError
 from seatrial.images import machines, records
 from seatrial.images.building import builders, building
 from seatrial.images.building.builders import Builder
+from seatrial.images.containers import FURTHER
 from seatrial.images.records import Record
 
 
@@ -66,7 +67,7 @@ def test_list_has_every_case_and_machine_with_what_was_made(home, monkeypatch):
     record = records.read("cpu-ddp")[0]
     records.write(replace(record, kind="imported", reference="/nowhere/cpu-ddp.sqsh"))
     rows = {row["image"]: row for row in json.loads(call("list", "--json").output)}
-    assert list(rows) == [*catalog.case_names(), *machines.names()]
+    assert list(rows) == [*catalog.case_names(), *FURTHER, *machines.names()]
     assert {(made["kind"], made["state"]) for made in rows["cpu-ddp"]["made"]} == {
         ("built", "here"),
         ("imported", "not seen from here"),

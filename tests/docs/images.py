@@ -7,7 +7,7 @@ from pathlib import Path
 
 from seatrial import catalog
 from seatrial.images._image import Container, Machine
-from seatrial.images.containers import definition
+from seatrial.images.containers import FURTHER, definition
 from seatrial.images.machines.definitions import MACHINES
 from seatrial.versions import BASES, STACKS
 from tests.docs.tables import table
@@ -30,14 +30,16 @@ def page() -> str:
 
 
 def containers() -> Iterator[Container]:
-    """Of every case."""
-    yield from (definition(case) for case in catalog.cases())
+    """All, by name."""
+    found = [definition(case) for case in catalog.cases()]
+    found += [definition(catalog.case(case), name) for name, case in FURTHER.items()]
+    yield from sorted(found, key=lambda one: one.name)
 
 
 def _containers() -> str:
     rows = (
         (
-            f"[`{one.name}`](../src/seatrial/cases/{one.name.replace('-', '_')}/README.md)",
+            f"[`{one.name}`](../src/seatrial/cases/{FURTHER.get(one.name, one.name).replace('-', '_')}/README.md)",
             f"`{one.stack}`",
             BASES[one.base].tagged + ("" if BASES[one.base].digest else ", digest unknown"),
             f"`{one.lock}`" if one.lock else "the base's own",

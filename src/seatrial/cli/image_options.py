@@ -75,9 +75,9 @@ def choice_of(settings: Sequence[str], architecture: Architecture, system: str |
 def names() -> list[str]:
     """Names of all images: of cases, then of machines."""
     from seatrial import catalog
-    from seatrial.images import machines
+    from seatrial.images import containers, machines
 
-    return [*catalog.case_names(), *machines.names()]
+    return [*catalog.case_names(), *containers.FURTHER, *machines.names()]
 
 
 def find(name: str) -> Image:
@@ -85,8 +85,8 @@ def find(name: str) -> Image:
     from seatrial import catalog
     from seatrial.images import containers, machines
 
-    if name in catalog.case_names():
-        return containers.definition(catalog.case(name))
+    if name in catalog.case_names() or name in containers.FURTHER:
+        return containers.definition(catalog.case(containers.FURTHER.get(name, name)), name)
     if name in machines.names():
         return machines.find(name)
     raise UserError(unknown("image", name, names()))

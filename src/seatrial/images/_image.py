@@ -17,7 +17,7 @@ class Container:
     """A container image in which the jobs of a case run."""
 
     name: str
-    """The case's."""
+    """The case's, but for its second image."""
     title: str
     stack: str
     """One of seatrial.versions.STACKS."""

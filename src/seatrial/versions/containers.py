@@ -43,6 +43,14 @@ BASES: Mapping[str, Base] = {
         seen="2026-11",
         newest="NVIDIA offers it no longer, and BioNeMo 2 has no ESM-1nv",
     ),
+    "nemo": Base(
+        name="nvcr.io/nvidia/nemo",
+        version="25.11",
+        digest=None,
+        source="https://docs.nvidia.com/nemo-framework/user-guide/latest/installation.html",
+        seen="2026-11",
+        newest="26.08.01 is out, with Megatron Bridge; whether NeMo 2 is still in it is unknown",
+    ),
     # NeMo 1's programs are in /opt/NeMo/examples
     "nemo-launcher": Base(
         name="nvcr.io/nvidia/nemo",

@@ -134,13 +134,14 @@ ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 # shared folder, which is root's unless the site says otherwise, and an MPIJob's sshd is root's. Any user will
 # do: the test below is run by nobody. WORKDIR: where anybody may write.
 WORKDIR /tmp
+# What it was really made from: label and bill of materials name the base that --build-arg gave, too.
+ARG BASE
 # The licence is Seatrial's own: everything else in the image is under its own.
 LABEL org.opencontainers.image.title="nccl-tests" \
       org.opencontainers.image.description="NVIDIA's nccl-tests on the GPUs of one node, or of several as an MPI program" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.base.name="docker.io/library/ubuntu:24.04" \
-      org.opencontainers.image.base.digest="sha256:224a1869083a311ef3f13648a154ba79832fbef6364d31493642ca03082da254" \
+      org.opencontainers.image.base.name="${BASE}" \
       seatrial.stack="cuda13"
 # Last, so that an image that lacks something is never made. What is installed is written down; then modules, programs,
 # NCCL and its plugin are looked for as a job would, which needs no GPU.

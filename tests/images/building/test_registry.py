@@ -78,6 +78,21 @@ def test_a_tag_that_is_there_is_not_pushed_again(ecr, built, programs, told):
     assert pushed.digest == target.known and not programs.called(built.by, "push")
 
 
+def test_a_repository_whose_tags_can_be_moved_is_refused(ecr, built):
+    ecr.create_repository(repositoryName="seatrial/fsdp")
+    with pytest.raises(UserError) as caught:
+        registry.ecr(access(), built)
+    (problem,) = caught.value.problems
+    assert problem.where == "seatrial/fsdp" and "can be moved" in problem.what
+    words = problem.remedy.split()
+    assert words[:3] == ["aws", "ecr", "put-image-tag-mutability"]
+    asked = dict(zip(words[3::2], words[4::2], strict=True))
+    ecr.put_image_tag_mutability(
+        repositoryName=asked["--repository-name"], imageTagMutability=asked["--image-tag-mutability"]
+    )
+    assert registry.ecr(access(), built).repository == f"{REGISTRY}/seatrial/fsdp"
+
+
 def test_without_credentials_there_is_one_message(built, monkeypatch, tmp_path):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(name, raising=False)

@@ -7,7 +7,7 @@ from functools import cache
 
 from seatrial import catalog, versions
 from seatrial.images._image import Architecture, Choice, Container
-from seatrial.images.containers import definition, render
+from seatrial.images.containers import FURTHER, definition, render
 from seatrial.plan import Plan
 
 DIGEST = f"sha256:{'0' * 64}"
@@ -16,7 +16,8 @@ COMMIT = "0" * 40
 
 @cache
 def containers() -> dict[str, Container]:
-    return {case.name: definition(case) for case in catalog.cases()}
+    further = {name: definition(catalog.case(case), name) for name, case in FURTHER.items()}
+    return {case.name: definition(case) for case in catalog.cases()} | further
 
 
 def needed(container: Container) -> Mapping[str, str]:

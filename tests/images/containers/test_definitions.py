@@ -8,12 +8,13 @@ import pytest
 
 from seatrial import catalog, environments, versions
 from seatrial.images.containers import definition, locks
-from seatrial.images.containers.definitions import DIFFERENCES, ONLY_X86
+from seatrial.images.containers.definitions import DIFFERENCES, FURTHER, ONLY_X86
 from tests.images.containers.everything import containers, rendered
 
 
 def test_what_differs_are_cases_and_says_why():
-    assert DIFFERENCES.keys() <= set(catalog.case_names())
+    assert DIFFERENCES.keys() - FURTHER.keys() <= set(catalog.case_names())
+    assert not FURTHER.keys() & set(catalog.case_names()) and set(FURTHER.values()) <= set(catalog.case_names())
     assert all(difference.why for difference in DIFFERENCES.values())
     assert ONLY_X86.keys() <= versions.ENVIRONMENTS.keys()
 
@@ -50,6 +51,14 @@ def test_an_image_has_what_the_environment_of_its_case_has_here():
 ])  # fmt: skip
 def test_what_some_of_them_are(name, stack, lock):
     assert (containers()[name].stack, containers()[name].lock) == (stack, lock)
+
+
+def test_engines_that_need_another_image_have_one_of_their_own():
+    """For jobs of the same environment: what a cluster is told as `software.ENVIRONMENT.image`."""
+    for name, engine in (("bionemo1", "bionemo1"), ("nemo", "nemo")):
+        container, case = containers()[name], catalog.case(FURTHER[name])
+        assert (container.name, container.base, container.environment) == (name, name, case.environment)
+        assert any(recipe.args.engine == engine for recipe in case.recipes)
 
 
 def test_a_case_of_a_user_has_an_image_that_follows_from_it():

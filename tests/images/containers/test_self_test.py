@@ -15,6 +15,8 @@ import pytest
 from seatrial.images.containers import rendering
 
 PROGRAM = Path(rendering.__file__).with_name("self_test.py")
+REFERENCE = "docker.io/library/ubuntu:24.04@sha256:0"
+UBUNTU = {"type": "library", "bom-ref": "pkg:oci/ubuntu@0", "name": "ubuntu", "purl": "pkg:oci/ubuntu@0"}
 
 
 class Image:
@@ -36,6 +38,7 @@ class Image:
             "folders": [],
             "nccl": None,
             "network": False,
+            "base": REFERENCE,
             "sbom": {"bomFormat": "CycloneDX", "components": []},
         }
 
@@ -80,18 +83,33 @@ def test_a_checkout_that_is_empty_is_missing(image, tmp_path):
     assert image.run(folders=[str(tmp_path / "picotron")]).returncode == 0
 
 
+def written(image):
+    """Components of the bill of materials that it writes, of a base and libfabric."""
+    libfabric = {"type": "library", "bom-ref": "pkg:generic/libfabric@2", "purl": "pkg:generic/libfabric@2"}
+    path = image.folder / "sbom.json"
+    done = image.run("--write", str(path), sbom={"bomFormat": "CycloneDX", "components": [UBUNTU, libfabric]})
+    assert done.returncode == 0, done.stderr
+    return json.loads(path.read_text())["components"]
+
+
+def test_a_base_that_a_build_argument_gave_is_named_in_place_of_the_one_that_was_chosen(image, monkeypatch):
+    monkeypatch.setenv("BASE", REFERENCE)
+    assert written(image)[0] == UBUNTU
+    monkeypatch.setenv("BASE", "localhost/debian:12")
+    first, second, *_ = written(image)
+    assert first == {"type": "container", "bom-ref": "localhost/debian:12", "name": "localhost/debian:12"}
+    assert second["bom-ref"] == "pkg:generic/libfabric@2"
+
+
 def test_it_writes_down_what_is_installed(image, tmp_path, monkeypatch):
     (tmp_path / "bin").mkdir()
     dpkg = tmp_path / "bin/dpkg-query"
     dpkg.write_text("#!/bin/sh\nprintf 'adduser 3.134 all\\ng++ 4:12.2.0-3 amd64\\n'\n")
     dpkg.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    chosen = {"type": "library", "bom-ref": "pkg:generic/libfabric@2", "purl": "pkg:generic/libfabric@2"}
-    done = image.run("--write", str(tmp_path / "sbom.json"), sbom={"bomFormat": "CycloneDX", "components": [chosen]})
-    assert done.returncode == 0, done.stderr
-    document = json.loads((tmp_path / "sbom.json").read_text())
-    found = [component["purl"] for component in document["components"]]
-    assert found[:3] == [
+    found = [component["purl"] for component in written(image)]
+    assert found[:4] == [
+        UBUNTU["purl"],
         "pkg:generic/libfabric@2",
         "pkg:deb/adduser@3.134?arch=all",
         "pkg:deb/g++@4%3A12.2.0-3?arch=amd64",

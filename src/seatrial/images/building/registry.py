@@ -62,15 +62,18 @@ def ecr(who: aws.Access, built: Record) -> Target:
 def _repository(client: Any, name: str) -> str:
     """Its address. Tags that cannot be moved, scanned at each push."""
     try:
-        found: str = client.describe_repositories(repositoryNames=[name])["repositories"][0]["repositoryUri"]
+        found = client.describe_repositories(repositoryNames=[name])["repositories"][0]
     except client.exceptions.RepositoryNotFoundException:
         made = client.create_repository(
             repositoryName=name,
             imageTagMutability="IMMUTABLE",
             imageScanningConfiguration={"scanOnPush": True},
         )
-        found = made["repository"]["repositoryUri"]
-    return found
+        found = made["repository"]
+    if found["imageTagMutability"] != "IMMUTABLE":
+        remedy = f"aws ecr put-image-tag-mutability --repository-name {name} --image-tag-mutability IMMUTABLE"
+        raise UserError(Problem("its tags can be moved: one would not tell what is in an image", name, remedy))
+    return str(found["repositoryUri"])
 
 
 def _digest(client: Any, repository: str, tag: str) -> str | None:

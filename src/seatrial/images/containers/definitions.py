@@ -1,4 +1,4 @@
-"""The image of each case: what it is made of and has. It follows from the case; what differs stands in a table."""
+"""The images of cases: what each is made of and has. It follows from the case; what differs stands in a table."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ BOTH: tuple[Architecture, ...] = ("x86_64", "arm64")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Difference:
-    """How the image of a case differs from those of others."""
+    """How an image differs from what follows from its case."""
 
     why: str
+    case: str | None = None
+    """The case, where the image is another one, for some of its recipes, and has a name of its own."""
     stack: str = "cuda13"
     base: str = "ubuntu"
     lock: str | None = None
@@ -58,6 +60,20 @@ DIFFERENCES: Mapping[str, Difference] = {
     "bionemo": Difference(
         stack="vendor", base="bionemo", architectures=_X86, why="train_esm2 is in NVIDIA's container alone"
     ),
+    "bionemo1": Difference(
+        case="bionemo",
+        stack="vendor",
+        base="bionemo1",
+        architectures=_X86,
+        why="ESM-1nv (engine=bionemo1) is in NVIDIA's container of BioNeMo 1 alone",
+    ),
+    "nemo": Difference(
+        case="nemo-run",
+        stack="vendor",
+        base="nemo",
+        architectures=_X86,
+        why="engine=nemo: NeMo 2 takes kernels of Transformer Engine and Apex, which NVIDIA's container has",
+    ),
     "nemo-launcher": Difference(
         stack="vendor", base="nemo-launcher", architectures=_X86, why="NeMo 1 is in NVIDIA's container alone"
     ),
@@ -67,7 +83,10 @@ DIFFERENCES: Mapping[str, Difference] = {
     ),
     "nccom-tests": Difference(stack="neuron", base="neuron", architectures=_X86, programs=("nccom-test",), why=_NEURON),
 }
-"""Case -> what differs, and why. What is not here runs on NVIDIA's GPUs, on Ubuntu, with its environment's lock."""
+"""Image -> what differs, and why. What is not here runs on NVIDIA's GPUs, on Ubuntu, with its environment's lock."""
+
+FURTHER: Mapping[str, str] = {name: one.case for name, one in DIFFERENCES.items() if one.case}
+"""Image that is not its case's first -> the case."""
 
 ONLY_X86: Mapping[str, str] = {
     "pytorch": "zstd, which mosaicml-streaming asks for, has no wheel for Arm, and would need a compiler",
@@ -78,12 +97,12 @@ ACCELERATORS: Mapping[str, str] = {"jax": "jax-cuda", "paxml": "paxml-cuda"}
 """Environment -> lock of what its framework needs to use GPUs. All others have torch, with what it brings."""
 
 
-def definition(case: Case) -> Container:
-    """The image in which the jobs of a case run."""
-    own = DIFFERENCES.get(case.name, Difference(why=""))
+def definition(case: Case, name: str | None = None) -> Container:
+    """The image in which the jobs of a case run, or that of FURTHER with this name."""
+    own = DIFFERENCES.get(name or case.name, Difference(why=""))
     lock = (own.lock or case.environment or COMMAND) if own.base == "ubuntu" else None
     return Container(
-        name=case.name,
+        name=name or case.name,
         title=case.title,
         stack=own.stack,
         base=own.base,

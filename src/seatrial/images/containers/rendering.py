@@ -71,8 +71,6 @@ def _variables(container: Container, chosen: Chosen) -> dict[str, Any]:
     return {
         "c": container,
         "base": chosen.reference,
-        "base_name": chosen.base,
-        "base_digest": chosen.digest,
         "vendor": container.lock is None,
         "network": chosen.efa is not None,
         "efa": chosen.efa,
@@ -152,6 +150,7 @@ def _facts(container: Container, choice: Choice, chosen: Chosen) -> dict[str, An
     facts: dict[str, Any] = {
         "name": container.name,
         "stack": container.stack,
+        "base": chosen.reference,
         "machine": MACHINES[choice.architecture],
         "python": f"{HOME}/{container.environment}/bin/python" if other else PYTHON,
         "oldest_python": versions.PYTHON,

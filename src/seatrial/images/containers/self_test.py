@@ -125,11 +125,19 @@ def network(facts: Facts) -> Iterator[str]:
 
 def bill(facts: Facts) -> dict[str, Any]:
     """The software bill of materials: what was chosen, and what the system and each Python say that they have."""
-    found: dict[str, dict[str, str]] = {one["purl"]: one for one in facts["sbom"]["components"]}
+    found: dict[str, dict[str, str]] = {one["bom-ref"]: one for one in chosen(facts)}
     for kind, name, version, more in [*system(), *distributions(facts)]:
         purl = f"pkg:{kind}/{name}@{version.replace('+', '%2B').replace(':', '%3A')}{more}"
         found[purl] = {"type": "library", "bom-ref": purl, "name": name, "version": version, "purl": purl}
     return {**facts["sbom"], "components": list(found.values())}
+
+
+def chosen(facts: Facts) -> Iterator[dict[str, str]]:
+    """What the image was to be made of. A build argument may have put another base in place of the one in there."""
+    base = os.environ.get("BASE", facts["base"])
+    for one in facts["sbom"]["components"]:
+        other = one["purl"].startswith("pkg:oci/") and base != facts["base"]
+        yield {"type": "container", "bom-ref": base, "name": base} if other else one
 
 
 def system() -> Iterator[tuple[str, str, str, str]]:

@@ -41,6 +41,7 @@ def versions(place: Place, root: Path) -> tuple[int, dict[str, Any]]:
 def test_the_image_has_its_labels_its_bill_and_nobodys_passwords(place, name):
     config = configuration(place, name)
     assert config["Labels"]["org.opencontainers.image.title"] == name
+    assert config["Labels"]["org.opencontainers.image.base.name"] == place.engine.base
     assert config["Labels"]["seatrial.stack"] == place.image(name).stack
     assert config.get("User", "") == "" and "Entrypoint" not in config and config["WorkingDir"] == "/tmp"
     assert not [line for line in config["Env"] if line.startswith(("PIP_", "DEBIAN_FRONTEND"))]
@@ -50,7 +51,8 @@ def test_the_image_has_its_labels_its_bill_and_nobodys_passwords(place, name):
         seen = [path for path in [root / "etc/pip.conf", *(root / "srv").rglob("*")] if path.is_file()]
         assert not [path for path in seen if path.stat().st_size]
     assert bill["bomFormat"] == "CycloneDX"
-    found = {(one["name"], one["version"]) for one in bill["components"]}
+    assert [one["name"] for one in bill["components"] if one["type"] == "container"] == [place.engine.base]
+    found = {(one["name"], one.get("version")) for one in bill["components"]}
     definition = containers.bom(containers.definition(catalog.case(name)), Choice())
     cuda = {item["name"] for item in definition if item["origin"] == "lock cuda"} - {"nvidia-nccl-cu13"}
     locked = {(item["name"], item["version"]) for item in definition if item["origin"].startswith("lock ")}
