@@ -29,7 +29,7 @@ class ParallelCluster:
 
 
 PARALLELCLUSTER = ParallelCluster(
-    version="3.16.1",  # 3.16.2 is out, untried
+    version="3.16.1",  # 3.16.3 is out, untried
     systems={
         "alinux2023": "ec2-user",
         "ubuntu2204": "ubuntu",

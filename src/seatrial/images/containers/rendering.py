@@ -16,6 +16,7 @@ from seatrial.images.containers.bill import sbom
 from seatrial.images.containers.choices import Chosen, choose
 from seatrial.images.containers.definitions import COMMAND, MACHINES, accelerator_lock, other_python
 from seatrial.plan import Plan
+from seatrial.templates import template
 
 HOME = "/opt/seatrial"
 PYTHON = f"{HOME}/venv/bin/python"
@@ -48,17 +49,7 @@ def render(container: Container, choice: Choice) -> Plan:
 
 
 def _dockerfile(container: Container, choice: Choice, chosen: Chosen) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("seatrial.images.containers", "."),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["comment"] = lambda text: " ".join(text.split())  # a line break would be an instruction
-    text = environment.get_template("Dockerfile.j2").render(
+    text = template("seatrial.images.containers", "Dockerfile.j2").render(
         platform={"x86_64": "amd64", "arm64": "arm64"}[choice.architecture], **_variables(container, chosen)
     )
     return re.sub(r"\n{3,}", "\n\n", text)

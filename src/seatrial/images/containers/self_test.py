@@ -134,7 +134,7 @@ def bill(facts: Facts) -> dict[str, Any]:
 
 def chosen(facts: Facts) -> Iterator[dict[str, str]]:
     """What the image was to be made of. A build argument may have put another base in place of the one in there."""
-    base = os.environ.get("BASE", facts["base"])
+    base = os.environ.get("BASE") or facts["base"]
     for one in facts["sbom"]["components"]:
         other = one["purl"].startswith("pkg:oci/") and base != facts["base"]
         yield {"type": "container", "bom-ref": base, "name": base} if other else one

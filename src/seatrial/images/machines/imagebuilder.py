@@ -16,7 +16,7 @@ from typing import Any
 from seatrial.errors import Problem, UserError
 from seatrial.images._image import Choice, Machine
 from seatrial.images.machines.choices import Chosen, choose
-from seatrial.images.machines.packer import playbooks, self_test, tags, template
+from seatrial.images.machines.packer import filled, playbooks, self_test, tags
 from seatrial.plan import Command, Plan
 
 CONFIGURATION, SCRIPT = "build-image.yaml", "install.sh"
@@ -125,9 +125,9 @@ def script(machine: Machine, chosen: Chosen) -> str:
     files = {
         **playbooks(machine, chosen),
         **self_test(machine, chosen),
-        "self_test.sh": template("self_test.sh", machine, chosen),
+        "self_test.sh": filled("self_test.sh", machine, chosen),
     }
-    head = template(SCRIPT, machine, chosen)
+    head = filled(SCRIPT, machine, chosen)
     return f"{head}{base64.encodebytes(archive(files)).decode()}"
 
 

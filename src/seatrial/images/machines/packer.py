@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seatrial import __version__
 from seatrial.images._image import Choice, Machine
@@ -17,11 +16,9 @@ from seatrial.images.machines.parents import SYSTEMS, parent
 from seatrial.images.machines.self_test import FILES
 from seatrial.images.machines.software import expected
 from seatrial.plan import Command, Plan
+from seatrial.templates import template
 from seatrial.versions import PARALLELCLUSTER
 from seatrial.versions.machines import PACKER, PACKER_PLUGINS
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 PLAYBOOK = "ansible/playbook.yml"
 CLEANUP = "ansible/cleanup.yml"
@@ -36,7 +33,7 @@ TYPES = {"text": "string", "number": "number", "truth": "bool", "list": "list(st
 def render(machine: Machine, choice: Choice) -> Plan:
     """What Packer reads, and what is run. Raises UserError with all that is wrong with the choice."""
     chosen = choose(machine, choice)
-    templates = {name: template(name, machine, chosen) for name in ("image.pkr.hcl", "self_test.sh")}
+    templates = {name: filled(name, machine, chosen) for name in ("image.pkr.hcl", "self_test.sh")}
     texts = {
         **playbooks(machine, chosen),
         **templates,
@@ -126,25 +123,23 @@ def _indented(text: str) -> list[str]:
     return [f"  {line}" for line in text.splitlines()]
 
 
-def template(file: str, machine: Machine, chosen: Chosen) -> str:
+def filled(file: str, machine: Machine, chosen: Chosen) -> str:
     """A file of this package, made for the image."""
-    return (
-        _environment()
-        .get_template(f"{file}.j2")
-        .render(
-            name=machine.name,
-            title=machine.title,
-            service=machine.service,
-            system=chosen.system,
-            architecture=chosen.architecture,
-            parent=parent(machine.service, machine.accelerator, chosen.system, chosen.architecture, chosen.kubernetes),
-            user=SYSTEMS[chosen.system].user,
-            root=SYSTEMS[chosen.system].root,
-            playbook=PLAYBOOK,
-            cleanup=CLEANUP,
-            reboot=bool(MODULES & {*machine.roles}),
-            tags=tags(machine, chosen),
-        )
+    return template("seatrial.images.machines", f"{file}.j2").render(
+        name=machine.name,
+        title=machine.title,
+        service=machine.service,
+        system=chosen.system,
+        architecture=chosen.architecture,
+        parent=parent(machine.service, machine.accelerator, chosen.system, chosen.architecture, chosen.kubernetes),
+        user=SYSTEMS[chosen.system].user,
+        root=SYSTEMS[chosen.system].root,
+        playbook=PLAYBOOK,
+        cleanup=CLEANUP,
+        reboot=bool(MODULES & {*machine.roles}),
+        tags=tags(machine, chosen),
+        hcl=hcl,
+        assignments=assignments,
     )
 
 
@@ -172,18 +167,3 @@ def required_tags(machine: Machine, chosen: Chosen) -> dict[str, str]:
             "parallelcluster:os": chosen.system,
         }
     return {"seatrial:kubernetes": chosen.kubernetes} if machine.service == "eks" else {}
-
-
-@cache
-def _environment() -> Environment:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("seatrial.images.machines", "."),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"hcl": hcl, "assignments": assignments}
-    return environment

@@ -23,9 +23,9 @@ from seatrial.launchers.slurm.guard import GUARD
 from seatrial.launchers.slurm.hooks import hooks
 from seatrial.launchers.slurm.logs import collect
 from seatrial.launchers.slurm.options import Options, check_options
-from seatrial.launchers.slurm.templates import template
 from seatrial.plan import Command, Plan
 from seatrial.spec import PROGRAM, Cluster, Job
+from seatrial.templates import template
 from seatrial.variables import of_every_rank
 
 
@@ -57,7 +57,7 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
     options: Options = cluster.options
     tasks = job.launch == "mpi" or (job.launch == "rank" and options.start == "tasks")
     restartable = job.resumable
-    script = template("job.sh.j2").render(
+    script = template("seatrial.launchers.slurm", "job.sh.j2").render(
         job=job,
         version=__version__,
         site=_ranks.site(cluster),
@@ -155,7 +155,7 @@ def _start(job: Job, cluster: Cluster, tasks: bool) -> str:
     if style in ("torchrun", "node"):  # a program that starts ranks may do it with torchrun
         variables |= _ranks.SHUTDOWN
     program, python = _ranks.program(job, PROGRAM), cluster.software_for(job.environment).python
-    return template("start.sh.j2").render(
+    return template("seatrial.launchers.slurm", "start.sh.j2").render(
         job=job,
         site=_ranks.site(cluster),
         style=style,

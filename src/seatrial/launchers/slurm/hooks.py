@@ -6,9 +6,9 @@ import shlex
 
 from seatrial import __version__, gpu_jobs
 from seatrial.launchers import _hooks
-from seatrial.launchers.slurm.templates import template
 from seatrial.plan import Command, Plan
 from seatrial.spec import Cluster
+from seatrial.templates import template
 
 FOLDER = "/opt/seatrial/hooks"
 """Where the scripts stand on each node. slurmd runs them as root, so no one else may write there."""
@@ -36,7 +36,7 @@ def hooks(cluster: Cluster) -> Plan:
     commands = dict.fromkeys(SCRIPTS, f"timeout {_hooks.QUICK_SECONDS} {quick}")
     commands["sweep"] = f"timeout {_hooks.FULL_SECONDS} {full}"
     files = {
-        f"{name}.sh": template("hook.sh.j2").render(
+        f"{name}.sh": template("seatrial.launchers.slurm", "hook.sh.j2").render(
             name=name,
             version=__version__,
             command=command,

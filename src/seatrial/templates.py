@@ -1,4 +1,4 @@
-"""The shell scripts of this package, as templates."""
+"""Templates of what is rendered for other programs: shell scripts, Dockerfiles, Packer's files."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
 
-def template(name: str) -> Template:
-    """The template of that file. A name that it is not given is an error."""
-    return _environment().get_template(name)
+def template(package: str, name: str) -> Template:
+    """The template of that file, which lies beside the package's code. A name that it is not given is an error."""
+    return _environment(package).get_template(name)
 
 
 @cache
-def _environment() -> Environment:
+def _environment(package: str) -> Environment:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("seatrial.launchers.slurm", "."),
+        loader=jinja2.PackageLoader(package, "."),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
