@@ -45,10 +45,9 @@ def secret(document: Document, _: Tree) -> Iterator[Hit]:
             and not value.startswith(("/", "$", "s3:", "arn:"))
         ):
             yield assignment.line, f"{assignment.name} has its value in the file"
-    for index, text in enumerate(document.text.split("\n")):
-        found = FORMS.search(text)
-        if found and not re.search(r"(.)\1{7}|example", found[0], re.IGNORECASE):
-            yield document.line + index, f"a key that begins with {found[0][:4]}"
+    for found in FORMS.finditer(document.text):
+        if not re.search(r"(.)\1{7}|example", found[0], re.IGNORECASE):
+            yield document.line + document.text.count("\n", 0, found.start()), f"a key that begins with {found[0][:4]}"
 
 
 @rule(
@@ -64,6 +63,8 @@ def secret(document: Document, _: Tree) -> Iterator[Hit]:
     good='#!/bin/bash\npython train.py --data "$HOME/data"\n',
 )
 def user_path(document: Document, _: Tree) -> Iterator[Hit]:
+    if not re.search(r"/home/|/Users/|/fsx/", document.text):
+        return
     words = [word for command in document.commands() for word in command.words]
     texts = [(word.line, word.source) for word in words if "\n" not in word.source]
     texts += [(a.line, a.value) for a in document.assignments() if a.value and "\n" not in a.value]

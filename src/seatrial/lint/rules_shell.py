@@ -159,9 +159,8 @@ def version_redirect(document: Document, _: Tree) -> Iterator[Hit]:
     good="#!/bin/bash\npython train.py \\\n  --steps 10\n",
 )
 def broken_continuation(document: Document, _: Tree) -> Iterator[Hit]:
-    for index, text in enumerate(document.text.split("\n")):
-        if re.search(r"\s\\[ \t]+$", text) and not text.lstrip().startswith("#"):
-            yield document.line + index, "a blank after the backslash"
+    for found in re.finditer(r"^(?!\s*#).*\s\\[ \t]+$", document.text, re.MULTILINE):
+        yield document.line + document.text.count("\n", 0, found.start()), "a blank after the backslash"
 
 
 @rule(
@@ -231,6 +230,5 @@ def _folders(document: Document, tree: Tree) -> Iterator[Path]:
     good="#!/bin/bash\nSTEPS=20\npython train.py $STEPS\n",
 )
 def merge_marker(document: Document, _: Tree) -> Iterator[Hit]:
-    for index, text in enumerate(document.text.split("\n")):
-        if re.match(r"(<{7}|>{7}) \S", text):
-            yield document.line + index, text[:40]
+    for found in re.finditer(r"^(?:<{7}|>{7}) \S.*", document.text, re.MULTILINE):
+        yield document.line + document.text.count("\n", 0, found.start()), found[0][:40]

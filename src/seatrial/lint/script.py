@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -46,7 +47,7 @@ class Redirect:
     target: Word
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Command:
     """A simple command."""
 
@@ -74,10 +75,12 @@ class Command:
 
     def find(self, *programs: str) -> int | None:
         """Index of the first word that names one of the programs: 0, or later behind srun, exec, env, nsys."""
-        for index, word in enumerate(self.words):
-            if word.name in programs:
-                return index
-        return None
+        return min((self._places[program] for program in programs if program in self._places), default=None)
+
+    @functools.cached_property
+    def _places(self) -> dict[str, int]:
+        """Name -> index of the first word that has it: dozens of rules ask."""
+        return {word.name: len(self.words) - 1 - index for index, word in enumerate(reversed(self.words))}
 
     def option(self, *names: str) -> Word | None:
         """The value of an option, the last one if it is given twice: ``--n=4``, ``--n 4``, ``-n4`` or ``-n 4``."""

@@ -19,6 +19,7 @@ _OPTIONAL = {*_DEFAULTS, ":+", "+", ":?", "?", "!"}
 """Operators of ${X...} that provide for X being unset, or say so themselves when it is."""
 _WORDS = {"word", "number", "string", "raw_string", "ansi_c_string", "concatenation", "simple_expansion", "expansion"}
 _WORDS |= {"command_substitution", "process_substitution", "arithmetic_expansion", "brace_expression"}
+_ARRAY = re.compile(r'"?\$\{(\w+)\[[@*]\]\}"?')
 _READERS = {"read", "mapfile", "readarray", "getopts", "unset", "let", "test"}
 """Commands whose words are names, or ask for them."""
 
@@ -117,19 +118,23 @@ class Reader:
     def words(self, nodes: Sequence[Node]) -> Iterator[Word]:
         """The nodes as words, with arrays such as ``"${ARGS[@]}"`` spelled out."""
         for node in nodes:
-            source = text_of(node)
-            array = re.fullmatch(r'"?\$\{(\w+)\[[@*]\]\}"?', source)
+            source, line = text_of(node), self.line + node.start_point[0]
+            if node.type == "word" and "\\" not in source:  # most are: nothing in it has a meaning
+                yield Word(source, line, source, True)
+                continue
+            array = _ARRAY.fullmatch(source)
             if array and array[1] in self.arrays:
                 yield from self.arrays[array[1]]
                 continue
             text, known = self.evaluate(node)
-            yield Word(text, self.line + node.start_point[0], source, known)
+            yield Word(text, line, source, known)
 
     def command(self, node: Node, outer: Command | None) -> Command | None:
         """A command with its redirects; None if it is nothing but assignments."""
         parts = [c for c in node.children if c.type in _WORDS or c.type == "command_name"]
         parts = [c.children[0] if c.type == "command_name" and c.children else c for c in parts]
-        around = node.parent if node.parent and node.parent.type == "redirected_statement" else None
+        above = node.parent
+        around = above if above and above.type == "redirected_statement" else None
         redirects = []
         beside = [*node.children, *(around.children if around else ())]
         beside += [grandchild for child in beside if child.type == "heredoc_redirect" for grandchild in child.children]
