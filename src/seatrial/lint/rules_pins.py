@@ -81,7 +81,7 @@ def pipe_to_shell(document: Document, _: Tree) -> Iterator[Hit]:
         r"\b(curl|wget)\b[^|;&\n]*(\\\n[^|;&\n]*)*\|\s*(sudo\s+(-\S+\s+)*)?(env\s+)?(ba|z)?sh\b"
         r"|\b(ba)?sh\s+(-c\s+\"\$\(|<\()\s*(curl|wget)\b"
     )
-    for script in document.scripts:
+    for script in document.scripts if re.search("curl|wget", document.text) else ():
         for found in pattern.finditer(script.text):
             if not re.search(r"#", script.text[script.text.rfind("\n", 0, found.start()) + 1 : found.start()]):
                 yield script.line + script.text.count("\n", 0, found.start()), found[0].split("\n")[0][:60]

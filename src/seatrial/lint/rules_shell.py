@@ -122,7 +122,7 @@ def after_exec(document: Document, _: Tree) -> Iterator[Hit]:
 def stray_brace(document: Document, _: Tree) -> Iterator[Hit]:
     for command in document.commands():
         for word in command.words:
-            plain = "'" not in word.source and '"' not in word.source
+            plain = "}}" in word.source and "'" not in word.source and '"' not in word.source
             if plain and re.search(r"\$\{\w+\}\}", word.source) and word.source.count("}") > word.source.count("{"):
                 yield word.line, word.source
 

@@ -63,7 +63,7 @@ class Command:
         """Line of the first word, from 1."""
         return self.words[0].line
 
-    @property
+    @functools.cached_property
     def name(self) -> str:
         """The program, without its folder."""
         return self.words[0].name
@@ -75,7 +75,9 @@ class Command:
 
     def find(self, *programs: str) -> int | None:
         """Index of the first word that names one of the programs: 0, or later behind srun, exec, env, nsys."""
-        return min((self._places[program] for program in programs if program in self._places), default=None)
+        if self._places.keys().isdisjoint(programs):
+            return None
+        return min(self._places[program] for program in programs if program in self._places)
 
     @functools.cached_property
     def _places(self) -> dict[str, int]:

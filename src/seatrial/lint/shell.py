@@ -80,9 +80,11 @@ def environments(commands: Sequence[Command]) -> Iterator[Assignment]:
     """Variables that a command gets as words: ``env X=1 program``, ``mpirun -x X=1``."""
     for command in commands:
         at = command.find("env", "mpirun", "mpiexec")
-        for before, word in zip(command.words[at or 0 :], command.words[(at or 0) + 1 :], strict=False):
+        if at is None:
+            continue
+        for before, word in zip(command.words[at:], command.words[at + 1 :], strict=False):
             name, equals, value = word.text.partition("=")
-            if at is None or not equals or not re.fullmatch(r"[A-Za-z_]\w*", name):
+            if not equals or not re.fullmatch(r"[A-Za-z_]\w*", name):
                 continue
             if command.words[at].text.endswith("env") or before.text == "-x":
                 yield Assignment(name, value if word.known else None, word.line)
