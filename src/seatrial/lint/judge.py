@@ -127,7 +127,7 @@ def _cost(finding: Finding) -> tuple[int, str, str, int]:
 def judge(tree: Tree) -> list[Finding]:
     """All findings about the documents, by file and line, without those that a comment in the file excuses."""
     found: dict[tuple[str, int, str], Finding] = {}
-    for document in tree.documents:
+    for document in tree.judged:
         excused = _excused(document)
         for finding in _about(document, tree):
             key = (finding.scope["path"], finding.scope["line"], finding.check)

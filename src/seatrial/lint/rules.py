@@ -24,9 +24,9 @@ T = TypeVar("T", bound=Hashable)
 
 
 class Gathered(Generic[T]):
-    """A property of a tree: what a function finds in each of its documents, all of it.
+    """A property of a tree: what a function finds in each document, of all of them together.
 
-    Files are read by several processes, a few at a time: a rule knows no more than this of other documents.
+    Files are read by several processes, a few at a time, so that this is all that one of them knows of the others.
     """
 
     def __init__(self, find: Callable[[Document], Iterable[T]]) -> None:
@@ -55,13 +55,14 @@ def _folders_made(document: Document) -> Iterator[str]:
 class Tree:
     """Everything that is linted together."""
 
-    documents: tuple[Document, ...]
+    judged: tuple[Document, ...]
+    """Those that are judged here. Of all others a rule knows no more than what is gathered."""
     roots: tuple[Path, ...] = ()
     """The folders that were given."""
     instance: Instance | None = None
     """What the nodes are where a document does not name their instance type; None: not known."""
     given: Mapping[str, frozenset[Any]] | None = None
-    """What is gathered from all documents, where `documents` are some of them."""
+    """What is gathered from all documents; None: from those that are judged here."""
 
     claims = Gathered(_claims)
     """Names of the PersistentVolumeClaims that a manifest defines."""
@@ -71,7 +72,7 @@ class Tree:
     @functools.cached_property
     def facts(self) -> Mapping[str, frozenset[Any]]:
         """All that is gathered, by the names of the properties."""
-        return gather(self.documents) if self.given is None else self.given
+        return gather(self.judged) if self.given is None else self.given
 
 
 def gather(documents: Iterable[Document]) -> dict[str, frozenset[Any]]:

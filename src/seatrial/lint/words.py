@@ -19,6 +19,9 @@ _OPTIONAL = {*_DEFAULTS, ":+", "+", ":?", "?", "!"}
 """Operators of ${X...} that provide for X being unset, or say so themselves when it is."""
 _WORDS = {"word", "number", "string", "raw_string", "ansi_c_string", "concatenation", "simple_expansion", "expansion"}
 _WORDS |= {"command_substitution", "process_substitution", "arithmetic_expansion", "brace_expression"}
+_SPECIAL = re.compile(r"[$`\\]")
+"""Characters that mean something in double quotes."""
+_NAME = re.compile(r"\$(?!_$)\w+")
 _ARRAY = re.compile(r'"?\$\{(\w+)\[[@*]\]\}"?')
 _READERS = {"read", "mapfile", "readarray", "getopts", "unset", "let", "test"}
 """Commands whose words are names, or ask for them."""
@@ -71,6 +74,8 @@ class Reader:
         if depth > DEPTH:
             return source, False
         match node.type:
+            case "string" if not _SPECIAL.search(source):
+                return source[1:-1], True
             case "raw_string":
                 return source[1:-1], True
             case "ansi_c_string":
@@ -109,9 +114,10 @@ class Reader:
             if child.type == '"':
                 text += gap
                 continue
-            part, sure = self.evaluate(child, defaults=defaults, depth=depth + 1)
             if child.type == "string_content":  # in double quotes only these four can be escaped
-                part = re.sub(r"\\([$`\"\\])", r"\1", text_of(child))
+                part, sure = re.sub(r"\\([$`\"\\])", r"\1", text_of(child)), True
+            else:
+                part, sure = self.evaluate(child, defaults=defaults, depth=depth + 1)
             text, known = text + gap + part, known and sure
         return text, known
 
@@ -131,12 +137,16 @@ class Reader:
 
     def command(self, node: Node, outer: Command | None) -> Command | None:
         """A command with its redirects; None if it is nothing but assignments."""
-        parts = [c for c in node.children if c.type in _WORDS or c.type == "command_name"]
-        parts = [c.children[0] if c.type == "command_name" and c.children else c for c in parts]
-        above = node.parent
-        around = above if above and above.type == "redirected_statement" else None
+        children, above = node.children, node.parent
+        parts, beside = [], list(children)
+        for child in children:
+            kind = child.type
+            if kind == "command_name":
+                parts.append(child.children[0] if child.child_count else child)
+            elif kind in _WORDS:
+                parts.append(child)
         redirects = []
-        beside = [*node.children, *(around.children if around else ())]
+        beside += above.children if above and above.type == "redirected_statement" else ()
         beside += [grandchild for child in beside if child.type == "heredoc_redirect" for grandchild in child.children]
         for child in beside:
             if child.type == "file_redirect":
@@ -151,11 +161,16 @@ class Reader:
 
     def uses(self) -> Iterator[Use]:
         """Every variable that is expanded."""
-        for node in (*self.nodes.get("simple_expansion", ()), *self.nodes.get("expansion", ())):
-            names = [c for c in node.children if c.type in ("variable_name", "subscript")]
-            if names and re.match(r"\$\w|\$\{", text_of(node)):  # the grammar takes "$ x", too
-                name = text_of(names[0]).partition("[")[0]
-                optional = any(child.type in _OPTIONAL for child in node.children)
+        for node in self.nodes.get("simple_expansion", ()):
+            source = text_of(node)
+            if _NAME.fullmatch(source):  # the grammar takes "$ x", too
+                yield Use(name=source[1:], line=self.line + node.start_point[0], optional=False, node=node)
+        for node in self.nodes.get("expansion", ()):
+            kinds = {child.type: child for child in reversed(node.children)}
+            named = kinds.get("variable_name") or kinds.get("subscript")
+            if named:
+                name = text_of(named).partition("[")[0]
+                optional = not _OPTIONAL.isdisjoint(kinds)
                 yield Use(name=name, line=self.line + node.start_point[0], optional=optional, node=node)
 
     def defined(self) -> Iterator[str]:
