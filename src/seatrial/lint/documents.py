@@ -29,8 +29,54 @@ _DIRECTIVE = re.compile(r"^#SBATCH\b", re.MULTILINE)
 _HEREDOC = re.compile(r"(<<-?[ \t]*[\"']?(\w+)[\"']?[^\n]*)\n(?:.*\n)*?[ \t]*\2[ \t]*$", re.MULTILINE)
 _TEMPLATED = re.compile(r"\{%-?\s*\w+|\{\{-?\s*[\w.$(]")
 _SITE = re.compile(r"^[ \t]*#[ \t]*seatrial:[ \t]*site\[([^\]\n]*)\]", re.MULTILINE)
-_NEVER = {f".{end}" for end in "py pyi pyc ipynb md rst json jsonl toml c cc cpp cu h hpp go rs js ts css html".split()}
-_NEVER |= {f".{end}" for end in "png jpg svg gif pdf gz zip whl so o a bin pt safetensors csv parquet lock".split()}
+_NEVER = {
+    f".{end}"
+    for end in [
+        "py",
+        "pyi",
+        "pyc",
+        "ipynb",
+        "md",
+        "rst",
+        "json",
+        "jsonl",
+        "toml",
+        "c",
+        "cc",
+        "cpp",
+        "cu",
+        "h",
+        "hpp",
+        "go",
+        "rs",
+        "js",
+        "ts",
+        "css",
+        "html",
+    ]
+}
+_NEVER |= {
+    f".{end}"
+    for end in [
+        "png",
+        "jpg",
+        "svg",
+        "gif",
+        "pdf",
+        "gz",
+        "zip",
+        "whl",
+        "so",
+        "o",
+        "a",
+        "bin",
+        "pt",
+        "safetensors",
+        "csv",
+        "parquet",
+        "lock",
+    ]
+}
 """Ends of names of what is no launch file, whatever it begins with: most of what a folder holds, not to be opened."""
 _SKIPPED = {"node_modules", "__pycache__", "site-packages", "venv"}
 LARGEST = 2**20

@@ -126,7 +126,7 @@ class Script:
     line: int
     """Line of its file on which it begins, from 1."""
     nodes: Mapping[str, Sequence[Node]] = field(default_factory=dict, compare=False)
-    """Type of node -> all of that type, in the order of the text."""
+    """Type of node that has a name in the grammar -> all of that type, in the order of the text."""
     commands: tuple[Command, ...] = ()
     """With those of scripts inside it, such as ``bash -c '...'``."""
     assignments: tuple[Assignment, ...] = ()

@@ -102,7 +102,8 @@ def _by_type(root: Node) -> dict[str, list[Node]]:
     nodes: dict[str, list[Node]] = {}
     cursor = root.walk()  # half the time of asking each node for its children
     while node := cursor.node:
-        nodes.setdefault(node.type, []).append(node)
+        if node.is_named or node.is_missing:
+            nodes.setdefault(node.type, []).append(node)
         if cursor.goto_first_child():
             continue
         while not cursor.goto_next_sibling():
