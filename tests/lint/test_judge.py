@@ -181,3 +181,9 @@ DEVICE_RDMA = "export FI_EFA_USE_DEVICE_RDMA=1\n"
 def test_a_comment_says_where_a_file_runs(site, found):
     findings = lint_text("#!/bin/bash\n" + site + DEVICE_RDMA)
     assert [(finding.check, finding.verdict) for finding in findings] == found
+
+
+def test_what_another_language_is_written_in_is_not_opened(folder):
+    (folder / "tool.py").write_text(f"#!/bin/bash\n{CLONE}\n")
+    (folder / "tool.cmd").write_text(f"#!/bin/bash\n{CLONE}\n")
+    assert {file.path.name for file in lint([folder]).files} == {"bad.sh", "broken.sh", "good.sh", "tool.cmd"}
