@@ -13,6 +13,7 @@ from seatrial.lint import shell
         ('echo "$A ${B} ${C[*]} $1 $0"', ["0", "1", "A", "B", "C"]),
         ('echo "in ${A} ${B} ${C}"', ["A", "B", "C"]),
         ("echo $A/${C:-$D}", ["A", "C", "D"]),
+        ("echo $X_1", ["X_1"]),
         ("echo $_ $? $# $@ $$", []),
         ("echo 'no $A' \\$B", []),
     ],

@@ -21,7 +21,7 @@ _WORDS = {"word", "number", "string", "raw_string", "ansi_c_string", "concatenat
 _WORDS |= {"command_substitution", "process_substitution", "arithmetic_expansion", "brace_expression"}
 _SPECIAL = re.compile(r"[$`\\]")
 """Characters that mean something in double quotes."""
-_NAME = re.compile(r"\$(?!_$)\w+")
+_NAME = re.compile(r"\$(?:(?!_$)[A-Za-z_]\w*|\d)")
 _ARRAY = re.compile(r'"?\$\{(\w+)\[[@*]\]\}"?')
 _READERS = {"read", "mapfile", "readarray", "getopts", "unset", "let", "test"}
 """Commands whose words are names, or ask for them."""
