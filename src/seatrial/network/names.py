@@ -1,6 +1,6 @@
 """The variables that NCCL, libfabric, aws-ofi-nccl and the Neuron runtime read: what a misspelt name is compared with.
 
-A name that is missing here is not judged: these libraries read more than they document.
+What other components read stands in `readers`.
 """
 
 from __future__ import annotations
@@ -83,13 +83,14 @@ INTERNAL_RX_REFILL_THRESHOLD DIRECT_CQ_OPS SET_CUDA_SYNC_MEMOPS RX_WINDOW_SIZE T
 """,
 )
 
-# man/fabric.7.md of the same: the core's and, of the other providers, what stands in for EFA.
+# man/fabric.7.md of the same, and `fi_info -e` of 1.17: the core's. Those of other providers stand in `readers`.
 LIBFABRIC = _named(
     "FI_",
     """
 PROVIDER PROVIDER_PATH LOG_LEVEL LOG_PROV LOG_SUBSYS HMEM HMEM_CUDA_ENABLE_XFER HMEM_CUDA_USE_GDRCOPY
 HMEM_CUDA_USE_DMABUF HMEM_DISABLE_P2P MR_CACHE_MAX_SIZE MR_CACHE_MAX_COUNT MR_CACHE_MONITOR
-MR_CUDA_CACHE_MONITOR_ENABLED UNIVERSE_SIZE HOOK POLL_FAIRNESS FORK_UNSAFE TCP_IFACE SOCKETS_IFACE
+MR_CUDA_CACHE_MONITOR_ENABLED MR_ROCR_CACHE_MONITOR_ENABLED MR_ZE_CACHE_MONITOR_ENABLED UNIVERSE_SIZE HOOK
+POLL_FAIRNESS FORK_UNSAFE LOG_INTERVAL PERF_CNTR AV_REMOVE_CLEANUP
 """,
 )
 

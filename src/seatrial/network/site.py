@@ -109,15 +109,33 @@ def any_of(*facts: Fact) -> Fact:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """What a file says about its job, besides the variables that it sets."""
+
+    efa: Fact = None
+    """It speaks of EFA; False: of another network, InfiniBand or another cloud's, and not of EFA."""
+    several_nodes: Fact = None
+    measures: bool = False
+    """It measures the network, or compares algorithms: what is wrong for a training is what it is for."""
+    deterministic: bool = False
+    """It asks for the same result each time, for which the order of sums must not change."""
+    own: frozenset[str] = frozenset()
+    """Variables that it reads itself."""
+
+
+UNTOLD = Context()
+"""Of a job of which nothing but the environment is known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
     """Where a job runs."""
 
     instance: Instance | None = None
     versions: Versions = Versions()
-    pod_network: bool = False
+    pod_network: Fact = False
     """It runs in pods with a network of their own."""
-    wants_efa: bool = False
-    """Its environment speaks of EFA."""
+    context: Context = UNTOLD
 
     @property
     def family(self) -> str | None:
@@ -141,8 +159,18 @@ class Site:
     @property
     def efa(self) -> Fact:
         if self.instance is None:
-            return True if self.wants_efa else None
+            return self.context.efa
         return self.instance.efa_interfaces > 0
+
+    @property
+    def elsewhere(self) -> Fact:
+        """Its network is another one than EFA, and fast."""
+        return True if self.instance is None and self.context.efa is False else None
+
+    @property
+    def several_nodes(self) -> Fact:
+        """Who sets up EFA means several nodes, unless it is said that it is one."""
+        return self.context.several_nodes if self.context.several_nodes is not None else self.efa or None
 
     @property
     def gpudirect(self) -> Fact:

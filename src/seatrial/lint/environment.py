@@ -1,0 +1,144 @@
+"""The environment that a document sets for a job, judged by the rules of seatrial.network, each assignment in its
+place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Unpack
+
+from seatrial.findings import Finding
+from seatrial.hardware import Instance
+from seatrial.lint.documents import Document
+from seatrial.lint.launch import launches, nodes, number
+from seatrial.lint.script import Assignment, Script, option
+from seatrial.lint.stack import VARIABLES
+from seatrial.network.lint import lint_environment, lint_missing
+from seatrial.network.site import Context, Fact, VersionTexts
+
+NETWORK = re.compile(r"(NCCL|FI|OFI_NCCL|NEURON_RT|TORCH_NCCL|GLOO|CCOM|RDMAV|IBV|UCX)_")
+"""How variables of the network begin."""
+_ARMS = ("if_statement", "elif_clause", "else_clause", "case_item", "function_definition")
+"""Code that runs in some cases only. What an if and its else set is never set together."""
+_EFA = re.compile(r"(?<![a-z])efa(?![a-z])|aws-?ofi|OFI_NCCL|/opt/amazon/", re.IGNORECASE)
+_OTHER = re.compile(
+    r"mlx\d|\bib\d\b|NCCL_IB_(?:HCA|GID_INDEX)|UCX_NET_DEVICES|rdma/|nvidia\.com/(?:hostdev|.*rdma)|gpudirect-?tcpx|"
+    r"NCCL_(?:FASTRAK|GPUDIRECTTCPX|IBEXT)_|\bgIB\b|azure|oraclecloud|coreweave|gke-|cloud\.google",
+    re.IGNORECASE,
+)
+_MEASURES = re.compile(
+    r"\b(?:all_?reduce|all_?gather|reduce_?scatter|all_?to_?all|sendrecv|broadcast|reduce|gather|"
+    r"scatter|hypercube)_perf\b|nccl[-_]tests|rccl[-_]tests"
+)
+_DETERMINISTIC = re.compile(r"NVTE_ALLOW_NONDETERMINISTIC_ALGO\W{1,3}0|CUBLAS_WORKSPACE_CONFIG|--deterministic", re.I)
+_MORE_NETWORKS = re.compile(r"cni\.cncf\.io/networks|networking\.gke\.io/")
+"""Annotations that give a pod interfaces besides eth0."""
+_PRINTS = re.compile(r"\s*(?:echo|printf)\b")
+_STARTS = ("srun", "mpirun", "torchrun", "python", "python3", "accelerate", "deepspeed")
+_SOURCED = re.compile(r"^\s*(?:source|\.)\s+(?!\S*(?:activate|conda\.sh|bashrc|profile|vars\.sh)\b)\S", re.MULTILINE)
+
+
+def judged(
+    document: Document,
+    instance: Instance | None,
+    *,
+    pod_network: Fact = None,
+    complete: bool = False,
+    **versions: Unpack[VersionTexts],
+) -> Iterator[tuple[int, Finding]]:
+    """Line and finding of what is wrong in the environment of a document.
+
+    A variable that is set twice is judged twice, beside those that are surely set with it. `complete`: the document is
+    all that sets variables, so that what is needed and missing is told.
+    """
+    assigned = [a for a in document.assignments() if a.name not in VARIABLES and NETWORK.match(a.name)]
+    if not assigned:
+        return
+    if pod_network is None:
+        pod_network = in_pods(document)
+    context, arms = context_of(document, assigned), [arm for script in document.scripts for arm in _arms(script)]
+    for item in assigned:
+        environment = {**_beside(item, assigned, arms), item.name: item.value}
+        found = lint_environment(environment, instance=instance, pod_network=pod_network, context=context, **versions)
+        yield from ((item.line, finding) for finding in found if finding.scope["variable"] == item.name)
+    if complete and instance and _starts_several(document, context) and not _set_elsewhere(document):
+        everything = {a.name: a.value for a in assigned}
+        for finding in lint_missing(everything, instance, pod_network=pod_network, **versions):
+            yield assigned[0].line, finding
+
+
+def in_pods(document: Document) -> Fact:
+    """It runs in pods with a network of their own alone; a shell script or an image may run anywhere."""
+    if document.kind == "yaml":
+        pods = [container.pod for container in document.containers]
+        known = pods and not _MORE_NETWORKS.search(document.text)
+        return not any(pod.get("hostNetwork") == "true" for pod in pods) if known else None
+    return False if document.kind == "sbatch" else None
+
+
+def context_of(document: Document, assigned: Sequence[Assignment]) -> Context:
+    """What the document says about its job, besides the variables that it sets."""
+    compared = [{a.value for a in assigned if a.name == name} for name in ("NCCL_ALGO", "NCCL_PROTO")]
+    return Context(
+        efa=_efa(document.text),
+        several_nodes=_several_nodes(document),
+        measures=bool(_MEASURES.search(document.text)) or any(len(values) > 1 for values in compared),
+        deterministic=bool(_DETERMINISTIC.search(document.text)),
+        own=frozenset(_own(document, assigned)),
+    )
+
+
+def _own(document: Document, assigned: Sequence[Assignment]) -> Iterator[str]:
+    """Variables that it expands for more than to print them, or to set them themselves: ``X=${X:-1}``."""
+    lines = document.text.split("\n")
+    places = {(a.name, a.line) for a in assigned}
+    for use in (use for script in document.scripts for use in script.uses):
+        if (use.name, use.line) not in places and not _PRINTS.match(lines[use.line - document.line]):
+            yield use.name
+
+
+def on_another_network(document: Document) -> bool:
+    """It speaks of InfiniBand or another cloud, and nowhere of EFA."""
+    return _efa(document.text) is False
+
+
+def _efa(text: str) -> Fact:
+    efa, other = _EFA.search(text), _OTHER.search(text)
+    return None if bool(efa) == bool(other) else efa is not None
+
+
+def _several_nodes(document: Document) -> Fact:
+    found = {nodes(document)} if document.kind == "sbatch" else set()
+    for launch in launches(document.scripts):
+        alone = any(word.text == "--standalone" for word in launch.words)
+        found.add(1 if alone else number(option(launch.words, "--nnodes")))
+    known = {count > 1 for count in found if count is not None}
+    return known.pop() if len(known) == 1 else None
+
+
+def _starts_several(document: Document, context: Context) -> bool:
+    """It starts programs, and not on one node alone."""
+    starts = any(command.find(*_STARTS) is not None for command in document.commands())
+    return starts and context.several_nodes is not False
+
+
+def _set_elsewhere(document: Document) -> bool:
+    """Other files may set variables, too."""
+    if document.kind == "dockerfile" or _SOURCED.search(document.text):
+        return True
+    return any(container.spec.get("envFrom") for container in document.containers)
+
+
+def _beside(item: Assignment, assigned: Sequence[Assignment], arms: Sequence[tuple[int, int]]) -> dict[str, str | None]:
+    """The variables that are set whenever this one is."""
+    others = [arm for arm in arms if not arm[0] <= item.line <= arm[1]]
+    return {a.name: a.value for a in assigned if not any(arm[0] <= a.line <= arm[1] for arm in others)}
+
+
+def _arms(script: Script) -> Iterator[tuple[int, int]]:
+    """First and last line of each piece of code that runs in some cases only."""
+    for kind in _ARMS:
+        for node in script.nodes.get(kind, ()):
+            first, last = script.line_of(node), script.line + node.end_point[0]
+            other = next((c for c in node.children if c.type in ("elif_clause", "else_clause")), None)
+            yield first, (script.line_of(other) - 1 if other and kind == "if_statement" else last)
