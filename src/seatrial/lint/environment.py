@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Unpack
 
 from seatrial.findings import Finding
@@ -28,9 +29,16 @@ _OTHER = re.compile(
 )
 _MEASURES = re.compile(
     r"\b(?:all_?reduce|all_?gather|reduce_?scatter|all_?to_?all|sendrecv|broadcast|reduce|gather|"
-    r"scatter|hypercube)_perf\b|nccl[-_]tests|rccl[-_]tests"
+    r"scatter|hypercube)_perf(?:_mpi)?\b|nccl[-_]tests|rccl[-_]tests"
 )
-_DETERMINISTIC = re.compile(r"NVTE_ALLOW_NONDETERMINISTIC_ALGO\W{1,3}0|CUBLAS_WORKSPACE_CONFIG|--deterministic", re.I)
+_BOUND = re.compile(
+    r"NVTE_ALLOW_NONDETERMINISTIC_ALGO\W{1,3}0|CUBLAS_WORKSPACE_CONFIG|--deterministic|tcpxo?\b|NCCL_FASTRAK|cxi|\bhsn",
+    re.IGNORECASE,
+)
+_ROCM = re.compile(r"\b(?:HIP|HSA|ROCM|RCCL|ROCR)_|/opt/rocm|rocm/")
+"""RCCL and its builds of other makers read names that NCCL does not."""
+_TESTED = re.compile(r"^\s*(?:\[\[?|test\b|\(\().*(?:&&|\|\|)")
+"""``[ "$DEBUG" ] && export NCCL_DEBUG=INFO``"""
 _MORE_NETWORKS = re.compile(r"cni\.cncf\.io/networks|networking\.gke\.io/")
 """Annotations that give a pod interfaces besides eth0."""
 _PRINTS = re.compile(r"\s*(?:echo|printf)\b")
@@ -59,7 +67,15 @@ def judged(
     context, arms = context_of(document, assigned), [arm for script in document.scripts for arm in _arms(script)]
     for item in assigned:
         environment = {**_beside(item, assigned, arms), item.name: item.value}
-        found = lint_environment(environment, instance=instance, pod_network=pod_network, context=context, **versions)
+        within = any(arm.first <= item.line <= arm.last and arm.kind != "function_definition" for arm in arms)
+        chosen = context.by_choice or within or bool(_TESTED.search(_line(document, item.line)))
+        found = lint_environment(
+            environment,
+            instance=instance,
+            pod_network=pod_network,
+            context=replace(context, by_choice=chosen),
+            **versions,
+        )
         yield from ((item.line, finding) for finding in found if finding.scope["variable"] == item.name)
     if complete and instance and _starts_several(document, context) and not _set_elsewhere(document):
         everything = {a.name: a.value for a in assigned}
@@ -82,19 +98,27 @@ def context_of(document: Document, assigned: Sequence[Assignment]) -> Context:
     return Context(
         efa=_efa(document.text),
         several_nodes=_several_nodes(document),
-        measures=bool(_MEASURES.search(document.text)) or any(len(values) > 1 for values in compared),
-        deterministic=bool(_DETERMINISTIC.search(document.text)),
+        by_choice=bool(_MEASURES.search(document.text)) or any(len(values) > 1 for values in compared),
+        bound=bool(_BOUND.search(document.text)),
         own=frozenset(_own(document, assigned)),
     )
 
 
 def _own(document: Document, assigned: Sequence[Assignment]) -> Iterator[str]:
-    """Variables that it expands for more than to print them, or to set them themselves: ``X=${X:-1}``."""
-    lines = document.text.split("\n")
+    """Variables that others than the libraries of NVIDIA and AWS read: RCCL, or the document, which expands them for
+    more than to print them or to set them themselves: ``X=${X:-1}``."""
     places = {(a.name, a.line) for a in assigned}
     for use in (use for script in document.scripts for use in script.uses):
-        if (use.name, use.line) not in places and not _PRINTS.match(lines[use.line - document.line]):
+        if (use.name, use.line) not in places and not _PRINTS.match(_line(document, use.line)):
             yield use.name
+    if _ROCM.search(document.text):
+        yield from (a.name for a in assigned)
+
+
+def _line(document: Document, number: int) -> str:
+    """A line of its file, as it is written."""
+    lines = document.text.split("\n")
+    return lines[number - document.line] if 0 <= number - document.line < len(lines) else ""
 
 
 def on_another_network(document: Document) -> bool:
@@ -129,16 +153,24 @@ def _set_elsewhere(document: Document) -> bool:
     return any(container.spec.get("envFrom") for container in document.containers)
 
 
-def _beside(item: Assignment, assigned: Sequence[Assignment], arms: Sequence[tuple[int, int]]) -> dict[str, str | None]:
+@dataclass(frozen=True, slots=True)
+class _Arm:
+    """Code that runs in some cases only, from its first line to its last."""
+
+    kind: str
+    first: int
+    last: int
+
+
+def _beside(item: Assignment, assigned: Sequence[Assignment], arms: Sequence[_Arm]) -> dict[str, str | None]:
     """The variables that are set whenever this one is."""
-    others = [arm for arm in arms if not arm[0] <= item.line <= arm[1]]
-    return {a.name: a.value for a in assigned if not any(arm[0] <= a.line <= arm[1] for arm in others)}
+    others = [arm for arm in arms if not arm.first <= item.line <= arm.last]
+    return {a.name: a.value for a in assigned if not any(arm.first <= a.line <= arm.last for arm in others)}
 
 
-def _arms(script: Script) -> Iterator[tuple[int, int]]:
-    """First and last line of each piece of code that runs in some cases only."""
+def _arms(script: Script) -> Iterator[_Arm]:
     for kind in _ARMS:
         for node in script.nodes.get(kind, ()):
-            first, last = script.line_of(node), script.line + node.end_point[0]
+            last = script.line + node.end_point[0]
             other = next((c for c in node.children if c.type in ("elif_clause", "else_clause")), None)
-            yield first, (script.line_of(other) - 1 if other and kind == "if_statement" else last)
+            yield _Arm(kind, script.line_of(node), script.line_of(other) - 1 if other else last)

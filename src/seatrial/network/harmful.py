@@ -46,7 +46,7 @@ def _on_hosts_of_ec2(site: Site) -> Fact:
 
 def _linked(site: Site) -> Fact:
     """Not where GPUs reach each other through host memory anyway."""
-    return no(any_of(site.within(SHM_COPY_ENGINE) or False, site.context.measures))
+    return no(any_of(site.within(SHM_COPY_ENGINE) or False, site.context.by_choice))
 
 
 RULES = (

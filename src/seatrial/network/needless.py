@@ -34,11 +34,11 @@ def _memops_needless(site: Site) -> Fact:
 
 
 def _trains(site: Site) -> Fact:
-    return not site.context.measures
+    return not site.context.by_choice
 
 
 def _free_to_choose(site: Site) -> Fact:
-    return not site.context.measures and not site.context.deterministic
+    return not site.context.by_choice and not site.context.bound
 
 
 def _free_elsewhere(site: Site) -> Fact:

@@ -39,6 +39,7 @@ READERS: Mapping[str, str] = {
     "NCCL_CUDA_PATH": "older releases of NCCL",
     "NCCL_CHUNK_SIZE": "older releases of NCCL",
     "NCCL_NO_CACHE": "newer releases of NCCL",
+    "NCCL_EP_*": "NCCL EP",
     # the providers of https://ofiwg.github.io/libfabric/main/man/fi_provider.7.html but EFA: `fi_info -e` has them all
     **{
         f"FI_{provider}_*": f"libfabric's provider {provider.lower()}"
@@ -62,7 +63,8 @@ READERS: Mapping[str, str] = {
             *("RXM", "SHM", "SM2", "SOCKETS", "TCP", "UCX", "UDP", "USNIC", "VERBS", "XNET"),
         )
     },
-    # aws-ofi-nccl before 1.15
+    # aws-ofi-nccl before 1.15, and of 2026
+    "OFI_NCCL_GIN_*": "newer releases of aws-ofi-nccl",
     "OFI_NCCL_TOPO_FILE_*": "older releases of aws-ofi-nccl",
     "OFI_NCCL_ROUND_ROBIN_THRESHOLD": "older releases of aws-ofi-nccl",
 }

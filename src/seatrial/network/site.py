@@ -115,10 +115,11 @@ class Context:
     efa: Fact = None
     """It speaks of EFA; False: of another network, InfiniBand or another cloud's, and not of EFA."""
     several_nodes: Fact = None
-    measures: bool = False
-    """It measures the network, or compares algorithms: what is wrong for a training is what it is for."""
-    deterministic: bool = False
-    """It asks for the same result each time, for which the order of sums must not change."""
+    by_choice: bool = False
+    """It is set in some cases only, or for a measurement: what is wrong for a training is meant there."""
+    bound: bool = False
+    """Algorithm and protocol are not free: results must be the same each time, or the network's maker prescribes them,
+    as Google Cloud does for TCPX."""
     own: frozenset[str] = frozenset()
     """Variables that it reads itself."""
 
