@@ -27,6 +27,7 @@ _OTHER = re.compile(
     r"NCCL_(?:FASTRAK|GPUDIRECTTCPX|IBEXT)_|\bgIB\b|azure|oraclecloud|coreweave|gke-|cloud\.google",
     re.IGNORECASE,
 )
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*$", re.MULTILINE)
 _MEASURES = re.compile(
     r"\b(?:all_?reduce|all_?gather|reduce_?scatter|all_?to_?all|sendrecv|broadcast|reduce|gather|"
     r"scatter|hypercube)_perf(?:_mpi)?\b|nccl[-_]tests|rccl[-_]tests"
@@ -127,7 +128,8 @@ def on_another_network(document: Document) -> bool:
 
 
 def _efa(text: str) -> Fact:
-    efa, other = _EFA.search(text), _OTHER.search(text)
+    said = _COMMENT.sub("", text)  # a comment may as well say what it is not for
+    efa, other = _EFA.search(said), _OTHER.search(said)
     return None if bool(efa) == bool(other) else efa is not None
 
 
