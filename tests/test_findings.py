@@ -20,17 +20,8 @@ from seatrial.findings import Finding, Rule, Severity, Verdict
 from seatrial.hardware import instance
 from seatrial.lint.judge import headers
 from seatrial.network.conflicts import CONFLICTS
-from seatrial.network.lint import (
-    MISSING,
-    MISSPELT,
-    OBSOLETE,
-    RULES,
-    UNREAD,
-    UNREADABLE,
-    VALUE,
-    lint_environment,
-    lint_missing,
-)
+from seatrial.network.general import MISSING, MISSPELT, OBSOLETE, UNREAD, UNREADABLE, VALUE
+from seatrial.network.lint import RULES, lint_environment, lint_missing
 from seatrial.spec import Case, CaseArgs, Cluster, Expectations, Published, Recipe
 from seatrial.verdict import judge_events, rules
 from seatrial.versions import STACK

@@ -227,12 +227,13 @@ RULES = (
     Rule(
         name="host-interface",
         kind="harmful",
-        variables=("NCCL_SOCKET_IFNAME",),
+        variables=("NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME"),
         value=only("en"),
         broken=_in_pods,
         verdict=Verdict.FAIL,
         expected="not set",
-        why="a pod with its own network has eth0, and NCCL stops with 'no socket interface found'",
+        why="a pod with its own network has eth0: NCCL stops with 'no socket interface found', gloo with 'Unable to "
+        "find address'",
         source=at.IFNAME_ON_HOSTS,
         good="NCCL_SOCKET_IFNAME=eth0",
         bad="NCCL_SOCKET_IFNAME=ens",

@@ -1,4 +1,5 @@
-"""The variables that NCCL, libfabric, aws-ofi-nccl and the Neuron runtime read: what a misspelt name is compared with.
+"""The variables that NCCL, libfabric, aws-ofi-nccl and the Neuron runtime read, 2026-11: what a misspelt name is
+compared with.
 
 What other components read stands in `readers`.
 """

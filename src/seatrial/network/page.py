@@ -9,8 +9,9 @@ from seatrial.hardware import INSTANCES
 from seatrial.network.accepted import ACCEPTED
 from seatrial.network.conflicts import CONFLICTS
 from seatrial.network.floors import FLOORS, dotted
+from seatrial.network.general import MISSING, MISSPELT, OBSOLETE, UNREAD, UNREADABLE, VALUE
 from seatrial.network.gone import GONE
-from seatrial.network.lint import MISSING, MISSPELT, OBSOLETE, RULES, UNREAD, UNREADABLE, VALUE
+from seatrial.network.lint import RULES
 from seatrial.network.presets import PRESETS, Preset, environment
 from seatrial.network.readers import MEANT, READERS
 from seatrial.network.site import Site

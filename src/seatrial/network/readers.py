@@ -1,6 +1,7 @@
 """Names with the prefixes of NCCL, libfabric and Neuron that other components read, and names that nobody reads.
 
-A variable of these is neither misspelt nor without effect. Looked up in the sources of each, 2026-11.
+A variable of these is neither misspelt nor without effect. Looked up in the sources of each, 2026-11. Names with other
+prefixes, such as UCX_, SHARP_, HOROVOD_, OMPI_, NEURON_CC_ and TORCH_NCCL_, are compared with nothing.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ READERS: Mapping[str, str] = {
     "NCCL_CHUNK_SIZE": "older releases of NCCL",
     "NCCL_NO_CACHE": "newer releases of NCCL",
     "NCCL_EP_*": "NCCL EP",
+    "NCCL_*COMPRESS*": "builds of NCCL that compress",
     # the providers of https://ofiwg.github.io/libfabric/main/man/fi_provider.7.html but EFA: `fi_info -e` has them all
     **{
         f"FI_{provider}_*": f"libfabric's provider {provider.lower()}"
