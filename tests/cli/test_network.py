@@ -134,6 +134,22 @@ def test_lint_takes_the_instance_from_a_manifest_and_judges_each_container(writt
     assert call("lint", "hosts.yaml").output.count("network.") == 2
 
 
+def test_lint_tells_what_is_missing_where_versions_are_given(written):
+    script = "#!/bin/bash\nexport FI_PROVIDER=efa\npython train.py\n"
+    (written / "old.sh").write_text(script)
+    versions = ("--libfabric", "1.16.1", "--aws-ofi-nccl", "1.4.0")
+    told = call("lint", "old.sh", "--instance", "p4d.24xlarge", *versions)
+    assert [line for line in told.output.splitlines() if not line.startswith(" ")] == [
+        "old.sh:2: FAIL network.missing: FI_EFA_USE_DEVICE_RDMA is not set",
+        "old.sh:2: FAIL network.missing: NCCL_PROTO is not set",
+    ]
+    assert told.exit_code == 1
+    (written / "old.yaml").write_text(MANIFEST.replace("p5.48xlarge", "p4d.24xlarge"))
+    assert call("lint", "old.yaml", *versions).output.count("network.missing") == 3
+    assert call("lint", "old.yaml").output.count("network.missing") == 0
+    assert call("lint", "old.sh", *versions).exit_code == 0
+
+
 def test_lint_reads_a_dockerfile_and_passes_over_its_versions(written):
     result = call("lint", "Dockerfile")
     assert [line for line in result.output.splitlines() if not line.startswith(" ")] == [

@@ -103,7 +103,7 @@ def _judged(
             document,
             instance or document.instance(),
             pod_network=pod_network or None,
-            complete=instance is not None,
+            complete=bool(instance or any(site.values())),
             **where,
         )
         yield from ((document.path, line, finding) for line, finding in found)

@@ -144,7 +144,7 @@ def _several_nodes(document: Document) -> Fact:
 
 def _starts_several(document: Document, context: Context) -> bool:
     """It starts programs, and not on one node alone."""
-    starts = any(command.find(*_STARTS) is not None for command in document.commands())
+    starts = bool(document.containers) or any(c.find(*_STARTS) is not None for c in document.commands())
     return starts and context.several_nodes is not False
 
 

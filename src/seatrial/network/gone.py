@@ -34,7 +34,6 @@ GONE: Mapping[str, Gone] = {
     "NCCL_TOPO_AFFINITY": Gone("NCCL from 2.14 on has no such variable", "", at.NCCL_PARAM),
     "NCCL_MAX_NRINGS": _nccl("renamed in NCCL 2.5", "NCCL_MAX_CTAS"),
     "NCCL_MIN_NRINGS": _nccl("renamed in NCCL 2.5"),
-    "NCCL_MAX_NCHANNELS": _nccl("deprecated in NCCL 2.17", "NCCL_MAX_CTAS"),
     "NCCL_ASYNC_ERROR_HANDLING": _torch("NCCL_ASYNC_ERROR_HANDLING"),
     "NCCL_BLOCKING_WAIT": _torch("NCCL_BLOCKING_WAIT"),
     "NCCL_DESYNC_DEBUG": _torch("NCCL_DESYNC_DEBUG"),

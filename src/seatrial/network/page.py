@@ -109,7 +109,7 @@ def _floors() -> Iterable[str]:
 
 def _rules() -> Iterable[str]:
     yield "## What to leave out\n"
-    yield "Every rule with its id. Where it depends on something that is not known, the verdict is UNKNOWN.\n"
+    yield "Every rule with its id. What is wrong on EC2 alone, or with some versions, is told where that is known.\n"
     yield _table(
         ("rule", "variable", "verdict", "what is right, and why", "what to do"),
         (
