@@ -85,6 +85,24 @@ def test_where_it_runs(text, kind, pods):
     assert in_pods(document(text, kind)) is pods
 
 
+CASES = sorted((Path(__file__).parent / "cases").glob("network-*"))
+TEMPTING = "# nccl-tests, efa, mlx5, ROCM_PATH, --deterministic, tcpx, hsn0; source env.sh; $NCCL_COMM_TIMEOUT"
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.name)
+def test_a_comment_changes_nothing(path):
+    def found(text):
+        kind = documents.kind_of(path, text)
+        return [
+            (line, f.check, f.verdict)
+            for one in documents.parse(path, kind, text)
+            for line, f in judged(one, one.instance(), complete=True, aws_ofi_nccl="1.5.0")
+        ]
+
+    text = path.read_text(encoding="utf-8")
+    assert found(text + TEMPTING + "\n") == found(text)
+
+
 def test_what_is_set_in_other_cases_does_not_count():
     text = (
         "if [ $A ]; then\n  export FI_PROVIDER=efa\nelif [ $B ]; then\n  export NCCL_NET=Socket\nelse\n"

@@ -66,18 +66,19 @@ def judged(
     if pod_network is None:
         pod_network = in_pods(document)
     context, arms = context_of(document, assigned), [arm for script in document.scripts for arm in _arms(script)]
+    lines = _lines(document)
+    known: dict[tuple[bool, frozenset[tuple[str, str | None]]], list[Finding]] = {}
     for item in assigned:
         environment = {**_beside(item, assigned, arms), item.name: item.value}
         within = any(arm.first <= item.line <= arm.last and arm.kind != "function_definition" for arm in arms)
-        chosen = context.by_choice or within or bool(_TESTED.search(_line(document, item.line)))
-        found = lint_environment(
-            environment,
-            instance=instance,
-            pod_network=pod_network,
-            context=replace(context, by_choice=chosen),
-            **versions,
-        )
-        yield from ((item.line, finding) for finding in found if finding.scope["variable"] == item.name)
+        chosen = context.by_choice or within or bool(_TESTED.search(lines.get(item.line, "")))
+        key = chosen, frozenset(environment.items())  # most often all are set together
+        if key not in known:
+            here = replace(context, by_choice=chosen)
+            known[key] = lint_environment(
+                environment, instance=instance, pod_network=pod_network, context=here, **versions
+            )
+        yield from ((item.line, finding) for finding in known[key] if finding.scope["variable"] == item.name)
     if complete and instance and _starts_several(document, context) and not _set_elsewhere(document):
         everything = {a.name: a.value for a in assigned}
         for finding in lint_missing(everything, instance, pod_network=pod_network, **versions):
@@ -88,19 +89,20 @@ def in_pods(document: Document) -> Fact:
     """It runs in pods with a network of their own alone; a shell script or an image may run anywhere."""
     if document.kind == "yaml":
         pods = [container.pod for container in document.containers]
-        known = pods and not _MORE_NETWORKS.search(document.text)
+        known = pods and not _MORE_NETWORKS.search(_said(document))
         return not any(pod.get("hostNetwork") == "true" for pod in pods) if known else None
     return False if document.kind == "sbatch" else None
 
 
 def context_of(document: Document, assigned: Sequence[Assignment]) -> Context:
     """What the document says about its job, besides the variables that it sets."""
+    said = _said(document)
     compared = [{a.value for a in assigned if a.name == name} for name in ("NCCL_ALGO", "NCCL_PROTO")]
     return Context(
-        efa=_efa(document.text),
+        efa=_efa(said),
         several_nodes=_several_nodes(document),
-        by_choice=bool(_MEASURES.search(document.text)) or any(len(values) > 1 for values in compared),
-        bound=bool(_BOUND.search(document.text)),
+        by_choice=bool(_MEASURES.search(said)) or any(len(values) > 1 for values in compared),
+        bound=bool(_BOUND.search(said)),
         own=frozenset(_own(document, assigned)),
     )
 
@@ -108,27 +110,30 @@ def context_of(document: Document, assigned: Sequence[Assignment]) -> Context:
 def _own(document: Document, assigned: Sequence[Assignment]) -> Iterator[str]:
     """Variables that others than the libraries of NVIDIA and AWS read: RCCL, or the document, which expands them for
     more than to print them or to set them themselves: ``X=${X:-1}``."""
-    places = {(a.name, a.line) for a in assigned}
+    lines, places = _lines(document), {(a.name, a.line) for a in assigned}
     for use in (use for script in document.scripts for use in script.uses):
-        if (use.name, use.line) not in places and not _PRINTS.match(_line(document, use.line)):
+        if (use.name, use.line) not in places and not _PRINTS.match(lines.get(use.line, "")):
             yield use.name
-    if _ROCM.search(document.text):
+    if _ROCM.search(_said(document)):
         yield from (a.name for a in assigned)
-
-
-def _line(document: Document, number: int) -> str:
-    """A line of its file, as it is written."""
-    lines = document.text.split("\n")
-    return lines[number - document.line] if 0 <= number - document.line < len(lines) else ""
 
 
 def on_another_network(document: Document) -> bool:
     """It speaks of InfiniBand or another cloud, and nowhere of EFA."""
-    return _efa(document.text) is False
+    return _efa(_said(document)) is False
 
 
-def _efa(text: str) -> Fact:
-    said = _COMMENT.sub("", text)  # a comment may as well say what it is not for
+def _lines(document: Document) -> dict[int, str]:
+    """Number in its file -> line, as it is written."""
+    return dict(enumerate(document.text.split("\n"), document.line))
+
+
+def _said(document: Document) -> str:
+    """Its text without comments, which may as well say what it is not for."""
+    return _COMMENT.sub("", document.text)
+
+
+def _efa(said: str) -> Fact:
     efa, other = _EFA.search(said), _OTHER.search(said)
     return None if bool(efa) == bool(other) else efa is not None
 
@@ -150,7 +155,7 @@ def _starts_several(document: Document, context: Context) -> bool:
 
 def _set_elsewhere(document: Document) -> bool:
     """Other files may set variables, too."""
-    if document.kind == "dockerfile" or _SOURCED.search(document.text):
+    if document.kind == "dockerfile" or _SOURCED.search(_said(document)):
         return True
     return any(container.spec.get("envFrom") for container in document.containers)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -131,11 +132,11 @@ def _judge(name: str, value: str | None, env: Environment, site: Site) -> Iterab
         rule, expected = replace(VALUE, source=refused.source), f"{refused.values}: {refused.otherwise}"
         yield _finding(rule, refused.verdict, name, value, expected=expected)
         return
-    rules = [rule for rule in RULES if _concerns(rule, name)]
+    rules = _rules_about(name)
     if value is None:
         if any(rule.value is not anything and rule.verdict is Verdict.FAIL and rule.broken(site) for rule in rules):
             yield _finding(UNREADABLE, Verdict.UNKNOWN, name, None, expected="a value that can be read where it is set")
-        rules = [rule for rule in rules if rule.value is anything]
+        rules = tuple(rule for rule in rules if rule.value is anything)
     broken = [finding for rule in rules for finding in _break(rule, name, value, site)]
     # What is certain, and then what is worst, makes the rest needless to say: the remedy is the same.
     telling = next((v for v in _TELLING if any(finding.verdict is v for finding in broken)), None)
@@ -163,8 +164,9 @@ def _harmless(name: str, value: str | None, site: Site) -> bool:
     return not any(finding.verdict is Verdict.FAIL for finding in _judge(name, value, {}, site))
 
 
-def _concerns(rule: Rule, name: str) -> bool:
-    return any(fnmatchcase(name, variable) for variable in rule.variables)
+@functools.lru_cache(maxsize=1024)
+def _rules_about(name: str) -> tuple[Rule, ...]:
+    return tuple(rule for rule in RULES if any(fnmatchcase(name, variable) for variable in rule.variables))
 
 
 def _break(rule: Rule, name: str, value: str | None, site: Site) -> Iterable[Finding]:

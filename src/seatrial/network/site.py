@@ -78,8 +78,8 @@ def parse_versions(texts: VersionTexts) -> Versions:
 
 
 def _with_bundled(parsed: dict[str, Version]) -> Versions:
-    bundles = {parse_version(name): installer for name, installer in EFA_INSTALLERS.items()}
-    bundle = bundles.get(parsed["efa_installer"]) if "efa_installer" in parsed else None
+    given = parsed.get("efa_installer")
+    bundle = next((one for name, one in EFA_INSTALLERS.items() if given and parse_version(name) == given), None)
     if bundle:
         libfabric, plugin = map(parse_version, (bundle.libfabric, bundle.aws_ofi_nccl))
         parsed = {"libfabric": libfabric, "aws_ofi_nccl": plugin, **parsed}

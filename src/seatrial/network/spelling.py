@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from itertools import pairwise
 
 from seatrial.network.gone import GONE
@@ -24,11 +25,13 @@ def is_read(name: str) -> bool:
     return name in KNOWN or name in GONE or reader(name) is not None
 
 
+@functools.lru_cache(maxsize=1024)
 def unread(name: str) -> bool:
     """No library reads it, as far as all that they read is known, and it does not look like a script's own."""
     return name.startswith(_WHOLE) and not is_read(name) and not looks_own(name)
 
 
+@functools.lru_cache(maxsize=1024)
 def meant_name(name: str) -> str | None:
     """The variable that is meant by a name that nobody reads: one of its words is misspelt, or left out; None: none, or
     more than one could be."""
