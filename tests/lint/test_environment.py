@@ -85,6 +85,11 @@ def test_where_it_runs(text, kind, pods):
     assert in_pods(document(text, kind)) is pods
 
 
+def test_each_value_of_a_variable_is_judged_where_it_stands():
+    text = "export NCCL_DEBUG=ERROR\n./a\nexport NCCL_DEBUG=WARN\n./b\nexport NCCL_DEBUG=LOUD\n./c\n"
+    assert [line for line, _ in judged(document(text), None)] == [1, 5]
+
+
 CASES = sorted((Path(__file__).parent / "cases").glob("network-*"))
 TEMPTING = "# nccl-tests, efa, mlx5, ROCM_PATH, --deterministic, tcpx, hsn0; source env.sh; $NCCL_COMM_TIMEOUT"
 

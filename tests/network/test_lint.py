@@ -170,6 +170,8 @@ CASES = [
     ({"NCCL_IB_DISABEL": "0"}, NOTHING, ("misspelt", "WARN")),
     ({"NCCL_P2P_DISABEL": None}, NOTHING, ("unread", "WARN")),
     ({"NCCL_SOCKET_IFNAMES": "en"}, PODS, ("unread", "WARN")),  # the right name would stop the job
+    ({"NCCL_SOKET_IFNAME": "ib0", "NCCL_SOCKET_IFNAME": "ib0"}, NOTHING, ("unread", "WARN")),  # it is set already
+    ({"FI_EFA_RX_WINDOW_SIZE": "128"}, NOTHING, ("obsolete", "WARN")),
     ({"NCCL_IBEXT_DISABLE": "1"}, NOTHING, None),
     ({"NCCL_SHARP_DISABLE": "1"}, P5, None),
     ({"NCCL_FASTRAK_IFNAME": "eth1"}, NOTHING, None),

@@ -24,6 +24,8 @@ GONE: Mapping[str, Gone] = {
     "FI_EFA_TX_IOV_LIMIT": _ABORTS,
     "FI_EFA_RX_IOV_LIMIT": _ABORTS,
     "FI_EFA_SHM_MAX_MEDIUM_SIZE": Gone("libfabric no longer reads it", "", at.LIBFABRIC_EFA),
+    "FI_EFA_RX_WINDOW_SIZE": Gone("libfabric no longer reads it", "", at.LIBFABRIC_EFA),
+    "FI_EFA_TX_MAX_CREDITS": Gone("libfabric no longer reads it", "", at.LIBFABRIC_EFA),
     "NCCL_SINGLE_RING_THRESHOLD": _nccl("removed in NCCL 2.3"),
     "NCCL_IB_CUDA_SUPPORT": _nccl("removed in NCCL 2.4", "NCCL_NET_GDR_LEVEL"),
     "NCCL_IB_GDR_LEVEL": _nccl("renamed in NCCL 2.4", "NCCL_NET_GDR_LEVEL"),
