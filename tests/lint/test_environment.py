@@ -10,6 +10,7 @@ from seatrial.hardware import instance
 from seatrial.lint import documents
 from seatrial.lint.documents import Kind
 from seatrial.lint.environment import NETWORK, context_of, in_pods, judged
+from seatrial.lint.judge import lint
 
 
 def document(text: str, kind: Kind = "shell") -> documents.Document:
@@ -83,6 +84,12 @@ def test_what_is_meant_is_known_by_the_programs():
 )
 def test_where_it_runs(text, kind, pods):
     assert in_pods(document(text, kind)) is pods
+
+
+def test_two_variables_on_a_line_are_two_findings(tmp_path):
+    (tmp_path / "a.sh").write_text("#!/bin/bash\nexport NCCL_COMM_TIMEOUT=1 NCCL_TIMEOUT=2 NCCL_DEBUG=WARN\n./a\n")
+    found = [f.observed for f in lint([tmp_path]).findings if f.check == "network.unread"]
+    assert sorted(found) == ["NCCL_COMM_TIMEOUT=1", "NCCL_TIMEOUT=2"]
 
 
 def test_each_value_of_a_variable_is_judged_where_it_stands():

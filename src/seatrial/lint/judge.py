@@ -93,11 +93,11 @@ def lint(
 
 def judge(tree: Tree) -> list[Finding]:
     """All findings about the documents, by file and line, without those that a comment in the file excuses."""
-    found: dict[tuple[str, int, str], Finding] = {}
+    found: dict[tuple[str, int, str, str], Finding] = {}
     for document in tree.documents:
         excused = _excused(document)
         for finding in _about(document, tree):
-            key = (finding.scope["path"], finding.scope["line"], finding.check)
+            key = (finding.scope["path"], finding.scope["line"], finding.check, finding.scope.get("variable", ""))
             if finding.check not in excused.get(finding.scope["line"], ()):
                 found.setdefault(key, finding)
     return [found[key] for key in sorted(found)]
