@@ -44,6 +44,15 @@ HEADERS = tuple(
 )
 """What every rule has, of all rules, by id."""
 
+_ELSEWHERE = (
+    "NCCL_IB_HCA",
+    "NCCL_IB_GID_INDEX",
+    "NCCL_IBEXT_",
+    "NCCL_FASTRAK_",
+    "NCCL_GPUDIRECTTCPX_",
+    "UCX_NET_DEVICES",
+)
+"""Beginnings of variables that nobody sets for EFA."""
 _TELLING = (Verdict.FAIL, Verdict.WARN, Verdict.UNKNOWN)
 
 Environment = Mapping[str, str | None]
@@ -106,20 +115,10 @@ def speaks_of_efa(env: Environment) -> Fact:
     return False if any(name.startswith(_ELSEWHERE) for name in env) else None
 
 
-_ELSEWHERE = (
-    "NCCL_IB_HCA",
-    "NCCL_IB_GID_INDEX",
-    "NCCL_IBEXT_",
-    "NCCL_FASTRAK_",
-    "NCCL_GPUDIRECTTCPX_",
-    "UCX_NET_DEVICES",
-)
-
-
 def _judge(name: str, value: str | None, env: Environment, site: Site) -> Iterable[Finding]:
     if name in GONE:
         gone = GONE[name]
-        remedy = f"use {gone.instead}" if gone.instead else "leave it out"
+        remedy = f"leave it out; if it is needed, use {gone.instead}" if gone.instead else "leave it out"
         rule = replace(OBSOLETE, source=gone.source)
         yield _finding(rule, gone.verdict, name, value, expected=f"not set: {gone.why}", remedy=remedy)
         return
