@@ -19,7 +19,9 @@ from seatrial.events import EventLog, decode
 from seatrial.findings import Finding, Rule, Severity, Verdict
 from seatrial.hardware import instance
 from seatrial.lint.judge import headers
-from seatrial.network.lint import CONFLICTS, MISSPELT, OBSOLETE, RULES, UNREADABLE, lint_environment
+from seatrial.network.conflicts import CONFLICTS
+from seatrial.network.general import MISSING, MISSPELT, OBSOLETE, UNREAD, UNREADABLE, VALUE
+from seatrial.network.lint import RULES, lint_environment, lint_missing
 from seatrial.spec import Case, CaseArgs, Cluster, Expectations, Published, Recipe
 from seatrial.verdict import judge_events, rules
 from seatrial.versions import STACK
@@ -88,7 +90,8 @@ def environment(text: str) -> dict[str, str | None]:
 @pytest.mark.parametrize("rule", [*RULES, *CONFLICTS], ids=lambda rule: rule.id)
 def test_the_examples_of_a_rule_about_variables(rule):
     pods = rule.id in ("network.harmful.excludes-eth", "network.harmful.host-interface")
-    there = {"instance": instance(getattr(rule, "on", "p4d.24xlarge")), "pod_network": pods, **STACK}
+    on = getattr(rule, "on", "p4d.24xlarge")
+    there = {"instance": instance(on) if on else None, "pod_network": pods, **STACK}
     if rule in CONFLICTS:
         there = {"instance": there["instance"]}
     bad, good = (lint_environment(environment(text), **there) for text in (rule.bad, rule.good))
@@ -97,10 +100,15 @@ def test_the_examples_of_a_rule_about_variables(rule):
     assert rule.id not in {finding.check for finding in good}
 
 
-@pytest.mark.parametrize("rule", [MISSPELT, OBSOLETE, UNREADABLE], ids=lambda rule: rule.id)
+@pytest.mark.parametrize("rule", [MISSPELT, OBSOLETE, UNREAD, UNREADABLE, VALUE], ids=lambda rule: rule.id)
 def test_the_examples_of_a_rule_about_names(rule):
     bad, good = (lint_environment(environment(text)) for text in (rule.bad, rule.good))
     assert rule.id in {finding.check for finding in bad} and rule.id not in {finding.check for finding in good}
+
+
+def test_the_example_of_what_is_missing():
+    there = {"instance": instance("p4d.24xlarge"), "aws_ofi_nccl": "1.5.0"}
+    assert lint_missing(environment(MISSING.bad), **there) and not lint_missing(environment(MISSING.good), **there)
 
 
 @dataclass(frozen=True, kw_only=True)

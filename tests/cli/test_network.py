@@ -48,7 +48,7 @@ DOCKERFILE = """\
 FROM ubuntu:24.04
 ARG NCCL_VERSION=2.31.2
 ENV NCCL_VERSION=$NCCL_VERSION \\
-    RDMAV_FORK_SAFE=1
+    RDMAV_FORK_SAFE=1 FI_PROVIDER=efa
 """
 
 
@@ -118,7 +118,7 @@ def test_lint_passes_what_is_needed_and_what_it_cannot_judge(written):
     old = ("--libfabric", "1.16.1", "--aws-ofi-nccl", "1.5.0")
     assert call("lint", "train.sbatch", "--instance", "p4d.24xlarge", *old).exit_code == 0
     unknown = call("lint", "train.sbatch")
-    assert unknown.exit_code == 0 and unknown.output.count("UNKNOWN") == 3
+    assert unknown.exit_code == 0 and unknown.output.count("UNKNOWN") == 1
 
 
 def test_lint_takes_the_instance_from_a_manifest_and_judges_each_container(written):
@@ -129,7 +129,25 @@ def test_lint_takes_the_instance_from_a_manifest_and_judges_each_container(writt
         (17, "network.harmful.host-interface", "FAIL"),
         (18, "network.needless.fork-safe", "WARN"),
     ]
-    assert call("lint", "train.yaml").output.count("network.") == 2
+    assert call("lint", "train.yaml").output.count("network.") == 3
+    (written / "hosts.yaml").write_text(MANIFEST.replace("    spec:\n", "    spec:\n      hostNetwork: true\n"))
+    assert call("lint", "hosts.yaml").output.count("network.") == 2
+
+
+def test_lint_tells_what_is_missing_where_versions_are_given(written):
+    script = "#!/bin/bash\nexport FI_PROVIDER=efa\npython train.py\n"
+    (written / "old.sh").write_text(script)
+    versions = ("--libfabric", "1.16.1", "--aws-ofi-nccl", "1.4.0")
+    told = call("lint", "old.sh", "--instance", "p4d.24xlarge", *versions)
+    assert [line for line in told.output.splitlines() if not line.startswith(" ")] == [
+        "old.sh:2: FAIL network.missing: FI_EFA_USE_DEVICE_RDMA is not set",
+        "old.sh:2: FAIL network.missing: NCCL_PROTO is not set",
+    ]
+    assert told.exit_code == 1
+    (written / "old.yaml").write_text(MANIFEST.replace("p5.48xlarge", "p4d.24xlarge"))
+    assert call("lint", "old.yaml", *versions).output.count("network.missing") == 3
+    assert call("lint", "old.yaml").output.count("network.missing") == 0
+    assert call("lint", "old.sh", *versions).exit_code == 0
 
 
 def test_lint_reads_a_dockerfile_and_passes_over_its_versions(written):

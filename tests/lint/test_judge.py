@@ -64,8 +64,10 @@ def test_versions_that_the_file_states_decide_about_its_environment():
 
 def test_the_instance_type_decides_about_files_that_name_none(tmp_path):
     path = tmp_path / "job.sh"
-    path.write_text("#!/bin/bash\n#SBATCH --gpus-per-node=8\nexport FI_EFA_USE_DEVICE_RDMA=1 FI_PROVIDER=efa\nsrun x\n")
+    path.write_text("#!/bin/bash\n#SBATCH --gpus-per-node=8\nexport FI_EFA_USE_DEVICE_RDMA=0 FI_PROVIDER=efa\nsrun x\n")
     assert {f.verdict for f in lint([path]).findings} == {Verdict.UNKNOWN}
+    path.write_text(path.read_text().replace("RDMA=0", "RDMA=1"))
+    assert lint([path]).findings == ()
     assert lint([path], instance=instance("p5.48xlarge")).findings == ()
     small = {f.check for f in lint([path], instance=instance("g5.12xlarge")).findings}
     assert "slurm.more-processes-than-gpus" in small
@@ -175,7 +177,7 @@ DEVICE_RDMA = "export FI_EFA_USE_DEVICE_RDMA=1\n"
 @pytest.mark.parametrize(
     ("site", "found"),
     [
-        ("", [("network.needless.device-rdma", Verdict.UNKNOWN)]),
+        ("", []),
         ("# seatrial: site[instance=trn1.32xlarge]\n", []),
         ("# seatrial: site[instance=p4d.24xlarge]\n", []),
         ("# seatrial: site[instance=p4d.24xlarge, libfabric=1.17.3, aws_ofi_nccl=1.5.0]\n", []),

@@ -78,8 +78,21 @@ def test_assignments_of_every_form():
     ]
 
 
-def test_a_default_is_no_known_value_of_an_assignment():
-    assert shell.parse("A=${B:-1}\n").assignments[0].value is None
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("A=${B:-1}\n", ["1"]),
+        ("export A=${A:-warn}\n", ["warn"]),
+        ("A=${A-}\n", [""]),
+        ("A=${A:-$B}\n", [None]),
+        ("A=${A:-x}/y\n", ["x/y"]),
+        (': "${A:=1}"\n', ["1"]),
+        (": ${A=$B}\nexport A\n", [None]),
+        ("A=${A:+1}\n", [None]),
+    ],
+)
+def test_an_assignment_gives_its_default(text, values):
+    assert [a.value for a in shell.parse(text).assignments if a.name == "A"][: len(values)] == values
 
 
 OPTIONS = [

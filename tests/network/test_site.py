@@ -10,6 +10,7 @@ from seatrial.errors import UserError
 from seatrial.hardware import instance
 from seatrial.network.site import (
     EFA_INSTALLERS,
+    Context,
     Site,
     Versions,
     all_of,
@@ -99,7 +100,7 @@ def test_unknown_decides_only_where_the_known_leave_it_open(facts):
 def test_nothing_is_known_of_a_site_without_an_instance():
     site = Site()
     assert (site.efa, site.gpu, site.neuron, site.gpudirect, site.several_gpus) == (None,) * 5
-    assert Site(wants_efa=True).efa is True
+    assert Site(context=Context(efa=True)).efa is True
     assert Site(versions=Versions(nccl=(2, 20, 0))).gpu is True
 
 
@@ -113,7 +114,7 @@ def test_nothing_is_known_of_a_site_without_an_instance():
     ],
 )
 def test_what_is_known_of_an_instance(name, efa, gpu, neuron, gpudirect, several):
-    site = Site(instance=instance(name), wants_efa=True)
+    site = Site(instance=instance(name), context=Context(efa=True))
     assert (site.efa, site.gpu, site.neuron, site.gpudirect, site.several_gpus) == (
         efa,
         gpu,

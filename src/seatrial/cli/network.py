@@ -17,9 +17,9 @@ from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.findings import Finding, Verdict
 from seatrial.lint import documents
 from seatrial.lint.documents import Document
+from seatrial.lint.environment import judged
 from seatrial.lint.stack import versions
 from seatrial.network.floors import lint_stack
-from seatrial.network.lint import lint_environment
 
 VERSIONS = {
     "efa_installer": "EFA installer",
@@ -95,18 +95,18 @@ def lint(ctx: click.Context, /, files: tuple[Path, ...], instance: str | None, a
 
 
 def _judged(
-    files: Sequence[Path], instance: hardware.Instance | None, **site: Any
+    files: Sequence[Path], instance: hardware.Instance | None, pod_network: bool, **site: Any
 ) -> Iterator[tuple[Path, int, Finding]]:
-    """Each assignment in its place: a variable that is set twice is judged twice, beside the others' last values."""
     for document in _documents(files):
-        assignments = document.assignments()
-        last = {assignment.name: assignment.value for assignment in assignments}
-        for item in assignments:
-            environment = {**last, item.name: item.value}
-            where = {**versions(document), **{name: value for name, value in site.items() if value}}
-            for finding in lint_environment(environment, instance=instance or document.instance(), **where):
-                if finding.scope["variable"] == item.name:
-                    yield document.path, item.line, finding
+        where = {**versions(document), **{name: value for name, value in site.items() if value}}
+        found = judged(
+            document,
+            instance or document.instance(),
+            pod_network=pod_network or None,
+            complete=bool(instance or any(site.values())),
+            **where,
+        )
+        yield from ((document.path, line, finding) for line, finding in found)
 
 
 def _documents(files: Sequence[Path]) -> list[Document]:

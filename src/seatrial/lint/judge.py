@@ -16,10 +16,12 @@ from seatrial.lint import documents
 from seatrial.lint.baseline import Baseline
 from seatrial.lint.change import Change
 from seatrial.lint.documents import Document
+from seatrial.lint.environment import judged, on_another_network
+from seatrial.lint.launch import nodes
 from seatrial.lint.manifest import TEMPLATE
 from seatrial.lint.rules import Tree, all_rules, at
 from seatrial.lint.shards import File, judge_files
-from seatrial.lint.stack import VARIABLES, versions
+from seatrial.lint.stack import versions
 from seatrial.network import lint as network_rules
 
 UNREADABLE = Rule(
@@ -126,11 +128,11 @@ def _cost(finding: Finding) -> tuple[int, str, str, int]:
 
 def judge(tree: Tree) -> list[Finding]:
     """All findings about the documents, by file and line, without those that a comment in the file excuses."""
-    found: dict[tuple[str, int, str], Finding] = {}
+    found: dict[tuple[str, int, str, str], Finding] = {}
     for document in tree.judged:
         excused = _excused(document)
         for finding in _about(document, tree):
-            key = (finding.scope["path"], finding.scope["line"], finding.check)
+            key = (finding.scope["path"], finding.scope["line"], finding.check, finding.scope.get("variable", ""))
             if finding.check not in excused.get(finding.scope["line"], ()):
                 found.setdefault(key, finding)
     return [found[key] for key in sorted(found)]
@@ -149,22 +151,15 @@ def _about(document: Document, tree: Tree) -> Iterable[Finding]:
 
 def _network(document: Document, tree: Tree) -> Iterable[Finding]:
     """The environment that a document sets, against the rules of EFA and NCCL."""
-    assigned = [a for a in document.assignments() if a.name not in VARIABLES]
-    lines = {a.name: a.line for a in assigned}
-    if not lines:
-        return
-    environment = {a.name: a.value for a in assigned}
-    pods = document.kind == "yaml" and not any(c.pod.get("hostNetwork") == "true" for c in document.containers)
-    for finding in network_rules.lint_environment(
-        environment,
-        instance=document.instance() or tree.instance,
-        pod_network=pods,
-        **versions(document),
-    ):
-        name = finding.scope.get("variable", "")
-        place = {"path": document.path.as_posix(), "line": lines.get(name, min(lines.values()))}
-        evidence = f"{place['path']}:{place['line']}"
-        yield replace(finding, scope={**finding.scope, **place}, evidence=evidence)
+    stated = versions(document)
+    instance = document.instance()
+    if instance is None and not on_another_network(document):
+        instance = tree.instance
+    several = nodes(document)
+    complete = bool(stated) and several is not None and several > 1
+    for line, finding in judged(document, instance, complete=complete, **stated):
+        place = {"path": document.path.as_posix(), "line": line}
+        yield replace(finding, scope={**finding.scope, **place}, evidence=f"{place['path']}:{line}")
 
 
 def _excused(document: Document) -> dict[int, set[str]]:

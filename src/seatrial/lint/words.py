@@ -44,6 +44,8 @@ class Reader:
         self._seen: dict[str, str | None] = {}
         for node in nodes.get("variable_assignment", ()):
             self._assign(node)
+        for node in nodes.get("expansion", ()):
+            self._assign_default(node)
 
     def _assign(self, node: Node) -> None:
         target, value = node.children[0], node.children[-1] if len(node.children) > 2 else None
@@ -53,12 +55,20 @@ class Reader:
             self.arrays[name] = self.arrays.get(name, ()) + words
             return
         appended = target.type == "subscript" or text_of(node).startswith(f"{name}+=")
-        text, known = ("", True) if value is None else self.evaluate(value, defaults=False)
+        text, known = ("", True) if value is None else self.evaluate(value)
         line = self.line + node.start_point[0]
         self.assignments.append(Assignment(name, text if known and not appended else None, line))
         if node.parent is None or node.parent.type != "command":  # X=1 program: only the program sees it
             text, known = ("", True) if value is None else self.evaluate(value)
             self._remember(name, text if known and not appended else None)
+
+    def _assign_default(self, node: Node) -> None:
+        """``: ${X:=default}``"""
+        parts = node.children[1:-1]
+        if len(parts) == 3 and parts[0].type == "variable_name" and parts[1].type in (":=", "="):
+            text, known = self.evaluate(parts[2])
+            line = self.line + node.start_point[0]
+            self.assignments.append(Assignment(text_of(parts[0]), text if known else None, line))
 
     def _remember(self, name: str, value: str | None) -> None:
         if self._seen.setdefault(name, value) != value:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from seatrial.findings import Verdict
 from seatrial.network import sources as at
-from seatrial.network.rule import Conflict
-from seatrial.network.values import anything, avoids_efa, excludes, is_loopback, lower, on, one_of
+from seatrial.network.rule import Conflict, several_nodes
+from seatrial.network.values import anything, excludes, is_loopback, lower, on, one_of, over_tcp
 
 CONFLICTS = (
     Conflict(
@@ -37,7 +37,7 @@ CONFLICTS = (
     Conflict(
         name="plugin-over-tcp",
         first="FI_PROVIDER",
-        first_value=avoids_efa,
+        first_value=over_tcp,
         second="NCCL_NET_PLUGIN",
         second_value=lambda value: lower(value) != "none",
         expected="FI_PROVIDER=efa, or no plugin",
@@ -81,6 +81,7 @@ CONFLICTS = (
         first_value=excludes("lo"),
         second="GLOO_SOCKET_IFNAME",
         second_value=is_loopback,
+        broken=several_nodes,
         expected="the same network for both",
         why="NCCL avoids the loopback interface and gloo is bound to it, so gloo reaches no other node",
         remedy="leave GLOO_SOCKET_IFNAME out",

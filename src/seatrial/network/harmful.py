@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from seatrial.findings import Verdict
 from seatrial.network import sources as at
-from seatrial.network.rule import Rule, on_efa
-from seatrial.network.site import WITHOUT_RDMA_READ, Fact, Site, all_of, any_of, no
+from seatrial.network.rule import Rule, on_efa, several_nodes
+from seatrial.network.site import SHM_COPY_ENGINE, WITHOUT_RDMA_READ, Fact, Site, all_of, any_of, no
 from seatrial.network.values import (
     allows_ll,
     avoids_efa,
@@ -15,7 +15,7 @@ from seatrial.network.values import (
     off,
     on,
     one_of,
-    selects,
+    only,
 )
 
 
@@ -35,16 +35,18 @@ def _in_pods(site: Site) -> Fact:
     return site.pod_network
 
 
-def _only_in_pods(site: Site) -> Fact:
-    return True if site.pod_network else None
-
-
 def _on_hosts(site: Site) -> Fact:
-    return False if site.pod_network else None
+    return no(site.pod_network)
 
 
-def _docker_on_hosts(site: Site) -> Fact:
-    return not site.pod_network
+def _on_hosts_of_ec2(site: Site) -> Fact:
+    """Unknown at best: Amazon Linux 2 calls them eth0."""
+    return None if site.instance and site.pod_network is False else False
+
+
+def _linked(site: Site) -> Fact:
+    """Not where GPUs reach each other through host memory anyway."""
+    return no(any_of(site.within(SHM_COPY_ENGINE) or False, site.context.by_choice))
 
 
 RULES = (
@@ -78,6 +80,7 @@ RULES = (
         name="rdma-core-fork",
         kind="harmful",
         variables=("RDMAV_FORK_SAFE", "IBV_FORK_SAFE", "RDMAV_HUGEPAGES_SAFE"),
+        broken=on_efa,
         verdict=Verdict.FAIL,
         expected="not set",
         why="rdma-core's own fork support breaks EFA on newer kernels, and with huge pages it does not open at all",
@@ -89,6 +92,7 @@ RULES = (
         name="rdma-core",
         kind="harmful",
         variables=("RDMAV_*",),
+        broken=on_efa,
         expected="not set",
         why="libfabric, not rdma-core, is what is configured on EFA",
         source=at.PLUGIN_CHEATSHEET,
@@ -100,7 +104,6 @@ RULES = (
         variables=("NCCL_PROTO",),
         value=allows_ll,
         broken=on_efa,
-        depends="the network",
         verdict=Verdict.FAIL,
         expected="not set",
         why="LL and LL128 corrupt data where EFA delivers out of order; aws-ofi-nccl knows where",
@@ -114,7 +117,6 @@ RULES = (
         variables=("FI_PROVIDER",),
         value=avoids_efa,
         broken=on_efa,
-        depends="the instance type",
         verdict=Verdict.FAIL,
         expected="efa, or not set",
         why="any other provider leaves EFA unused",
@@ -141,7 +143,6 @@ RULES = (
         variables=("NCCL_NET",),
         value=one_of("socket", "ib"),
         broken=on_efa,
-        depends="the instance type",
         verdict=Verdict.FAIL,
         expected="not set",
         why="NCCL then does not use EFA",
@@ -155,7 +156,6 @@ RULES = (
         variables=("NCCL_NET_PLUGIN",),
         value=one_of("none"),
         broken=on_efa,
-        depends="the instance type",
         verdict=Verdict.FAIL,
         expected="not set",
         why="without aws-ofi-nccl NCCL does not use EFA",
@@ -167,6 +167,7 @@ RULES = (
         kind="harmful",
         variables=("NCCL_P2P_DISABLE", "NCCL_SHM_DISABLE"),
         value=on,
+        broken=_linked,
         expected="not set",
         why="it is for debugging, and sends data between GPUs of one node a slower way",
         source=at.NCCL_ENVIRONMENT,
@@ -189,6 +190,7 @@ RULES = (
         kind="harmful",
         variables=("NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME", "CCOM_SOCKET_IFNAME"),
         value=is_loopback,
+        broken=several_nodes,
         expected="an interface that reaches other nodes",
         why="lo is right only for a job on one node",
         source=at.NCCL_ENVIRONMENT,
@@ -200,7 +202,7 @@ RULES = (
         kind="harmful",
         variables=("NCCL_SOCKET_IFNAME",),
         value=keeps_docker,
-        broken=_docker_on_hosts,
+        broken=_on_hosts,
         expected="not set",
         why="a list of your own replaces NCCL's, which passes over lo and docker; now docker0 counts, "
         "which is the same address on every node",
@@ -213,12 +215,11 @@ RULES = (
         name="excludes-eth",
         kind="harmful",
         variables=("NCCL_SOCKET_IFNAME",),
-        value=excludes("eth", "eth0"),
-        broken=_only_in_pods,
-        depends="whether pods have a network of their own",
+        value=excludes("eth0"),
+        broken=_in_pods,
         verdict=Verdict.FAIL,
         expected="not set",
-        why="in a pod with its own network, and on Amazon Linux 2, eth0 is the only interface",
+        why="in a pod with its own network eth0 is the only interface",
         source=at.IFNAME_ON_HOSTS,
         good="NCCL_SOCKET_IFNAME=^docker,lo,veth",
         bad="NCCL_SOCKET_IFNAME=^docker,lo,veth,eth",
@@ -226,12 +227,13 @@ RULES = (
     Rule(
         name="host-interface",
         kind="harmful",
-        variables=("NCCL_SOCKET_IFNAME",),
-        value=selects("en"),
+        variables=("NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME"),
+        value=only("en"),
         broken=_in_pods,
         verdict=Verdict.FAIL,
         expected="not set",
-        why="a pod with its own network has eth0, and NCCL stops with 'no socket interface found'",
+        why="a pod with its own network has eth0: NCCL stops with 'no socket interface found', gloo with 'Unable to "
+        "find address'",
         source=at.IFNAME_ON_HOSTS,
         good="NCCL_SOCKET_IFNAME=eth0",
         bad="NCCL_SOCKET_IFNAME=ens",
@@ -240,8 +242,8 @@ RULES = (
         name="pod-interface",
         kind="harmful",
         variables=("NCCL_SOCKET_IFNAME",),
-        value=selects("eth"),
-        broken=_on_hosts,
+        value=only("eth"),
+        broken=_on_hosts_of_ec2,
         depends="the names of the node's interfaces: only pods and Amazon Linux 2 have eth0",
         verdict=Verdict.FAIL,
         expected="not set",

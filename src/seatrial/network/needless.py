@@ -5,7 +5,7 @@ from __future__ import annotations
 from seatrial.network import sources as at
 from seatrial.network.rule import Rule, on_efa
 from seatrial.network.site import GPUDIRECT_RDMA, SHM_COPY_ENGINE, Fact, Site, all_of, any_of, at_least, no
-from seatrial.network.values import on, one_of
+from seatrial.network.values import on, one_of, pins
 
 
 def _nvidia_or_new_kernel(site: Site) -> Fact:
@@ -33,6 +33,22 @@ def _memops_needless(site: Site) -> Fact:
     return any_of(removed, no(needed))
 
 
+def _trains(site: Site) -> Fact:
+    return not site.context.by_choice
+
+
+def _free_to_choose(site: Site) -> Fact:
+    return not site.context.by_choice and not site.context.bound
+
+
+def _free_elsewhere(site: Site) -> Fact:
+    return all_of(_free_to_choose(site), site.elsewhere)
+
+
+def _free_off_efa(site: Site) -> Fact:
+    return all_of(_free_to_choose(site), no(site.efa))
+
+
 def _copy_engine_needless(site: Site) -> Fact:
     linked = site.within(GPUDIRECT_RDMA)  # their GPUs talk over NVLink
     useless = any_of(no(site.several_gpus), linked, at_least(site.versions.nccl, 2, 30, 7))
@@ -46,7 +62,6 @@ RULES = (
         variables=("FI_EFA_FORK_SAFE",),
         value=on,
         broken=_nvidia_or_new_kernel,
-        depends="the accelerator and the kernel",
         expected="not set",
         why="on NVIDIA GPUs aws-ofi-nccl sets it, and kernels from 5.15 ignore it",
         source=at.PLUGIN_CHEATSHEET,
@@ -58,7 +73,6 @@ RULES = (
         variables=("FI_EFA_USE_DEVICE_RDMA",),
         value=on,
         broken=_modern_stack,
-        depends="the accelerator and the versions of libfabric and aws-ofi-nccl",
         expected="not set",
         why="libfabric from 1.18 with aws-ofi-nccl from 1.7 uses RDMA where the device has it",
         source=at.PLUGIN_CHEATSHEET,
@@ -80,7 +94,6 @@ RULES = (
         kind="needless",
         variables=("FI_EFA_SET_CUDA_SYNC_MEMOPS",),
         broken=_memops_needless,
-        depends="the accelerator and the versions of EFA installer, libfabric and NCCL",
         expected="not set",
         why="it works around a bug of EFA installers before 1.29.1 with NCCL from 2.19, is no matter "
         "of speed, and libfabric after 1.19 no longer reads it",
@@ -93,7 +106,6 @@ RULES = (
         variables=("FI_PROVIDER",),
         value=one_of("efa"),
         broken=_plugin_selects,
-        depends="the accelerator and the version of aws-ofi-nccl",
         expected="not set",
         why="aws-ofi-nccl from 1.6 selects EFA itself",
         source=at.PLUGIN_CHEATSHEET,
@@ -105,7 +117,6 @@ RULES = (
         variables=("NCCL_PROTO",),
         value=one_of("simple"),
         broken=_plugin_chooses_protocol,
-        depends="the version of aws-ofi-nccl and the network",
         expected="not set",
         why="aws-ofi-nccl from 1.6 turns LL and LL128 off where EFA cannot carry them, and elsewhere "
         "they are faster for small messages",
@@ -118,7 +129,6 @@ RULES = (
         kind="needless",
         variables=("NCCL_SOCKET_NTHREADS", "NCCL_NSOCKS_PERTHREAD"),
         broken=on_efa,
-        depends="the network",
         expected="not set",
         why="it tunes NCCL's TCP sockets, which carry no data on EFA",
         source=at.PLUGIN_CHEATSHEET,
@@ -130,7 +140,6 @@ RULES = (
         kind="needless",
         variables=("NCCL_MIN_NCHANNELS", "NCCL_MIN_CTAS"),
         broken=on_efa,
-        depends="the network",
         expected="not set",
         why="more channels than NCCL chooses mean smaller messages, which starve EFA",
         source=at.PLUGIN_CHEATSHEET,
@@ -148,7 +157,6 @@ RULES = (
             "NCCL_TUNER_PLUGIN",
         ),
         broken=on_efa,
-        depends="the network",
         expected="not set",
         why="aws-ofi-nccl chooses it for each instance type, and a value of yours wins over that",
         source=f"{at.NCCL_TESTS_REVIEW}; {at.PLUGIN_PLATFORM}",
@@ -159,6 +167,7 @@ RULES = (
         kind="needless",
         variables=("NCCL_DEBUG", "FI_LOG_LEVEL"),
         value=one_of("info", "debug", "trace"),
+        broken=_trains,
         expected="not set, or WARN",
         why="it is for debugging, and every rank prints",
         remedy="leave it out once the problem is found",
@@ -172,11 +181,52 @@ RULES = (
         variables=("NCCL_SHM_USE_CUDA_MEMCPY",),
         value=on,
         broken=_copy_engine_needless,
-        depends="the instance type and the version of NCCL",
         expected="only on g5 and g6 with several GPUs, and NCCL before 2.30.7",
         why="elsewhere GPUs do not talk through host memory, or NCCL no longer reads it",
         source=at.EFA_CHEATSHEET,
         bad="NCCL_SHM_USE_CUDA_MEMCPY=1",
         on="p4d.24xlarge",
+    ),
+    Rule(
+        name="one-algorithm",
+        kind="needless",
+        variables=("NCCL_ALGO",),
+        value=pins(),
+        broken=_free_to_choose,
+        expected="not set, or only what is to be left out: ^NVLS",
+        why="one algorithm for all collectives and sizes takes the others from NCCL and from its tuner, which choose "
+        "by size and number of nodes: Tree for small messages, NVLS and NVLSTree over NVSwitch, Ring for large ones",
+        remedy="leave it out; if one algorithm fails, exclude that one, or name it for one collective: allreduce:ring",
+        source=at.NCCL_TUNING,
+        good="NCCL_ALGO=^NVLS",
+        bad="NCCL_ALGO=Ring",
+    ),
+    Rule(
+        name="one-protocol",
+        kind="needless",
+        variables=("NCCL_PROTO",),
+        value=pins("simple"),
+        broken=_free_elsewhere,
+        expected="not set",
+        why="without LL and LL128 small messages take several times as long, and nothing but an old plugin of EFA "
+        "needs that",
+        source=at.NCCL_TUNING,
+        good="NCCL_PROTO=^LL128\nNCCL_IB_HCA=mlx5",
+        bad="NCCL_PROTO=Simple\nNCCL_IB_HCA=mlx5",
+        on="",
+    ),
+    Rule(
+        name="low-latency-alone",
+        kind="needless",
+        variables=("NCCL_PROTO",),
+        value=pins("ll", "ll128"),
+        broken=_free_off_efa,
+        expected="not set",
+        why="LL spends half of each transfer on flags, and LL128 is safe on some hardware alone: NCCL chooses them for "
+        "the sizes and the hardware for which they are right",
+        source=at.NCCL_TUNING,
+        good="NCCL_PROTO=^LL128\nNCCL_IB_HCA=mlx5",
+        bad="NCCL_PROTO=LL\nNCCL_IB_HCA=mlx5",
+        on="",
     ),
 )

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Sequence
 
 from seatrial.findings import Rule
 from seatrial.hardware import INSTANCES
+from seatrial.network.accepted import ACCEPTED
 from seatrial.network.conflicts import CONFLICTS
 from seatrial.network.floors import FLOORS, dotted
+from seatrial.network.general import MISSING, MISSPELT, OBSOLETE, UNREAD, UNREADABLE, VALUE
 from seatrial.network.gone import GONE
-from seatrial.network.lint import MISSPELT, OBSOLETE, RULES, UNREADABLE
+from seatrial.network.lint import RULES
 from seatrial.network.presets import PRESETS, Preset, environment
+from seatrial.network.readers import MEANT, READERS
 from seatrial.network.site import Site
 from seatrial.network.sources import EFA_CHANGELOG
 from seatrial.versions import EFA_INSTALLERS, STACK
@@ -106,7 +109,7 @@ def _floors() -> Iterable[str]:
 
 def _rules() -> Iterable[str]:
     yield "## What to leave out\n"
-    yield "Every rule with its id. Where it depends on something that is not known, the verdict is UNKNOWN.\n"
+    yield "Every rule with its id. What is wrong on EC2 alone, or with some versions, is told where that is known.\n"
     yield _table(
         ("rule", "variable", "verdict", "what is right, and why", "what to do"),
         (
@@ -128,10 +131,25 @@ def _rules() -> Iterable[str]:
         ("variable", "verdict", "why", "instead"),
         ((_linked(n, g.source), g.verdict, g.why, f"`{g.instead}`" if g.instead else "") for n, g in GONE.items()),
     )
+    yield "## Names that nobody reads\n"
     yield f"`{MISSPELT.id}` tells of a name that nothing reads and that is nearly one that is read, for example"
-    yield "`FI_EFA_DEVICE_RDMA` and `FI_USE_HUGE_PAGE`; names like no other are not judged, since these libraries read"
-    yield f"more than they document. `{UNREADABLE.id}` tells of a value that cannot be known without running the file."
-    yield ""
+    yield (
+        "`FI_EFA_DEVICE_RDMA` and `FI_USE_HUGE_PAGE`, where to write that one can do no harm. `" + UNREAD.id + "` tells"
+    )
+    yield "of all others with the prefixes `NCCL_`, `FI_EFA_` and `OFI_NCCL_`, but for those that a script uses itself."
+    yield "Plugins, providers and other builds of NCCL read some that NCCL does not; those are known, too.\n"
+    yield _table(("variable", "what is meant"), ((f"`{name}`", meant) for name, meant in MEANT.items()))
+    yield "Read by others:\n"
+    yield _table(("variable", "read by"), ((f"`{name}`", who) for name, who in READERS.items()))
+    yield "## Values\n"
+    yield f"`{VALUE.id}` tells of a value that the library does not take:\n"
+    yield _table(
+        ("variables", "verdict", "what is taken", "what becomes of others"),
+        ((f"{_code(sorted(a.names))} ([source]({a.source}))", a.verdict, a.values, a.otherwise) for a in ACCEPTED),
+    )
+    yield f"`{UNREADABLE.id}` tells of a value that cannot be known without running the file, where it could do harm."
+    yield f"`{MISSING.id}` tells of what stands above as needed, for the instance type and the versions that are given,"
+    yield "and is not set by a file that sets other variables of the network.\n"
 
 
 def _spelt(component: str) -> str:

@@ -44,6 +44,8 @@ class Preset:
     when: str
     """For people: what `needed` computes."""
     needed: Callable[[Site], Fact]
+    vital: bool = False
+    """A job that needs it and does not set it stops, computes with wrong data, or leaves EFA or its RDMA unused."""
     if_unknown: str = ""
     """What follows from setting it although a version is not known, where that harms nothing. Empty: then it is not
     set."""
@@ -73,7 +75,7 @@ def _sync_memops(site: Site) -> Fact:
 
 
 def _host_network(site: Site) -> Fact:
-    return site.instance is not None and site.instance.name in NAMED_EN and not site.pod_network
+    return all_of(site.instance is not None and site.instance.name in NAMED_EN, no(site.pod_network))
 
 
 def _copy_engine(site: Site) -> Fact:
@@ -105,6 +107,7 @@ PRESETS = (
         value="1",
         when="p4, p5 and p6 with libfabric before 1.18 or aws-ofi-nccl before 1.7",
         needed=_device_rdma,
+        vital=True,
         if_unknown="harmless where libfabric and the plugin are new enough to do it on their own",
         reason="without it these versions copy GPU memory through the host (no GPUDirect RDMA)",
         source=PLUGIN_CHEATSHEET,
@@ -114,6 +117,7 @@ PRESETS = (
         value="efa",
         when="NVIDIA GPUs with EFA and aws-ofi-nccl before 1.6",
         needed=_old_plugin,
+        vital=True,
         if_unknown="harmless where the plugin selects EFA itself; one before 1.6 needs NCCL_PROTO=simple as well",
         reason="this plugin does not select EFA by itself",
         source=PLUGIN_CHEATSHEET,
@@ -123,6 +127,7 @@ PRESETS = (
         value="simple",
         when="NVIDIA GPUs with EFA and aws-ofi-nccl before 1.6",
         needed=_old_plugin,
+        vital=True,
         reason="LL and LL128 need data in order, which EFA does not promise; this plugin does not turn them off",
         source=PLUGIN_CHEATSHEET,
     ),
@@ -131,6 +136,7 @@ PRESETS = (
         value="0",
         when="NVIDIA GPUs with EFA installer before 1.29.1 and NCCL from 2.19",
         needed=_sync_memops,
+        vital=True,
         reason="else NCCL stops with 'Unable to register memory ... RC: -22, Error: Invalid argument'",
         source=ISSUE_MEMOPS,
     ),
@@ -157,6 +163,7 @@ PRESETS = (
         value="efa",
         when="Trainium with EFA",
         needed=_efa_neuron,
+        vital=True,
         reason="Neuron's collectives find EFA by it",
         source=NEURON_MULTI_NODE,
     ),
@@ -165,6 +172,7 @@ PRESETS = (
         value="1",
         when="Trainium with EFA",
         needed=_efa_neuron,
+        vital=True,
         reason="EFA reads and writes the memory of the Trainium chips directly",
         source=NEURON_MULTI_NODE,
     ),
@@ -173,6 +181,7 @@ PRESETS = (
         value="1",
         when="Trainium with EFA and a kernel before 5.15, such as Amazon Linux 2's",
         needed=_old_kernel_neuron,
+        vital=True,
         if_unknown="newer kernels ignore it",
         reason="on these kernels a fork() of a process that uses EFA is not safe, and on Trainium no plugin sets it",
         source=f"{NEURON_MULTI_NODE}; {PLUGIN_PLATFORM}",

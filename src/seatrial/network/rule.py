@@ -26,6 +26,10 @@ def on_efa(site: Site) -> Fact:
     return site.efa
 
 
+def several_nodes(site: Site) -> Fact:
+    return site.several_nodes
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
     """One variable that should not have some value."""
@@ -46,7 +50,7 @@ class Rule:
     good: str = LEFT_OUT
     bad: str
     on: str = "p5.48xlarge"
-    """Instance type of the examples, with the software of versions.STACK."""
+    """Instance type of the examples, with the software of versions.STACK; empty: none is known."""
 
     @property
     def id(self) -> str:
@@ -80,6 +84,7 @@ class Conflict:
     but: tuple[str, ...] = ()
     """Names that ``*`` does not mean."""
     second_value: Test
+    broken: Callable[[Site], Fact] = always
     verdict: Verdict = Verdict.FAIL
     expected: str
     why: str

@@ -78,8 +78,8 @@ def parse_versions(texts: VersionTexts) -> Versions:
 
 
 def _with_bundled(parsed: dict[str, Version]) -> Versions:
-    bundles = {parse_version(name): installer for name, installer in EFA_INSTALLERS.items()}
-    bundle = bundles.get(parsed["efa_installer"]) if "efa_installer" in parsed else None
+    given = parsed.get("efa_installer")
+    bundle = next((one for name, one in EFA_INSTALLERS.items() if given and parse_version(name) == given), None)
     if bundle:
         libfabric, plugin = map(parse_version, (bundle.libfabric, bundle.aws_ofi_nccl))
         parsed = {"libfabric": libfabric, "aws_ofi_nccl": plugin, **parsed}
@@ -109,15 +109,34 @@ def any_of(*facts: Fact) -> Fact:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Context:
+    """What a file says about its job, besides the variables that it sets."""
+
+    efa: Fact = None
+    """It speaks of EFA; False: of another network, InfiniBand or another cloud's, and not of EFA."""
+    several_nodes: Fact = None
+    by_choice: bool = False
+    """It is set in some cases only, or for a measurement: what is wrong for a training is meant there."""
+    bound: bool = False
+    """Algorithm and protocol are not free: results must be the same each time, or the network's maker prescribes them,
+    as Google Cloud does for TCPX."""
+    own: frozenset[str] = frozenset()
+    """Variables that it reads itself."""
+
+
+UNTOLD = Context()
+"""Of a job of which nothing but the environment is known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Site:
     """Where a job runs."""
 
     instance: Instance | None = None
     versions: Versions = Versions()
-    pod_network: bool = False
+    pod_network: Fact = False
     """It runs in pods with a network of their own."""
-    wants_efa: bool = False
-    """Its environment speaks of EFA."""
+    context: Context = UNTOLD
 
     @property
     def family(self) -> str | None:
@@ -141,8 +160,18 @@ class Site:
     @property
     def efa(self) -> Fact:
         if self.instance is None:
-            return True if self.wants_efa else None
+            return self.context.efa
         return self.instance.efa_interfaces > 0
+
+    @property
+    def elsewhere(self) -> Fact:
+        """Its network is another one than EFA, and fast."""
+        return True if self.instance is None and self.context.efa is False else None
+
+    @property
+    def several_nodes(self) -> Fact:
+        """Who sets up EFA means several nodes, unless it is said that it is one."""
+        return self.context.several_nodes if self.context.several_nodes is not None else self.efa or None
 
     @property
     def gpudirect(self) -> Fact:
