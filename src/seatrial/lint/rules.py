@@ -8,7 +8,7 @@ import pkgutil
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from seatrial import findings
 from seatrial.findings import Finding, Verdict
@@ -21,30 +21,41 @@ Hit = tuple[int, str]
 
 
 T = TypeVar("T", bound=Hashable)
+Find = Callable[[Document], Iterable[T]]
+_GATHERED: dict[str, Find[Any]] = {}
 
 
-class Gathered(Generic[T]):
-    """A property of a tree: what a function finds in each document, of all of them together.
+def gathered(find: Find[T]) -> Find[T]:
+    """Declares what a function finds in one document to be of interest in all others: `Tree.all` has all of it.
 
     Files are read by several processes, a few at a time, so that this is all that one of them knows of the others.
     """
-
-    def __init__(self, find: Callable[[Document], Iterable[T]]) -> None:
-        self.find = find
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, tree: Tree, owner: type) -> frozenset[T]:
-        return tree.facts[self.name]
+    _GATHERED[_name(find)] = find
+    return find
 
 
+def gather(documents: Iterable[Document]) -> dict[str, frozenset[Any]]:
+    """What all declared functions find in some documents."""
+    all_rules()  # their modules declare some
+    found: dict[str, set[Any]] = {name: set() for name in _GATHERED}
+    for document in documents:
+        for name, find in _GATHERED.items():
+            found[name].update(find(document))
+    return {name: frozenset(items) for name, items in found.items()}
+
+
+def _name(find: Find[Any]) -> str:
+    return f"{find.__module__}.{find.__qualname__}"
+
+
+@gathered
 def _claims(document: Document) -> Iterator[str]:
     if document.manifest and document.manifest.get("kind") == "PersistentVolumeClaim":
         name = document.manifest.map("metadata").text("name")
         yield from [str(name)] if name else []
 
 
+@gathered
 def _folders_made(document: Document) -> Iterator[str]:
     for command in document.commands() if document.kind == "shell" else ():
         if command.name == "mkdir":
@@ -64,24 +75,23 @@ class Tree:
     given: Mapping[str, frozenset[Any]] | None = None
     """What is gathered from all documents; None: from those that are judged here."""
 
-    claims = Gathered(_claims)
-    """Names of the PersistentVolumeClaims that a manifest defines."""
-    folders_made = Gathered(_folders_made)
-    """Folders that a shell script, not run by Slurm itself, creates."""
-
     @functools.cached_property
-    def facts(self) -> Mapping[str, frozenset[Any]]:
-        """All that is gathered, by the names of the properties."""
+    def _facts(self) -> Mapping[str, frozenset[Any]]:
         return gather(self.judged) if self.given is None else self.given
 
+    def all(self, find: Find[T]) -> frozenset[T]:
+        """What a function that is `gathered` finds in all documents together."""
+        return self._facts[_name(find)]
 
-def gather(documents: Iterable[Document]) -> dict[str, frozenset[Any]]:
-    """What the properties of a tree find in some documents."""
-    found: dict[str, set[Any]] = {name: set() for name, value in vars(Tree).items() if isinstance(value, Gathered)}
-    for document in documents:
-        for name, items in found.items():
-            items.update(vars(Tree)[name].find(document))
-    return {name: frozenset(items) for name, items in found.items()}
+    @property
+    def claims(self) -> frozenset[str]:
+        """Names of the PersistentVolumeClaims that a manifest defines."""
+        return self.all(_claims)
+
+    @property
+    def folders_made(self) -> frozenset[str]:
+        """Folders that a shell script, not run by Slurm itself, creates."""
+        return self.all(_folders_made)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
