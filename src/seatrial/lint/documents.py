@@ -6,26 +6,33 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from seatrial.errors import Problem, UserError
 from seatrial.hardware import Instance
-from seatrial.lint import dockerfile, manifest, shell
+from seatrial.lint import dockerfile, helm, manifest, shell, templates
 from seatrial.lint.dockerfile import Instruction
 from seatrial.lint.manifest import Container, Map
 from seatrial.lint.script import Assignment, Command, Script
+from seatrial.lint.templates import Filled
 
 Kind = Literal["sbatch", "shell", "yaml", "dockerfile"]
 
-_SHELL_NAME = re.compile(r"\.(sh|bash|sbatch|slurm|sub|job)$")
-_YAML_NAME = re.compile(r"\.ya?ml([-.](template|tmpl|tpl|in|j2))?$")
-_DOCKER_NAME = re.compile(r"^(Dockerfile|Containerfile)([.-].*)?$|(^|\.)(?i:dockerfile|containerfile)$")
-_TEMPLATE_NAME = re.compile(r"[-.](template|tmpl|tpl|in|j2|jinja|jinja2)$")
+_SHELL_NAME = re.compile(r"\.(sh|bash|sbatch)$")
+_JOB_NAME = re.compile(r"\.(slurm|sub|job)$")
+"""Names that other schedulers use as well, for what is no shell script: HTCondor's .sub."""
+_YAML_NAME = re.compile(r"\.ya?ml$|^Kustomization$")
+_DOCKER_NAME = re.compile(r"(?:^|[._-])(?:dockerfile|containerfile)(?:[._-][\w.-]*)?$", re.IGNORECASE)
+_OTHER_NAME = re.compile(r"\.(md|rst|txt|py|go|js|ts|sh|rs|java|json|ya?ml|html|ipynb)$")
+"""Names of what is about Dockerfiles, and none."""
+_TEMPLATE_END = re.compile(r"[-.](template|tmpl|tpl|tftpl|in|j2|jinja|jinja2)$", re.IGNORECASE)
 _SHEBANG = re.compile(r"#!\s*\S*?(?:env\s+(?:-\S+\s+)*)?(\w+)(?:\s|$)")
 _DIRECTIVE = re.compile(r"^#SBATCH\b", re.MULTILINE)
 _HEREDOC = re.compile(r"(<<-?[ \t]*[\"']?(\w+)[\"']?[^\n]*)\n(?:.*\n)*?[ \t]*\2[ \t]*$", re.MULTILINE)
-_TEMPLATED = re.compile(r"\{%-?\s*\w+|\{\{-?\s*[\w.$(]")
+_API_VERSION = re.compile(r"^apiVersion\s*:", re.MULTILINE)
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+"""Names of the files that kustomize reads, with or without an apiVersion."""
 _SITE = re.compile(r"^[ \t]*#[ \t]*seatrial:[ \t]*site\[([^\]\n]*)\]", re.MULTILINE)
 _SKIPPED = {"node_modules", "__pycache__", "site-packages", "venv"}
 LARGEST = 2**20
@@ -44,6 +51,8 @@ class Document:
     problem: str = ""
     """Why it, or a part of it, could not be read. Nothing may be concluded from what is not found in it."""
     problem_line: int = 1
+    filled_in: int = 0
+    """How many of its lines a template fills in. They were not seen."""
     scripts: tuple[Script, ...] = ()
     """All shell code in it."""
     manifest: Map | None = None
@@ -99,39 +108,56 @@ def find(paths: Iterable[Path]) -> list[Path]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
+    root = folder.resolve()
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".") and name not in _SKIPPED]
         for name in names:
             path = Path(place, name)
+            if path.is_symlink() and path.resolve().is_relative_to(root):
+                continue  # it is read under its own name
             if path.is_file() and path.stat().st_size <= LARGEST:
                 yield path
 
 
 def _peek(path: Path) -> str:
-    if not (_SHELL_NAME.search(path.name) or _YAML_NAME.search(path.name) or _DOCKER_NAME.search(path.name)):
-        with path.open("rb") as file:
-            if path.suffix and not _TEMPLATE_NAME.search(path.name) and file.read(2) != b"#!":
-                return ""
+    """The text of a file that may be a launch file; empty if it is none, or if it cannot be read."""
+    name = _bare(path.name)
+    likely = templates.named(path) or not path.suffix
+    likely |= any(pattern.search(name) for pattern in (_SHELL_NAME, _JOB_NAME, _YAML_NAME, _DOCKER_NAME))
     try:
-        return path.read_bytes().decode("utf-8", errors="replace")
+        with path.open("rb") as file:
+            data = file.read(2)
+            data += file.read() if likely or data == b"#!" else b""
+            return "" if b"\0" in data or len(data) <= 2 else data.decode("utf-8", errors="replace")
     except OSError:
         return ""
 
 
+def _bare(name: str) -> str:
+    """A name without the endings that say that it is a template: ``job.sbatch`` of ``job.sbatch.j2``."""
+    while found := _TEMPLATE_END.search(name):
+        name = name[: found.start()]
+    return name
+
+
 def kind_of(path: Path, text: str) -> Kind | None:
     """What a file is, by its name and what stands in it; None: no launch file."""
-    if _DOCKER_NAME.search(path.name) and re.search(r"^\s*FROM\s", text, re.MULTILINE | re.IGNORECASE):
-        return "dockerfile"
-    if _YAML_NAME.search(path.name):
-        return "yaml" if re.search(r"^apiVersion\s*:", text, re.MULTILINE) else None
+    name = _bare(path.name)
+    suffix = PurePath(name).suffix
+    if _DOCKER_NAME.search(name) and not _OTHER_NAME.search(name):
+        return "dockerfile" if re.search(r"^\s*FROM\s", text, re.MULTILINE | re.IGNORECASE) else None
+    if _YAML_NAME.search(name):
+        known = name in KUSTOMIZATIONS or helm.is_values(path) or helm.chart_of(path) is not None
+        return "yaml" if known or _API_VERSION.search(text) else None
     shebang = _SHEBANG.match(text)
     interpreter = shebang[1] if shebang else ""
+    if not interpreter and not suffix and templates.named(path) and _API_VERSION.search(text):
+        return "yaml"
     if (interpreter or "sh").endswith("sh"):
-        if _DIRECTIVE.search(without_heredocs(text)) and (
-            interpreter or _SHELL_NAME.search(path.name) or not path.suffix
-        ):
+        meant = interpreter or _SHELL_NAME.search(name)
+        if _DIRECTIVE.search(without_heredocs(text)) and (meant or _JOB_NAME.search(name) or not suffix):
             return "sbatch"
-        if interpreter or _SHELL_NAME.search(path.name):
+        if meant:
             return "shell"
     return None
 
@@ -147,47 +173,79 @@ def read(path: Path) -> list[Document]:
     Raises UserError if there is no such file, or if it is no launch file.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        data = _bytes(path)
     except OSError as error:
         raise UserError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
-    except UnicodeDecodeError:
-        text = path.read_bytes().decode("utf-8", errors="replace")
-        return [Document(path=path, kind=kind_of(path, text) or "shell", text=text, problem="is not UTF-8 text")]
-    kind = kind_of(path, text)
+    text = data.decode("utf-8", errors="replace")
+    kind = None if "\0" in text else kind_of(path, text)
     if kind is None:
         remedy = "give sbatch scripts, shell scripts, Kubernetes manifests, Dockerfiles, or folders that hold some"
         raise UserError(Problem("is no launch file", str(path), remedy))
+    if len(data) > LARGEST:
+        return [Document(path=path, kind=kind, text=text, problem=f"is larger than {LARGEST >> 20} MiB")]
+    if text.encode("utf-8", errors="replace") != data:
+        return [Document(path=path, kind=kind, text=text, problem="is not UTF-8 text")]
     return parse(path, kind, text)
+
+
+def _bytes(path: Path) -> bytes:
+    """What a file holds, of one that is too large only its beginning."""
+    if not path.is_file():
+        return b"\0"  # a device, or a pipe, which may have no end
+    with path.open("rb") as file:
+        return file.read(LARGEST + 1)
 
 
 def parse(path: Path, kind: Kind, text: str, *, line: int = 1, embedded: bool = False) -> list[Document]:
     """The documents of a text that begins at a line of its file."""
     unread = Document(path=path, kind=kind, text=text, line=line, problem_line=line, embedded=embedded)
-    template = _TEMPLATED.search(text) if kind != "yaml" and _TEMPLATE_NAME.search(path.name) else None
-    if template:
-        at = line + text.count("\n", 0, template.start())
-        return [replace(unread, problem=manifest.TEMPLATE, problem_line=at)]
+    tagged = kind == "yaml" and helm.chart_of(path) is not None
+    filled = None if embedded else templates.fill(path, text, shell=kind in ("shell", "sbatch"), tagged=tagged)
     try:
-        if kind == "yaml":
-            return _yaml(unread)
-        if kind == "dockerfile":
-            instructions = tuple(dockerfile.load(text, line=line))
-            scripts = tuple(i.script for i in instructions if i.script and i.name not in ("ENV", "ARG"))
-            return [_complete(unread, scripts, instructions=instructions)]
+        try:
+            return _filled_in(unread, filled) if filled else _parse(unread)
+        except manifest.Templated:
+            filled = templates.fill(path, text, shell=False, tagged=True)
+            if filled is None:
+                raise
+            return _filled_in(unread, filled)
     except ValueError as error:
         problem, at = error.args
         return [replace(unread, problem=problem, problem_line=at)]
-    interpreter = _SHEBANG.match(text)
+
+
+def _filled_in(unread: Document, filled: Filled) -> list[Document]:
+    """The documents of a template, whatever it fills in. They hold less than what will be there."""
+    first = unread.line + min(filled.lines, default=0)
+    found = []
+    for text in filled.texts:
+        if unread.kind == "yaml":
+            text = manifest.without_errors(templates.laid_out(filled, text))
+        found += _parse(replace(unread, text=text, filled_in=len(filled.lines)))
+    return [replace(document, problem=filled.problem, problem_line=first) for document in found]
+
+
+def _parse(unread: Document) -> list[Document]:
+    """Raises ValueError, with the line, for what is not of its kind."""
+    if unread.kind == "yaml":
+        return _yaml(unread)
+    if unread.kind == "dockerfile":
+        instructions = tuple(dockerfile.load(unread.text, line=unread.line))
+        scripts = tuple(i.script for i in instructions if i.script and i.name not in ("ENV", "ARG"))
+        return [_complete(unread, scripts, instructions=instructions)]
+    interpreter = _SHEBANG.match(unread.text)
     if interpreter and interpreter[1] not in (*shell.SHELLS, "ksh", "zsh"):
         return [replace(unread, problem=f"is written for {interpreter[1]}, which is not read")]
-    script = shell.parse(text, line=line)
-    return [_complete(unread, (script,)), *_embedded(path, [script])]
+    script = shell.parse(unread.text, line=unread.line)
+    return [_complete(unread, (script,)), *_embedded(unread.path, [script])]
 
 
 def _yaml(unread: Document) -> list[Document]:
     documents = []
     for item in manifest.load("\n" * (unread.line - 1) + unread.text):  # so that its marks count the file's lines
-        containers = tuple(manifest.containers(item))
+        if item.get("kind") == "CustomResourceDefinition":  # what it says of containers is a schema
+            continue
+        containers = tuple(manifest.in_values(item) if helm.is_values(unread.path) else manifest.containers(item))
         scripts = tuple(script for container in containers if (script := container.script))
         documents.append(_complete(unread, scripts, manifest=item, containers=containers))
     return documents
