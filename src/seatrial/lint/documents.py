@@ -97,7 +97,7 @@ def find(paths: Iterable[Path]) -> list[Path]:
     missing = []
     for path in paths:
         if path.is_dir():
-            found.update(dict.fromkeys(sorted(file for file in _files(path) if kind_of(file, _peek(file)))))
+            found.update(dict.fromkeys(sorted(file for file in _files(path) if _is_launch_file(file))))
         elif path.exists():
             found[path] = None
         else:
@@ -108,29 +108,31 @@ def find(paths: Iterable[Path]) -> list[Path]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    root = folder.resolve()
+    root = os.path.realpath(folder)
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".") and name not in _SKIPPED]
         for name in names:
             path = Path(place, name)
-            if path.is_symlink() and path.resolve().is_relative_to(root):
+            if path.is_symlink() and Path(os.path.realpath(path)).is_relative_to(root):
                 continue  # it is read under its own name
             if path.is_file() and path.stat().st_size <= LARGEST:
                 yield path
 
 
-def _peek(path: Path) -> str:
-    """The text of a file that may be a launch file; empty if it is none, or if it cannot be read."""
+def _is_launch_file(path: Path) -> bool:
+    """A file of a folder is one, so far as it can be read: most names need no look into the file."""
     name = _bare(path.name)
     likely = templates.named(path) or not path.suffix
     likely |= any(pattern.search(name) for pattern in (_SHELL_NAME, _JOB_NAME, _YAML_NAME, _DOCKER_NAME))
     try:
         with path.open("rb") as file:
             data = file.read(2)
-            data += file.read() if likely or data == b"#!" else b""
-            return "" if b"\0" in data or len(data) <= 2 else data.decode("utf-8", errors="replace")
+            if not likely and data != b"#!":
+                return False
+            data += file.read()
     except OSError:
-        return ""
+        return False
+    return b"\0" not in data and kind_of(path, data.decode("utf-8", errors="replace")) is not None
 
 
 def _bare(name: str) -> str:
@@ -199,11 +201,16 @@ def _bytes(path: Path) -> bytes:
 def parse(path: Path, kind: Kind, text: str, *, line: int = 1, embedded: bool = False) -> list[Document]:
     """The documents of a text that begins at a line of its file."""
     unread = Document(path=path, kind=kind, text=text, line=line, problem_line=line, embedded=embedded)
-    tagged = kind == "yaml" and helm.chart_of(path) is not None
+    chart = helm.chart_of(path) if kind == "yaml" and not embedded else None
+    rendered = helm.render(chart) if chart else None
+    if rendered and path in rendered.texts:
+        return _rendered(unread, rendered.texts[path])
+    tagged = chart is not None
     filled = None if embedded else templates.fill(path, text, shell=kind in ("shell", "sbatch"), tagged=tagged)
     try:
         try:
-            return _filled_in(unread, filled) if filled else _parse(unread)
+            failed = rendered.problem if rendered else ""
+            return _filled_in(unread, filled, failed) if filled else _parse(unread)
         except manifest.Templated:
             filled = templates.fill(path, text, shell=False, tagged=True)
             if filled is None:
@@ -214,7 +221,23 @@ def parse(path: Path, kind: Kind, text: str, *, line: int = 1, embedded: bool = 
         return [replace(unread, problem=problem, problem_line=at)]
 
 
-def _filled_in(unread: Document, filled: Filled) -> list[Document]:
+def _rendered(unread: Document, text: str) -> list[Document]:
+    """The documents of a template of Helm that was rendered, with the lines of the template."""
+    try:
+        documents = _yaml(replace(unread, text=text))
+    except ValueError as error:
+        return [replace(unread, problem=f"is a template, which came to what {error.args[0]}")]
+    places = helm.places(unread.text, text)
+    return [_relocated(document, unread.text, places) for document in documents]
+
+
+def _relocated(document: Document, text: str, places: list[int]) -> Document:
+    manifest.relocate(document.manifest, places)
+    scripts = tuple(script for container in document.containers if (script := container.script))
+    return _complete(replace(document, text=text, problem="", problem_line=1), scripts)
+
+
+def _filled_in(unread: Document, filled: Filled, failed: str = "") -> list[Document]:
     """The documents of a template, whatever it fills in. They hold less than what will be there."""
     first = unread.line + min(filled.lines, default=0)
     found = []
@@ -222,7 +245,8 @@ def _filled_in(unread: Document, filled: Filled) -> list[Document]:
         if unread.kind == "yaml":
             text = manifest.without_errors(templates.laid_out(filled, text))
         found += _parse(replace(unread, text=text, filled_in=len(filled.lines)))
-    return [replace(document, problem=filled.problem, problem_line=first) for document in found]
+    problem = filled.problem + (f" ({failed})" if failed else "")
+    return [replace(document, problem=problem, problem_line=first) for document in found]
 
 
 def _parse(unread: Document) -> list[Document]:

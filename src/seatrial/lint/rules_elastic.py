@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from seatrial.findings import Verdict
@@ -72,10 +73,19 @@ def autoscaled_job(document: Document, tree: Tree) -> Iterator[Hit]:
 
 
 def _fixed_nodes(jobs: Iterable[Document]) -> str:
-    """The --nnodes of the programs that the jobs start, where it is one number; empty: a range, none, or unknown."""
-    stated = [option(launch.words, "--nnodes") for job in jobs for launch in launches(job.scripts)]
-    numbers = [word.text for word in stated if word and word.text.isdigit()]
-    return numbers[0] if numbers and len(numbers) == len(stated) else ""
+    """The --nnodes of the programs that the jobs start, where it is one number; empty: a range, none, or unknown.
+
+    A variable is one number where it is the number of replicas, too.
+    """
+    found = []
+    for job in jobs:
+        worker = (job.manifest or Map()).map("spec", "pytorchReplicaSpecs", "Worker")
+        for launch in launches(job.scripts):
+            word = option(launch.words, "--nnodes")
+            text = re.sub(r"[{}]", "", word.text) if word else ""
+            same = "$" in text and text == re.sub(r"[{}]", "", str(worker.get("replicas")))
+            found.append(text if text.isdigit() or same else "")
+    return found[0] if found and all(found) else ""
 
 
 @rule(
@@ -83,7 +93,7 @@ def _fixed_nodes(jobs: Iterable[Document]) -> str:
     Verdict.WARN,
     ("yaml",),
     expected="minReplicas to maxReplicas around the replicas of the job",
-    why="The operator tells torchrun to wait for minReplicas to maxReplicas pods: those above are turned away, and with "
+    why="The operator tells torchrun to wait for minReplicas to maxReplicas pods: those above are turned away; with "
     "fewer than minReplicas nothing begins.",
     remedy="make the range hold the replicas",
     source=f"Kubeflow training operator, ElasticPolicy, PET_NNODES; {UPSTREAM}, FSDP manifests",

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from seatrial.findings import Verdict
-from seatrial.lint import kustomize
-from seatrial.lint.documents import Document
-from seatrial.lint.manifest import Map, Text
+from seatrial.lint import helm, kustomize
+from seatrial.lint.documents import KUSTOMIZATIONS, Document
+from seatrial.lint.manifest import Container, Map, Text
 from seatrial.lint.rules import Hit, Tree, rule
 from seatrial.lint.rules_docker import mutable_tag
 from seatrial.lint.templates import named
@@ -72,13 +72,13 @@ def mutable_image(document: Document, tree: Tree) -> Iterator[Hit]:
     good=_POD.format("registry.example.com/train:${TAG}"),
 )
 def placeholder(document: Document, _: Tree) -> Iterator[Hit]:
-    manifest = document.manifest or Map()
-    if "apiVersion" not in manifest or manifest.get("kind") == "Kustomization":
+    manifest, path = document.manifest, document.path
+    default = helm.is_values(path) and (path.parent / "Chart.yaml").is_file()
+    if manifest is None or default or manifest.get("kind") == "Kustomization" or path.name in KUSTOMIZATIONS:
         return  # it reaches no cluster as it is
-    angles = not named(document.path)
-    for key, line, value in _values(manifest, "", manifest.line):
+    for key, line, value in _values(manifest):
         if isinstance(value, Text):
-            found = _BRACES.search(value) or (_angle(key, value) if angles else None)
+            found = _BRACES.search(value) or (None if named(path) else _angle(key, value))
             if found and "\n" not in value:
                 yield value.line, f"{found[0]} is not filled in"
         elif len(value) == 1 and [*value.values()] == [None] and value.line == line:
@@ -87,20 +87,23 @@ def placeholder(document: Document, _: Tree) -> Iterator[Hit]:
                 yield line, f"{{{name}}} is not filled in"
 
 
-def _values(value: Any, key: str, line: int) -> Iterator[tuple[str, int, Text | Map]]:
+def _values(manifest: Map) -> Iterator[tuple[str, int, Text | Map]]:
     """Every scalar and mapping in a manifest that is no free text, with its key and the line of that."""
-    if isinstance(value, (Text, Map)):
-        yield key, line, value
-    if isinstance(value, Map):
-        for name, inner in value.items():
-            if name not in _FREE and not (name == "annotations" and isinstance(inner, Map)):
-                yield from _values(inner, name, value.line_of(name))
-        for name, inner in value.map("annotations").items():
-            if isinstance(inner, Text) and inner.startswith("arn:"):
-                yield name, inner.line, inner
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _values(inner, key, line)
+    stack: list[tuple[str, int, Any]] = [("", manifest.line, manifest)]
+    seen: set[int] = set()
+    while stack:
+        key, line, value = stack.pop()
+        if isinstance(value, Text):
+            if key != "annotations" or value.startswith("arn:"):
+                yield key, line, value
+        elif isinstance(value, (Map, list)) and id(value) not in seen:
+            seen.add(id(value))
+            if isinstance(value, list):
+                stack += [(key, line, inner) for inner in reversed(value)]
+                continue
+            yield key, line, value
+            inside = [(key if key == "annotations" else name, name, inner) for name, inner in value.items()]
+            stack += [(to, value.line_of(name), inner) for to, name, inner in reversed(inside) if name not in _FREE]
 
 
 def _angle(key: str, value: Text) -> re.Match[str] | None:
@@ -198,5 +201,11 @@ def privileged(document: Document, _: Tree) -> Iterator[Hit]:
         return  # agents of the nodes need it
     for container in document.containers:
         context: Any = container.spec.map("securityContext")
-        if context.get("privileged") == "true":
+        if context.get("privileged") == "true" and not _serves_kubelet(container):
             yield context.line_of("privileged"), f"container {container.spec.get('name')} is privileged"
+
+
+def _serves_kubelet(container: Container) -> bool:
+    """It is a driver of volumes or devices, which mounts for other pods."""
+    volumes = [one.map("hostPath").text("path") or "" for one in container.pod.items_of("volumes")]
+    return any(path.startswith("/var/lib/kubelet") for path in volumes)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from seatrial.findings import Verdict
 from seatrial.lint.documents import Document
-from seatrial.lint.manifest import Container, Map, Text, unseen, walk
+from seatrial.lint.manifest import Container, Map, unseen, walk
 from seatrial.lint.rules import Hit, Tree, rule
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
@@ -118,7 +118,7 @@ def unknown_claim(document: Document, tree: Tree) -> Iterator[Hit]:
 
 
 def _filled_in(name: str) -> bool:
-    return any(mark in name for mark in ("$", "{", "<", "__", "@", "%")) or name.isupper()
+    return any(mark in name for mark in ("$", "{", "<", "__", "@", "%")) or name.isupper() or name.isdigit()
 
 
 def _claims(documents: Iterable[Document]) -> Iterator[str]:
