@@ -18,6 +18,7 @@ spec:
   containers:
     - name: train
       image: "{{ .Values.image }}"
+      command: [serve]
       resources:
         {{- toYaml .Values.resources | nindent 8 }}
   volumes:
@@ -35,6 +36,7 @@ spec:
   containers:
     - name: train
       image: "registry.example.com/train:latest"
+      command: [serve]
       resources:
         limits:
           nvidia.com/gpu: 8
@@ -73,16 +75,16 @@ def test_a_chart_that_helm_renders_is_read_whole(chart, tmp_path, monkeypatch):
     hits = sorted((name, check, line) for name, check, line, _ in found(chart))
     assert hits == [
         ("off.yaml", "lint.unreadable", 2),  # it came to nothing, and may come to something
-        ("pod.yaml", "kubernetes.host-shm", 14),
+        ("pod.yaml", "kubernetes.host-shm", 15),
         ("pod.yaml", "kubernetes.mutable-image", 9),
-        ("pod.yaml", "kubernetes.small-shm", 11),
+        ("pod.yaml", "kubernetes.small-shm", 12),
     ]
 
 
 def test_a_chart_that_helm_does_not_render_is_filled_in(chart, tmp_path, monkeypatch):
     install(tmp_path, monkeypatch, "echo 'Error: missing in charts/ directory: etcd' >&2; exit 1")
     hits = found(chart)
-    assert ("pod.yaml", "kubernetes.host-shm", 14) in [hit[:3] for hit in hits]
+    assert ("pod.yaml", "kubernetes.host-shm", 15) in [hit[:3] for hit in hits]
     [(*_, observed)] = [hit for hit in hits if hit[:2] == ("pod.yaml", "lint.unreadable")]
     assert "helm template: Error: missing in charts/ directory: etcd" in observed
 
@@ -103,7 +105,7 @@ def test_without_a_helm_or_values_nothing_is_rendered(chart, tmp_path, monkeypat
 
 
 def test_lines_of_what_was_rendered_are_those_of_the_template():
-    assert helm.places(TEMPLATE, OUTPUT)[2:] == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 11, 12, 13, 14, 14]
+    assert helm.places(TEMPLATE, OUTPUT)[2:] == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 12, 13, 14, 15, 15]
 
 
 @pytest.mark.parametrize(

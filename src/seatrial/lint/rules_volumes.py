@@ -20,7 +20,7 @@ _TRIES = {"nvidia-smi", "sleep", "echo", "true", "ls", "env", "tail", "deviceQue
 """Programs with which one tries whether a pod gets its GPUs."""
 _POD = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: train\nspec:\n  containers:\n    - name: train\n"
 _POD += "      image: registry.example.com/train:1.4.0\n"
-_EIGHT = _POD + "      resources:\n        limits:\n          nvidia.com/gpu: 8\n"
+_EIGHT = _POD + "      command: [torchrun, --nproc_per_node=8, train.py]\n      resources:\n        limits:\n          nvidia.com/gpu: 8\n"
 _MEMORY = "  volumes:\n    - name: shm\n      emptyDir:\n        medium: Memory\n"
 _CLAIM = "  volumes:\n    - name: data\n      persistentVolumeClaim:\n        claimName: {}\n"
 _DEFINED = "---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: fsx-claim\n"
@@ -37,7 +37,7 @@ _DEFINED = "---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name:
     source="https://docs.nvidia.com/deeplearning/nccl/user-guide/docs/troubleshooting.html, shared memory; "
     "https://docs.pytorch.org/docs/stable/multiprocessing.html",
     bad=_EIGHT,
-    at=11,
+    at=12,
     good=_EIGHT + "      volumeMounts:\n        - name: shm\n          mountPath: /dev/shm\n" + _MEMORY,
 )
 def small_shm(document: Document, _: Tree) -> Iterator[Hit]:
@@ -45,15 +45,16 @@ def small_shm(document: Document, _: Tree) -> Iterator[Hit]:
         return
     for container in document.containers:
         gpus = container.resource(GPU) or 0
-        if gpus < 2 or container.image is None or _only_tries(container):  # without an image it is a patch
+        if gpus < 2 or container.image is None or not _trains(container):  # without an image it is a patch
             continue
         if reason := _too_small(container):
             yield container.spec.map("resources", "limits").line_of(GPU), f"{gpus} GPUs, and {reason}"
 
 
-def _only_tries(container: Container) -> bool:
+def _trains(container: Container) -> bool:
+    """It says what it runs, and that is more than a try of whether the GPUs are there."""
     commands = container.script.commands if container.script else ()
-    return bool(commands) and all(command.name in (*_TRIES, "bash", "sh") for command in commands)
+    return any(command.name not in (*_TRIES, "bash", "sh") for command in commands)
 
 
 def _too_small(container: Container) -> str:

@@ -65,7 +65,7 @@ class _Tag:
 
 def named(path: Path) -> bool:
     """A file's name, or that of its folder, says that it is a template."""
-    return _NAMED.search(path.name) is not None or path.parent.name in ("template", "templates")
+    return _NAMED.search(path.name) is not None or not {"template", "templates"}.isdisjoint(path.parts[-3:-1])
 
 
 def fill(path: Path, text: str, *, shell: bool, tagged: bool = False) -> Filled | None:
