@@ -20,7 +20,10 @@ _TRIES = {"nvidia-smi", "sleep", "echo", "true", "ls", "env", "tail", "deviceQue
 """Programs with which one tries whether a pod gets its GPUs."""
 _POD = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: train\nspec:\n  containers:\n    - name: train\n"
 _POD += "      image: registry.example.com/train:1.4.0\n"
-_EIGHT = _POD + "      command: [torchrun, --nproc_per_node=8, train.py]\n      resources:\n        limits:\n          nvidia.com/gpu: 8\n"
+_EIGHT = (
+    _POD
+    + "      command: [torchrun, --nproc_per_node=8, train.py]\n      resources:\n        limits:\n          nvidia.com/gpu: 8\n"
+)
 _MEMORY = "  volumes:\n    - name: shm\n      emptyDir:\n        medium: Memory\n"
 _CLAIM = "  volumes:\n    - name: data\n      persistentVolumeClaim:\n        claimName: {}\n"
 _DEFINED = "---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: fsx-claim\n"

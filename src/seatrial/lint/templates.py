@@ -6,6 +6,7 @@ stay where they are.
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -32,6 +33,8 @@ _GO = re.compile(
 """The actions of Go's templates, which Helm uses, that put out nothing."""
 _OPEN = {"if", "range", "with", "define", "block", "for", "macro", "call", "filter", "raw", "autoescape", "trans"}
 _BETWEEN = {"else", "elif"}
+_CONTEXT = 400
+"""Lines in front of one that is filled in that say where it belongs."""
 _OUTPUT = {"include", "import", "extends"}
 """Statements of Jinja in whose place other files' text may stand."""
 
@@ -114,21 +117,22 @@ def _tags(text: str) -> Iterator[_Tag]:
 
 
 def _filled(text: str, tags: list[_Tag]) -> Filled:
-    lines = {text.count("\n", 0, tag.start) for tag in tags if not tag.word}
-    whole = dict(_whole(text, tags))
+    ends = [found.start() for found in re.finditer("\n", text)]
+    lines = {bisect.bisect_left(ends, tag.start) for tag in tags if not tag.word}
+    whole = {bisect.bisect_left(ends, tag.start): column for tag, column in _whole(text, tags)}
     first, last = (_rendered(text, tags, last=last) for last in (False, True))
     return Filled((first,) if first == last else (first, last), frozenset(lines), whole)
 
 
-def _whole(text: str, tags: list[_Tag]) -> Iterator[tuple[int, int]]:
-    """The lines that are one fill-in and nothing else, and their indentation: ``{{ include "x" . | nindent 8 }}``."""
+def _whole(text: str, tags: list[_Tag]) -> Iterator[tuple[_Tag, int]]:
+    """The tags that fill in whole lines, and how far these are indented: ``{{ include "x" . | nindent 8 }}``."""
     for tag in tags:
         begin, end = text.rfind("\n", 0, tag.start) + 1, text.find("\n", tag.end)
         around = text[begin : tag.start] + text[tag.end : end if end >= 0 else len(text)]
         if not tag.word and not around.strip():
             asked = re.search(r"\b(n?)indent[\s(]+(\d+)", text[tag.start : tag.end])
             column = tag.start - begin
-            yield text.count("\n", 0, tag.start), int(asked[2]) + (0 if asked[1] else column) if asked else column
+            yield tag, int(asked[2]) + (0 if asked[1] else column) if asked else column
 
 
 def _rendered(text: str, tags: list[_Tag], *, last: bool) -> str:
@@ -183,10 +187,11 @@ def laid_out(filled: Filled, text: str) -> str:
 
 
 def _entry(lines: list[str], at: int, indent: int, whole: dict[int, int]) -> str:
-    said = [line for line in lines[:at] if line.strip() and not line.lstrip().startswith("#")]
+    near = lines[max(at - _CONTEXT, 0) : at]
+    said = [line for line in near if line.strip() and not line.lstrip().startswith("#")]
     before = said[-1] if said and not said[-1].startswith("---") else ""
     after = next((one for i, one in enumerate(lines[at + 1 :], at + 1) if one.strip() and i not in whole), "")
-    if block := _block(lines[:at]):
+    if block := _block(near):
         return " " * max(block, indent) + FILLED
     column, below = _column(before), _column(after, dash=False)
     if re.search(r":\s*(#.*)?$", before):
