@@ -242,9 +242,15 @@ def _filled_in(unread: Document, filled: Filled, failed: str = "") -> list[Docum
     first = unread.line + min(filled.lines, default=0)
     found = []
     for text in filled.texts:
-        if unread.kind == "yaml":
-            text = manifest.without_errors(templates.laid_out(filled, text))
-        found += _parse(replace(unread, text=text, filled_in=len(filled.lines)))
+        part = replace(unread, text=text, filled_in=len(filled.lines))
+        if unread.kind != "yaml":
+            found += _parse(part)
+            continue
+        text = templates.laid_out(filled, text)
+        try:
+            found += _parse(replace(part, text=text))
+        except ValueError:
+            found += _parse(replace(part, text=manifest.without_errors(text)))
     problem = filled.problem + (f" ({failed})" if failed else "")
     return [replace(document, problem=problem, problem_line=first) for document in found]
 

@@ -22,7 +22,8 @@ _POD = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: train\nspec:\n  containers
 _POD += "      image: registry.example.com/train:1.4.0\n"
 _EIGHT = (
     _POD
-    + "      command: [torchrun, --nproc_per_node=8, train.py]\n      resources:\n        limits:\n          nvidia.com/gpu: 8\n"
+    + "      command: [torchrun, --nproc_per_node=8, train.py]\n      resources:\n"
+    + "        limits:\n          nvidia.com/gpu: 8\n"
 )
 _MEMORY = "  volumes:\n    - name: shm\n      emptyDir:\n        medium: Memory\n"
 _CLAIM = "  volumes:\n    - name: data\n      persistentVolumeClaim:\n        claimName: {}\n"

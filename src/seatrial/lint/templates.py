@@ -33,7 +33,7 @@ _GO = re.compile(
 """The actions of Go's templates, which Helm uses, that put out nothing."""
 _OPEN = {"if", "range", "with", "define", "block", "for", "macro", "call", "filter", "raw", "autoescape", "trans"}
 _BETWEEN = {"else", "elif"}
-_CONTEXT = 400
+_CONTEXT = 100
 """Lines in front of one that is filled in that say where it belongs."""
 _OUTPUT = {"include", "import", "extends"}
 """Statements of Jinja in whose place other files' text may stand."""
