@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 
 from seatrial.errors import Problem, UserError
 from seatrial.hardware import Instance
 from seatrial.lint import dockerfile, helm, manifest, shell, templates
 from seatrial.lint.dockerfile import Instruction
+from seatrial.lint.kinds import API_VERSION, DIRECTIVE, LARGEST, SHEBANG, below, kind_of
+from seatrial.lint.kinds import Kind as Kind
+from seatrial.lint.kinds import without_heredocs as without_heredocs
 from seatrial.lint.manifest import Container, Map
 from seatrial.lint.script import Assignment, Command, Script
 from seatrial.lint.templates import Filled
 
-Kind = Literal["sbatch", "shell", "yaml", "dockerfile"]
-
-_SHELL_NAME = re.compile(r"\.(sh|bash|sbatch)$")
-_JOB_NAME = re.compile(r"\.(slurm|sub|job)$")
-"""Names that other schedulers use as well, for what is no shell script: HTCondor's .sub."""
-_YAML_NAME = re.compile(r"\.ya?ml$|^Kustomization$")
-_DOCKER_NAME = re.compile(r"(?:^|[._-])(?:dockerfile|containerfile)(?:[._-][\w.-]*)?$", re.IGNORECASE)
-_OTHER_NAME = re.compile(r"\.(md|rst|txt|py|go|js|ts|sh|rs|java|json|ya?ml|html|ipynb)$")
-"""Names of what is about Dockerfiles, and none."""
-_TEMPLATE_END = re.compile(r"[-.](template|tmpl|tpl|tftpl|in|j2|jinja|jinja2)$", re.IGNORECASE)
-_SHEBANG = re.compile(r"#!\s*\S*?(?:env\s+(?:-\S+\s+)*)?(\w+)(?:\s|$)")
-_DIRECTIVE = re.compile(r"^#SBATCH\b", re.MULTILINE)
-_HEREDOC = re.compile(r"(<<-?[ \t]*[\"']?(\w+)[\"']?[^\n]*)\n(?:.*\n)*?[ \t]*\2[ \t]*$", re.MULTILINE)
-_API_VERSION = re.compile(r"^apiVersion\s*:", re.MULTILINE)
-KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-"""Names of the files that kustomize reads, with or without an apiVersion."""
 _SITE = re.compile(r"^[ \t]*#[ \t]*seatrial:[ \t]*site\[([^\]\n]*)\]", re.MULTILINE)
-_SKIPPED = {"node_modules", "__pycache__", "site-packages", "venv"}
-LARGEST = 2**20
-"""Bytes. Nobody writes a launch file that is larger; in a folder such files are left out."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,7 +80,7 @@ def find(paths: Iterable[Path]) -> list[Path]:
     missing = []
     for path in paths:
         if path.is_dir():
-            found.update(dict.fromkeys(sorted(file for file in _files(path) if _is_launch_file(file))))
+            found.update(dict.fromkeys(sorted(below(path))))
         elif path.exists():
             found[path] = None
         else:
@@ -105,68 +88,6 @@ def find(paths: Iterable[Path]) -> list[Path]:
     if missing:
         raise UserError(missing)
     return list(found)
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    root = os.path.realpath(folder)
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in _SKIPPED]
-        for name in names:
-            path = Path(place, name)
-            if path.is_symlink() and Path(os.path.realpath(path)).is_relative_to(root):
-                continue  # it is read under its own name
-            if path.is_file() and path.stat().st_size <= LARGEST:
-                yield path
-
-
-def _is_launch_file(path: Path) -> bool:
-    """A file of a folder is one, so far as it can be read: most names need no look into the file."""
-    name = _bare(path.name)
-    likely = templates.named(path) or not path.suffix
-    likely |= any(pattern.search(name) for pattern in (_SHELL_NAME, _JOB_NAME, _YAML_NAME, _DOCKER_NAME))
-    try:
-        with path.open("rb") as file:
-            data = file.read(2)
-            if not likely and data != b"#!":
-                return False
-            data += file.read()
-    except OSError:
-        return False
-    return b"\0" not in data and kind_of(path, data.decode("utf-8", errors="replace")) is not None
-
-
-def _bare(name: str) -> str:
-    """A name without the endings that say that it is a template: ``job.sbatch`` of ``job.sbatch.j2``."""
-    while found := _TEMPLATE_END.search(name):
-        name = name[: found.start()]
-    return name
-
-
-def kind_of(path: Path, text: str) -> Kind | None:
-    """What a file is, by its name and what stands in it; None: no launch file."""
-    name = _bare(path.name)
-    suffix = PurePath(name).suffix
-    if _DOCKER_NAME.search(name) and not _OTHER_NAME.search(name):
-        return "dockerfile" if re.search(r"^\s*FROM\s", text, re.MULTILINE | re.IGNORECASE) else None
-    if _YAML_NAME.search(name):
-        known = name in KUSTOMIZATIONS or helm.is_values(path) or helm.chart_of(path) is not None
-        return "yaml" if known or _API_VERSION.search(text) else None
-    shebang = _SHEBANG.match(text)
-    interpreter = shebang[1] if shebang else ""
-    if not interpreter and not suffix and templates.named(path) and _API_VERSION.search(text):
-        return "yaml"
-    if (interpreter or "sh").endswith("sh"):
-        meant = interpreter or _SHELL_NAME.search(name)
-        if _DIRECTIVE.search(without_heredocs(text)) and (meant or _JOB_NAME.search(name) or not suffix):
-            return "sbatch"
-        if meant:
-            return "shell"
-    return None
-
-
-def without_heredocs(text: str) -> str:
-    """The text with its here-documents emptied; its lines stay where they are."""
-    return _HEREDOC.sub(lambda found: found[1] + "\n" * found[0].count("\n"), text)
 
 
 def read(path: Path) -> list[Document]:
@@ -232,7 +153,7 @@ def _rendered(unread: Document, text: str) -> list[Document]:
 
 
 def _relocated(document: Document, text: str, places: list[int]) -> Document:
-    manifest.relocate(document.manifest, places)
+    helm.relocate(document.manifest, places)
     scripts = tuple(script for container in document.containers if (script := container.script))
     return _complete(replace(document, text=text, problem="", problem_line=1), scripts)
 
@@ -263,7 +184,7 @@ def _parse(unread: Document) -> list[Document]:
         instructions = tuple(dockerfile.load(unread.text, line=unread.line))
         scripts = tuple(i.script for i in instructions if i.script and i.name not in ("ENV", "ARG"))
         return [_complete(unread, scripts, instructions=instructions)]
-    interpreter = _SHEBANG.match(unread.text)
+    interpreter = SHEBANG.match(unread.text)
     if interpreter and interpreter[1] not in (*shell.SHELLS, "ksh", "zsh"):
         return [replace(unread, problem=f"is written for {interpreter[1]}, which is not read")]
     script = shell.parse(unread.text, line=unread.line)
@@ -293,8 +214,8 @@ def _embedded(path: Path, scripts: Iterable[Script]) -> list[Document]:
     found = []
     for script in scripts:
         for text, line in script.heredocs():
-            if _DIRECTIVE.search(text):
+            if DIRECTIVE.search(text):
                 found += parse(path, "sbatch", text, line=line, embedded=True)
-            elif re.search(r"^apiVersion\s*:", text, re.MULTILINE):
+            elif API_VERSION.search(text):
                 found += parse(path, "yaml", text, line=line, embedded=True)
     return found

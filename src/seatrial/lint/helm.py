@@ -10,6 +10,9 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+from seatrial.lint.manifest import Map, Text, walk
 
 TIMEOUT = 20
 """Seconds that rendering a chart may take. A large one takes about one."""
@@ -85,3 +88,20 @@ def _patterns(lines: Sequence[str]) -> Iterator[tuple[int, re.Pattern[str]]]:
         literal = _TAG.split(line.strip())
         if "".join(literal).strip():
             yield index, re.compile(r"\s*" + ".*".join(re.escape(part) for part in literal))
+
+
+def relocate(value: Any, places: Sequence[int]) -> None:
+    """Gives everything in a value the line that stands at its own in `places`."""
+    found: dict[int, Map | Text] = {}
+    for mapping in walk(value):
+        inner = [*mapping, *mapping.values(), *(one for item in mapping.values() for one in _scalars(item))]
+        found[id(mapping)] = mapping
+        found |= {id(one): one for one in inner if isinstance(one, Text)}
+    for one in found.values():
+        one.line = places[min(one.line, len(places)) - 1]
+
+
+def _scalars(value: Any) -> Iterator[Text]:
+    """The scalars in a list, and in the lists in it."""
+    for item in value if isinstance(value, list) else ():
+        yield from [item] if isinstance(item, Text) else _scalars(item)

@@ -8,6 +8,7 @@ from pathlib import Path
 from seatrial.errors import UserError
 from seatrial.lint import documents
 from seatrial.lint.documents import Document
+from seatrial.lint.kinds import KUSTOMIZATIONS
 from seatrial.lint.manifest import Map
 
 _ABOVE = 3
@@ -19,7 +20,7 @@ def sets(image: str, document: Document, others: tuple[Document, ...]) -> bool:
     name = image.partition("@")[0]
     head, slash, last = name.rpartition("/")
     name = head + slash + last.partition(":")[0]
-    read = [one for one in others if one.path.name in documents.KUSTOMIZATIONS]
+    read = [one for one in others if one.path.name in KUSTOMIZATIONS]
     return any(name == entry.get("name") for entry in _entries([*read, *_around(document.path)]))
 
 
@@ -33,7 +34,7 @@ def _entries(found: list[Document]) -> Iterator[Map]:
 
 def _around(path: Path) -> Iterator[Document]:
     for folder in [path.parent, *path.parent.parents][: _ABOVE + 1]:
-        for name in documents.KUSTOMIZATIONS:
+        for name in KUSTOMIZATIONS:
             try:
                 yield from documents.read(folder / name)
             except UserError:  # there is none

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,23 +138,6 @@ def _value(node: Any, seen: dict[int, Any]) -> Any:
     scalar = Text(node.value)
     scalar.line = node.start_mark.line + (2 if node.style in ("|", ">") else 1)
     return scalar
-
-
-def relocate(value: Any, places: Sequence[int]) -> None:
-    """Gives everything in a value the line that stands at its own in `places`."""
-    found: dict[int, Map | Text] = {}
-    for mapping in walk(value):
-        inner = [*mapping, *mapping.values(), *(one for item in mapping.values() for one in _scalars(item))]
-        found[id(mapping)] = mapping
-        found |= {id(one): one for one in inner if isinstance(one, Text)}
-    for one in found.values():
-        one.line = places[min(one.line, len(places)) - 1]
-
-
-def _scalars(value: Any) -> Iterator[Text]:
-    """The scalars in a list, and in the lists in it."""
-    for item in value if isinstance(value, list) else ():
-        yield from [item] if isinstance(item, Text) else _scalars(item)
 
 
 def walk(value: Any) -> Iterator[Map]:

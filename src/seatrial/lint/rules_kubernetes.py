@@ -8,7 +8,8 @@ from typing import Any
 
 from seatrial.findings import Verdict
 from seatrial.lint import helm, kustomize
-from seatrial.lint.documents import KUSTOMIZATIONS, Document
+from seatrial.lint.documents import Document
+from seatrial.lint.kinds import KUSTOMIZATIONS
 from seatrial.lint.manifest import Container, Map, Text
 from seatrial.lint.rules import Hit, Tree, rule
 from seatrial.lint.rules_docker import mutable_tag
