@@ -45,12 +45,13 @@ _DEFINED = "---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name:
     good=_EIGHT + "      volumeMounts:\n        - name: shm\n          mountPath: /dev/shm\n" + _MEMORY,
 )
 def small_shm(document: Document, _: Tree) -> Iterator[Hit]:
-    if (document.manifest or Map()).get("kind") not in _KINDS:
+    kind = (document.manifest or Map()).get("kind")
+    if kind not in _KINDS:
         return
     for container in document.containers:
         gpus = container.resource(GPU) or 0
-        if gpus < 2 or container.image is None or not _trains(container):  # without an image it is a patch
-            continue
+        if gpus < 2 or container.image is None or not (kind == "MPIJob" or _trains(container)):
+            continue  # without an image it is a patch; what workers of an MPIJob run stands in its launcher
         if reason := _too_small(container):
             yield container.spec.map("resources", "limits").line_of(GPU), f"{gpus} GPUs, and {reason}"
 
