@@ -130,9 +130,16 @@ def _whole(text: str, tags: list[_Tag]) -> Iterator[tuple[_Tag, int]]:
         begin, end = text.rfind("\n", 0, tag.start) + 1, text.find("\n", tag.end)
         around = text[begin : tag.start] + text[tag.end : end if end >= 0 else len(text)]
         if not tag.word and not around.strip():
-            asked = re.search(r"\b(n?)indent[\s(]+(\d+)", text[tag.start : tag.end])
-            column = tag.start - begin
-            yield tag, int(asked[2]) + (0 if asked[1] else column) if asked else column
+            yield tag, _indent(text[tag.start : tag.end], tag.start - begin)
+
+
+def _indent(tag: str, column: int) -> int:
+    """Where the first line of what a tag fills in begins: its functions say so, or the column of the tag."""
+    helm = re.search(r"\b(n?)indent\s+(\d+)", tag)
+    if helm:
+        return int(helm[2]) + (0 if helm[1] else column)
+    jinja = re.search(r"\bindent\((\d+)\s*,\s*(?:first\s*=\s*)?[Tt]rue", tag)
+    return column + int(jinja[1]) if jinja else column
 
 
 def _rendered(text: str, tags: list[_Tag], *, last: bool) -> str:
