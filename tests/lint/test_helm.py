@@ -108,6 +108,10 @@ def test_lines_of_what_was_rendered_are_those_of_the_template():
     assert helm.places(TEMPLATE, OUTPUT)[2:] == [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 12, 13, 14, 15, 15]
 
 
+def test_a_line_that_stands_twice_is_the_next_one():
+    assert helm.places("- a: 1\n  b: {{ x }}\n- a: 1\n  b: {{ y }}", "- a: 1\n  b: 3\n- a: 1\n  b: 4") == [1, 2, 3, 4]
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [("values.yaml", True), ("p5-values.yml", True), ("values-prod.yaml", True), ("evaluesx.yaml", False)],

@@ -32,6 +32,7 @@ def laid_out(text: str) -> str:
         ("a:\n  {{ x }}\n  - c\n", f"a:\n  - {FILLED}\n  - c\n"),
         ("a:\n  - c\n  {{ x }}\nb: 1\n", f"a:\n  - c\n  - {FILLED}\nb: 1\n"),
         ('a:\n  b:\n    c: 1\n{{ include "x" . | indent 2 }}\n', f"a:\n  b:\n    c: 1\n  {FILLED}: {FILLED}\n"),
+        ("a:\n  b: 1\n{{ x | indent(2, true) }}\n", f"a:\n  b: 1\n  {FILLED}: {FILLED}\n"),
         ("a: |\n  one\n  {{ x }}\nb: 1\n", f"a: |\n  one\n  {FILLED}\nb: 1\n"),
         ("a: 1\n{{ x }}\nb: 1\n", f"a: 1\n{FILLED}: {FILLED}\nb: 1\n"),
         ("{% if x %}\na: 1\n{% else %}\na: 2\n{% endif %}\nb: {{ y }}\n", f"\na: 1\n\n\n\nb: {FILLED}\n"),
