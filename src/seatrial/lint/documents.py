@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -145,17 +145,10 @@ def parse(path: Path, kind: Kind, text: str, *, line: int = 1, embedded: bool = 
 def _rendered(unread: Document, text: str) -> list[Document]:
     """The documents of a template of Helm that was rendered, with the lines of the template."""
     try:
-        documents = _yaml(replace(unread, text=text))
+        documents = _yaml(replace(unread, text=text), helm.places(unread.text, text))
     except ValueError as error:
         return [replace(unread, problem=f"is a template, which came to what {error.args[0]}")]
-    places = helm.places(unread.text, text)
-    return [_relocated(document, unread.text, places) for document in documents]
-
-
-def _relocated(document: Document, text: str, places: list[int]) -> Document:
-    helm.relocate(document.manifest, places)
-    scripts = tuple(script for container in document.containers if (script := container.script))
-    return _complete(replace(document, text=text, problem="", problem_line=1), scripts)
+    return [replace(document, text=unread.text) for document in documents]
 
 
 def _filled_in(unread: Document, filled: Filled, failed: str = "") -> list[Document]:
@@ -191,11 +184,14 @@ def _parse(unread: Document) -> list[Document]:
     return [_complete(unread, (script,)), *_embedded(unread.path, [script])]
 
 
-def _yaml(unread: Document) -> list[Document]:
+def _yaml(unread: Document, places: Sequence[int] = ()) -> list[Document]:
+    """`places`: the line that each of its lines comes from."""
     documents = []
     for item in manifest.load("\n" * (unread.line - 1) + unread.text):  # so that its marks count the file's lines
         if item.get("kind") == "CustomResourceDefinition":  # what it says of containers is a schema
             continue
+        if places:
+            helm.relocate(item, places)
         containers = tuple(manifest.in_values(item) if helm.is_values(unread.path) else manifest.containers(item))
         scripts = tuple(script for container in containers if (script := container.script))
         documents.append(_complete(unread, scripts, manifest=item, containers=containers))
