@@ -13,6 +13,7 @@ from seatrial import findings
 from seatrial.findings import Finding, Verdict
 from seatrial.hardware import Instance
 from seatrial.lint.documents import Document, Kind
+from seatrial.lint.manifest import walk
 from seatrial.masking import mask_forms
 
 Hit = tuple[int, str]
@@ -30,10 +31,21 @@ class Tree:
     """What the nodes are where a document does not name their instance type; None: not known."""
 
     @functools.cached_property
-    def claims(self) -> frozenset[str]:
-        """Names of the PersistentVolumeClaims that a manifest defines."""
-        maps = [d.manifest for d in self.documents if d.manifest and d.manifest.get("kind") == "PersistentVolumeClaim"]
-        return frozenset(str(name) for m in maps if (name := m.map("metadata").text("name")))
+    def claims(self) -> dict[Path, set[str]]:
+        """Folder -> names of the PersistentVolumeClaims that manifests in it define, lists of them included."""
+        found: dict[Path, set[str]] = {}
+        for document in self.documents:
+            for one in walk(document.manifest) if "PersistentVolumeClaim" in document.text else ():
+                if one.get("kind") == "PersistentVolumeClaim" and (name := one.map("metadata").text("name")):
+                    found.setdefault(document.path.parent, set()).add(str(name))
+        return found
+
+    @functools.cached_property
+    def claim_templates(self) -> frozenset[str]:
+        """Names of the templates of StatefulSets and the like, with which the names of the claims they make begin."""
+        sets = [d.manifest for d in self.documents if "volumeClaimTemplates" in d.text]
+        found = [one for each in sets for part in walk(each) for one in part.items_of("volumeClaimTemplates")]
+        return frozenset(str(one.map("metadata").get("name", "")) for one in found)
 
     @functools.cached_property
     def folders_made(self) -> frozenset[str]:

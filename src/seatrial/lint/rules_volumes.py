@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from seatrial.findings import Verdict
 from seatrial.lint.documents import Document
@@ -110,36 +110,17 @@ def host_shm(document: Document, _: Tree) -> Iterator[Hit]:
     good=_POD + _CLAIM.format("fsx-claim") + _DEFINED,
 )
 def unknown_claim(document: Document, tree: Tree) -> Iterator[Hit]:
-    named = [one.map("persistentVolumeClaim").text("claimName") for one in walk(document.manifest)]
-    if not any(named):
-        return
-    beside = [one for one in tree.documents if one.path.parent == document.path.parent]
-    here, anywhere = set(_claims(beside)), set(_claims(tree.documents))
+    here = tree.claims.get(document.path.parent, set())
     if not here or any(_filled_in(name) for name in here):
         return
-    made = tuple(f"{name}-" for name in _claim_templates(tree.documents))
-    for name in named:
-        if name and name not in anywhere and not _filled_in(name) and not name.startswith(made):
+    made = tuple(f"{name}-" for name in tree.claim_templates)
+    for one in walk(document.manifest):
+        name = one.map("persistentVolumeClaim").text("claimName")
+        if name is None or _filled_in(name) or name.startswith(made):
+            continue
+        if not any(name in names for names in tree.claims.values()):
             yield name.line, f"{name}, where {', '.join(sorted(here))} is defined"
 
 
 def _filled_in(name: str) -> bool:
     return any(mark in name for mark in ("$", "{", "<", "__", "@", "%")) or name.isupper() or name.isdigit()
-
-
-def _claims(documents: Iterable[Document]) -> Iterator[str]:
-    """Names of the claims that manifests define, lists of them included."""
-    for document in documents:
-        if "PersistentVolumeClaim" not in document.text:
-            continue
-        for one in walk(document.manifest):
-            if one.get("kind") == "PersistentVolumeClaim" and (name := one.map("metadata").text("name")):
-                yield str(name)
-
-
-def _claim_templates(documents: Iterable[Document]) -> Iterator[str]:
-    """Names of the templates of StatefulSets and the like, with which the names of the claims that they make begin."""
-    for document in documents:
-        for one in walk(document.manifest) if "volumeClaimTemplate" in document.text else ():
-            for template in one.items_of("volumeClaimTemplates"):
-                yield str(template.map("metadata").get("name", ""))
