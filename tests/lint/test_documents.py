@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,24 @@ KINDS = [
     ("Dockerfile.md", "A page.\n", None),
     ("Dockerfile.gpu", "FROM x\n", "dockerfile"),
     ("dockerfile", "FROM x\n", "dockerfile"),
+    ("Dockerfile_gpu", "FROM x\n", "dockerfile"),
+    ("Containerfile", "FROM x\n", "dockerfile"),
+    ("train_Dockerfile", "FROM x\n", "dockerfile"),
+    ("Dockerfile.gpu.template", "FROM x\n", "dockerfile"),
+    ("Dockerfile_utils.py", "FROM x\n", None),
+    ("gpu.sh.template", "echo\n", "shell"),
+    ("pod.yaml.template", "apiVersion: v1\n", "yaml"),
+    ("pod.template", "apiVersion: v1\n", "yaml"),
+    ("values.template", "a: 1\n", None),
+    ("job.sbatch.j2", "#SBATCH -N {{ n }}\n", "sbatch"),
+    ("job.sbatch.tmpl", "#!/bin/bash\n#SBATCH -N 1\n", "sbatch"),
+    ("job.slurm", "#SBATCH -N 1\n", "sbatch"),
+    ("job.sub", "#!/bin/sh\n#SBATCH -N 1\n", "sbatch"),
+    ("condor.sub", "universe = docker\nqueue 4\n", None),
+    ("job.job", "#!/bin/bash\necho\n", "shell"),
+    ("Kustomization", "images: []\n", "yaml"),
+    ("kustomization.yml", "images: []\n", "yaml"),
+    ("values-p5.yaml", "image: x\n", "yaml"),
     ("dockerfile.py", "FROM x\n", None),
 ]
 
@@ -51,6 +70,37 @@ def test_a_folder_gives_its_launch_files_in_order(tmp_path):
     (tmp_path / "data.bin").write_bytes(b"\0" * 100)
     found = [path.name for path in documents.find([tmp_path])]
     assert found == sorted(name for name, _, kind in KINDS if kind)
+
+
+def test_links_devices_and_large_files_do_no_harm(tmp_path):
+    (tmp_path / "run.sh").write_text("echo\n")
+    (tmp_path / "again.sh").symlink_to("run.sh")
+    (tmp_path / "loop.sh").symlink_to("loop.sh")
+    (tmp_path / "gone.sh").symlink_to("nowhere.sh")
+    (tmp_path / "round").symlink_to(".")
+    (tmp_path / "large.sh").write_text("#" * (documents.LARGEST + 1))
+    (tmp_path / "binary.sh").write_bytes(b"#!/bin/sh\n\0")
+    (tmp_path / "secret.sh").write_text("echo\n")
+    os.mkfifo(tmp_path / "pipe.sh")
+    assert [path.name for path in documents.find([tmp_path])] == ["run.sh", "secret.sh"]
+    [document] = documents.read(tmp_path / "large.sh")
+    assert document.problem == "is larger than 1 MiB"
+    for name in ("pipe.sh", "binary.sh"):
+        with pytest.raises(UserError, match="is no launch file"):
+            documents.read(tmp_path / name)
+
+
+def test_a_link_to_a_file_elsewhere_is_read(tmp_path):
+    (tmp_path / "elsewhere.sh").write_text("echo\n")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/run.sh").symlink_to(tmp_path / "elsewhere.sh")
+    assert len(documents.find([tmp_path / "folder"])) == 1
+
+
+def test_what_describes_a_type_is_no_manifest():
+    text = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
+    text += "schema: {containers: [{name: x, image: 'x:latest', resources: {limits: {gpu: }}}]}\n"
+    assert documents.parse(Path("crd.yaml"), "yaml", text) == []
 
 
 def test_paths_that_do_not_exist_are_told_together(tmp_path):
@@ -136,9 +186,9 @@ def test_the_instance_type_that_a_file_names(kind, text, name):
 
 UNREADABLE = [
     ("yaml", "apiVersion: v1\nkind: [\n", 3, "is not YAML"),
-    ("yaml", "apiVersion: v1\nname: {{ .Values.name }}\n", 2, TEMPLATE),
-    ("yaml", "apiVersion: v1\n{{- if .Values.x }}\nname: x\n{{- end }}\n", 2, TEMPLATE),
-    ("yaml", 'apiVersion: v1\nname: "a-{{ name }}"\n', 2, TEMPLATE),
+    ("yaml", "apiVersion: v1\nname: {{ .Values.name }}\n", 2, "is a template: 1 of its lines (50%)"),
+    ("yaml", 'apiVersion: v1\nname: "a-{{ name }}"\n', 2, "is a template: 1 of its lines (50%)"),
+    ("yaml", "apiVersion: v1\nname: {{ .Values.name\n" + "x: [\n" * 20, 2, TEMPLATE),
     ("yaml", "apiVersion: v1\nx: " + "[" * 200_000, 2, "nested too deeply"),
     ("yaml", "apiVersion: v1\nx: " + "{a: " * 50_000, 2, "nested too deeply"),
     ("shell", "#!/bin/bash\nif true; then\n", None, "no shell code"),
@@ -155,12 +205,21 @@ def test_what_cannot_be_read_is_said(kind, text, line, problem):
     assert line in (None, document.problem_line)
 
 
-def test_a_template_of_a_shell_script_is_no_shell_script():
+def test_a_template_of_a_shell_script_is_read_but_for_what_is_filled_in():
     text = "#!/bin/bash\nrun {{ name }}\n"
-    assert documents.parse(Path("run.sh.j2"), "shell", text)[0].problem == TEMPLATE
+    [document] = documents.parse(Path("run.sh.j2"), "shell", text)
+    assert document.problem.startswith("is a template: 1 of its lines") and document.problem_line == 2
+    assert [[word.known for word in command.words] for command in document.commands()] == [[True, False]]
     assert documents.parse(Path("run.sh"), "shell", text)[0].problem == ""
     template = documents.parse(Path("job.sbatch.j2"), "sbatch", "{% if x %}\n#SBATCH {{ y }}\n{% endif %}\n")
     assert [finding.check for finding in judge(Tree(tuple(template)))] == ["lint.unreadable"]
+
+
+def test_what_is_only_controlled_by_a_template_is_seen_whole():
+    text = "apiVersion: v1\n{{- if .Values.x }}\nname: x\n{{- end }}\n"
+    [document] = documents.parse(Path("x.yaml"), "yaml", text)
+    assert document.manifest == {"apiVersion": "v1", "name": "x"}
+    assert "0 of its lines (0%)" in document.problem
 
 
 def test_text_in_a_config_map_is_not_mistaken_for_a_template():

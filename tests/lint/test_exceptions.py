@@ -131,7 +131,7 @@ FOUND = [
     (
         "kubernetes.autoscaled-job",
         5,
-        "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nspec:\n  scaleTargetRef:\n    kind: PyTorchJob\n",
+        "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nspec:\n  scaleTargetRef:\n    kind: TrainJob\n",
     ),
     ("versions.below-floor", 6, POD.replace("a:1", "nccl-tests:efa1.28.0-ofiv1.13.2-aws-ncclv2.28.3-1")),
     ("versions.below-floor", 1, "FROM nccl-tests:efa1.48.0-ofiv1.7.1-aws-ncclv2.28.3-1\n"),

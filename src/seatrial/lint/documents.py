@@ -4,39 +4,24 @@ from __future__ import annotations
 
 import functools
 import itertools
-import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from seatrial.errors import Problem, UserError
 from seatrial.hardware import Instance
-from seatrial.lint import dockerfile, manifest, shell
+from seatrial.lint import dockerfile, helm, manifest, shell, templates
 from seatrial.lint.dockerfile import Instruction
+from seatrial.lint.kinds import API_VERSION, DIRECTIVE, LARGEST, SHEBANG, below, kind_of
+from seatrial.lint.kinds import Kind as Kind
+from seatrial.lint.kinds import without_heredocs as without_heredocs
 from seatrial.lint.manifest import Container, Map
 from seatrial.lint.script import Assignment, Command, Script
+from seatrial.lint.templates import Filled
 
-Kind = Literal["sbatch", "shell", "yaml", "dockerfile"]
-
-_SHELL_NAME = re.compile(r"\.(sh|bash|sbatch|slurm|sub|job)$")
-_YAML_NAME = re.compile(r"\.ya?ml([-.](template|tmpl|tpl|in|j2))?$")
-_DOCKER_NAME = re.compile(r"^(Dockerfile|Containerfile)([.-].*)?$|(^|\.)(?i:dockerfile|containerfile)$")
-_TEMPLATE_NAME = re.compile(r"[-.](template|tmpl|tpl|in|j2|jinja|jinja2)$")
-_SHEBANG = re.compile(r"#!\s*\S*?(?:env\s+(?:-\S+\s+)*)?(\w+)(?:\s|$)")
-_DIRECTIVE = re.compile(r"^#SBATCH\b", re.MULTILINE)
-_HEREDOC = re.compile(r"(<<-?[ \t]*[\"']?(\w+)[\"']?[^\n]*)\n(?:.*\n)*?[ \t]*\2[ \t]*$", re.MULTILINE)
-_TEMPLATED = re.compile(r"\{%-?\s*\w+|\{\{-?\s*[\w.$(]")
 _SITE = re.compile(r"^[ \t]*#[ \t]*seatrial:[ \t]*site\[([^\]\n]*)\]", re.MULTILINE)
-_NEVER = re.compile(
-    r"\.(pyi?|pyc|ipynb|md|rst|jsonl?|toml|c|cc|cpp|cu|h|hpp|go|rs|[jt]sx?|css|html|lock|csv|parquet"
-    r"|png|jpg|svg|gif|pdf|gz|zip|whl|so|o|a|bin|pt|safetensors)$"
-)
-"""Ends of names of what is no launch file, whatever it begins with: most of what a folder holds, not to be opened."""
-_SKIPPED = {"node_modules", "__pycache__", "site-packages", "venv"}
-LARGEST = 2**20
-"""Bytes. Nobody writes a launch file that is larger; in a folder such files are left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +36,8 @@ class Document:
     problem: str = ""
     """Why it, or a part of it, could not be read. Nothing may be concluded from what is not found in it."""
     problem_line: int = 1
+    filled_in: int = 0
+    """How many of its lines a template fills in. They were not seen."""
     scripts: tuple[Script, ...] = ()
     """All shell code in it."""
     manifest: Map | None = None
@@ -105,7 +92,7 @@ def find(paths: Iterable[Path]) -> list[Path]:
     missing = []
     for path in paths:
         if path.is_dir():
-            found.update(dict.fromkeys(sorted(file for file in _files(path) if kind_of(file, _peek(file)))))
+            found.update(dict.fromkeys(sorted(below(path))))
         elif path.exists():
             found[path] = None
         else:
@@ -115,98 +102,109 @@ def find(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for place, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in _SKIPPED]
-        for name in names:
-            if _NEVER.search(name):
-                continue
-            path = Path(place, name)
-            if path.is_file() and path.stat().st_size <= LARGEST:
-                yield path
-
-
-def _peek(path: Path) -> str:
-    if not (_SHELL_NAME.search(path.name) or _YAML_NAME.search(path.name) or _DOCKER_NAME.search(path.name)):
-        with path.open("rb") as file:
-            if path.suffix and not _TEMPLATE_NAME.search(path.name) and file.read(2) != b"#!":
-                return ""
-    try:
-        return path.read_bytes().decode("utf-8", errors="replace")
-    except OSError:
-        return ""
-
-
-def kind_of(path: Path, text: str) -> Kind | None:
-    """What a file is, by its name and what stands in it; None: no launch file."""
-    if _DOCKER_NAME.search(path.name) and re.search(r"^\s*FROM\s", text, re.MULTILINE | re.IGNORECASE):
-        return "dockerfile"
-    if _YAML_NAME.search(path.name):
-        return "yaml" if re.search(r"^apiVersion\s*:", text, re.MULTILINE) else None
-    shebang = _SHEBANG.match(text)
-    interpreter = shebang[1] if shebang else ""
-    if (interpreter or "sh").endswith("sh"):
-        if _DIRECTIVE.search(without_heredocs(text)) and (
-            interpreter or _SHELL_NAME.search(path.name) or not path.suffix
-        ):
-            return "sbatch"
-        if interpreter or _SHELL_NAME.search(path.name):
-            return "shell"
-    return None
-
-
-def without_heredocs(text: str) -> str:
-    """The text with its here-documents emptied; its lines stay where they are."""
-    return _HEREDOC.sub(lambda found: found[1] + "\n" * found[0].count("\n"), text)
-
-
 def read(path: Path) -> list[Document]:
     """The documents of one file. What cannot be parsed is a document with a `problem`.
 
     Raises UserError if there is no such file, or if it is no launch file.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        data = _bytes(path)
     except OSError as error:
         raise UserError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
-    except UnicodeDecodeError:
-        text = path.read_bytes().decode("utf-8", errors="replace")
-        return [Document(path=path, kind=kind_of(path, text) or "shell", text=text, problem="is not UTF-8 text")]
-    kind = kind_of(path, text)
+    text = data.decode("utf-8", errors="replace")
+    kind = None if "\0" in text else kind_of(path, text)
     if kind is None:
         remedy = "give sbatch scripts, shell scripts, Kubernetes manifests, Dockerfiles, or folders that hold some"
         raise UserError(Problem("is no launch file", str(path), remedy))
+    if len(data) > LARGEST:
+        return [Document(path=path, kind=kind, text=text, problem=f"is larger than {LARGEST >> 20} MiB")]
+    if text.encode("utf-8", errors="replace") != data:
+        return [Document(path=path, kind=kind, text=text, problem="is not UTF-8 text")]
     return parse(path, kind, text)
+
+
+def _bytes(path: Path) -> bytes:
+    """What a file holds, of one that is too large only its beginning."""
+    if not path.is_file():
+        return b"\0"  # a device, or a pipe, which may have no end
+    with path.open("rb") as file:
+        return file.read(LARGEST + 1)
 
 
 def parse(path: Path, kind: Kind, text: str, *, line: int = 1, embedded: bool = False) -> list[Document]:
     """The documents of a text that begins at a line of its file."""
     unread = Document(path=path, kind=kind, text=text, line=line, problem_line=line, embedded=embedded)
-    template = _TEMPLATED.search(text) if kind != "yaml" and _TEMPLATE_NAME.search(path.name) else None
-    if template:
-        at = line + text.count("\n", 0, template.start())
-        return [replace(unread, problem=manifest.TEMPLATE, problem_line=at)]
+    chart = helm.chart_of(path) if kind == "yaml" and not embedded else None
+    rendered = helm.render(chart) if chart else None
+    if rendered and path in rendered.texts:
+        return _rendered(unread, rendered.texts[path])
+    tagged = chart is not None
+    filled = None if embedded else templates.fill(path, text, shell=kind in ("shell", "sbatch"), tagged=tagged)
     try:
-        if kind == "yaml":
-            return _yaml(unread)
-        if kind == "dockerfile":
-            instructions = tuple(dockerfile.load(text, line=line))
-            scripts = tuple(i.script for i in instructions if i.script and i.name not in ("ENV", "ARG"))
-            return [_complete(unread, scripts, instructions=instructions)]
+        try:
+            failed = rendered.problem if rendered else ""
+            return _filled_in(unread, filled, failed) if filled else _parse(unread)
+        except manifest.Templated:
+            filled = templates.fill(path, text, shell=False, tagged=True)
+            if filled is None:
+                raise
+            return _filled_in(unread, filled)
     except ValueError as error:
         problem, at = error.args
         return [replace(unread, problem=problem, problem_line=at)]
-    interpreter = _SHEBANG.match(text)
+
+
+def _rendered(unread: Document, text: str) -> list[Document]:
+    """The documents of a template of Helm that was rendered, with the lines of the template."""
+    try:
+        documents = _yaml(replace(unread, text=text), helm.places(unread.text, text))
+    except ValueError as error:
+        return [replace(unread, problem=f"is a template, which came to what {error.args[0]}")]
+    return [replace(document, text=unread.text) for document in documents]
+
+
+def _filled_in(unread: Document, filled: Filled, failed: str = "") -> list[Document]:
+    """The documents of a template, whatever it fills in. They hold less than what will be there."""
+    first = unread.line + min(filled.lines, default=0)
+    found = []
+    for text in filled.texts:
+        part = replace(unread, text=text, filled_in=len(filled.lines))
+        if unread.kind != "yaml":
+            found += _parse(part)
+            continue
+        text = templates.laid_out(filled, text)
+        try:
+            found += _parse(replace(part, text=text))
+        except ValueError:
+            found += _parse(replace(part, text=manifest.without_errors(text)))
+    problem = filled.problem + (f" ({failed})" if failed else "")
+    return [replace(document, problem=problem, problem_line=first) for document in found]
+
+
+def _parse(unread: Document) -> list[Document]:
+    """Raises ValueError, with the line, for what is not of its kind."""
+    if unread.kind == "yaml":
+        return _yaml(unread)
+    if unread.kind == "dockerfile":
+        instructions = tuple(dockerfile.load(unread.text, line=unread.line))
+        scripts = tuple(i.script for i in instructions if i.script and i.name not in ("ENV", "ARG"))
+        return [_complete(unread, scripts, instructions=instructions)]
+    interpreter = SHEBANG.match(unread.text)
     if interpreter and interpreter[1] not in (*shell.SHELLS, "ksh", "zsh"):
         return [replace(unread, problem=f"is written for {interpreter[1]}, which is not read")]
-    script = shell.parse(text, line=line)
-    return [_complete(unread, (script,)), *_embedded(path, [script])]
+    script = shell.parse(unread.text, line=unread.line)
+    return [_complete(unread, (script,)), *_embedded(unread.path, [script])]
 
 
-def _yaml(unread: Document) -> list[Document]:
+def _yaml(unread: Document, places: Sequence[int] = ()) -> list[Document]:
+    """`places`: the line that each of its lines comes from."""
     documents = []
     for item in manifest.load("\n" * (unread.line - 1) + unread.text):  # so that its marks count the file's lines
-        containers = tuple(manifest.containers(item))
+        if item.get("kind") == "CustomResourceDefinition":  # what it says of containers is a schema
+            continue
+        if places:
+            helm.relocate(item, places)
+        containers = tuple(manifest.in_values(item) if helm.is_values(unread.path) else manifest.containers(item))
         scripts = tuple(script for container in containers if (script := container.script))
         documents.append(_complete(unread, scripts, manifest=item, containers=containers))
     return documents
@@ -224,8 +222,8 @@ def _embedded(path: Path, scripts: Iterable[Script]) -> list[Document]:
     found = []
     for script in scripts:
         for text, line in script.heredocs():
-            if _DIRECTIVE.search(text):
+            if DIRECTIVE.search(text):
                 found += parse(path, "sbatch", text, line=line, embedded=True)
-            elif re.search(r"^apiVersion\s*:", text, re.MULTILINE):
+            elif API_VERSION.search(text):
                 found += parse(path, "yaml", text, line=line, embedded=True)
     return found

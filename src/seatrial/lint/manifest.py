@@ -13,13 +13,23 @@ from seatrial.hardware import Instance
 from seatrial.hardware import instance as instance_of
 from seatrial.lint import shell
 from seatrial.lint.script import Assignment, Script, Word
+from seatrial.lint.templates import FILLED
 
 TEMPLATE = "is a template that has to be rendered first"
 _TEMPLATED = re.compile(r"\{%-?\s*\w|\{\{-?\s*(\.|include\b|if\b|range\b|with\b|end\b|[A-Za-z_]\w*\s*[|}])")
 """Helm and Jinja. ``{{ $labels.x }}`` is neither: Prometheus fills that in."""
 DEEPEST = 100
 """Levels. A manifest has about 15."""
+_TRIES = 8
+"""Lines that are left out of what a template left, until it is YAML."""
 INSTANCE_LABELS = ("node.kubernetes.io/instance-type", "beta.kubernetes.io/instance-type")
+
+
+class Templated(ValueError):
+    """It cannot be read before a template is filled in."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(TEMPLATE, line)
 
 
 class Text(str):
@@ -67,11 +77,27 @@ def load(text: str) -> list[Map]:
     except yaml.YAMLError as error:
         template = _TEMPLATED.search(text)
         if template:
-            raise ValueError(TEMPLATE, text.count("\n", 0, template.start()) + 1) from None
+            raise Templated(text.count("\n", 0, template.start()) + 1) from None
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
         raise ValueError(f"is not YAML: {problem}", (mark.line + 1) if mark else 1) from None
     return [value for value in values if isinstance(value, Map)]
+
+
+def without_errors(text: str) -> str:
+    """A text that a template left, without the few lines at which it is no YAML; as it is if there are more."""
+    lines = text.split("\n")
+    for _ in range(_TRIES):
+        try:
+            load("\n".join(lines))
+        except ValueError as error:
+            at = min(error.args[1], len(lines)) - 1
+            while at > 0 and not lines[at].strip():
+                at -= 1
+            lines[at] = ""
+        else:
+            return "\n".join(lines)
+    return text
 
 
 def _check_depth(events: Iterable[Any]) -> None:
@@ -97,7 +123,7 @@ def _value(node: Any, seen: dict[int, Any]) -> Any:
         for key, value in node.value:
             name = _value(key, seen)
             if isinstance(key, yaml.MappingNode):  # {{ .Values.x }} is YAML, too
-                raise ValueError(TEMPLATE, key.start_mark.line + 1)
+                raise Templated(key.start_mark.line + 1)
             if isinstance(name, Text):
                 mapping[name] = _value(value, seen)
         return mapping
@@ -109,7 +135,7 @@ def _value(node: Any, seen: dict[int, Any]) -> Any:
     if node is None or node.tag == "tag:yaml.org,2002:null":
         return None
     if "\n" not in node.value and _TEMPLATED.search(node.value):
-        raise ValueError(TEMPLATE, node.start_mark.line + 1)
+        raise Templated(node.start_mark.line + 1)
     scalar = Text(node.value)
     scalar.line = node.start_mark.line + (2 if node.style in ("|", ">") else 1)
     return scalar
@@ -128,6 +154,13 @@ def walk(value: Any) -> Iterator[Map]:
         stack.extend(reversed(list(item.values()) if isinstance(item, Map) else item))
 
 
+def unseen(value: Any) -> bool:
+    """A template fills in all of a mapping, a list or a scalar, or may add to it."""
+    if isinstance(value, Text):
+        return FILLED in value
+    return isinstance(value, (Map, list)) and any(isinstance(one, Text) and FILLED in one for one in value)
+
+
 def integer(text: Any) -> int | None:
     """A scalar as a number; None if it is none, or a placeholder."""
     return int(text) if isinstance(text, str) and re.fullmatch(r"\d{1,9}", text) else None
@@ -140,6 +173,16 @@ class Container:
     spec: Map
     pod: Map
     """The pod's spec."""
+
+    @property
+    def image(self) -> Text | None:
+        """Its image, also where the values of a chart give it in two parts."""
+        image = self.spec.text("image")
+        repository, tag = (self.spec.map("image").text(key) for key in ("repository", "tag"))
+        if image is None and repository and tag:
+            image = Text(f"{repository}:{tag}")
+            image.line = tag.line
+        return image
 
     @property
     def environment(self) -> list[Assignment]:
@@ -177,6 +220,11 @@ def containers(manifest: Map) -> list[Container]:
     """Every container of every pod in a manifest, those that only initialise included."""
     pods = [spec for spec in walk(manifest) if spec.items_of("containers")]
     return [Container(c, pod) for pod in pods for key in ("initContainers", "containers") for c in pod.items_of(key)]
+
+
+def in_values(values: Map) -> list[Container]:
+    """What the values of a Helm chart say of containers: every mapping that names an image or resources."""
+    return [Container(one, one) for one in walk(values) if "image" in one or one.map("resources")]
 
 
 def instance_type(pod: Map) -> Instance | None:

@@ -49,13 +49,6 @@ def _name(find: Find[Any]) -> str:
 
 
 @gathered
-def _claims(document: Document) -> Iterator[str]:
-    if document.manifest and document.manifest.get("kind") == "PersistentVolumeClaim":
-        name = document.manifest.map("metadata").text("name")
-        yield from [str(name)] if name else []
-
-
-@gathered
 def _folders_made(document: Document) -> Iterator[str]:
     for command in document.commands() if document.kind == "shell" else ():
         if command.name == "mkdir":
@@ -82,11 +75,6 @@ class Tree:
     def all(self, find: Find[T]) -> frozenset[T]:
         """What a function that is `gathered` finds in all documents together."""
         return self._facts[_name(find)]
-
-    @property
-    def claims(self) -> frozenset[str]:
-        """Names of the PersistentVolumeClaims that a manifest defines."""
-        return self.all(_claims)
 
     @property
     def folders_made(self) -> frozenset[str]:

@@ -7,17 +7,36 @@ from collections.abc import Iterator
 from typing import Any
 
 from seatrial.findings import Verdict
+from seatrial.lint import helm, kustomize
 from seatrial.lint.documents import Document
-from seatrial.lint.manifest import Map, Text, integer, walk
+from seatrial.lint.kinds import KUSTOMIZATIONS
+from seatrial.lint.manifest import Container, Map, Text
 from seatrial.lint.rules import Hit, Tree, rule
 from seatrial.lint.rules_docker import mutable_tag
+from seatrial.lint.templates import named
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
 KUBERNETES = "https://kubernetes.io/docs"
 _POD = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: train\nspec:\n  containers:\n    - name: train\n      image: {}\n"
 _IMAGE = "registry.example.com/train:1.4.0"
 _TRAIN = _POD.format(_IMAGE)
-_JOBS = {"Job", "PyTorchJob", "JobSet", "TrainJob", "MPIJob", "HyperPodPyTorchJob"}
+_KUBEBUILDER = "controller:latest"
+"""What kubebuilder writes into the manifests of an operator, and its Makefile replaces."""
+_FREE = {"command", "args", "data", "stringData", "binaryData", "description", "message", "summary", "expr", "query"}
+_FREE |= {"pattern", "regex", "match", "script", "source", "help", "title", "displayName", "commands"}
+"""Keys under which stands text for programs and people."""
+_SCALARS = {"replicas", "parallelism", "completions", "image", "name", "namespace", "value", "claimName", "serviceName"}
+_SCALARS |= {"minReplicas", "maxReplicas", "slotsPerWorker", "nprocPerNode", "nvidia.com/gpu", "vpc.amazonaws.com/efa"}
+_BRACES = re.compile(r"\$\{\w*-\w[\w-]*\}|(?<!\$)(?<![\w{])\{[A-Z][A-Z0-9_]*\}")
+_ANGLES = re.compile(r"(?:^|(?<=[:/.@=,\"'\s-]))<([A-Za-z][\w.-]*(?: [\w.-]+)*)>")
+_ASKS = re.compile(
+    r"your|\bmy\b|account|region|bucket|token|password|secret|replace|insert|change|cluster|uri|url|address|host"
+    r"|image|namespace|[-_](id|name|key)\b",
+    re.IGNORECASE,
+)
+_PATHS = ("PATH", "LD_LIBRARY_PATH", "LIBRARY_PATH", "CPATH", "PYTHONPATH", "LD_PRELOAD", "MANPATH", "PKG_CONFIG_PATH")
+_NAMES = "|".join(_PATHS)
+_PATH_USE = re.compile(rf"(?<!\$)\$(?:\((?P<own>{_NAMES})\)|\{{(?:{_NAMES})\}}|(?:{_NAMES})\b)")
 
 
 @rule(
@@ -32,11 +51,11 @@ _JOBS = {"Job", "PyTorchJob", "JobSet", "TrainJob", "MPIJob", "HyperPodPyTorchJo
     at=8,
     good=_TRAIN,
 )
-def mutable_image(document: Document, _: Tree) -> Iterator[Hit]:
+def mutable_image(document: Document, tree: Tree) -> Iterator[Hit]:
     for container in document.containers:
-        image = container.spec.text("image")
-        reason = mutable_tag(image) if image else ""
-        if image and reason:
+        image = container.image
+        reason = mutable_tag(image) if image and image != _KUBEBUILDER else ""
+        if image and reason and not kustomize.sets(image, document, tree):
             always = container.spec.get("imagePullPolicy") == "Always"
             yield image.line, f"{image} {reason}" + (" and is pulled anew each time" if always else "")
 
@@ -45,22 +64,82 @@ def mutable_image(document: Document, _: Tree) -> Iterator[Hit]:
     "kubernetes.placeholder",
     Verdict.FAIL,
     ("yaml",),
-    expected="$NAME or ${NAME}, which envsubst fills in",
+    expected="values, or $NAME and ${NAME}, which envsubst fills in",
     why="envsubst knows names of letters, digits and _ behind a $: everything else reaches the cluster as it is.",
-    remedy="write ${NAME}, with _ instead of -",
+    remedy="write the value; or ${NAME}, with _ instead of -, where envsubst is to fill it in",
     source=f"GNU gettext, envsubst; {UPSTREAM}, nemo-launcher and stable-diffusion manifests",
     bad=_POD.format("registry.example.com/train:{TAG}"),
     at=8,
     good=_POD.format("registry.example.com/train:${TAG}"),
 )
 def placeholder(document: Document, _: Tree) -> Iterator[Hit]:
-    for mapping in walk(document.manifest):
-        for key, value in mapping.items():
-            if not isinstance(value, Text) or key in ("command", "args", "data"):
-                continue
-            found = re.search(r"\$\{\w*-\w[\w-]*\}|(?<!\$)(?<![\w{])\{[A-Z][A-Z0-9_]*\}", value)
+    manifest, path = document.manifest, document.path
+    default = helm.is_values(path) and (path.parent / "Chart.yaml").is_file()
+    if manifest is None or default or manifest.get("kind") == "Kustomization" or path.name in KUSTOMIZATIONS:
+        return  # it reaches no cluster as it is
+    for key, line, value in _values(manifest):
+        if isinstance(value, Text):
+            found = _BRACES.search(value) or (None if named(path) else _angle(key, value))
             if found and "\n" not in value:
                 yield value.line, f"{found[0]} is not filled in"
+        elif len(value) == 1 and [*value.values()] == [None] and value.line == line:
+            [name] = value
+            if name.isupper() or key in _SCALARS:
+                yield line, f"{{{name}}} is not filled in"
+
+
+def _values(manifest: Map) -> Iterator[tuple[str, int, Text | Map]]:
+    """Every scalar and mapping in a manifest that is no free text, with its key and the line of that."""
+    stack: list[tuple[str, int, Any]] = [("", manifest.line, manifest)]
+    seen: set[int] = set()
+    while stack:
+        key, line, value = stack.pop()
+        if isinstance(value, Text):
+            if key != "annotations" or value.startswith("arn:"):
+                yield key, line, value
+        elif isinstance(value, (Map, list)) and id(value) not in seen:
+            seen.add(id(value))
+            if isinstance(value, list):
+                stack += [(key, line, inner) for inner in reversed(value)]
+                continue
+            yield key, line, value
+            inside = [(key if key == "annotations" else name, name, inner) for name, inner in value.items()]
+            stack += [(to, value.line_of(name), inner) for to, name, inner in reversed(inside) if name not in _FREE]
+
+
+def _angle(key: str, value: Text) -> re.Match[str] | None:
+    """A placeholder in angle brackets: not ``<unk>`` and other tokens, no markup, no regular expression."""
+    found = _ANGLES.search(value)
+    if found is None or "</" in value:
+        return None
+    return found if key != "value" or found[1].isupper() or _ASKS.search(found[1]) else None
+
+
+@rule(
+    "kubernetes.unexpanded-path",
+    Verdict.FAIL,
+    ("yaml",),
+    expected="the whole path, since Kubernetes takes only variables of the same list, as $(NAME)",
+    why="No shell reads a value of env: the program gets a folder that is called $PATH, and finds nothing on its path.",
+    remedy="write the path out, or extend it in the command: bash -c 'export PATH=/opt/x/bin:$PATH; exec ...'",
+    source=f"{KUBERNETES}/tasks/inject-data-application/define-interdependent-environment-variables",
+    bad=f"{_TRAIN}      env:\n        - name: LD_LIBRARY_PATH\n          value: /opt/nccl/lib:$LD_LIBRARY_PATH\n",
+    at=11,
+    good=f"{_TRAIN}      env:\n        - name: LD_LIBRARY_PATH\n          value: /opt/nccl/lib:/usr/local/cuda/lib64\n",
+)
+def unexpanded_path(document: Document, _: Tree) -> Iterator[Hit]:
+    for container in document.containers:
+        before: set[str] = set()
+        for item in container.spec.items_of("env"):
+            name, value = item.text("name") or "", item.text("value") or Text()
+            for found in _PATH_USE.finditer(value) if name in _PATHS else ():
+                by_kubernetes = found["own"] is not None
+                lost = found["own"] not in before and "envFrom" not in container.spec if by_kubernetes else True
+                by_shell = document.embedded and not by_kubernetes
+                if lost and not by_shell and not (found[0] == value and not by_kubernetes):
+                    yield value.line, f"{name} gets {found[0]} as it is written"
+                    break
+            before.add(str(name))
 
 
 @rule(
@@ -73,76 +152,15 @@ def placeholder(document: Document, _: Tree) -> Iterator[Hit]:
     source=f"{UPSTREAM}, stable-diffusion manifest",
     bad=f"{_TRAIN}      resources:\n        limits:\n          nvidia.com/gpu:\n",
     at=11,
-    good=f"{_TRAIN}      resources:\n        limits:\n          nvidia.com/gpu: 8\n",
+    good=f"{_TRAIN}      resources:\n        limits:\n          nvidia.com/gpu: 1\n",
 )
 def empty_resource(document: Document, _: Tree) -> Iterator[Hit]:
     for container in document.containers:
-        for of in ("limits", "requests"):
+        for of in ("limits", "requests") if "image" in container.spec else ():  # a patch takes away what it makes null
             resources = container.spec.map("resources", of)
             for name, value in resources.items():
                 if value is None or value == "":
                     yield resources.line_of(name), f"{name} is empty"
-
-
-@rule(
-    "kubernetes.autoscaled-job",
-    Verdict.FAIL,
-    ("yaml",),
-    expected="a job of a fixed size without an autoscaler",
-    why="elasticPolicy.metrics creates a HorizontalPodAutoscaler: on a job with a fixed --nnodes it adds pods that "
-    "nobody waits for, or takes away pods that train.",
-    remedy="remove metrics; remove elasticPolicy altogether unless --nnodes is a range",
-    source=f"Kubeflow training operator, ElasticPolicy; {UPSTREAM}, FSDP manifests",
-    bad="apiVersion: kubeflow.org/v1\n"
-    "kind: PyTorchJob\n"
-    "spec:\n"
-    "  elasticPolicy:\n"
-    "    metrics:\n"
-    "      - type: Resource\n",
-    at=5,
-    good="apiVersion: kubeflow.org/v1\nkind: PyTorchJob\nspec:\n  runPolicy:\n    cleanPodPolicy: None\n",
-)
-def autoscaled_job(document: Document, _: Tree) -> Iterator[Hit]:
-    manifest = document.manifest or Map()
-    policy = manifest.map("spec", "elasticPolicy")
-    if policy.get("metrics"):
-        yield policy.line_of("metrics"), "elasticPolicy.metrics makes an autoscaler for this job"
-    target = manifest.map("spec", "scaleTargetRef")
-    if manifest.get("kind") == "HorizontalPodAutoscaler" and target.get("kind") in _JOBS:
-        yield target.line_of("kind"), f"an autoscaler for a {target.get('kind')}"
-
-
-@rule(
-    "kubernetes.elastic-range",
-    Verdict.WARN,
-    ("yaml",),
-    expected="minReplicas to maxReplicas around the replicas of the job",
-    why="A range far from what runs is a promise nobody keeps; a range of one size is no elasticity.",
-    remedy="remove elasticPolicy for a fixed size",
-    source=f"Kubeflow training operator, ElasticPolicy; {UPSTREAM}, FSDP manifests",
-    bad="apiVersion: kubeflow.org/v1\n"
-    "kind: PyTorchJob\n"
-    "spec:\n"
-    "  elasticPolicy:\n"
-    "    minReplicas: 4\n"
-    "    maxReplicas: 4\n",
-    at=6,
-    good="apiVersion: kubeflow.org/v1\n"
-    "kind: PyTorchJob\n"
-    "spec:\n"
-    "  elasticPolicy:\n"
-    "    minReplicas: 2\n"
-    "    maxReplicas: 4\n",
-)
-def elastic_range(document: Document, _: Tree) -> Iterator[Hit]:
-    spec = (document.manifest or Map()).map("spec")
-    policy = spec.map("elasticPolicy")
-    least, most = integer(policy.get("minReplicas")), integer(policy.get("maxReplicas"))
-    replicas = integer(spec.map("pytorchReplicaSpecs", "Worker").get("replicas"))
-    if least is not None and least == most:
-        yield policy.line_of("maxReplicas"), f"minReplicas and maxReplicas are both {most}"
-    elif replicas and most is not None and least is not None and not least <= replicas <= most:
-        yield policy.line_of("maxReplicas"), f"{replicas} replicas outside of {least} to {most}"
 
 
 @rule(
@@ -167,24 +185,6 @@ def secret_in_manifest(document: Document, _: Tree) -> Iterator[Hit]:
 
 
 @rule(
-    "kubernetes.host-shm",
-    Verdict.WARN,
-    ("yaml",),
-    expected="an emptyDir with medium Memory",
-    why="The node's own /dev/shm is shared by all its pods and keeps what a killed job has left.",
-    remedy="mount emptyDir: {medium: Memory} on /dev/shm",
-    source=f"{KUBERNETES}/concepts/storage/volumes/#emptydir; {UPSTREAM}, FSDP manifests",
-    bad=f"{_TRAIN}  volumes:\n    - name: shm\n      hostPath:\n        path: /dev/shm\n",
-    at=12,
-    good=f"{_TRAIN}  volumes:\n    - name: shm\n      emptyDir:\n        medium: Memory\n",
-)
-def host_shm(document: Document, _: Tree) -> Iterator[Hit]:
-    for mapping in walk(document.manifest):
-        if str(mapping.map("hostPath").get("path", "")).rstrip("/") == "/dev/shm":
-            yield mapping.map("hostPath").line_of("path"), "hostPath /dev/shm"
-
-
-@rule(
     "kubernetes.privileged",
     Verdict.WARN,
     ("yaml",),
@@ -197,30 +197,16 @@ def host_shm(document: Document, _: Tree) -> Iterator[Hit]:
     good=f"{_TRAIN}      securityContext:\n        capabilities:\n          add: [IPC_LOCK]\n",
 )
 def privileged(document: Document, _: Tree) -> Iterator[Hit]:
-    if document.manifest and document.manifest.get("kind") == "DaemonSet":  # agents of the nodes need it
-        return
+    manifest = document.manifest or Map()
+    if manifest.get("kind") == "DaemonSet" or manifest.map("metadata").get("namespace") == "kube-system":
+        return  # agents of the nodes need it
     for container in document.containers:
         context: Any = container.spec.map("securityContext")
-        if context.get("privileged") == "true":
+        if context.get("privileged") == "true" and not _serves_kubelet(container):
             yield context.line_of("privileged"), f"container {container.spec.get('name')} is privileged"
 
 
-@rule(
-    "kubernetes.unknown-claim",
-    Verdict.WARN,
-    ("yaml",),
-    expected="the name of a PersistentVolumeClaim that is defined here",
-    why="A pod that names a claim which does not exist stays Pending.",
-    remedy="use the claim's name",
-    source=f"{UPSTREAM}: fsx-pvc, fsx-claim and fsx-pv for one claim",
-    bad=f"{_TRAIN}  volumes:\n    - name: data\n      persistentVolumeClaim:\n        claimName: fsx-pvc\n"
-    "---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: fsx-claim\n",
-    at=12,
-    good=f"{_TRAIN}  volumes:\n    - name: data\n      persistentVolumeClaim:\n        claimName: fsx-claim\n"
-    "---\napiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: fsx-claim\n",
-)
-def unknown_claim(document: Document, tree: Tree) -> Iterator[Hit]:
-    for mapping in walk(document.manifest):
-        name = mapping.map("persistentVolumeClaim").text("claimName")
-        if name and tree.claims and name not in tree.claims and "$" not in name and "{" not in name:
-            yield name.line, f"{name}, where {', '.join(sorted(tree.claims))} is defined"
+def _serves_kubelet(container: Container) -> bool:
+    """It is a driver of volumes or devices, which mounts for other pods."""
+    volumes = [one.map("hostPath").text("path") or "" for one in container.pod.items_of("volumes")]
+    return any(path.startswith("/var/lib/kubelet") for path in volumes)

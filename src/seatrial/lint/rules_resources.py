@@ -40,6 +40,13 @@ spec:
                 limits:
                   nvidia.com/gpu: {gpus}
                   vpc.amazonaws.com/efa: {efa}
+              volumeMounts:
+                - name: shm
+                  mountPath: /dev/shm
+          volumes:
+            - name: shm
+              emptyDir:
+                medium: Memory
 """
 
 
