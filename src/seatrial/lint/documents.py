@@ -52,6 +52,12 @@ class Document:
     embedded: bool = False
     """It stands in a here-document of another document."""
 
+    @property
+    def unread_lines(self) -> int:
+        """How many of its lines were not read: all of them if nothing in it could be."""
+        read = self.scripts or self.instructions or self.manifest is not None
+        return len(self.text.splitlines()) if self.problem and not read else 0
+
     def assignments(self) -> list[Assignment]:
         """Variables that it sets for the programs it starts, in the order of its lines: by shell assignments, ``env``,
         ``mpirun -x``, the ``env`` of containers, ENV. Empty if it could not be read: look at `problem`."""
