@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from seatrial.lint.script import Assignment, Command, Script, Word
+from seatrial.lint.statements import readable
 from seatrial.lint.words import Reader
 
 if TYPE_CHECKING:
@@ -26,8 +27,13 @@ def parse(text: str, *, line: int = 1, known: Mapping[str, str] | None = None, o
     """Reads code that begins at a line of its file. `known`: variables that are set before it starts; `outer`: the
     command that runs it."""
     whole = re.sub(r"\\\s*\Z", "", text)  # bash lets a file end in a continuation, the grammar does not
-    root = _parser().parse(_FAR.sub("\ufffd", whole).encode("utf-8", errors="replace")).root_node
+    whole = _FAR.sub("\ufffd", whole)
+    root, lost = _tree(whole), ()
+    if root.has_error:
+        left, lost = readable(whole, lambda piece: _tree(piece).has_error)
+        root = _tree(left)
     nodes = _by_type(root)
+    wrong = _wrong(root, nodes)
     reader = Reader(line, nodes, known or {})
     commands = [c for node in nodes.get("command", ()) if (c := reader.command(node, outer))]
     inner = [script for command in commands if (script := inner_script(command, reader.values))]
@@ -42,9 +48,16 @@ def parse(text: str, *, line: int = 1, known: Mapping[str, str] | None = None, o
         ),
         values=reader.values,
         arrays=reader.arrays,
-        uses=(*reader.uses(), *(use for script in inner for use in script.uses)),
-        defined=frozenset({*reader.defined(), *(name for script in inner for name in script.defined)}),
-        error=line + _error(root, nodes) if root.has_error else None,
+        uses=tuple(reader.uses()),
+        defined=frozenset(
+            {
+                *reader.defined(),
+                *(name for script in inner for name in script.defined),
+                *(name for _, statement in lost for name in re.findall(r"[A-Za-z_]\w*", statement)),
+            }
+        ),
+        error=line + min(wrong or {row for row, _ in lost}) if wrong or lost else None,
+        unread=len(wrong) + sum(1 + statement.count("\n") for _, statement in lost),
     )
 
 
@@ -96,6 +109,10 @@ def _parser() -> Parser:
     return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
 
 
+def _tree(text: str) -> Node:
+    return _parser().parse(text.encode("utf-8", errors="replace")).root_node
+
+
 def _by_type(root: Node) -> dict[str, list[Node]]:
     nodes: dict[str, list[Node]] = {}
     stack = [root]
@@ -106,8 +123,10 @@ def _by_type(root: Node) -> dict[str, list[Node]]:
     return nodes
 
 
-def _error(root: Node, nodes: Mapping[str, Sequence[Node]]) -> int:
-    """Row of the first node that the grammar does not allow, or that it misses."""
-    wrong = [node for node in nodes.get("ERROR", ()) if node != root]
-    wrong += [node for several in nodes.values() for node in several if node.is_missing]
-    return min((node.start_point[0] for node in wrong), default=root.start_point[0])
+def _wrong(root: Node, nodes: Mapping[str, Sequence[Node]]) -> set[int]:
+    """Rows of what the grammar does not allow, or misses."""
+    if not root.has_error:
+        return set()
+    missing = [node for several in nodes.values() for node in several if node.is_missing]
+    errors = [node for node in nodes.get("ERROR", ()) if node != root] or [root]
+    return {row for node in (*errors, *missing) for row in range(node.start_point[0], node.end_point[0] + 1)}
