@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,6 +31,11 @@ class Word:
     """As it is written."""
     known: bool
     """Nothing in `text` is left to be expanded."""
+
+    @property
+    def name(self) -> str:
+        """The last part of it, as a path: the program without its folder."""
+        return self.text.rstrip("/").rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class Command:
     @property
     def name(self) -> str:
         """The program, without its folder."""
-        return PurePosixPath(self.words[0].text).name
+        return self.words[0].name
 
     @property
     def nesting(self) -> int:
@@ -71,7 +75,7 @@ class Command:
     def find(self, *programs: str) -> int | None:
         """Index of the first word that names one of the programs: 0, or later behind srun, exec, env, nsys."""
         for index, word in enumerate(self.words):
-            if PurePosixPath(word.text).name in programs:
+            if word.name in programs:
                 return index
         return None
 
@@ -85,6 +89,8 @@ def option(words: Sequence[Word], *names: str) -> Word | None:
     found = None
     wanted = {name.replace("_", "-") for name in names}
     for index, word in enumerate(words):
+        if word.text[:1] != "-":
+            continue
         name, equals, value = word.text.partition("=")
         if name.replace("_", "-") in wanted:
             if equals:

