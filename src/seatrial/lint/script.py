@@ -132,6 +132,10 @@ class Script:
     """Those of its own shell: what ``bash -c '...'`` expands it finds in another environment."""
     defined: frozenset[str] = frozenset()
     """Names that some line assigns, reads or loops over, or that a test asks for."""
+    exported: frozenset[str] = frozenset()
+    """Names that it hands to programs that it starts, to all of them or to some."""
+    dynamic: bool = False
+    """It sets other names, too, which only shows when it runs: ``eval``, ``export "$pair"``."""
     error: int | None = None
     """Line of the first place that is not shell code, or none that can be read."""
     unread: int = 0

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from seatrial.lint.names import names_of
 from seatrial.lint.script import Assignment, Command, Script, Word
 from seatrial.lint.statements import readable
 from seatrial.lint.words import Reader
@@ -33,7 +34,7 @@ def parse(text: str, *, line: int = 1, known: Mapping[str, str] | None = None, o
         left, lost = readable(whole, lambda piece: _tree(piece).has_error)
         root = _tree(left)
     nodes = _by_type(root)
-    wrong = _wrong(root, nodes)
+    wrong, names = _wrong(root, nodes), names_of(nodes)
     reader = Reader(line, nodes, known or {})
     commands = [c for node in nodes.get("command", ()) if (c := reader.command(node, outer))]
     inner = [script for command in commands if (script := inner_script(command, reader.values))]
@@ -51,11 +52,13 @@ def parse(text: str, *, line: int = 1, known: Mapping[str, str] | None = None, o
         uses=tuple(reader.uses()),
         defined=frozenset(
             {
-                *reader.defined(),
+                *names.defined,
                 *(name for script in inner for name in script.defined),
                 *(name for _, statement in lost for name in re.findall(r"[A-Za-z_]\w*", statement)),
             }
         ),
+        exported=frozenset(names.exported | (names.defined if names.all_exported else set())),
+        dynamic=names.dynamic or any(script.dynamic for script in inner),
         error=line + min(wrong or {row for row, _ in lost}) if wrong or lost else None,
         unread=len(wrong) + sum(1 + statement.count("\n") for _, statement in lost),
     )

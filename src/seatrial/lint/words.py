@@ -19,8 +19,6 @@ _OPTIONAL = {*_DEFAULTS, ":+", "+", ":?", "?", "!"}
 """Operators of ${X...} that provide for X being unset, or say so themselves when it is."""
 _WORDS = {"word", "number", "string", "raw_string", "ansi_c_string", "concatenation", "simple_expansion", "expansion"}
 _WORDS |= {"command_substitution", "process_substitution", "arithmetic_expansion", "brace_expression"}
-_READERS = {"read", "mapfile", "readarray", "getopts", "unset", "let", "test"}
-"""Commands whose words are names, or ask for them."""
 
 
 def text_of(node: Node) -> str:
@@ -152,22 +150,6 @@ class Reader:
                 name = text_of(names[0]).partition("[")[0]
                 optional = any(child.type in _OPTIONAL for child in node.children)
                 yield Use(name=name, line=self.line + node.start_point[0], optional=optional, node=node)
-
-    def defined(self) -> Iterator[str]:
-        """Names that are assigned, read, looped over, computed, or asked for by a test."""
-        for node in self.nodes.get("variable_name", ()):
-            above = node.parent.type if node.parent else ""
-            if above not in ("simple_expansion", "expansion", "subscript"):
-                yield text_of(node)
-        for node in self.nodes.get("test_command", ()):
-            yield from re.findall(r"(?:\$\{?|-v )(\w+)", text_of(node))
-        for node in self.nodes.get("subscript", ()):
-            if node.parent and node.parent.type == "variable_assignment":
-                yield text_of(node).partition("[")[0]
-        for node in self.nodes.get("command", ()):
-            words = re.sub(r"^\s*(\w+=\S*\s+)*", "", text_of(node)).split()
-            if words[:1] and (words[0] in _READERS or words[:2] == ["printf", "-v"]):
-                yield from (re.sub(r"\W", "", word) for word in words[1:])
 
 
 def _in_background(node: Node) -> bool:
