@@ -54,27 +54,27 @@ class Names:
         for child in node.children[:at]:
             if child.type == "variable_assignment":
                 self.exported.add(text_of(child.children[0]))
-        if name is None:
-            return
-        program, arguments = text_of(name), [text_of(child) for child in node.children[at + 1 :]]
-        if program in ("source", ".", "cd", "echo"):
-            return
+        if name is not None:
+            self._program(node, text_of(name), [text_of(child) for child in node.children[at + 1 :]])
+
+    def _program(self, node: Node, program: str, arguments: Sequence[str]) -> None:
         if program in _READERS or arguments[:1] == ["-v"] or program == "coproc":
-            names = re.findall(r"[A-Za-z_]\w*", " ".join(arguments))
-            self.defined.update(names if program != "printf" else names[1:2])
-            given = arguments[1:2] if program == "printf" else arguments[-1:]
-            self.dynamic |= program not in ("unset", "test", "let", "getopts") and "$" in "".join(given)
-        elif program == "eval":
-            self.dynamic |= not _SETS_NOTHING.search(" ".join(arguments))
-        elif program in ("module", "ml"):
+            self._read(program, arguments)
+        elif program in ("module", "ml") or (program == "eval" and not _SETS_NOTHING.search(" ".join(arguments))):
             self.dynamic = True
         elif program == "exec":
             self.defined.update(re.findall(r"\{(\w+)\}[<>]", text_of(node.parent or node)))
         elif program == "set":
             self.all_exported |= arguments[:1] == ["-a"] or "allexport" in arguments
-        else:
+        elif program not in ("source", ".", "cd", "echo"):
             for found in _WORDS_OF_ENV.finditer(" ".join(arguments)):
                 self.exported.update(word.partition("=")[0] for word in found[1].split(","))
+
+    def _read(self, program: str, arguments: Sequence[str]) -> None:
+        names = re.findall(r"[A-Za-z_]\w*", " ".join(arguments))
+        self.defined.update(names if program != "printf" else names[1:2])
+        given = arguments[1:2] if program == "printf" else arguments[-1:]
+        self.dynamic |= program not in ("unset", "test", "let", "getopts") and "$" in "".join(given)
 
 
 def names_of(nodes: Mapping[str, Sequence[Node]]) -> Names:

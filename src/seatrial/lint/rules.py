@@ -12,6 +12,7 @@ from pathlib import Path
 from seatrial import findings
 from seatrial.findings import Finding, Verdict
 from seatrial.hardware import Instance
+from seatrial.lint import scope
 from seatrial.lint.documents import Document, Kind
 from seatrial.masking import mask_forms
 
@@ -34,6 +35,17 @@ class Tree:
         """Names of the PersistentVolumeClaims that a manifest defines."""
         maps = [d.manifest for d in self.documents if d.manifest and d.manifest.get("kind") == "PersistentVolumeClaim"]
         return frozenset(str(name) for m in maps if (name := m.map("metadata").text("name")))
+
+    @functools.cached_property
+    def handed(self) -> dict[Path, dict[Path, frozenset[str]]]:
+        """Folder -> file -> names of variables that it hands to what it starts."""
+        return scope.handing(self.documents)
+
+    @functools.cached_property
+    def sourced(self) -> frozenset[str]:
+        """Names of the files that a script reads into its own shell."""
+        words = [word for d in self.documents for word in scope.sourced(d.commands())]
+        return frozenset(word.name.strip("\"'") for word in words)
 
     @functools.cached_property
     def folders_made(self) -> frozenset[str]:

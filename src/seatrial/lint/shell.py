@@ -28,14 +28,12 @@ def parse(text: str, *, line: int = 1, known: Mapping[str, str] | None = None, o
     """Reads code that begins at a line of its file. `known`: variables that are set before it starts; `outer`: the
     command that runs it."""
     whole = re.sub(r"\\\s*\Z", "", text)  # bash lets a file end in a continuation, the grammar does not
-    whole = _FAR.sub("\ufffd", whole)
-    root, lost = _tree(whole), ()
-    if root.has_error:
-        left, lost = readable(whole, lambda piece: _tree(piece).has_error)
-        root = _tree(left)
+    root, unread = _read(_FAR.sub("\ufffd", whole))
     nodes = _by_type(root)
-    wrong, names = _wrong(root, nodes), names_of(nodes)
-    reader = Reader(line, nodes, known or {})
+    names, reader = names_of(nodes), Reader(line, nodes, known or {})
+    if unread:
+        lines = whole.split("\n")
+        names.defined.update(name for row in unread for name in re.findall(r"[A-Za-z_]\w*", lines[row]))
     commands = [c for node in nodes.get("command", ()) if (c := reader.command(node, outer))]
     inner = [script for command in commands if (script := inner_script(command, reader.values))]
     return Script(
@@ -50,17 +48,11 @@ def parse(text: str, *, line: int = 1, known: Mapping[str, str] | None = None, o
         values=reader.values,
         arrays=reader.arrays,
         uses=tuple(reader.uses()),
-        defined=frozenset(
-            {
-                *names.defined,
-                *(name for script in inner for name in script.defined),
-                *(name for _, statement in lost for name in re.findall(r"[A-Za-z_]\w*", statement)),
-            }
-        ),
+        defined=frozenset(names.defined.union(*(script.defined for script in inner))),
         exported=frozenset(names.exported | (names.defined if names.all_exported else set())),
         dynamic=names.dynamic or any(script.dynamic for script in inner),
-        error=line + min(wrong or {row for row, _ in lost}) if wrong or lost else None,
-        unread=len(wrong) + sum(1 + statement.count("\n") for _, statement in lost),
+        error=line + min(unread) if unread else None,
+        unread=len(unread),
     )
 
 
@@ -116,6 +108,17 @@ def _tree(text: str) -> Node:
     return _parser().parse(text.encode("utf-8", errors="replace")).root_node
 
 
+def _read(text: str) -> tuple[Node, set[int]]:
+    """The tree of a text, and the rows that it says nothing of, or nothing that is certain."""
+    root = _tree(text)
+    if not root.has_error:
+        return root, set()
+    left = readable(text, lambda piece: _tree(piece).has_error)
+    root = _tree(left.text)
+    lost = {begin + row for begin, statement in left.lost for row in range(1 + statement.count("\n"))}
+    return root, (lost | _wrong(root)) & set(range(1 + text.count("\n")))
+
+
 def _by_type(root: Node) -> dict[str, list[Node]]:
     nodes: dict[str, list[Node]] = {}
     cursor = root.walk()  # half the time of asking each node for its children
@@ -129,10 +132,11 @@ def _by_type(root: Node) -> dict[str, list[Node]]:
     return nodes
 
 
-def _wrong(root: Node, nodes: Mapping[str, Sequence[Node]]) -> set[int]:
+def _wrong(root: Node) -> set[int]:
     """Rows of what the grammar does not allow, or misses."""
     if not root.has_error:
         return set()
+    nodes = _by_type(root)
     missing = [node for several in nodes.values() for node in several if node.is_missing]
-    errors = [node for node in nodes.get("ERROR", ()) if node != root] or [root]
+    errors = [node for node in nodes.get("ERROR", ()) if node != root] or ([] if missing else [root])
     return {row for node in (*errors, *missing) for row in range(node.start_point[0], node.end_point[0] + 1)}

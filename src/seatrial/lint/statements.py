@@ -1,4 +1,4 @@
-"""Shell code that bash takes and the grammar refuses: such pieces are written otherwise, or their statement is left out.
+"""Shell code that bash takes and the grammar refuses: it is written otherwise, or its statement is left out.
 
 Every change keeps the lines, so that what is read afterwards knows its place.
 """
@@ -146,7 +146,7 @@ def _smallest_first(text: str) -> Iterator[list[tuple[int, int]]]:
 
 
 def _pieces(text: str) -> Iterator[tuple[int, int]]:
-    """Where a new line, or ``;``, ``&`` or ``|``, separates commands: outside of quotes, brackets and here-documents."""
+    """Commands between new lines, ``;``, ``&`` and ``|`` outside of quotes, brackets and here-documents."""
     closers: list[str] = []
     heredocs: list[re.Match[str]] = []
     at = start = 0
