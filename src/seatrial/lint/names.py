@@ -11,7 +11,7 @@ from seatrial.lint.words import text_of
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-_READERS = {"read", "mapfile", "readarray", "getopts", "unset", "let", "test", "wait"}
+_READERS = {"read", "mapfile", "readarray", "getopts", "let", "test", "wait"}
 """Commands whose words are names, or ask for them."""
 _WORDS_OF_ENV = re.compile(r"(?:--export|--env|--set-env|-[ex])(?:=|\s+)?[\"']?((?:[A-Za-z_]\w*(?:=[^,\s]*)?,?)+)")
 """``srun --export=ALL,X=1``, ``docker run -e X``, ``mpirun -x X``."""
@@ -65,7 +65,7 @@ class Names:
         elif program == "exec":
             self.defined.update(re.findall(r"\{(\w+)\}[<>]", text_of(node.parent or node)))
         elif program == "set":
-            self.all_exported |= arguments[:1] == ["-a"] or "allexport" in arguments
+            self.all_exported |= any(re.fullmatch(r"-[a-z]*a[a-z]*|allexport", word) for word in arguments)
         elif program not in ("source", ".", "cd", "echo"):
             for found in _WORDS_OF_ENV.finditer(" ".join(arguments)):
                 self.exported.update(word.partition("=")[0] for word in found[1].split(","))
@@ -74,7 +74,7 @@ class Names:
         names = re.findall(r"[A-Za-z_]\w*", " ".join(arguments))
         self.defined.update(names if program != "printf" else names[1:2])
         given = arguments[1:2] if program == "printf" else arguments[-1:]
-        self.dynamic |= program not in ("unset", "test", "let", "getopts") and "$" in "".join(given)
+        self.dynamic |= program not in ("test", "let", "getopts") and "$" in "".join(given)
 
 
 def names_of(nodes: Mapping[str, Sequence[Node]]) -> Names:

@@ -19,6 +19,7 @@ from seatrial.network.names import KNOWN
 if TYPE_CHECKING:
     from tree_sitter import Node
 
+_AROUND = {"pipeline", "redirected_statement", "heredoc_redirect", "list"}
 _PROGRAMS = (*RENDEZVOUS, "srun", "mpirun", "mpiexec", "python", "python3")
 _READ = re.compile(
     # ld.so(8), mallopt(3), jemalloc(3), OpenMP 5.2 chapter 21, Intel's OpenMP and MKL
@@ -133,7 +134,9 @@ def _template(command: Command, document: Document, script: Script) -> str:
         path = document.path.parent / redirect.target.text
         if redirect.operator == "<" and redirect.target.known and path.is_file() and path.stat().st_size < 2**18:
             return path.read_text(encoding="utf-8", errors="replace")
-    above = command.node.parent if command.node else None
+    above = command.node
+    while above and above.parent and above.parent.type in _AROUND:
+        above = above.parent
     bodies = [node for node in script.nodes.get("heredoc_body", ()) if above and _within(node, above)]
     return "".join(text_of(node) for node in bodies)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from seatrial.findings import Verdict
 from seatrial.lint.documents import Document
+from seatrial.lint.launch import nodes
 from seatrial.lint.rules import ALL, SHELL, Hit, Tree, rule
 from seatrial.lint.scope import above
 from seatrial.lint.words import text_of
@@ -141,7 +142,7 @@ def comment_in_command(document: Document, _: Tree) -> Iterator[Hit]:
     Verdict.FAIL,
     SHELL,
     expected="one element for each line or word",
-    why="Quotes make a single element of all that a command prints: the second does not exist, the first is everything.",
+    why="Quotes make one element of all that a command prints: there is no second, and the first is everything.",
     remedy="use mapfile -t NAME < <(command), or leave out the quotes where no element holds a blank",
     source="https://www.shellcheck.net/wiki/SC2207; Bash manual, Arrays",
     bad='#!/bin/bash\nall=("$(scontrol show hostnames)")\nsrun -w "${all[1]}" hostname\n',
@@ -149,10 +150,10 @@ def comment_in_command(document: Document, _: Tree) -> Iterator[Hit]:
     good='#!/bin/bash\nmapfile -t all < <(scontrol show hostnames)\nsrun -w "${all[1]}" hostname\n',
 )
 def quoted_array(document: Document, _: Tree) -> Iterator[Hit]:
-    for script in document.scripts:
+    for script in document.scripts if nodes(document) != 1 else ():
         printed: dict[str, str] = {}
         for node in script.nodes.get("variable_assignment", ()):
-            name, _, value = text_of(node).partition("=")
+            name, value = text_of(node).split("=", 1)
             found = re.fullmatch(r"\(\s*\"(?:\$\{?(\w+)\}?|(\$\(.*\)))\"\s*\)", value, re.DOTALL)
             command = (printed.get(found[1], "") if found[1] else found[2]) if found else ""
             if command and _has_several(name, command, script.text):

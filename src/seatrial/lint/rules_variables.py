@@ -14,6 +14,7 @@ from seatrial.lint.rules import SHELL, Hit, Tree, rule
 from seatrial.lint.script import Script, Use
 from seatrial.lint.words import text_of
 
+_TEMPLATE = re.compile(r"[-.](tftpl|template|tmpl|tpl|in|j2)$")
 UPSTREAM = "awslabs/awsome-distributed-ai"
 
 
@@ -95,9 +96,9 @@ def _made_of(name: str, other: str, script: Script) -> bool:
 
 def _after_unset(script: Script) -> Iterator[Hit]:
     """Uses behind an ``unset`` that no later line makes good."""
-    for node in script.nodes.get("command", ()):
+    for node in script.nodes.get("unset_command", ()):
         words = text_of(node).split()
-        if words[0] != "unset" or "-f" in words or not node.parent or node.parent.type != "program":
+        if "-f" in words or not node.parent or node.parent.type != "program":
             continue
         line = script.line_of(node)
         again = {a.name for a in script.assignments if a.line > line}
@@ -113,8 +114,8 @@ def _stops_at_unset(script: Script) -> bool:
 
 
 def _is_filled_in(document: Document) -> bool:
-    """Something else fills in names before a shell reads it: Terraform's templatefile, which writes $$ for $."""
-    if re.search(r"\$\$\{|%\{ ?(if|for)\b", document.text):
+    """Something else fills in names before a shell reads it: envsubst, or Terraform, which writes $$ for $."""
+    if re.search(r"\$\$\{|%\{ ?(if|for)\b", document.text) or _TEMPLATE.search(document.path.name):
         return True
     folders = (document.path.parent, document.path.parent.parent)
     return any(document.path.name in _text(path) for folder in folders for path in sorted(folder.glob("*.tf"))[:20])
