@@ -132,6 +132,8 @@ def kind_of(path: Path, text: str) -> Kind | None:
         return "yaml" if re.search(r"^apiVersion\s*:", text, re.MULTILINE) else None
     shebang = _SHEBANG.match(text)
     interpreter = shebang[1] if shebang else ""
+    if re.match(r"#!.*\n(''|\"\")['\"]", text):  # Python that a shell only starts
+        return None
     if (interpreter or "sh").endswith("sh"):
         if _DIRECTIVE.search(without_heredocs(text)) and (
             interpreter or _SHELL_NAME.search(path.name) or not path.suffix

@@ -36,7 +36,7 @@ _REWRITES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], .
         r"\1",
     ),
     # for x do: over the arguments
-    (re.compile(r"(?m)^([ \t]*for[ \t]+\w+)[ \t]+do[ \t]*$"), r"\1; do"),
+    (re.compile(r"(?m)((?:^|[;{(])[ \t]*for[ \t]+\w+)[ \t]+do\b"), r"\1; do"),
     # ;& and ;;& after the commands of a pattern
     (re.compile(r";;?&(?=\s)"), ";;"),
     # m[$a,$b]: two parts of one key

@@ -159,7 +159,7 @@ def _in_background(node: Node) -> bool:
         if after is not None and after.type == "&":
             return True
         parent = above.parent
-        if parent is None or parent.type not in ("redirected_statement", "pipeline"):
+        if parent is None or parent.type not in ("redirected_statement", "pipeline", "list"):
             return False
         above = parent
     return False
