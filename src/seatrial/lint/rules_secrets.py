@@ -59,7 +59,7 @@ def _is_secret(name: str, value: str) -> bool:
     """Nobody would write it in a manual, nor as the name of something. Keys are long and hold digits."""
     if _PLACEHOLDER.search(value) or _NAME.fullmatch(value) or _DEMO.fullmatch(value):
         return False
-    if value.startswith(("/", "s3:", "arn:", "http:", "https:")):
+    if value.startswith(("/", "s3:", "arn:", "http:", "https:")) or re.search(r"\s|^[\w.]+@[\w.]+$", value):
         return False
     if re.search(r"PASSW", name):
         return len(value) >= 8

@@ -30,7 +30,7 @@ UPSTREAM = "awslabs/awsome-distributed-ai"
 def cd_words(document: Document, _: Tree) -> Iterator[Hit]:
     for command in document.commands():
         words = [word for word in command.words[1:] if not word.text.startswith("-")]
-        if command.words[0].text == "cd" and len(words) > 1 and words[0].text != ">":
+        if command.words[0].text == "cd" and len(words) > 1 and words[0].text[:1] not in ">\\`":
             yield command.line, f"cd {words[0].source} {words[1].source}"
 
 

@@ -71,7 +71,14 @@ def _unset(document: Document, tree: Tree) -> Iterator[tuple[Script, list[Use]]]
         if provided is None or _is_filled_in(document):
             continue
         provided |= set(re.findall(r"^\s*#.*?\b([A-Z][A-Z0-9_]+)\b", script.text, re.MULTILINE))  # documented
-        yield script, sorted((use for use in uses.values() if use.name not in provided), key=lambda use: use.line)
+        unset = [u for u in uses.values() if u.name not in provided and not _looks_assigned(u.name, script.text)]
+        yield script, sorted(unset, key=lambda use: use.line)
+
+
+def _looks_assigned(name: str, text: str) -> bool:
+    """The grammar misses some of several assignments on one line, and empty ones (tree-sitter-bash 0.25.1)."""
+    begin = r"(?:^|[;&|({`]|\b(?:then|do|else)\b)[ \t]*(?:\w+=\S*[ \t]+)*"
+    return re.search(rf"{begin}{name}(?:\[[^\]]*\])?\+?=", text, re.MULTILINE) is not None
 
 
 def _slip(name: str, script: Script) -> str:

@@ -146,7 +146,7 @@ class Reader:
         """Every variable that is expanded."""
         for node in (*self.nodes.get("simple_expansion", ()), *self.nodes.get("expansion", ())):
             names = [c for c in node.children if c.type in ("variable_name", "subscript")]
-            if names and re.match(r"\$\w|\$\{", text_of(node)):  # the grammar takes "$ x", too
+            if names and re.match(r"\$[A-Za-z_]|\$\d(?!\w)|\$\{", text_of(node)):  # it takes "$ x" and $1_x, too
                 name = text_of(names[0]).partition("[")[0]
                 optional = any(child.type in _OPTIONAL for child in node.children)
                 yield Use(name=name, line=self.line + node.start_point[0], optional=optional, node=node)
