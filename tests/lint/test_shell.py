@@ -175,7 +175,7 @@ REFUSED = [
     ': "${batch:=$(( (a + ${b}) / 2 ))}"',
     "out=$(here=$(pwd) 2>&1)",
     "for argument do\n  echo $argument\ndone",
-    "save () { for i do echo \"$i\"; done; }",
+    'save () { for i do echo "$i"; done; }',
     "cat <<EOF > x;\nit's\nEOF",
     "cat <<\\EOF ||\nit's\nEOF\nfalse",
     "case $x in\n a) b ;;&\n *) c ;;\nesac",

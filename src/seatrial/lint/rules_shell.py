@@ -154,10 +154,13 @@ def quoted_array(document: Document, _: Tree) -> Iterator[Hit]:
         printed: dict[str, str] = {}
         for node in script.nodes.get("variable_assignment", ()):
             name, value = text_of(node).split("=", 1)
-            found = re.fullmatch(r"\(\s*\"(?:\$\{?(\w+)\}?|(\$\(.*\)))\"\s*\)", value, re.DOTALL)
-            command = (printed.get(found[1], "") if found[1] else found[2]) if found else ""
+            quoted = re.fullmatch(r"\(\s*\"(?:\$\{?(\w+)\}?|(\$\(.*\)))\"\s*\)", value, re.DOTALL)
+            copied = re.fullmatch(r"\(\s*\"?\$\{?(\w+)\}?\"?\s*\)", value)
+            command = (quoted[2] or printed.get(quoted[1], "")) if quoted else ""
             if command and _has_several(name, command, script.text):
                 yield script.line_of(node), f"{name} has one element, all that {command[:60]} prints"
+            elif copied and copied[1] in script.arrays and _has_several(name, "", script.text):
+                yield script.line_of(node), f"{name} has one element: ${copied[1]} is the first of an array"
             printed[name] = value.strip('"') if re.match(r'"?(\$\(|`)', value) else ""
 
 

@@ -21,6 +21,7 @@ _STARTERS = ("srun", "mpirun", "mpiexec", "prun")
 _AROUND = {"list", "redirected_statement", "if_statement", "elif_clause", "else_clause", "compound_statement"}
 _AROUND |= {"case_statement", "case_item", "variable_assignment", "command_substitution", "pipeline", "negated_command"}
 """What may stand around a command that runs once."""
+_OWN = re.compile(r"\.py$|(train|tune|run)\w*\.sh$")
 _LOOKED_AT = re.compile(r"\$\?|\bPIPESTATUS\b|\b(?:exit|return)\s+[\"']?(?!0\b)[$\w]|\bsacct\b|\bscontrol\s+requeue\b")
 """What decides about the status by itself."""
 
@@ -80,13 +81,16 @@ def _ignored(command: Command) -> Iterator[Hit]:
     if above is None or above.type != "list" or not node or node.next_sibling is None or node.next_sibling.type != "||":
         return
     other = above.children[-1]
-    if re.match(r"(true|:|echo|printf)\b", text_of(other)) or text_of(other) == ":":
+    own = command.find(*RENDEZVOUS) is not None or any(_OWN.search(word.name) for word in command.words)
+    if own and (re.match(r"(true|echo|printf)\b", text_of(other)) or text_of(other) == ":"):
         yield command.line, f"|| {text_of(other)[:40]} makes a success of every failure"
 
 
 def _piped(command: Command, script: Script) -> Iterator[Hit]:
     """``srun ... | tee log`` without pipefail"""
     node = _outermost(command.node, {"redirected_statement"})
+    if node and node.parent and node.parent.type == "subshell" and node.next_named_sibling is None:
+        node = _outermost(node.parent, {"redirected_statement"})
     above = node.parent if node else None
     if not node or above is None or above.type != "pipeline" or _has_option(script, "pipefail", ""):
         return

@@ -134,7 +134,9 @@ def _text(path: Path) -> str:
 
 def _is_library(document: Document) -> bool:
     """It only defines functions: those who source it set what they use."""
-    top = [node for script in document.scripts for program in script.nodes.get("program", ()) for node in program.children]
+    top = [
+        node for script in document.scripts for program in script.nodes.get("program", ()) for node in program.children
+    ]
     runs = {"command", "pipeline", "list", "redirected_statement", "for_statement", "while_statement"}
     functions = any(node.type == "function_definition" for node in top)
     return functions and all(re.match(r"set|shopt|trap", text_of(node)) for node in top if node.type in runs)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.lint.names import names_of
 from seatrial.lint.script import Assignment, Command, Script, Word
-from seatrial.lint.statements import readable
+from seatrial.lint.statements import plain_heredocs, readable
 from seatrial.lint.words import Reader
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def _tree(text: str) -> Node:
 
 def _read(text: str) -> tuple[Node, set[int]]:
     """The tree of a text, and the rows that it says nothing of, or nothing that is certain."""
+    text = plain_heredocs(text)
     root = _tree(text)
     if not root.has_error:
         return root, set()

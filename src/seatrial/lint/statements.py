@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 _OFTEN = 8
-_MOST = 0.7
-"""More than this share of a text is not left out: then it is none, and what the grammar makes of it is better."""
 Refused = Callable[[str], bool]
 """Whether the grammar refuses a text."""
 
@@ -41,11 +39,14 @@ _REWRITES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], .
     (re.compile(r";;?&(?=\s)"), ";;"),
     # m[$a,$b]: two parts of one key
     (re.compile(r"\w\[[^\]\s]*\$\w[^\]\s]*\]"), lambda found: found[0].replace(",", ".")),
+)
+_HEREDOCS = (
     # <<\EOF, which is <<'EOF'
     (re.compile(r"(<<-?[ \t]*)\\(\w+)"), r"\1'\2'"),
     # <<EOF || and the rest behind the here-document; <<EOF;
     (re.compile(r"(?m)^(.*<<-?[ \t]*[\"']?\w+.*?)[ \t]*(?:;|\|\||&&|\|)[ \t]*$"), r"\1"),
 )
+"""Of these the grammar makes nonsense without a word."""
 _OPENING = re.compile(
     r"[\s;]*(?:(?:(?:if|then|else|elif|do|while|until|time|!|\{|\((?!\())|function\s+\S+|[\w:.-]+\s*\(\s*\))(?=[\s{($]|$)\s*)*"
 )
@@ -73,7 +74,7 @@ class Readable(NamedTuple):
 
 
 def readable(text: str, refused: Refused) -> Readable:
-    """The text without what the grammar refuses; the text as it was if that would be most of it."""
+    """The text without what the grammar refuses; the text as it was if that leads nowhere."""
     rewritten = text
     for pattern, write in _REWRITES:
         rewritten = pattern.sub(write, rewritten)
@@ -92,9 +93,16 @@ def readable(text: str, refused: Refused) -> Readable:
         first = bisect.bisect_left(spans, True, key=lambda span: refused(left[: span[1]]))
         lost += spans[first : first + 1]
         left = _without(left, spans[first : first + 1])
-    if refused(left) or sum(end - start for start, end in lost) > _MOST * len(text):
+    if refused(left):
         return Readable(text)
     return Readable(left, tuple((left.count("\n", 0, start), rewritten[start:end].rstrip()) for start, end in lost))
+
+
+def plain_heredocs(text: str) -> str:
+    """The text with the first lines of its here-documents written so that the grammar finds their ends."""
+    for pattern, write in _HEREDOCS if "<<" in text else ():
+        text = pattern.sub(write, text)
+    return text
 
 
 def _code(text: str, start: int, end: int) -> tuple[int, int]:
