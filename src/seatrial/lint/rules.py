@@ -37,7 +37,7 @@ class Tree:
         return frozenset(str(name) for m in maps if (name := m.map("metadata").text("name")))
 
     @functools.cached_property
-    def handed(self) -> dict[Path, dict[Path, frozenset[str]]]:
+    def handed(self) -> dict[str, dict[Path, frozenset[str]]]:
         """Folder -> file -> names of variables that it hands to what it starts."""
         return scope.handing(self.documents)
 

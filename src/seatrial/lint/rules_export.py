@@ -53,14 +53,15 @@ _READ = re.compile(
     good="#!/bin/bash\nexport MALLOC_ARENA_MAX=64\ntorchrun --standalone --nproc_per_node=8 train.py\n",
 )
 def not_exported(document: Document, tree: Tree) -> Iterator[Hit]:
-    if document.path.name in tree.sourced:  # the other script may export it
-        return
     for script in document.scripts:
+        kept = [(name, line) for name, line in _kept(script) if _is_read(name) and name not in script.exported]
+        if not kept or document.path.name in tree.sourced:  # another script may export it
+            continue
         started = [c for c in script.commands if c.outer is None and c.find(*_PROGRAMS) is not None]
         used = {use.name for use in script.uses} | {word for c in started for word in _named(c)}
-        for name, line in _kept(script):
+        for name, line in kept:
             program = next((c for c in started if c.line > line), None)
-            if program and name not in used and name not in script.exported and _is_read(name):
+            if program and name not in used:
                 yield (
                     line,
                     f"{name} is assigned and not exported: {program.name} on line {program.line} does not get it",

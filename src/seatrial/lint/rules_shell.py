@@ -150,7 +150,7 @@ def comment_in_command(document: Document, _: Tree) -> Iterator[Hit]:
     good='#!/bin/bash\nmapfile -t all < <(scontrol show hostnames)\nsrun -w "${all[1]}" hostname\n',
 )
 def quoted_array(document: Document, _: Tree) -> Iterator[Hit]:
-    for script in document.scripts if nodes(document) != 1 else ():
+    for script in document.scripts if re.search(r"=\(\s*[\"$]", document.text) and nodes(document) != 1 else ():
         printed: dict[str, str] = {}
         for node in script.nodes.get("variable_assignment", ()):
             name, value = text_of(node).split("=", 1)

@@ -36,7 +36,9 @@ def undefined_variable(document: Document, tree: Tree) -> Iterator[Hit]:
             slip = _slip(use.name, script)
             if slip:
                 yield use.line, slip
-        yield from _after_unset(script)
+    for script in document.scripts:
+        if not document.embedded and not script.dynamic and not any(scope.sourced(script.commands)):
+            yield from _after_unset(script)
 
 
 @rule(
@@ -61,14 +63,14 @@ def needed_variables(document: Document, tree: Tree) -> Iterator[Hit]:
 
 def _unset(document: Document, tree: Tree) -> Iterator[tuple[Script, list[Use]]]:
     """The first use of each variable that nobody sets, as far as can be known."""
-    if document.embedded or _is_library(document) or document.path.name in tree.sourced:
-        return
-    for script in document.scripts:
-        uses = {use.name: use for use in sorted(script.uses, key=lambda use: -use.line) if not is_given(use.name)}
-        if not uses:
+    for script in document.scripts if not document.embedded else ():
+        set_here = script.defined | {use.name for use in script.uses if use.optional}
+        later_first = sorted(script.uses, key=lambda use: -use.line)
+        uses = {u.name: u for u in later_first if u.name not in set_here and not is_given(u.name)}
+        if not uses or document.path.name in tree.sourced or _is_library(document) or _is_filled_in(document):
             continue
         provided = scope.names(document, tree)
-        if provided is None or _is_filled_in(document):
+        if provided is None:
             continue
         provided |= set(re.findall(r"^\s*#.*?\b([A-Z][A-Z0-9_]+)\b", script.text, re.MULTILINE))  # documented
         unset = [u for u in uses.values() if u.name not in provided and not _looks_assigned(u.name, script.text)]

@@ -87,17 +87,18 @@ def _read(path: Path, _changed: int) -> Script:
 
 def handed(document: Document, tree: Tree) -> frozenset[str]:
     """Names that other files of its folder, of those beside it, or of those above hand to what they start."""
-    around = document.path.parent.parent if document.path.parent in above(document.path, tree) else document.path.parent
-    folders = tree.handed
-    near = [folder for folder in folders if folder.is_relative_to(around) or around.is_relative_to(folder)]
-    return frozenset(
-        name for folder in near for path, given in folders[folder].items() if path != document.path for name in given
-    )
+    own = document.path.parent
+    around = (own.parent if own in above(document.path, tree) else own).as_posix()
+    found = set[str]()
+    for folder, files in tree.handed.items():
+        if f"{folder}/".startswith(f"{around}/") or f"{around}/".startswith(f"{folder}/"):
+            found.update(*(given for path, given in files.items() if path != document.path))
+    return frozenset(found)
 
 
-def handing(documents: Iterable[Document]) -> dict[Path, dict[Path, frozenset[str]]]:
+def handing(documents: Iterable[Document]) -> dict[str, dict[Path, frozenset[str]]]:
     """Folder -> file -> names that it hands to programs, pods or the steps of an image."""
-    folders: dict[Path, dict[Path, frozenset[str]]] = {}
+    folders: dict[str, dict[Path, frozenset[str]]] = {}
     for document in documents:
         given = {name for script in document.scripts for name in script.exported}
         given |= {a.name for container in document.containers for a in container.environment}
@@ -105,7 +106,7 @@ def handing(documents: Iterable[Document]) -> dict[Path, dict[Path, frozenset[st
             a.name for i in document.instructions if i.name in ("ARG", "ENV") and i.script for a in i.script.assignments
         }
         if given:
-            files = folders.setdefault(document.path.parent, {})
+            files = folders.setdefault(document.path.parent.as_posix(), {})
             files[document.path] = files.get(document.path, frozenset()) | given
     return folders
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 _OFTEN = 8
+_DEEPEST = 20
+"""Levels of statements in each other: nobody writes more."""
 Refused = Callable[[str], bool]
 """Whether the grammar refuses a text."""
 
@@ -143,7 +145,7 @@ def _smallest_first(text: str) -> Iterator[list[tuple[int, int]]]:
         after = depth + len(_OPENS.findall(words)) - len(_CLOSES.findall(words))
         depths.append((max(depth, after), after))
         depth = max(after, 0)
-    for level in range(max((inside for inside, _ in depths), default=0), -1, -1):
+    for level in range(min(max((inside for inside, _ in depths), default=0), _DEEPEST), -1, -1):
         groups, begin = list[tuple[int, int]](), -1
         for (start, end), (inside, after) in zip(pieces, depths, strict=True):
             begin = start if begin < 0 and inside >= level else begin
