@@ -7,9 +7,12 @@ import pytest
 from seatrial.errors import UserError
 from seatrial.findings import Verdict
 from seatrial.hardware import instance
-from seatrial.lint.judge import lint
+from seatrial.lint import judge as judging
+from seatrial.lint.judge import headers, lint
+from seatrial.network import lint as network_rules
 from tests.lint.test_rules import hits, lint_text
 
+TOLD = (Verdict.FAIL, Verdict.WARN, Verdict.UNKNOWN)
 CLONE = "git clone https://github.com/pytorch/torchtitan.git"
 ID = "pins.unpinned-clone"
 EXCUSED = [
@@ -78,26 +81,66 @@ def folder(tmp_path):
 
 def test_only_what_was_read_whole_passes(folder):
     report = lint([folder])
-    verdicts = {path.name: report.verdict(path) for path in report.paths}
+    verdicts = {path.name: verdict for path, verdict in report.verdicts().items()}
     assert verdicts == {"bad.sh": Verdict.FAIL, "broken.sh": Verdict.UNKNOWN, "good.sh": Verdict.PASS}
 
 
 def test_a_file_that_is_given_twice_is_judged_once(folder):
-    assert len(lint([folder / "bad.sh", folder, folder / "bad.sh"]).paths) == 3
+    assert len(lint([folder / "bad.sh", folder, folder / "bad.sh"]).files) == 3
 
 
 @pytest.mark.parametrize(
     ("options", "found"),
     [
         ({}, {ID, "shell.cd-words", "lint.unreadable"}),
-        ({"select": [ID]}, {ID, "lint.unreadable"}),
-        ({"select": ["shell.*"]}, {"shell.cd-words", "lint.unreadable"}),
+        ({"select": [ID]}, {ID}),
+        ({"select": ["shell.*"]}, {"shell.cd-words"}),
         ({"ignore": ["pins.*"]}, {"shell.cd-words", "lint.unreadable"}),
-        ({"select": ["shell.*", ID], "ignore": [ID]}, {"shell.cd-words", "lint.unreadable"}),
+        ({"ignore": ["lint.unreadable"]}, {ID, "shell.cd-words"}),
+        ({"select": ["shell.*", ID], "ignore": [ID]}, {"shell.cd-words"}),
     ],
 )
-def test_rules_can_be_chosen_but_not_that_a_file_was_not_read(folder, options, found):
+def test_rules_can_be_chosen(folder, options, found):
     assert {finding.check for finding in lint([folder], **options).findings} == found
+
+
+def test_what_costs_most_comes_first(folder):
+    (folder / "a.sh").write_text(f"#!/bin/bash\n{CLONE}\ncd a b\n")
+    found = [(f.verdict, f.check, f.scope["path"].rpartition("/")[2]) for f in lint([folder]).findings]
+    assert found == [
+        (Verdict.FAIL, "shell.cd-words", "a.sh"),
+        (Verdict.FAIL, "shell.cd-words", "bad.sh"),
+        (Verdict.WARN, ID, "a.sh"),
+        (Verdict.WARN, ID, "bad.sh"),
+        (Verdict.UNKNOWN, "lint.unreadable", "broken.sh"),
+    ]
+
+
+def examples() -> dict[str, str]:
+    """Every rule that can tell something, with a text in which it does."""
+    network = {rule.id: f"#!/bin/bash\nexport {rule.bad}\n" for rule in network_rules.HEADERS}
+    return {rule.id: rule.bad for rule in headers()} | network
+
+
+@pytest.mark.parametrize("name", examples())
+def test_every_rule_can_be_selected_and_ignored(name, tmp_path, monkeypatch):
+    rule = next(rule for rule in headers() if rule.id == name)
+    (tmp_path / "job.sh").write_text("#!/bin/bash\ntrue\n")
+    place = {"path": (tmp_path / "job.sh").as_posix(), "line": 2}
+    found = [rule.finding(verdict, "x", scope=place) for verdict in rule.verdicts if verdict in (*TOLD,)]
+    assert found, "it tells nothing"
+    monkeypatch.setattr(judging, "judge", lambda _: list(found))
+    assert [f.check for f in lint([tmp_path], select=[name]).findings] == [name] * len(found)
+    assert lint([tmp_path], ignore=[name]).findings == ()
+    assert lint([tmp_path], ignore=[name.partition(".")[0] + ".*"]).findings == ()
+    others = next(rule.id for rule in headers() if rule.id != name)
+    assert lint([tmp_path], select=[others]).findings == ()
+
+
+@pytest.mark.parametrize("name", examples())
+def test_nothing_is_told_by_a_rule_without_a_header(name):
+    known = {rule.id for rule in headers()}
+    assert {finding.check for finding in lint_text(examples()[name])} <= known
 
 
 def test_a_rule_that_does_not_exist(folder):

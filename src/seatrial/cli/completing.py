@@ -110,6 +110,14 @@ def complete_instance(_: click.Context, __: click.Parameter, incomplete: str) ->
     return _beginning(incomplete, [item.name for item in hardware.INSTANCES])
 
 
+def complete_rule(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
+    """Ids of rules about launch files, and the patterns of their topics."""
+    from seatrial.lint.judge import headers
+
+    ids = [rule.id for rule in headers()]
+    return _beginning(incomplete, [*sorted({f"{id.partition('.')[0]}.*" for id in ids}), *ids])
+
+
 def complete_check(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
     """Ids of rules about nodes."""
     from seatrial.checks.catalogue import all_checks

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from seatrial import hardware
-from seatrial.cli.completing import complete_instance
+from seatrial.cli.completing import complete_instance, complete_rule
 from seatrial.cli.options import output_format, print_json
 from seatrial.cli.tables import print_table
 from seatrial.errors import ExitCode, Problem, UserError
@@ -23,35 +24,57 @@ from seatrial.errors import ExitCode, Problem, UserError
     help="EC2 instance type of the nodes, for files that name none.",
     shell_complete=complete_instance,
 )
-@click.option("--select", metavar="ID", multiple=True, help="Only this rule; patterns such as 'slurm.*' work.")
-@click.option("--ignore", metavar="ID", multiple=True, help="Not this rule.")
+@click.option(
+    "--select",
+    metavar="ID",
+    multiple=True,
+    help="Only this rule; patterns such as 'slurm.*' work.",
+    shell_complete=complete_rule,
+)
+@click.option("--ignore", metavar="ID", multiple=True, help="Not this rule.", shell_complete=complete_rule)
+@click.option("--diff", "base", metavar="BASE", help="Only what is on lines that changed since this commit of git.")
+@click.option(
+    "--baseline",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Leave out what this file says is known.",
+)
+@click.option(
+    "--write-baseline",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write what is found into this file, for --baseline, and fail nothing.",
+)
+@click.option("--all", "every", is_flag=True, help="Show every place of a rule, not the first ten.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes that read files.  [default: by their size]")
 @click.option("--list", "list_", is_flag=True, help="Show the rules and stop.")
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     paths: tuple[Path, ...],
     format_: str,
     output: Path | None,
-    instance: str | None,
-    select: tuple[str, ...],
-    ignore: tuple[str, ...],
     list_: bool,
+    write_baseline: Path | None,
+    every: bool,
+    **options: Any,
 ) -> None:
     """Find what is wrong in launch files: sbatch and shell scripts, Kubernetes manifests, Dockerfiles."""
-    from seatrial.lint.judge import headers, lint
-    from seatrial.lint.output import FORMATS, summary
-
     if list_:
-        rows = [{"rule": rule.id, "verdict": rule.verdicts[0], "expected": rule.expected} for rule in headers()]
-        if format_ == "json":
-            print_json(rows)
-        else:
-            print_table(("RULE", "VERDICT", "EXPECTED"), [[*row.values()] for row in rows])
+        _list(format_)
         return
     if not paths:
         raise UserError(Problem("nothing to lint", "PATH", "give files or folders; --list shows the rules"))
-    report = lint(paths, instance=hardware.instance(instance) if instance else None, select=select, ignore=ignore)
-    rendered = FORMATS[format_](report)
+    from seatrial.lint import baseline
+    from seatrial.lint.judge import lint
+    from seatrial.lint.output import FORMATS, summary, text
+
+    instance = options.pop("instance")
+    report = lint(paths, instance=hardware.instance(instance) if instance else None, **options)
+    if write_baseline:
+        baseline.write(write_baseline, (*report.findings, *(report.known or ())))
+        click.echo(f"{summary(report)}; written to {write_baseline}")
+        return
+    rendered = text(report, every=every) if format_ == "text" else FORMATS[format_](report)
     if output:
         output.write_text(rendered, encoding="utf-8")
         click.echo(f"{summary(report)}; written to {output}")
@@ -59,3 +82,13 @@ def command(
         click.echo(rendered, nl=False)
     if report.findings:
         ctx.exit(ExitCode.FAILED)
+
+
+def _list(format_: str) -> None:
+    from seatrial.lint.judge import headers
+
+    rows = [{"rule": rule.id, "verdict": rule.verdicts[0], "expected": rule.expected} for rule in headers()]
+    if format_ == "json":
+        print_json(rows)
+    else:
+        print_table(("RULE", "VERDICT", "EXPECTED"), [[*row.values()] for row in rows])

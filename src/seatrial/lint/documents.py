@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -27,12 +29,61 @@ _DIRECTIVE = re.compile(r"^#SBATCH\b", re.MULTILINE)
 _HEREDOC = re.compile(r"(<<-?[ \t]*[\"']?(\w+)[\"']?[^\n]*)\n(?:.*\n)*?[ \t]*\2[ \t]*$", re.MULTILINE)
 _TEMPLATED = re.compile(r"\{%-?\s*\w+|\{\{-?\s*[\w.$(]")
 _SITE = re.compile(r"^[ \t]*#[ \t]*seatrial:[ \t]*site\[([^\]\n]*)\]", re.MULTILINE)
+_NEVER = {
+    f".{end}"
+    for end in [
+        "py",
+        "pyi",
+        "pyc",
+        "ipynb",
+        "md",
+        "rst",
+        "json",
+        "jsonl",
+        "toml",
+        "c",
+        "cc",
+        "cpp",
+        "cu",
+        "h",
+        "hpp",
+        "go",
+        "rs",
+        "js",
+        "ts",
+        "css",
+        "html",
+    ]
+}
+_NEVER |= {
+    f".{end}"
+    for end in [
+        "png",
+        "jpg",
+        "svg",
+        "gif",
+        "pdf",
+        "gz",
+        "zip",
+        "whl",
+        "so",
+        "o",
+        "a",
+        "bin",
+        "pt",
+        "safetensors",
+        "csv",
+        "parquet",
+        "lock",
+    ]
+}
+"""Ends of names of what is no launch file, whatever it begins with: most of what a folder holds, not to be opened."""
 _SKIPPED = {"node_modules", "__pycache__", "site-packages", "venv"}
 LARGEST = 2**20
 """Bytes. Nobody writes a launch file that is larger; in a folder such files are left out."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Document:
     """One launch file, or one of several in a file."""
 
@@ -61,6 +112,10 @@ class Document:
     def assignments(self) -> list[Assignment]:
         """Variables that it sets for the programs it starts, in the order of its lines: by shell assignments, ``env``,
         ``mpirun -x``, the ``env`` of containers, ENV. Empty if it could not be read: look at `problem`."""
+        return list(self._assignments)
+
+    @functools.cached_property
+    def _assignments(self) -> list[Assignment]:
         if self.kind == "dockerfile":
             found = [a for i in self.instructions if i.name != "ARG" and i.script for a in i.script.assignments]
         else:
@@ -70,7 +125,7 @@ class Document:
 
     def commands(self) -> Iterator[Command]:
         """Every command in its shell code."""
-        return (command for script in self.scripts for command in script.commands)
+        return itertools.chain.from_iterable(script.commands for script in self.scripts)
 
     def site(self) -> dict[str, str]:
         """What a comment ``# seatrial: site[instance=p5.48xlarge nccl=2.28.3]`` says of where it runs."""
@@ -108,6 +163,8 @@ def _files(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".") and name not in _SKIPPED]
         for name in names:
+            if os.path.splitext(name)[1] in _NEVER:
+                continue
             path = Path(place, name)
             if path.is_file() and path.stat().st_size <= LARGEST:
                 yield path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -12,9 +13,12 @@ from seatrial.errors import Problem, UserError, unknown
 from seatrial.findings import Finding, Rule, Verdict, overall
 from seatrial.hardware import Instance
 from seatrial.lint import documents
+from seatrial.lint.baseline import Baseline
+from seatrial.lint.change import Change
 from seatrial.lint.documents import Document
 from seatrial.lint.manifest import TEMPLATE
 from seatrial.lint.rules import Tree, all_rules, at
+from seatrial.lint.shards import File, judge_files
 from seatrial.lint.stack import VARIABLES, versions
 from seatrial.network import lint as network_rules
 
@@ -40,20 +44,36 @@ UNJUSTIFIED = Rule(
     good="#!/bin/bash\n# seatrial: ignore[pins.unpinned-clone] the branch is what is being tested\ntrue\n",
     bad="#!/bin/bash\n# seatrial: ignore[pins.unpinned-clone]\ntrue\n",
 )
-_IGNORE = re.compile(r"#\s*seatrial:\s*ignore\[([^\]]*)\][ \t]*(.*)")
+_IGNORE = re.compile(r"#[ \t]*seatrial:[ \t]*ignore\[([^\]\n]*)\][ \t]*(.*)")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """What was found, and in how many files it was looked for."""
+    """What was found, and in which files it was looked for."""
 
-    paths: tuple[Path, ...]
+    files: tuple[File, ...]
     findings: tuple[Finding, ...]
+    """What costs most first."""
+    known: tuple[Finding, ...] | None = None
+    """What stands in the baseline; None: there is none."""
+    seconds: float = 0.0
 
-    def verdict(self, path: Path) -> Verdict:
-        """A file's worst verdict. PASS: it was read whole and nothing was found in it."""
-        found = [finding for finding in self.findings if finding.scope["path"] == path.as_posix()]
-        return overall(found) if found else Verdict.PASS
+    @property
+    def unread(self) -> float:
+        """Share of the lines that were not read."""
+        return sum(file.unread_lines for file in self.files) / max(1, sum(file.lines for file in self.files))
+
+    def verdicts(self) -> dict[Path, Verdict]:
+        """Each file's worst verdict. PASS: it was read whole and nothing was found in it."""
+        found: dict[str, list[Finding]] = {}
+        for finding in (*self.findings, *(self.known or ())):
+            found.setdefault(finding.scope["path"], []).append(finding)
+        return {file.path: _verdict(file, found.get(file.path.as_posix(), [])) for file in self.files}
+
+
+def _verdict(file: File, found: Sequence[Finding]) -> Verdict:
+    worst = overall(found) if found else Verdict.PASS
+    return Verdict.UNKNOWN if file.unread_lines and worst is not Verdict.FAIL else worst
 
 
 def lint(
@@ -62,37 +82,52 @@ def lint(
     instance: Instance | None = None,
     select: Sequence[str] = (),
     ignore: Sequence[str] = (),
+    base: str | None = None,
+    baseline: Path | None = None,
+    jobs: int | None = None,
 ) -> Report:
     """Judges every launch file among the paths and in their folders.
 
     `instance` is that of files that name none. `select` and `ignore` are ids of rules, or patterns such as
-    ``slurm.*``. Raises UserError for a path that does not
-    exist or is no launch file, for an id that does not exist, and if there is nothing to judge.
+    ``slurm.*``. `base`: only what has changed since that commit is told; `baseline`: what stands in that file is known.
+    Raises UserError for a path that does not exist or is no launch file, for an id that does not exist, and if there is
+    nothing to judge.
     """
+    began = time.monotonic()
     paths = list(paths)
     _check_patterns((*select, *ignore))
-    files = documents.find(paths)
-    if not files:
+    before = Baseline.read(baseline) if baseline is not None else None
+    found = documents.find(paths)
+    if not found:
         raise UserError(Problem("there is no launch file in it", " ".join(map(str, paths))))
-    problems: list[Problem] = []
-    found: list[Document] = []
-    for path in files:
-        try:
-            found += documents.read(path)
-        except UserError as error:
-            problems += error.problems
-    if problems:
-        raise UserError(problems)
-    tree = Tree(tuple(found), tuple(path for path in paths if path.is_dir()), instance)
-    findings = judge(tree)
-    wanted = [f for f in findings if f.check == UNREADABLE.id or _chosen(f.check, select, ignore)]
-    return Report(paths=tuple(files), findings=tuple(wanted))
+    change = Change.since(base, paths) if base is not None else None
+    roots = tuple(path for path in paths if path.is_dir())
+    files, findings = judge_files(found, judge, jobs=jobs, roots=roots, instance=instance)
+    findings = sorted((f for f in findings if chosen(f.check, select, ignore)), key=_cost)
+    if change is not None:
+        files = [file for file in files if file.path in change]
+        seen = [f for f in findings if Path(f.scope["path"]) in change]
+        findings = [f for f in seen if change.touches(f) or f.check == UNREADABLE.id]
+    new, known = before.split(findings) if before is not None else (findings, None)
+    return Report(
+        files=tuple(files),
+        findings=tuple(new),
+        known=tuple(known) if known is not None else None,
+        seconds=time.monotonic() - began,
+    )
+
+
+_COST = (Verdict.FAIL, Verdict.WARN, Verdict.UNKNOWN)
+
+
+def _cost(finding: Finding) -> tuple[int, str, str, int]:
+    return _COST.index(finding.verdict), finding.check, finding.scope["path"], finding.scope["line"]
 
 
 def judge(tree: Tree) -> list[Finding]:
     """All findings about the documents, by file and line, without those that a comment in the file excuses."""
     found: dict[tuple[str, int, str], Finding] = {}
-    for document in tree.documents:
+    for document in tree.judged:
         excused = _excused(document)
         for finding in _about(document, tree):
             key = (finding.scope["path"], finding.scope["line"], finding.check)
@@ -138,7 +173,7 @@ def _excused(document: Document) -> dict[int, set[str]]:
     Before a command that goes on over several lines, a comment holds for all of them.
     """
     excused: dict[int, set[str]] = {}
-    lines = document.text.split("\n")
+    lines = document.text.split("\n") if "seatrial:" in document.text else ()
     for index, text in enumerate(lines):
         comment = _IGNORE.search(text)
         if not comment or not comment[2].strip():
@@ -154,11 +189,10 @@ def _excused(document: Document) -> dict[int, set[str]]:
 
 
 def _unjustified(document: Document) -> Iterable[Finding]:
-    for index, text in enumerate(document.text.split("\n")):
-        comment = _IGNORE.search(text)
-        if comment and not comment[2].strip():
+    for comment in _IGNORE.finditer(document.text):
+        if not comment[2].strip():
             observed = f"ignore[{comment[1]}] gives no reason, so it excuses nothing"
-            line = document.line + index
+            line = document.line + document.text.count("\n", 0, comment.start())
             yield at(UNJUSTIFIED, Verdict.WARN, document, line, observed)
 
 
@@ -167,7 +201,8 @@ def headers() -> tuple[Rule, ...]:
     return tuple(sorted((*all_rules(), *network_rules.HEADERS, UNREADABLE, UNJUSTIFIED), key=lambda rule: rule.id))
 
 
-def _chosen(check: str, select: Sequence[str], ignore: Sequence[str]) -> bool:
+def chosen(check: str, select: Sequence[str], ignore: Sequence[str]) -> bool:
+    """A rule is asked for."""
     selected = not select or any(fnmatchcase(check, pattern) for pattern in select)
     return selected and not any(fnmatchcase(check, pattern) for pattern in ignore)
 

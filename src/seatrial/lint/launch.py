@@ -112,9 +112,12 @@ def launches(scripts: Iterable[Script]) -> Iterator[Launch]:
             at = command.find(*RENDEZVOUS)
             program = command.words[at].text.rpartition("/")[2] if at is not None else ""
             if at is None:
+                module = command.find("-m")
+                if module is None:
+                    continue
                 at = next((i for i, w in enumerate(command.words) if w.text.startswith("torch.distributed.")), None)
                 program = "torchrun"
-                if at is None or not any(word.text == "-m" for word in command.words[:at]):
+                if at is None or at < module:
                     continue
             elif command.name in ("pip", "pip3", "which", "echo", "command", "apt-get", "cp", "ls", "pkill", "sed"):
                 continue

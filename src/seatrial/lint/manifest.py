@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -188,6 +189,7 @@ def instance_type(pod: Map) -> Instance | None:
     return next((found for name in names if name and (found := known_instance(name))), None)
 
 
+@functools.lru_cache(maxsize=256)
 def known_instance(name: str) -> Instance | None:
     """The instance type of a name, or None."""
     try:

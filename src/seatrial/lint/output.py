@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,25 +18,41 @@ _SARIF_LEVELS = {Verdict.FAIL: "error", Verdict.WARN: "warning", Verdict.UNKNOWN
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def text(report: Report) -> str:
-    """For people: findings by file, each with what to do, and a line that counts them."""
+PLACES = 10
+"""Of one rule that are shown, if not all are asked for."""
+
+
+def text(report: Report, *, every: bool = False) -> str:
+    """For people: what costs most first, each rule once with what to do and its places, and a line that counts.
+
+    `every`: all places of a rule, however many.
+    """
     lines = []
-    for _, findings in itertools.groupby(report.findings, key=lambda finding: finding.scope["path"]):
-        for finding in findings:
-            place = f"{finding.scope['path']}:{finding.scope['line']}"
-            lines.append(f"{place}  {finding.verdict}  {finding.check}  {finding.observed}")
-            lines += [f"    {finding.remedy}"] if finding.remedy else []
+    groups: dict[tuple[Verdict, str, str], list[Finding]] = {}
+    for finding in report.findings:
+        groups.setdefault((finding.verdict, finding.check, finding.remedy), []).append(finding)
+    for (verdict, check, remedy), findings in groups.items():
+        shown = findings if every else findings[:PLACES]
+        lines.append(f"{verdict}  {check}" + (f"  {len(findings)} places" if len(findings) > 1 else ""))
+        lines += [f"    {remedy}"] if remedy else []
+        lines += [f"  {f.scope['path']}:{f.scope['line']}  {f.observed}" for f in shown]
+        lines += [f"  and {len(findings) - len(shown)} more; --all shows them"] if len(findings) > len(shown) else []
         lines.append("")
     return "\n".join([*lines, summary(report)]) + "\n"
 
 
 def summary(report: Report) -> str:
-    """``3 files, 5 findings: 2 FAIL, 3 WARN``"""
+    """``3 files, 5 findings: 2 FAIL, 3 WARN; 4.1 % of the lines unread; 0.3 s``"""
     counts = [(v, sum(f.verdict is v for f in report.findings)) for v in (Verdict.FAIL, Verdict.WARN, Verdict.UNKNOWN)]
     kinds = ", ".join(f"{count} {verdict}" for verdict, count in counts if count)
-    return f"{_many(len(report.paths), 'file')}, " + (
-        f"{_many(len(report.findings), 'finding')}: {kinds}" if kinds else "no findings"
-    )
+    found = f"{_many(len(report.findings), 'finding')}: {kinds}" if kinds else "no findings"
+    known = f"; {len(report.known)} known" if report.known else ""
+    return f"{_many(len(report.files), 'file')}, {found}{known}; {_share(report)} unread; {report.seconds:.1f} s"
+
+
+def _share(report: Report) -> str:
+    percent = 100 * report.unread
+    return f"{max(percent, 0.1):.1f} % of the lines" if percent else "0 % of the lines"
 
 
 def _many(count: int, noun: str) -> str:
@@ -44,10 +60,21 @@ def _many(count: int, noun: str) -> str:
 
 
 def as_json(report: Report) -> str:
-    """For programs: every file with its verdict, every finding."""
-    files = [{"path": path.as_posix(), "verdict": report.verdict(path)} for path in report.paths]
-    value = {"files": files, "findings": [asdict(finding) for finding in report.findings]}
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    """For programs: every file with its verdict, every finding, what is known, and the figures of the summary."""
+    verdicts = report.verdicts()
+    files = [
+        {"path": file.path.as_posix(), "verdict": verdicts[file.path]}
+        | {"lines": file.lines, "unread_lines": file.unread_lines}
+        for file in report.files
+    ]
+    value: dict[str, Any] = {"files": files, "findings": [asdict(finding) for finding in report.findings]}
+    if report.known is not None:
+        value["known"] = [asdict(finding) for finding in report.known]
+    return json.dumps(value | _figures(report), indent=2, ensure_ascii=False) + "\n"
+
+
+def _figures(report: Report) -> dict[str, float]:
+    return {"unread_share": round(report.unread, 6), "seconds": round(report.seconds, 3)}
 
 
 def sarif(report: Report) -> str:
@@ -55,9 +82,15 @@ def sarif(report: Report) -> str:
     rules = {rule.id: _sarif_rule(rule) for rule in headers()}
     order = {id: index for index, id in enumerate(rules)}
     driver = {"name": "seatrial", "version": __version__, "rules": list(rules.values())}
-    results = [_sarif_result(finding, order[finding.check]) for finding in report.findings]
-    value = {"$schema": _SCHEMA, "version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": results}]}
-    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+    states = [({}, report.findings)] if report.known is None else _states(report.findings, report.known)
+    results = [_sarif_result(finding, order[finding.check]) | state for state, found in states for finding in found]
+    run = {"tool": {"driver": driver}, "results": results, "properties": _figures(report)}
+    return json.dumps({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _states(new: Sequence[Finding], known: Sequence[Finding]) -> list[tuple[dict[str, str], Sequence[Finding]]]:
+    """Where one result has a state, all must: SARIF 2.1.0, 3.27.24."""
+    return [({"baselineState": "new"}, new), ({"baselineState": "unchanged"}, known)]
 
 
 def _sarif_rule(rule: Rule) -> dict[str, Any]:
@@ -119,15 +152,45 @@ Dockerfiles, and the scripts inside of manifests and here-documents.
 seatrial lint jobs/ Dockerfile                # everything in a folder, and one file
 seatrial lint jobs/ --instance p5.48xlarge    # for files that do not name their nodes
 seatrial lint jobs/ --select 'slurm.*'        # some rules; --ignore leaves some out
+seatrial lint jobs/ --diff main               # only what has changed since this work left main
 seatrial lint jobs/ --format sarif -o lint.sarif
 ```
 
+What costs most comes first: FAIL, then WARN, then UNKNOWN. A rule stands once, with what to do and up to ten of its
+places; `--all` shows every place, and JSON and SARIF always hold all. The last line counts files and findings, and says
+which share of the lines could not be read and how long it took. Files that are many are read by as many processes as
+there are cores; the output is the same.
+
+FAIL: it does not do what it says. WARN: it works today, or in some places. Exit codes: 0 nothing was found, 1 there are
+findings, 2 a path does not exist or holds no launch file.
+
+## In a tree that is older than the linter
+
+`--diff BASE` tells what is found on lines that were added or altered since the branch left that commit, with what is
+not committed, and which of the changed files could not be read. A command over several lines changes as a whole. What a
+change breaks elsewhere is not told: look at the whole tree from time to time.
+
+A baseline is a file of findings that are known. What stands in it is not told and fails nothing:
+
+```sh
+seatrial lint jobs/ --write-baseline lint-baseline.json    # once, and whenever something was repaired
+seatrial lint jobs/ --baseline lint-baseline.json          # every time
+```
+
+Its entries are rule, path and a hash of the line. A line that moves stays known, one that is altered does not. In
+SARIF what is known has the `baselineState` `unchanged`, all else is `new`.
+
+## What is read
+
 Shell code is parsed, never run. A variable that has one known value is filled in; where a value cannot be known, no
 rule guesses. A file, or a part of one, that cannot be parsed is a finding of its own, `lint.unreadable`, with the
-verdict UNKNOWN: what was not found in it may be there all the same. Templates (Helm, Jinja) have to be rendered first.
+verdict UNKNOWN: what was not found in it may be there all the same. `--ignore lint.unreadable` does not show it; the
+file's verdict in JSON stays UNKNOWN, and its lines count as unread. Templates (Helm, Jinja) have to be rendered first.
 
 The environment that a file sets is judged by the rules of `seatrial network`; their ids begin with `network.`, and
 [efa.md](efa.md) explains them.
+
+## What a file can say
 
 A comment excuses one rule, on its own line or alone on the line before, and has to say why:
 
@@ -145,6 +208,5 @@ renders says it, so that the linter finds nothing in it.
 export FI_EFA_FORK_SAFE=1
 ```
 
-FAIL: it does not do what it says. WARN: it works today, or in some places. Exit codes: 0 nothing was found, 1 there are
-findings, 2 a path does not exist or holds no launch file.
+## Rules
 """

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from seatrial import findings
 from seatrial.findings import Finding, Verdict
@@ -20,39 +21,72 @@ Hit = tuple[int, str]
 """Line of the file, and what was seen there."""
 
 
+T = TypeVar("T", bound=Hashable)
+
+
+class Gathered(Generic[T]):
+    """A property of a tree: what a function finds in each document, of all of them together.
+
+    Files are read by several processes, a few at a time, so that this is all that one of them knows of the others.
+    """
+
+    def __init__(self, find: Callable[[Document], Iterable[T]]) -> None:
+        self.find = find
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, tree: Tree, owner: type) -> frozenset[T]:
+        return tree.facts[self.name]
+
+
+def _claims(document: Document) -> Iterator[str]:
+    if document.manifest and document.manifest.get("kind") == "PersistentVolumeClaim":
+        name = document.manifest.map("metadata").text("name")
+        yield from [str(name)] if name else []
+
+
+def _folders_made(document: Document) -> Iterator[str]:
+    for command in document.commands() if document.kind == "shell" else ():
+        if command.name == "mkdir":
+            yield from (word.text.rstrip("/") for word in command.words[1:])
+
+
 @dataclass(frozen=True)
 class Tree:
     """Everything that is linted together."""
 
-    documents: tuple[Document, ...]
+    judged: tuple[Document, ...]
+    """Those that are judged here. Of all others a rule knows no more than what is gathered."""
     roots: tuple[Path, ...] = ()
     """The folders that were given."""
     instance: Instance | None = None
     """What the nodes are where a document does not name their instance type; None: not known."""
+    given: Mapping[str, frozenset[Any]] | None = None
+    """What is gathered from all documents; None: from those that are judged here."""
+
+    claims = Gathered(_claims)
+    """Names of the PersistentVolumeClaims that a manifest defines."""
+    folders_made = Gathered(_folders_made)
+    """Folders that a shell script, not run by Slurm itself, creates."""
+    handed = Gathered(scope.handing)
+    """Files, each with the names of variables that it hands to what it starts."""
+    sourced = Gathered(scope.sourced_files)
+    """Names of the files that a script reads into its own shell."""
 
     @functools.cached_property
-    def claims(self) -> frozenset[str]:
-        """Names of the PersistentVolumeClaims that a manifest defines."""
-        maps = [d.manifest for d in self.documents if d.manifest and d.manifest.get("kind") == "PersistentVolumeClaim"]
-        return frozenset(str(name) for m in maps if (name := m.map("metadata").text("name")))
+    def facts(self) -> Mapping[str, frozenset[Any]]:
+        """All that is gathered, by the names of the properties."""
+        return gather(self.judged) if self.given is None else self.given
 
-    @functools.cached_property
-    def handed(self) -> dict[str, dict[Path, frozenset[str]]]:
-        """Folder -> file -> names of variables that it hands to what it starts."""
-        return scope.handing(self.documents)
 
-    @functools.cached_property
-    def sourced(self) -> frozenset[str]:
-        """Names of the files that a script reads into its own shell."""
-        words = [word for d in self.documents for word in scope.sourced(d.commands())]
-        return frozenset(word.name.strip("\"'") for word in words)
-
-    @functools.cached_property
-    def folders_made(self) -> frozenset[str]:
-        """Folders that a shell script, not run by Slurm itself, creates."""
-        scripts = [script for d in self.documents if d.kind == "shell" for script in d.scripts]
-        commands = [command for script in scripts for command in script.commands if command.name == "mkdir"]
-        return frozenset(word.text.rstrip("/") for command in commands for word in command.words[1:])
+def gather(documents: Iterable[Document]) -> dict[str, frozenset[Any]]:
+    """What the properties of a tree find in some documents."""
+    found: dict[str, set[Any]] = {name: set() for name, value in vars(Tree).items() if isinstance(value, Gathered)}
+    for document in documents:
+        for name, items in found.items():
+            items.update(vars(Tree)[name].find(document))
+    return {name: frozenset(items) for name, items in found.items()}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -120,6 +120,8 @@ def constant_rank(document: Document, _: Tree) -> Iterator[Hit]:
     good="#!/bin/bash\nexport MASTER_PORT=29500\npython train.py\n",
 )
 def master_port(document: Document, _: Tree) -> Iterator[Hit]:
+    if not any(part in document.text for part in ("_PORT", "_port", "-port")):
+        return
     for assignment in document.assignments():
         if assignment.name == "MASTER_PORT" and assignment.value and _low(assignment.value):
             yield assignment.line, f"MASTER_PORT={assignment.value}"

@@ -47,7 +47,7 @@ _TAKES_VALUE |= {
 )
 def mutable_url(document: Document, _: Tree) -> Iterator[Hit]:
     for word in words(document):
-        found = _MUTABLE_URL.search(word.text) if not re.search(r"\s", word.text) else None
+        found = _MUTABLE_URL.search(word.text) if "http" in word.text and not re.search(r"\s", word.text) else None
         if found:
             yield word.line, found[0].rstrip("\"')")
 
@@ -81,7 +81,7 @@ def pipe_to_shell(document: Document, _: Tree) -> Iterator[Hit]:
         r"\b(curl|wget)\b[^|;&\n]*(\\\n[^|;&\n]*)*\|\s*(sudo\s+(-\S+\s+)*)?(env\s+)?(ba|z)?sh\b"
         r"|\b(ba)?sh\s+(-c\s+\"\$\(|<\()\s*(curl|wget)\b"
     )
-    for script in document.scripts:
+    for script in document.scripts if re.search("curl|wget", document.text) else ():
         for found in pattern.finditer(script.text):
             if not re.search(r"#", script.text[script.text.rfind("\n", 0, found.start()) + 1 : found.start()]):
                 yield script.line + script.text.count("\n", 0, found.start()), found[0].split("\n")[0][:60]
@@ -162,9 +162,11 @@ def unpinned_clone(document: Document, _: Tree) -> Iterator[Hit]:
 )
 def unchecked_download(document: Document, _: Tree) -> Iterator[Hit]:
     for command in document.commands():
+        if command.name != "curl":
+            continue
         flags = [w.text for w in command.words if w.text.startswith("-")]
         short = "".join(f[1:] for f in flags if not f.startswith("--"))
-        if command.name != "curl" or any(flag.startswith("--fail") for flag in flags) or "f" in short:
+        if any(flag.startswith("--fail") for flag in flags) or "f" in short:
             continue
         if re.search(r"[oO]", short) or any(f.startswith(("--output", "--remote-name")) for f in flags):
             target = option(command.words, "-o", "--output")

@@ -79,6 +79,8 @@ def _is_secret(name: str, value: str) -> bool:
     good='#!/bin/bash\npython train.py --data "$HOME/data"\n',
 )
 def user_path(document: Document, _: Tree) -> Iterator[Hit]:
+    if not re.search(r"/home/|/Users/|/fsx/", document.text):
+        return
     words = [word for command in document.commands() for word in command.words]
     texts = [(word.line, word.source) for word in words if "\n" not in word.source]
     texts += [(a.line, a.value) for a in document.assignments() if a.value and "\n" not in a.value]

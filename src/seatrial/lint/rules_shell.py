@@ -72,7 +72,7 @@ def after_exec(document: Document, _: Tree) -> Iterator[Hit]:
 def stray_brace(document: Document, _: Tree) -> Iterator[Hit]:
     for command in document.commands():
         for word in command.words:
-            plain = "'" not in word.source and '"' not in word.source
+            plain = "}}" in word.source and "'" not in word.source and '"' not in word.source
             if plain and re.search(r"\$\{\w+\}\}", word.source) and word.source.count("}") > word.source.count("{"):
                 yield word.line, word.source
 
@@ -109,9 +109,8 @@ def version_redirect(document: Document, _: Tree) -> Iterator[Hit]:
     good="#!/bin/bash\npython train.py \\\n  --steps 10\n",
 )
 def broken_continuation(document: Document, _: Tree) -> Iterator[Hit]:
-    for index, text in enumerate(document.text.split("\n")):
-        if re.search(r"\s\\[ \t]+$", text) and not text.lstrip().startswith("#"):
-            yield document.line + index, "a blank after the backslash"
+    for found in re.finditer(r"^(?!\s*#).*\s\\[ \t]+$", document.text, re.MULTILINE):
+        yield document.line + document.text.count("\n", 0, found.start()), "a blank after the backslash"
 
 
 @rule(
@@ -216,6 +215,5 @@ def missing_file(document: Document, tree: Tree) -> Iterator[Hit]:
     good="#!/bin/bash\nSTEPS=20\npython train.py $STEPS\n",
 )
 def merge_marker(document: Document, _: Tree) -> Iterator[Hit]:
-    for index, text in enumerate(document.text.split("\n")):
-        if re.match(r"(<{7}|>{7}) \S", text):
-            yield document.line + index, text[:40]
+    for found in re.finditer(r"^(?:<{7}|>{7}) \S.*", document.text, re.MULTILINE):
+        yield document.line + document.text.count("\n", 0, found.start()), found[0][:40]

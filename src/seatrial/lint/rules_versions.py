@@ -65,6 +65,7 @@ def double_v(document: Document, _: Tree) -> Iterator[Hit]:
     for word in words(document):
         if (
             "$" in word.source
+            and "vv" in word.text
             and not re.search(r"\s", word.text)
             and (found := re.search(r"(?<![a-z])vv\d[\w.-]*", word.text))
         ):

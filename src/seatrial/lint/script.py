@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -46,7 +47,7 @@ class Redirect:
     target: Word
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Command:
     """A simple command."""
 
@@ -62,7 +63,7 @@ class Command:
         """Line of the first word, from 1."""
         return self.words[0].line
 
-    @property
+    @functools.cached_property
     def name(self) -> str:
         """The program, without its folder."""
         return self.words[0].name
@@ -74,10 +75,14 @@ class Command:
 
     def find(self, *programs: str) -> int | None:
         """Index of the first word that names one of the programs: 0, or later behind srun, exec, env, nsys."""
-        for index, word in enumerate(self.words):
-            if word.name in programs:
-                return index
-        return None
+        if self._places.keys().isdisjoint(programs):
+            return None
+        return min(self._places[program] for program in programs if program in self._places)
+
+    @functools.cached_property
+    def _places(self) -> dict[str, int]:
+        """Name -> index of the first word that has it: dozens of rules ask."""
+        return {word.name: len(self.words) - 1 - index for index, word in enumerate(reversed(self.words))}
 
     def option(self, *names: str) -> Word | None:
         """The value of an option, the last one if it is given twice: ``--n=4``, ``--n 4``, ``-n4`` or ``-n 4``."""
@@ -121,7 +126,7 @@ class Script:
     line: int
     """Line of its file on which it begins, from 1."""
     nodes: Mapping[str, Sequence[Node]] = field(default_factory=dict, compare=False)
-    """Type of node -> all of that type, in the order of the text."""
+    """Type of node that has a name in the grammar -> all of that type, in the order of the text."""
     commands: tuple[Command, ...] = ()
     """With those of scripts inside it, such as ``bash -c '...'``."""
     assignments: tuple[Assignment, ...] = ()

@@ -88,9 +88,11 @@ def environments(commands: Sequence[Command]) -> Iterator[Assignment]:
     """Variables that a command gets as words: ``env X=1 program``, ``mpirun -x X=1``."""
     for command in commands:
         at = command.find("env", "mpirun", "mpiexec")
-        for before, word in zip(command.words[at or 0 :], command.words[(at or 0) + 1 :], strict=False):
+        if at is None:
+            continue
+        for before, word in zip(command.words[at:], command.words[at + 1 :], strict=False):
             name, equals, value = word.text.partition("=")
-            if at is None or not equals or not re.fullmatch(r"[A-Za-z_]\w*", name):
+            if not equals or not re.fullmatch(r"[A-Za-z_]\w*", name):
                 continue
             if command.words[at].text.endswith("env") or before.text == "-x":
                 yield Assignment(name, value if word.known else None, word.line)
@@ -124,7 +126,8 @@ def _by_type(root: Node) -> dict[str, list[Node]]:
     nodes: dict[str, list[Node]] = {}
     cursor = root.walk()  # half the time of asking each node for its children
     while node := cursor.node:
-        nodes.setdefault(node.type, []).append(node)
+        if node.is_named or node.is_missing:
+            nodes.setdefault(node.type, []).append(node)
         if cursor.goto_first_child():
             continue
         while not cursor.goto_next_sibling():

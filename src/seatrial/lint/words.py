@@ -19,6 +19,10 @@ _OPTIONAL = {*_DEFAULTS, ":+", "+", ":?", "?", "!"}
 """Operators of ${X...} that provide for X being unset, or say so themselves when it is."""
 _WORDS = {"word", "number", "string", "raw_string", "ansi_c_string", "concatenation", "simple_expansion", "expansion"}
 _WORDS |= {"command_substitution", "process_substitution", "arithmetic_expansion", "brace_expression"}
+_SPECIAL = re.compile(r"[$`\\]")
+"""Characters that mean something in double quotes."""
+_NAME = re.compile(r"\$(?:[A-Za-z]\w*|_\w+|\d)")
+_ARRAY = re.compile(r'"?\$\{(\w+)\[[@*]\]\}"?')
 
 
 def text_of(node: Node) -> str:
@@ -68,6 +72,8 @@ class Reader:
         if depth > DEPTH:
             return source, False
         match node.type:
+            case "string" if not _SPECIAL.search(source):
+                return source[1:-1], True
             case "raw_string":
                 return source[1:-1], True
             case "ansi_c_string":
@@ -106,30 +112,39 @@ class Reader:
             if child.type == '"':
                 text += gap
                 continue
-            part, sure = self.evaluate(child, defaults=defaults, depth=depth + 1)
             if child.type == "string_content":  # in double quotes only these four can be escaped
-                part = re.sub(r"\\([$`\"\\])", r"\1", text_of(child))
+                part, sure = re.sub(r"\\([$`\"\\])", r"\1", text_of(child)), True
+            else:
+                part, sure = self.evaluate(child, defaults=defaults, depth=depth + 1)
             text, known = text + gap + part, known and sure
         return text, known
 
     def words(self, nodes: Sequence[Node]) -> Iterator[Word]:
         """The nodes as words, with arrays such as ``"${ARGS[@]}"`` spelled out."""
         for node in nodes:
-            source = text_of(node)
-            array = re.fullmatch(r'"?\$\{(\w+)\[[@*]\]\}"?', source)
+            source, line = text_of(node), self.line + node.start_point[0]
+            if node.type == "word" and "\\" not in source:  # most are: nothing in it has a meaning
+                yield Word(source, line, source, True)
+                continue
+            array = _ARRAY.fullmatch(source)
             if array and array[1] in self.arrays:
                 yield from self.arrays[array[1]]
                 continue
             text, known = self.evaluate(node)
-            yield Word(text, self.line + node.start_point[0], source, known)
+            yield Word(text, line, source, known)
 
     def command(self, node: Node, outer: Command | None) -> Command | None:
         """A command with its redirects; None if it is nothing but assignments."""
-        parts = [c for c in node.children if c.type in _WORDS or c.type == "command_name"]
-        parts = [c.children[0] if c.type == "command_name" and c.children else c for c in parts]
-        around = node.parent if node.parent and node.parent.type == "redirected_statement" else None
+        children, above = node.children, node.parent
+        parts, beside = [], list(children)
+        for child in children:
+            kind = child.type
+            if kind == "command_name":
+                parts.append(child.children[0] if child.child_count else child)
+            elif kind in _WORDS:
+                parts.append(child)
         redirects = []
-        beside = [*node.children, *(around.children if around else ())]
+        beside += above.children if above and above.type == "redirected_statement" else ()
         beside += [grandchild for child in beside if child.type == "heredoc_redirect" for grandchild in child.children]
         for child in beside:
             if child.type == "file_redirect":
@@ -144,11 +159,16 @@ class Reader:
 
     def uses(self) -> Iterator[Use]:
         """Every variable that is expanded."""
-        for node in (*self.nodes.get("simple_expansion", ()), *self.nodes.get("expansion", ())):
-            names = [c for c in node.children if c.type in ("variable_name", "subscript")]
-            if names and re.match(r"\$[A-Za-z_]|\$\d(?!\w)|\$\{", text_of(node)):  # it takes "$ x" and $1_x, too
-                name = text_of(names[0]).partition("[")[0]
-                optional = any(child.type in _OPTIONAL for child in node.children)
+        for node in self.nodes.get("simple_expansion", ()):
+            source = text_of(node)
+            if _NAME.fullmatch(source):  # the grammar takes "$ x" and $1_x, too
+                yield Use(name=source[1:], line=self.line + node.start_point[0], optional=False, node=node)
+        for node in self.nodes.get("expansion", ()):
+            kinds = {child.type: child for child in reversed(node.children)}
+            named = kinds.get("variable_name") or kinds.get("subscript")
+            if named:
+                name = text_of(named).partition("[")[0]
+                optional = not _OPTIONAL.isdisjoint(kinds)
                 yield Use(name=name, line=self.line + node.start_point[0], optional=optional, node=node)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -109,7 +110,7 @@ def _judge(name: str, value: str | None, site: Site) -> Iterable[Finding]:
         rule = replace(MISSPELT, source=SOURCES[_prefix(name)])
         yield _finding(rule, Verdict.WARN, name, value, expected=expected, remedy=remedy)
         return
-    rules = [rule for rule in RULES if _concerns(rule, name)]
+    rules = _about(name)
     if value is None and any(rule.value is not anything for rule in rules):
         yield _finding(UNREADABLE, Verdict.UNKNOWN, name, None, expected="a value that can be read where it is set")
         return
@@ -119,8 +120,9 @@ def _judge(name: str, value: str | None, site: Site) -> Iterable[Finding]:
     yield from (finding for finding in broken if finding.verdict is telling)
 
 
-def _concerns(rule: Rule, name: str) -> bool:
-    return any(fnmatchcase(name, variable) for variable in rule.variables)
+@functools.lru_cache(maxsize=1024)
+def _about(name: str) -> tuple[Rule, ...]:
+    return tuple(rule for rule in RULES if any(fnmatchcase(name, variable) for variable in rule.variables))
 
 
 def _break(rule: Rule, name: str, value: str | None, site: Site) -> Iterable[Finding]:
@@ -163,6 +165,7 @@ def _prefix(name: str) -> str:
     return next((prefix for prefix in SOURCES if name.startswith(prefix)), "")
 
 
+@functools.lru_cache(maxsize=1024)
 def meant_name(name: str) -> str | None:
     """The known variable that this unknown name is nearly; None: it is known, or like none."""
     prefix = _prefix(name)
