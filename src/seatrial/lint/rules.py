@@ -37,15 +37,14 @@ class Tree:
         return frozenset(str(name) for m in maps if (name := m.map("metadata").text("name")))
 
     @functools.cached_property
-    def handed(self) -> dict[str, dict[Path, frozenset[str]]]:
-        """Folder -> file -> names of variables that it hands to what it starts."""
-        return scope.handing(self.documents)
+    def handed(self) -> frozenset[tuple[str, frozenset[str]]]:
+        """Files, each with the names of variables that it hands to what it starts."""
+        return frozenset(item for document in self.documents for item in scope.handing(document))
 
     @functools.cached_property
     def sourced(self) -> frozenset[str]:
         """Names of the files that a script reads into its own shell."""
-        words = [word for d in self.documents for word in scope.sourced(d.commands())]
-        return frozenset(word.name.strip("\"'") for word in words)
+        return frozenset(name for document in self.documents for name in scope.sourced_files(document))
 
     @functools.cached_property
     def folders_made(self) -> frozenset[str]:

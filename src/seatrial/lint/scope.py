@@ -85,30 +85,32 @@ def _read(path: Path, _changed: int) -> Script:
     return shell.parse(path.read_text(encoding="utf-8", errors="replace"))
 
 
+def sourced_files(document: Document) -> Iterator[str]:
+    """Names of the files that a script reads into its own shell."""
+    return (word.name.strip("\"'") for word in sourced(document.commands()))
+
+
 def handed(document: Document, tree: Tree) -> frozenset[str]:
     """Names that other files of its folder, of those beside it, or of those above hand to what they start."""
     own = document.path.parent
     around = (own.parent if own in above(document.path, tree) else own).as_posix()
     found = set[str]()
-    for folder, files in tree.handed.items():
-        if f"{folder}/".startswith(f"{around}/") or f"{around}/".startswith(f"{folder}/"):
-            found.update(*(given for path, given in files.items() if path != document.path))
+    for path, names in tree.handed:
+        folder = path.rpartition("/")[0] or "."
+        near = f"{folder}/".startswith(f"{around}/") or f"{around}/".startswith(f"{folder}/")
+        if near and path != document.path.as_posix():
+            found |= names
     return frozenset(found)
 
 
-def handing(documents: Iterable[Document]) -> dict[str, dict[Path, frozenset[str]]]:
-    """Folder -> file -> names that it hands to programs, pods or the steps of an image."""
-    folders: dict[str, dict[Path, frozenset[str]]] = {}
-    for document in documents:
-        given = {name for script in document.scripts for name in script.exported}
-        given |= {a.name for container in document.containers for a in container.environment}
-        given |= {
-            a.name for i in document.instructions if i.name in ("ARG", "ENV") and i.script for a in i.script.assignments
-        }
-        if given:
-            files = folders.setdefault(document.path.parent.as_posix(), {})
-            files[document.path] = files.get(document.path, frozenset()) | given
-    return folders
+def handing(document: Document) -> Iterator[tuple[str, frozenset[str]]]:
+    """A file, and the names that it hands to programs, pods or the steps of an image."""
+    given = {name for script in document.scripts for name in script.exported}
+    given |= {a.name for container in document.containers for a in container.environment}
+    steps = [i.script for i in document.instructions if i.name in ("ARG", "ENV") and i.script]
+    given |= {a.name for script in steps for a in script.assignments}
+    if given:
+        yield document.path.as_posix(), frozenset(given)
 
 
 def near(name: str, others: Collection[str]) -> str | None:
