@@ -12,7 +12,7 @@ from pathlib import Path
 from seatrial import findings
 from seatrial.findings import Finding, Verdict
 from seatrial.hardware import Instance
-from seatrial.lint import scope
+from seatrial.lint import handing
 from seatrial.lint.documents import Document, Kind
 from seatrial.masking import mask_forms
 
@@ -39,12 +39,12 @@ class Tree:
     @functools.cached_property
     def handed(self) -> frozenset[tuple[str, frozenset[str]]]:
         """Files, each with the names of variables that it hands to what it starts."""
-        return frozenset(item for document in self.documents for item in scope.handing(document))
+        return frozenset(item for document in self.documents for item in handing.handing(document))
 
     @functools.cached_property
     def sourced(self) -> frozenset[str]:
         """Names of the files that a script reads into its own shell."""
-        return frozenset(name for document in self.documents for name in scope.sourced_files(document))
+        return frozenset(name for document in self.documents for name in handing.sourced_files(document))
 
     @functools.cached_property
     def folders_made(self) -> frozenset[str]:
