@@ -47,7 +47,7 @@ def test_an_environment_of_python_sets_nothing(tmp_path):
 def test_exports_of_files_around_it_count(tmp_path):
     document, made = tree(
         tmp_path,
-        case__slurm__run="true\n",
+        case__slurm__run="export OWN=1\n",
         case__slurm__same="export SAME=1\n",
         case__setup__beside="export BESIDE=1\n",
         above="export ABOVE=1 \nMINE=1\n",
