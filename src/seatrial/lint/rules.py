@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from seatrial import findings
 from seatrial.findings import Finding, Verdict
 from seatrial.hardware import Instance
-from seatrial.lint import scope
+from seatrial.lint import handing
 from seatrial.lint.documents import Document, Kind
 from seatrial.masking import mask_forms
 
@@ -69,9 +69,9 @@ class Tree:
     """Names of the PersistentVolumeClaims that a manifest defines."""
     folders_made = Gathered(_folders_made)
     """Folders that a shell script, not run by Slurm itself, creates."""
-    handed = Gathered(scope.handing)
+    handed = Gathered(handing.handing)
     """Files, each with the names of variables that it hands to what it starts."""
-    sourced = Gathered(scope.sourced_files)
+    sourced = Gathered(handing.sourced_files)
     """Names of the files that a script reads into its own shell."""
 
     @functools.cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seatrial.findings import Verdict
@@ -132,14 +133,21 @@ def _asked(command: Command, document: Document, script: Script) -> set[str]:
 
 def _template(command: Command, document: Document, script: Script) -> str:
     for redirect in command.redirects:
-        path = document.path.parent / redirect.target.text
-        if redirect.operator == "<" and redirect.target.known and path.is_file() and path.stat().st_size < 2**18:
-            return path.read_text(encoding="utf-8", errors="replace")
+        if redirect.operator == "<" and redirect.target.known:
+            return _read(document.path.parent / redirect.target.text)
     above = command.node
     while above and above.parent and above.parent.type in _AROUND:
         above = above.parent
+    file = re.match(r"cat\s+([\w./-]+)\s*\|", text_of(above)) if above else None
+    if file:
+        return _read(document.path.parent / file[1])
     bodies = [node for node in script.nodes.get("heredoc_body", ()) if above and _within(node, above)]
     return "".join(text_of(node) for node in bodies)
+
+
+def _read(path: Path) -> str:
+    small = path.is_file() and path.stat().st_size < 2**18
+    return path.read_text(encoding="utf-8", errors="replace") if small else ""
 
 
 def _within(node: Node, above: Node) -> bool:

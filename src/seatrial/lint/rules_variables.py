@@ -10,6 +10,7 @@ from seatrial.findings import Verdict
 from seatrial.lint import scope
 from seatrial.lint.documents import Document
 from seatrial.lint.given import SLURM, is_given
+from seatrial.lint.handing import sourced
 from seatrial.lint.rules import SHELL, Hit, Tree, rule
 from seatrial.lint.script import Script, Use
 from seatrial.lint.words import text_of
@@ -37,7 +38,7 @@ def undefined_variable(document: Document, tree: Tree) -> Iterator[Hit]:
             if slip:
                 yield use.line, slip
     for script in document.scripts:
-        if not document.embedded and not script.dynamic and not any(scope.sourced(script.commands)):
+        if not document.embedded and not script.dynamic and not any(sourced(script.commands)):
             yield from _after_unset(script)
 
 

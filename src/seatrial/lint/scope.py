@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from seatrial.lint import shell
-from seatrial.lint.script import Command, Script, Word
-
-if TYPE_CHECKING:
-    from seatrial.lint.documents import Document
-    from seatrial.lint.rules import Tree
+from seatrial.lint.documents import Document
+from seatrial.lint.handing import sourced
+from seatrial.lint.rules import Tree
+from seatrial.lint.script import Script
 
 _LARGEST = 2**18
 """Bytes of a file that is sourced. Nobody writes settings that are longer."""
@@ -54,13 +52,6 @@ def together(document: Document, tree: Tree) -> list[Script] | None:
     return scripts
 
 
-def sourced(commands: Iterable[Command]) -> Iterator[Word]:
-    """The files that are read by ``source`` or ``.``."""
-    for command in commands:
-        if command.words[0].text in ("source", ".") and len(command.words) > 1:
-            yield command.words[1]
-
-
 def _adds_nothing(path: str) -> bool:
     """It prepares an environment of Python or of Node: what it sets, scripts do not use by name."""
     return path.endswith(("/activate", "/conda.sh", "/nvm.sh", "/cargo/env"))
@@ -85,11 +76,6 @@ def _read(path: Path, _changed: int) -> Script:
     return shell.parse(path.read_text(encoding="utf-8", errors="replace"))
 
 
-def sourced_files(document: Document) -> Iterator[str]:
-    """Names of the files that a script reads into its own shell."""
-    return (word.name.strip("\"'") for word in sourced(document.commands()))
-
-
 def handed(document: Document, tree: Tree) -> frozenset[str]:
     """Names that other files of its folder, of those beside it, or of those above hand to what they start."""
     own = document.path.parent
@@ -101,16 +87,6 @@ def handed(document: Document, tree: Tree) -> frozenset[str]:
         if near and path != document.path.as_posix():
             found |= names
     return frozenset(found)
-
-
-def handing(document: Document) -> Iterator[tuple[str, frozenset[str]]]:
-    """A file, and the names that it hands to programs, pods or the steps of an image."""
-    given = {name for script in document.scripts for name in script.exported}
-    given |= {a.name for container in document.containers for a in container.environment}
-    steps = [i.script for i in document.instructions if i.name in ("ARG", "ENV") and i.script]
-    given |= {a.name for script in steps for a in script.assignments}
-    if given:
-        yield document.path.as_posix(), frozenset(given)
 
 
 def near(name: str, others: Collection[str]) -> str | None:
