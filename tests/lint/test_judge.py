@@ -85,6 +85,14 @@ def test_only_what_was_read_whole_passes(folder):
     assert verdicts == {"bad.sh": Verdict.FAIL, "broken.sh": Verdict.UNKNOWN, "good.sh": Verdict.PASS}
 
 
+@pytest.mark.parametrize("options", [{"ignore": ["lint.*"]}, {"select": ["pins.*"]}])
+def test_a_file_that_nobody_read_never_passes(tmp_path, options):
+    (tmp_path / "job.sh").write_text("#!/usr/bin/env fish\nset -x A 1\n")
+    report = lint([tmp_path], **options)
+    assert report.findings == () and report.unread == 1
+    assert list(report.verdicts().values()) == [Verdict.UNKNOWN]
+
+
 def test_a_file_that_is_given_twice_is_judged_once(folder):
     assert len(lint([folder / "bad.sh", folder, folder / "bad.sh"]).files) == 3
 
@@ -181,3 +189,9 @@ DEVICE_RDMA = "export FI_EFA_USE_DEVICE_RDMA=1\n"
 def test_a_comment_says_where_a_file_runs(site, found):
     findings = lint_text("#!/bin/bash\n" + site + DEVICE_RDMA)
     assert [(finding.check, finding.verdict) for finding in findings] == found
+
+
+def test_what_another_language_is_written_in_is_not_opened(folder):
+    (folder / "tool.py").write_text(f"#!/bin/bash\n{CLONE}\n")
+    (folder / "tool.cmd").write_text(f"#!/bin/bash\n{CLONE}\n")
+    assert {file.path.name for file in lint([folder]).files} == {"bad.sh", "broken.sh", "good.sh", "tool.cmd"}

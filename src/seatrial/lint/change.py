@@ -86,9 +86,8 @@ def _changed(diff: str) -> Iterator[tuple[str, range]]:
             removed, start, added = int(hunk[1] or 1), int(hunk[2]), int(hunk[3] or 1)
             if name != "/dev/null":
                 yield name.removeprefix("b/"), range(start, start + added)
-            left = removed + added
-            while left:  # the lines of a file can look like those of a diff
-                left -= not next(lines).startswith("\\")
+            for _ in range(removed + added):  # the lines of a file can look like those of a diff
+                next(lines)
 
 
 def _unquoted(name: str) -> str:

@@ -29,54 +29,10 @@ _DIRECTIVE = re.compile(r"^#SBATCH\b", re.MULTILINE)
 _HEREDOC = re.compile(r"(<<-?[ \t]*[\"']?(\w+)[\"']?[^\n]*)\n(?:.*\n)*?[ \t]*\2[ \t]*$", re.MULTILINE)
 _TEMPLATED = re.compile(r"\{%-?\s*\w+|\{\{-?\s*[\w.$(]")
 _SITE = re.compile(r"^[ \t]*#[ \t]*seatrial:[ \t]*site\[([^\]\n]*)\]", re.MULTILINE)
-_NEVER = {
-    f".{end}"
-    for end in [
-        "py",
-        "pyi",
-        "pyc",
-        "ipynb",
-        "md",
-        "rst",
-        "json",
-        "jsonl",
-        "toml",
-        "c",
-        "cc",
-        "cpp",
-        "cu",
-        "h",
-        "hpp",
-        "go",
-        "rs",
-        "js",
-        "ts",
-        "css",
-        "html",
-    ]
-}
-_NEVER |= {
-    f".{end}"
-    for end in [
-        "png",
-        "jpg",
-        "svg",
-        "gif",
-        "pdf",
-        "gz",
-        "zip",
-        "whl",
-        "so",
-        "o",
-        "a",
-        "bin",
-        "pt",
-        "safetensors",
-        "csv",
-        "parquet",
-        "lock",
-    ]
-}
+_NEVER = re.compile(
+    r"\.(pyi?|pyc|ipynb|md|rst|jsonl?|toml|c|cc|cpp|cu|h|hpp|go|rs|[jt]sx?|css|html|lock|csv|parquet"
+    r"|png|jpg|svg|gif|pdf|gz|zip|whl|so|o|a|bin|pt|safetensors)$"
+)
 """Ends of names of what is no launch file, whatever it begins with: most of what a folder holds, not to be opened."""
 _SKIPPED = {"node_modules", "__pycache__", "site-packages", "venv"}
 LARGEST = 2**20
@@ -165,7 +121,7 @@ def _files(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".") and name not in _SKIPPED]
         for name in names:
-            if os.path.splitext(name)[1] in _NEVER:
+            if _NEVER.search(name):
                 continue
             path = Path(place, name)
             if path.is_file() and path.stat().st_size <= LARGEST:

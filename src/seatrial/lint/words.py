@@ -21,7 +21,7 @@ _WORDS = {"word", "number", "string", "raw_string", "ansi_c_string", "concatenat
 _WORDS |= {"command_substitution", "process_substitution", "arithmetic_expansion", "brace_expression"}
 _SPECIAL = re.compile(r"[$`\\]")
 """Characters that mean something in double quotes."""
-_NAME = re.compile(r"\$(?:[A-Za-z]\w*|_\w+|\d)")
+_NAME = re.compile(r"\$(?:(?!_$)[A-Za-z_]\w*|\d)")
 _ARRAY = re.compile(r'"?\$\{(\w+)\[[@*]\]\}"?')
 
 
@@ -80,10 +80,11 @@ class Reader:
                 return source[2:-1], True
             case "word" | "number" | "string_content" | "variable_name":
                 return (re.sub(r"\\(.)", r"\1", source) if "\\" in source else source), True
-            case "simple_expansion":
-                return self._value(source[1:], source)
-            case "expansion":
-                return self._expansion(node, source, defaults, depth)
+            case "simple_expansion" | "expansion" as kind:
+                bare = source.lstrip()  # the grammar counts blanks between two expansions among the second
+                simple = kind == "simple_expansion"
+                found = self._value(bare[1:], bare) if simple else self._expansion(node, bare, defaults, depth)
+                return source[: len(source) - len(bare)] + found[0], found[1]
             case "string" | "concatenation":
                 return self._joined(node, defaults, depth)
         return source, False
@@ -160,8 +161,8 @@ class Reader:
     def uses(self) -> Iterator[Use]:
         """Every variable that is expanded."""
         for node in self.nodes.get("simple_expansion", ()):
-            source = text_of(node)
-            if _NAME.fullmatch(source):  # the grammar takes "$ x" and $1_x, too
+            source = text_of(node).lstrip()
+            if _NAME.fullmatch(source):  # the grammar takes "$ x", too
                 yield Use(name=source[1:], line=self.line + node.start_point[0], optional=False, node=node)
         for node in self.nodes.get("expansion", ()):
             kinds = {child.type: child for child in reversed(node.children)}
