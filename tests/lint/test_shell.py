@@ -179,3 +179,77 @@ DEEP = [
 @pytest.mark.parametrize("text", DEEP, ids=[text[:8] for text in DEEP])
 def test_deep_nesting_ends(text):
     assert shell.parse(text).line == 1
+
+
+REFUSED = [
+    "x=$(( 10#$month + 1 ))",
+    'y="${text:$width+1}"',
+    'z=("${all[@]:$n:2}")',
+    ': "${batch:=$(( (a + ${b}) / 2 ))}"',
+    "out=$(here=$(pwd) 2>&1)",
+    "for argument do\n  echo $argument\ndone",
+    'save () { for i do echo "$i"; done; }',
+    "cat <<EOF > x;\nit's\nEOF",
+    "cat <<\\EOF ||\nit's\nEOF\nfalse",
+    "case $x in\n a) b ;;&\n *) c ;;\nesac",
+]
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_bash_that_the_grammar_refuses_is_read_whole(text):
+    script = shell.parse(f"first\n{text}\nlast")
+    assert (script.error, script.unread) == (None, 0)
+    assert [script.commands[at].name for at in (0, -1)] == ["first", "last"]
+    assert script.commands[-1].line == 3 + text.count("\n")
+
+
+UNREAD = [
+    ("ls !(a|b)", {2}),
+    ("if true; then\n  ls !(a|b)\n  inside\nfi", {3}),
+    ("((gzip -c a) | gzip -d)", {2}),
+    ("case $x in\n ?*' '?*) one ;;\n b) inside ;;\nesac", {3}),
+    ("f() {\n  ls !(a|b) && inside\n}", {3}),
+]
+
+
+@pytest.mark.parametrize(("text", "rows"), UNREAD)
+def test_only_the_statement_is_unknown(text, rows):
+    script = shell.parse(f"first\n{text}\nlast --n=1\n")
+    assert (script.error, script.unread) == (min(rows), len(rows))
+    names = [command.name for command in script.commands]
+    assert names[0] == "first" and names[-1] == "last" and ("inside" in names) == ("inside" in text)
+
+
+def test_names_in_what_was_not_read_count_as_set():
+    assert "a" in shell.parse("read a < <(ls !(b))\necho $a\n").defined
+
+
+NAMES = [
+    ('export "$k"="$v"', set(), True),
+    ("export $(cat .env)", set(), True),
+    ("eval $settings", set(), True),
+    ('eval set -- "$options"', set(), False),
+    ("local -n there=$1", set(), True),
+    ('printf -v "$name" x', set(), True),
+    ("read -r a b", set(), False),
+    ("module load cuda", set(), True),
+    ("X=1 ./run.sh", {"X"}, False),
+    ("export A B=2", {"A", "B"}, False),
+    ("declare -x C=1", {"C"}, False),
+    ("declare D=1", set(), False),
+    ("sbatch --export=ALL,E=1,F job.sh", {"ALL", "E", "F"}, False),
+    ("docker run -e G -e H=1 --env I=2 image", {"G", "H", "I"}, False),
+    ("mpirun -x K program", {"K"}, False),
+    ("set -o allexport\nL=1", {"L"}, False),
+]
+
+
+@pytest.mark.parametrize(("text", "exported", "dynamic"), NAMES, ids=[text for text, _, _ in NAMES])
+def test_names_that_are_handed_on(text, exported, dynamic):
+    script = shell.parse(text)
+    assert (script.exported, script.dynamic) == (exported, dynamic)
+
+
+def test_what_another_shell_expands_is_no_use():
+    text = "bash -c 'echo $A'\nssh host \"echo \\$B\"\ncat <<'EOF'\n$C\nEOF\ncat <<EOF\n\\$D $E\nEOF\n"
+    assert [use.name for use in shell.parse(text).uses] == ["E"]

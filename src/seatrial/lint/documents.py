@@ -50,7 +50,9 @@ class Document:
     def unread_lines(self) -> int:
         """How many of its lines were not read: all of them if nothing in it could be."""
         read = self.scripts or self.instructions or self.manifest is not None
-        return len(self.text.splitlines()) if self.problem and not read else 0
+        if self.problem and not read:
+            return len(self.text.splitlines())
+        return sum(script.unread for script in self.scripts)
 
     def assignments(self) -> list[Assignment]:
         """Variables that it sets for the programs it starts, in the order of its lines: by shell assignments, ``env``,

@@ -87,6 +87,8 @@ def kind_of(path: Path, text: str) -> Kind | None:
     interpreter = shebang[1] if shebang else ""
     if not interpreter and not suffix and templates.named(path) and API_VERSION.search(text):
         return "yaml"
+    if re.match(r"#!.*\n(''|\"\")['\"]", text):  # Python that a shell only starts
+        return None
     if (interpreter or "sh").endswith("sh"):
         meant = interpreter or _SHELL_NAME.search(name)
         if DIRECTIVE.search(without_heredocs(text)) and (meant or _JOB_NAME.search(name) or not suffix):

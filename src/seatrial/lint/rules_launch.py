@@ -9,7 +9,7 @@ from seatrial.findings import Verdict
 from seatrial.lint.documents import Document
 from seatrial.lint.launch import Launch, directives, launches, nodes, number
 from seatrial.lint.rules import ALL, SHELL, Hit, Tree, rule
-from seatrial.lint.script import Script, option
+from seatrial.lint.script import option
 from seatrial.lint.words import text_of
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
@@ -157,33 +157,6 @@ def master_address(document: Document, _: Tree) -> Iterator[Hit]:
             found = _OWN_NAME.search(word.source) if word.source.startswith("'") else None
             if found:
                 yield word.line + word.source.count("\n", 0, found.start()), f"{found[0]}) in every task of srun"
-
-
-@rule(
-    "launch.lost-status",
-    Verdict.WARN,
-    SHELL,
-    expected="the exit status of every process that was started in the background",
-    why="wait without a process returns 0 whatever they returned: a job of which a node failed counts as done.",
-    remedy='keep the pids and wait for each: for pid in "${pids[@]}"; do wait "$pid" || status=1; done; exit $status',
-    source=f"Bash manual, wait; {UPSTREAM}, trl case of February 2026",
-    bad='#!/bin/bash\nfor node in a b; do\n  srun -w "$node" python train.py &\ndone\nwait\n',
-    at=5,
-    good='#!/bin/bash\nsrun -w a python train.py &\npid=$!\nwait "$pid"\n',
-)
-def lost_status(document: Document, _: Tree) -> Iterator[Hit]:
-    for script in document.scripts:
-        programs = ("srun", "torchrun", "composer", "mpirun", *_functions_that_start(script))
-        started = [c for c in script.commands if c.background and c.find(*programs) is not None]
-        for command in script.commands:
-            if command.name == "wait" and len(command.words) == 1 and started:
-                yield command.line, f"wait drops the status of {started[0].name} on line {started[0].line}"
-
-
-def _functions_that_start(script: Script) -> Iterator[str]:
-    for node in script.nodes.get("function_definition", ()):
-        if re.search(r"\b(srun|torchrun|composer)\b", text_of(node)):
-            yield from (text_of(child) for child in node.children if child.type == "word")
 
 
 @rule(

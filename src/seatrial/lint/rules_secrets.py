@@ -14,8 +14,19 @@ UPSTREAM = "awslabs/awsome-distributed-ai"
 _SECRET = re.compile(r"(^|_)(TOKEN|PASSWORD|PASSWD|SECRET|API_?KEY|ACCESS_KEY|ACCESS_KEY_ID|SECRET_KEY|PRIVATE_KEY)$")
 _NO_SECRET = re.compile(r"^(EOS|BOS|PAD|UNK|MASK|CLS|SEP|IMAGE|SPECIAL|STOP|START|END)_")
 _PLACEHOLDER = re.compile(
-    r"^$|^[<\[{(%]|\b(your|my|some|changeme|change|insert|replace|example|dummy|todo|none|null)|^[xX.*_-]+$"
+    r"[<\[{(%$]|\b(your|my|some|changeme|change|insert|replace|fake|dummy|sample|redacted|todo|none|null|empty|required)\b"
+    r"|placeholder|example|(?<![a-z])your|(.)\2{3}|\.\.\.|^[x.*_-]+$",
+    re.IGNORECASE,
 )
+_NAME = re.compile(r"[A-Z][A-Z_]*_[A-Z_]+|[a-z]+([-_./][a-z]+)*")
+"""A value that is the name of a variable, or of a Secret."""
+_DEMO = re.compile(
+    r"((my|the|super|very|default|strong|secure|root|admin|user|test|demo|dev|local|db|minio|redis|postgres|postgresql|mysql"
+    r"|mariadb|mongo|rabbitmq|grafana|mlflow|airflow|kubeflow|keycloak|guest|secret|pass|password|passwd|passw0rd"
+    r"|p@ssw0rd|changeit|token|key)[\W_\d]*)+",
+    re.IGNORECASE,
+)
+"""Passwords that manuals give to a service that runs for a try."""
 _SHARED_HOMES = {"ubuntu", "ec2-user", "centos", "rocky", "slurm", "user", "jovyan", "app", "ray", "mpiuser", "nonroot"}
 _SHARED_HOMES |= {"sagemaker-user", "runner", "vscode", "admin", "sky", "node", "coder", "linuxbrew", "kubernetes"}
 
@@ -36,18 +47,23 @@ def secret(document: Document, _: Tree) -> Iterator[Hit]:
     assigned = document.assignments()
     assigned += [a for i in document.instructions if i.name == "ARG" and i.script for a in i.script.assignments]
     for assignment in assigned:
-        value = assignment.value or ""
-        if not _SECRET.search(assignment.name.upper()) or _NO_SECRET.search(assignment.name.upper()):
-            continue
-        if (
-            len(value) >= 8
-            and not _PLACEHOLDER.search(value.lower())
-            and not value.startswith(("/", "$", "s3:", "arn:"))
-        ):
+        name, value = assignment.name.upper(), assignment.value or ""
+        if _SECRET.search(name) and not _NO_SECRET.search(name) and _is_secret(name, value):
             yield assignment.line, f"{assignment.name} has its value in the file"
     for found in FORMS.finditer(document.text):
-        if not re.search(r"(.)\1{7}|example", found[0], re.IGNORECASE):
+        if re.search(r"\d|^(?!sk-)", found[0]) and not _PLACEHOLDER.search(found[0]):
             yield document.line + document.text.count("\n", 0, found.start()), f"a key that begins with {found[0][:4]}"
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Nobody would write it in a manual, nor as the name of something. Keys are long and hold digits."""
+    if _PLACEHOLDER.search(value) or _NAME.fullmatch(value) or _DEMO.fullmatch(value):
+        return False
+    if value.startswith(("/", "s3:", "arn:", "http:", "https:")) or re.search(r"\s|^[\w.]+@[\w.]+$", value):
+        return False
+    if re.search(r"PASSW", name):
+        return len(value) >= 8
+    return len(value) >= 16 and bool(re.search(r"\d", value) and re.search(r"[A-Za-z]", value))
 
 
 @rule(

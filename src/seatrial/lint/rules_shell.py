@@ -4,65 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from seatrial.findings import Verdict
 from seatrial.lint.documents import Document
+from seatrial.lint.launch import nodes
 from seatrial.lint.rules import ALL, SHELL, Hit, Tree, rule
+from seatrial.lint.scope import above
 from seatrial.lint.words import text_of
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
-_GIVEN = re.compile(
-    r"^(SLURM|SBATCH|PMI|PMIX|OMPI|MPI|AWS|SM|SAGEMAKER|CONDA|XDG|LC|SSH|BASH|PYENV|DOCKER|ENROOT|PYXIS|KUBERNETES|PET"
-    r"|HF|HUGGING_FACE|WANDB|NCCL|CUDA|NVIDIA|FI|NEURON|TORCH|GITHUB|CI)_\w+$"
-    r"|^(HOME|USER|LOGNAME|PATH|PWD|OLDPWD|SHELL|HOSTNAME|HOSTTYPE|OSTYPE|MACHTYPE|UID|EUID|GID|PPID|RANDOM|SECONDS|LINENO"
-    r"|FUNCNAME|PIPESTATUS|IFS|OPTARG|OPTIND|REPLY|TERM|LANG|TMPDIR|TMP|TEMP|EDITOR|DISPLAY|LD_LIBRARY_PATH|LD_PRELOAD"
-    r"|PYTHONPATH|VIRTUAL_ENV|MANPATH|LIBRARY_PATH|CPATH|PS1|PROMPT_COMMAND|COLUMNS|LINES|EPOCHSECONDS|SUDO_USER|SHLVL"
-    r"|COMP_\w+|DEBIAN_FRONTEND|RANK|LOCAL_RANK|WORLD_SIZE|LOCAL_WORLD_SIZE|NODE_RANK|GROUP_RANK|MASTER_ADDR|MASTER_PORT"
-    r"|JOB_COMPLETION_INDEX|GROUPS|DIRSTACK|INPUTRC|HISTFILE|MODULEPATH|FORCE_COLOR|NO_COLOR|\d+|_)$"
-)
-"""Variables that a login shell, Slurm, MPI, Kubernetes or torchrun sets, and those that users keep in their profile."""
-
-
-@rule(
-    "shell.undefined-variable",
-    Verdict.WARN,
-    SHELL,
-    expected="variables that the script sets, or that it says it needs: ${NAME:?}",
-    why="An unset variable expands to nothing: the option before it takes the next word for its value.",
-    remedy="assign it, give it a default with ${NAME:-...}, or demand it with ${NAME:?}",
-    source=f"{UPSTREAM}#1016",
-    bad="#!/bin/bash\npython train.py --nodes $NODES\n",
-    at=2,
-    good='#!/bin/bash\npython train.py --nodes "${NODES:?set the number of nodes}"\n',
-)
-def undefined_variable(document: Document, tree: Tree) -> Iterator[Hit]:
-    if document.embedded or document.problem or _is_library(document):
-        return
-    for script in document.scripts:
-        if any(
-            c.name in ("source", ".", "eval", "module") and not _activates(c.words[-1].text) for c in script.commands
-        ):
-            return  # what those set cannot be known
-        provided = {use.name for use in script.uses if use.optional} | script.defined
-        provided |= set(re.findall(r"^\s*#.*?\b([A-Z][A-Z0-9_]+)\b", script.text, re.MULTILINE))  # documented
-        seen: set[str] = set()
-        for use in sorted(script.uses, key=lambda use: use.line):
-            if use.name not in provided | seen and not _GIVEN.match(use.name):
-                seen.add(use.name)
-                yield use.line, f"${use.name} is assigned nowhere in this file"
-
-
-def _is_library(document: Document) -> bool:
-    """It only defines functions: those who source it set what they use."""
-    top = [node for script in document.scripts for program in script.nodes["program"] for node in program.children]
-    runs = {"command", "pipeline", "list", "redirected_statement", "for_statement", "while_statement"}
-    functions = any(node.type == "function_definition" for node in top)
-    return functions and all(re.match(r"set|shopt|trap", text_of(node)) for node in top if node.type in runs)
-
-
-def _activates(word: str) -> bool:
-    return word.endswith(("/activate", "conda.sh", ".bashrc"))
 
 
 @rule(
@@ -80,7 +30,7 @@ def _activates(word: str) -> bool:
 def cd_words(document: Document, _: Tree) -> Iterator[Hit]:
     for command in document.commands():
         words = [word for word in command.words[1:] if not word.text.startswith("-")]
-        if command.words[0].text == "cd" and len(words) > 1 and words[0].text != ">":
+        if command.words[0].text == "cd" and len(words) > 1 and words[0].text[:1] not in ">\\`":
             yield command.line, f"cd {words[0].source} {words[1].source}"
 
 
@@ -187,6 +137,44 @@ def comment_in_command(document: Document, _: Tree) -> Iterator[Hit]:
 
 
 @rule(
+    "shell.quoted-array",
+    Verdict.FAIL,
+    SHELL,
+    expected="one element for each line or word",
+    why="Quotes make one element of all that a command prints: there is no second, and the first is everything.",
+    remedy="use mapfile -t NAME < <(command), or leave out the quotes where no element holds a blank",
+    source="https://www.shellcheck.net/wiki/SC2207; Bash manual, Arrays",
+    bad='#!/bin/bash\nall=("$(scontrol show hostnames)")\nsrun -w "${all[1]}" hostname\n',
+    at=2,
+    good='#!/bin/bash\nmapfile -t all < <(scontrol show hostnames)\nsrun -w "${all[1]}" hostname\n',
+)
+def quoted_array(document: Document, _: Tree) -> Iterator[Hit]:
+    for script in document.scripts if re.search(r"=\(\s*[\"$]", document.text) and nodes(document) != 1 else ():
+        printed: dict[str, str] = {}
+        for node in script.nodes.get("variable_assignment", ()):
+            name, value = text_of(node).split("=", 1)
+            quoted = re.fullmatch(r"\(\s*\"(?:\$\{?(\w+)\}?|(\$\(.*\)))\"\s*\)", value, re.DOTALL)
+            copied = re.fullmatch(r"\(\s*\"?\$\{?(\w+)\}?\"?\s*\)", value)
+            command = (quoted[2] or printed.get(quoted[1], "")) if quoted else ""
+            if command and _has_several(name, command, script.text):
+                yield script.line_of(node), f"{name} has one element, all that {command[:60]} prints"
+            elif copied and copied[1] in script.arrays and _has_several(name, "", script.text):
+                yield script.line_of(node), f"{name} has one element: ${copied[1]} is the first of an array"
+            printed[name] = value.strip('"') if re.match(r'"?(\$\(|`)', value) else ""
+
+
+def _has_several(name: str, command: str, text: str) -> bool:
+    """More than one element is meant, and no other line adds one."""
+    if re.search(rf"\b{name}(\+=|\[[^\]]*\]=)|(mapfile|readarray)\b.*\b{name}\b", text):
+        return False
+    if len(re.findall(rf"(?m)^\s*(?:\w+\s+)*{name}=\(", text)) > 1:
+        return False
+    hosts = re.search(r"scontrol\s+show\s+hostnames?\b(?!.*\|\s*(head|tail|sed|awk)\b)", command)
+    several = rf"\$\{{{name}\[(?!0\]|[@*]\])|\$\{{#{name}\[@\]|\"\$\{{{name}\[@\]:"
+    return bool(re.search(rf"{several}|\$\{{?{name}\b" if hosts else several, text))
+
+
+@rule(
     "shell.missing-file",
     Verdict.WARN,
     SHELL,
@@ -208,13 +196,10 @@ def missing_file(document: Document, tree: Tree) -> Iterator[Hit]:
         for command in script.commands:
             for word in command.words:
                 beside = word.known and re.fullmatch(r"\.{1,2}/[\w./-]+\.(py|sh)", word.text)
-                if beside and not any((folder / word.text).exists() for folder in _folders(document, tree)):
+                if beside and not any(
+                    (folder / word.text).exists() for folder in (document.path.parent, *above(document.path, tree))
+                ):
                     yield word.line, f"{word.text} does not exist beside the script"
-
-
-def _folders(document: Document, tree: Tree) -> Iterator[Path]:
-    yield document.path.parent
-    yield from (folder for folder in document.path.parents if any(folder.is_relative_to(root) for root in tree.roots))
 
 
 @rule(

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from seatrial.findings import Verdict
 from seatrial.lint.documents import Document
+from seatrial.lint.guards import is_elsewhere
 from seatrial.lint.launch import directive_lines, directives, gpus_per_node, launches
 from seatrial.lint.rules import Hit, Tree, rule
 from seatrial.lint.script import option
@@ -116,7 +117,7 @@ def spool_path(document: Document, _: Tree) -> Iterator[Hit]:
     for script in document.scripts:
         for node in (*script.nodes.get("simple_expansion", ()), *script.nodes.get("expansion", ())):
             source = text_of(node)
-            if not re.match(r"\$\{?(0\b|BASH_SOURCE\b)", source):
+            if not re.match(r"\$\{?(0\b|BASH_SOURCE\b)", source) or is_elsewhere(node):
                 continue
             around = text_of(node.parent.parent) if node.parent and node.parent.parent else ""
             if re.search(r"%/|%%", source) or re.match(r"(dirname|readlink|realpath|cd)\b", around.lstrip("$(")):

@@ -134,10 +134,17 @@ class Script:
     """Variables that have one known value throughout."""
     arrays: Mapping[str, tuple[Word, ...]] = field(default_factory=dict)
     uses: tuple[Use, ...] = ()
+    """Those of its own shell: what ``bash -c '...'`` expands it finds in another environment."""
     defined: frozenset[str] = frozenset()
     """Names that some line assigns, reads or loops over, or that a test asks for."""
+    exported: frozenset[str] = frozenset()
+    """Names that it hands to programs that it starts, to all of them or to some."""
+    dynamic: bool = False
+    """It sets other names, too, which only shows when it runs: ``eval``, ``export "$pair"``."""
     error: int | None = None
-    """Line of the first place that is not shell code."""
+    """Line of the first place that is not shell code, or none that can be read."""
+    unread: int = 0
+    """Lines in such places. All others were read."""
 
     def line_of(self, node: Node) -> int:
         """Line of its file on which a node begins, from 1."""

@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from seatrial.lint.names import names_of
 from seatrial.lint.script import Assignment, Command, Script, Word
+from seatrial.lint.statements import plain_heredocs, readable
 from seatrial.lint.words import Reader
 
 if TYPE_CHECKING:
@@ -26,9 +28,12 @@ def parse(text: str, *, line: int = 1, known: Mapping[str, str] | None = None, o
     """Reads code that begins at a line of its file. `known`: variables that are set before it starts; `outer`: the
     command that runs it."""
     whole = re.sub(r"\\\s*\Z", "", text)  # bash lets a file end in a continuation, the grammar does not
-    root = _parser().parse(_FAR.sub("\ufffd", whole).encode("utf-8", errors="replace")).root_node
+    root, unread = _read(_FAR.sub("\ufffd", whole))
     nodes = _by_type(root)
-    reader = Reader(line, nodes, known or {})
+    names, reader = names_of(nodes), Reader(line, nodes, known or {})
+    if unread:
+        lines = whole.split("\n")
+        names.defined.update(name for row in unread for name in re.findall(r"[A-Za-z_]\w*", lines[row]))
     commands = [c for node in nodes.get("command", ()) if (c := reader.command(node, outer))]
     inner = [script for command in commands if (script := inner_script(command, reader.values))]
     return Script(
@@ -42,9 +47,12 @@ def parse(text: str, *, line: int = 1, known: Mapping[str, str] | None = None, o
         ),
         values=reader.values,
         arrays=reader.arrays,
-        uses=(*reader.uses(), *(use for script in inner for use in script.uses)),
-        defined=frozenset({*reader.defined(), *(name for script in inner for name in script.defined)}),
-        error=line + _error(root, nodes) if root.has_error else None,
+        uses=tuple(reader.uses()),
+        defined=frozenset(names.defined.union(*(script.defined for script in inner))),
+        exported=frozenset(names.exported | (names.defined if names.all_exported else set())),
+        dynamic=names.dynamic or any(script.dynamic for script in inner),
+        error=line + min(unread) if unread else None,
+        unread=len(unread),
     )
 
 
@@ -98,6 +106,22 @@ def _parser() -> Parser:
     return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
 
 
+def _tree(text: str) -> Node:
+    return _parser().parse(text.encode("utf-8", errors="replace")).root_node
+
+
+def _read(text: str) -> tuple[Node, set[int]]:
+    """The tree of a text, and the rows that it says nothing of, or nothing that is certain."""
+    text = plain_heredocs(text)
+    root = _tree(text)
+    if not root.has_error:
+        return root, set()
+    left = readable(text, lambda piece: _tree(piece).has_error)
+    root = _tree(left.text)
+    lost = {begin + row for begin, statement in left.lost for row in range(1 + statement.count("\n"))}
+    return root, (lost | _wrong(root)) & set(range(1 + text.count("\n")))
+
+
 def _by_type(root: Node) -> dict[str, list[Node]]:
     nodes: dict[str, list[Node]] = {}
     cursor = root.walk()  # half the time of asking each node for its children
@@ -112,8 +136,11 @@ def _by_type(root: Node) -> dict[str, list[Node]]:
     return nodes
 
 
-def _error(root: Node, nodes: Mapping[str, Sequence[Node]]) -> int:
-    """Row of the first node that the grammar does not allow, or that it misses."""
-    wrong = [node for node in nodes.get("ERROR", ()) if node != root]
-    wrong += [node for several in nodes.values() for node in several if node.is_missing]
-    return min((node.start_point[0] for node in wrong), default=root.start_point[0])
+def _wrong(root: Node) -> set[int]:
+    """Rows of what the grammar does not allow, or misses."""
+    if not root.has_error:
+        return set()
+    nodes = _by_type(root)
+    missing = [node for several in nodes.values() for node in several if node.is_missing]
+    errors = [node for node in nodes.get("ERROR", ()) if node != root] or ([] if missing else [root])
+    return {row for node in (*errors, *missing) for row in range(node.start_point[0], node.end_point[0] + 1)}

@@ -23,8 +23,6 @@ _SPECIAL = re.compile(r"[$`\\]")
 """Characters that mean something in double quotes."""
 _NAME = re.compile(r"\$(?:(?!_$)[A-Za-z_]\w*|\d)")
 _ARRAY = re.compile(r'"?\$\{(\w+)\[[@*]\]\}"?')
-_READERS = {"read", "mapfile", "readarray", "getopts", "unset", "let", "test"}
-"""Commands whose words are names, or ask for them."""
 
 
 def text_of(node: Node) -> str:
@@ -184,22 +182,6 @@ class Reader:
                 optional = not _OPTIONAL.isdisjoint(kinds)
                 yield Use(name=name, line=self.line + node.start_point[0], optional=optional, node=node)
 
-    def defined(self) -> Iterator[str]:
-        """Names that are assigned, read, looped over, computed, or asked for by a test."""
-        for node in self.nodes.get("variable_name", ()):
-            above = node.parent.type if node.parent else ""
-            if above not in ("simple_expansion", "expansion", "subscript"):
-                yield text_of(node)
-        for node in self.nodes.get("test_command", ()):
-            yield from re.findall(r"(?:\$\{?|-v )(\w+)", text_of(node))
-        for node in self.nodes.get("subscript", ()):
-            if node.parent and node.parent.type == "variable_assignment":
-                yield text_of(node).partition("[")[0]
-        for node in self.nodes.get("command", ()):
-            words = re.sub(r"^\s*(\w+=\S*\s+)*", "", text_of(node)).split()
-            if words[:1] and (words[0] in _READERS or words[:2] == ["printf", "-v"]):
-                yield from (re.sub(r"\W", "", word) for word in words[1:])
-
 
 def _in_background(node: Node) -> bool:
     above: Node | None = node
@@ -208,7 +190,7 @@ def _in_background(node: Node) -> bool:
         if after is not None and after.type == "&":
             return True
         parent = above.parent
-        if parent is None or parent.type not in ("redirected_statement", "pipeline"):
+        if parent is None or parent.type not in ("redirected_statement", "pipeline", "list"):
             return False
         above = parent
     return False

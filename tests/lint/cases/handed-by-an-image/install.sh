@@ -1,0 +1,3 @@
+#!/bin/bash
+# expect: nothing of shell.*
+make -C "/src/plugin-$PLUGIN_VERSION" install PREFIX="$INSTALL_PREFIX"

@@ -1,0 +1,5 @@
+#!/bin/bash
+# expect: nothing
+size=small
+source "$(dirname "$0")/settings.sh"
+python train.py "${args[@]}"

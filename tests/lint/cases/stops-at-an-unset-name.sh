@@ -1,0 +1,4 @@
+#!/bin/bash
+# expect: nothing
+set -euo pipefail
+python train.py --corpus "$CORPUS"

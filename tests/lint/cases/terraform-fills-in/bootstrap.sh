@@ -1,0 +1,3 @@
+#!/bin/bash
+# expect: nothing
+/opt/bootstrap --cluster "${cluster}"

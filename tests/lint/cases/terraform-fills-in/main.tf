@@ -1,0 +1,1 @@
+user_data = templatefile("${path.module}/bootstrap.sh", { cluster = var.cluster })
