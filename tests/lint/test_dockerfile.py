@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial.lint import dockerfile
+from seatrial.lint.docker_stages import stages
 
 TEXT = """# syntax=docker/dockerfile:1
 ARG BASE=ubuntu:24.04
@@ -60,7 +61,7 @@ def test_build_arguments_are_filled_in():
 
 def test_images_that_come_from_outside():
     text = "ARG V=25.06\nFROM nvcr.io/x:$V AS a\nFROM a\nFROM $UNKNOWN\nFROM --platform=linux/arm64 b:1@sha256:0\n"
-    images = [image for _, image in dockerfile.stages(dockerfile.load(text))]
+    images = [stage.image for stage in stages(dockerfile.load(text)) if stage.base is None]
     assert images == ["nvcr.io/x:25.06", "$UNKNOWN", "b:1@sha256:0"]
 
 

@@ -173,7 +173,9 @@ def parse(path: Path, kind: Kind, text: str, *, line: int = 1, embedded: bool = 
         if kind == "dockerfile":
             instructions = tuple(dockerfile.load(text, line=line))
             scripts = tuple(i.script for i in instructions if i.script and i.name not in ("ENV", "ARG"))
-            return [_complete(unread, scripts, instructions=instructions)]
+            lost = next((i for i in instructions if i.problem), None)
+            whole = _complete(unread, scripts, instructions=instructions)
+            return [replace(whole, problem=lost.problem, problem_line=lost.line) if lost else whole]
     except ValueError as error:
         problem, at = error.args
         return [replace(unread, problem=problem, problem_line=at)]

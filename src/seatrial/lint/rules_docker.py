@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from seatrial.findings import Verdict
 from seatrial.image import mutable
-from seatrial.lint import dockerfile
+from seatrial.lint.docker_stages import stages
 from seatrial.lint.documents import Document
 from seatrial.lint.rules import Hit, Tree, rule
 
@@ -37,9 +37,10 @@ def mutable_tag(image: str) -> str:
     good="FROM pytorch/pytorch:2.7.1-cuda12.8-cudnn9-runtime\nCMD python train.py\n",
 )
 def mutable_base(document: Document, _: Tree) -> Iterator[Hit]:
-    for item, image in dockerfile.stages(list(document.instructions)):
-        if reason := mutable_tag(image):
-            yield item.line, f"{image} {reason}"
+    for stage in stages(document.instructions):
+        reason = "" if stage.base else mutable_tag(stage.image)
+        if reason:
+            yield stage.start.line, f"{stage.image} {reason}"
 
 
 @rule(
