@@ -140,30 +140,31 @@ def json_words(value: str) -> list[str] | None:
     return words if isinstance(words, list) and all(isinstance(word, str) for word in words) else None
 
 
+def written_words(name: str, code: str) -> list[tuple[str, int]]:
+    r"""The ``NAME=VALUE`` of ENV and ARG as they are written, each with the number of lines before it."""
+    words = []
+    for word in WORD.finditer(code):
+        leading = re.match(r"(?:\\\n)*", word[0])
+        plain = word[0].replace("\\\n", "")
+        if plain:
+            words.append((plain, code.count("\n", 0, word.start() + (leading.end() if leading else 0))))
+    if name == "ENV" and words and "=" not in words[0][0]:  # ENV NAME the rest of the line
+        rest = code.replace("\\\n", "").split(None, 1)
+        words = [(f"{words[0][0]}={rest[1].strip() if len(rest) > 1 else ''}", words[0][1])]
+    return words
+
+
 def _assignments(name: str, code: str, line: int, known: Mapping[str, str], before: Mapping[str, str]) -> Script:
     """ENV and ARG. All variables of one instruction get what those in them were before it."""
-    words = [
-        (line + code.count("\n", 0, w.start() + _leading(w[0])), w[0].replace("\\\n", "")) for w in WORD.finditer(code)
-    ]
-    words = [(at, word) for at, word in words if word]
-    if name == "ENV" and words and "=" not in words[0][1]:  # ENV NAME the rest of the line
-        rest = code.replace("\\\n", "").split(None, 1)
-        words = [(words[0][0], f"{words[0][1]}={rest[1].strip() if len(rest) > 1 else ''}")]
     found: list[Assignment] = []
-    for at, word in words:
+    for word, row in written_words(name, code):
         variable, equals, value = word.partition("=")
         text, sure = expanded(value, known)
         default = text if equals and sure else None if equals else before.get(variable)
-        found.append(Assignment(variable.strip("\"'"), default, at))
+        found.append(Assignment(variable.strip("\"'"), default, line + row))
     values = {a.name: a.value for a in found if a.value is not None}
-    return Script(
-        text=code, line=line, assignments=tuple(found), values=values, defined=frozenset(a.name for a in found)
-    )
-
-
-def _leading(word: str) -> int:
-    r"""How much of a word is continuation: the word begins on a later line than its match."""
-    return len(re.match(r"(?:\\\n)*", word)[0])  # type: ignore[index]
+    names = frozenset(assignment.name for assignment in found)
+    return Script(text=code, line=line, assignments=tuple(found), values=values, defined=names)
 
 
 def expanded(value: str, known: Mapping[str, str]) -> tuple[str, bool]:

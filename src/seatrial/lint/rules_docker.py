@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from seatrial.findings import Verdict
 from seatrial.image import mutable
 from seatrial.lint.docker_stages import stages
+from seatrial.lint.dockerfile import Instruction, json_words
 from seatrial.lint.documents import Document
+from seatrial.lint.installs import installs, name_of
 from seatrial.lint.rules import Hit, Tree, rule
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
+_READ_ENVIRONMENT = {
+    "env",
+    "printenv",
+    "envsubst",
+    "eval",
+    "source",
+    ".",
+    "export",
+    "declare",
+    "make",
+    "cmake",
+    "ninja",
+}
+_READ_ENVIRONMENT |= {"bazel", "meson", "cargo", "go", "npm", "poetry", "ansible-playbook", "rake", "just"}
+"""Programs that hand the environment on to something that may read any of it."""
 
 
 def mutable_tag(image: str) -> str:
@@ -56,11 +74,15 @@ def mutable_base(document: Document, _: Tree) -> Iterator[Hit]:
     good="FROM ubuntu:24.04\n# or slow\nENV MODE=fast\n",
 )
 def comment_in_value(document: Document, _: Tree) -> Iterator[Hit]:
-    names = ("ARG", "ENV", "FROM", "WORKDIR", "COPY", "ADD", "EXPOSE", "USER")
+    names = ("ARG", "ENV", "FROM", "WORKDIR", "COPY", "ADD", "EXPOSE", "USER", "LABEL")
     for item in document.instructions:
-        found = re.search(r"\s(#\s.*)", item.text.split("\n")[0]) if item.name in names else None
-        if found:
-            yield item.line, f"{found[1].strip()[:60]!r} becomes a part of {item.name}"
+        for index, text in enumerate(item.text.split("\n")) if item.name in names else ():
+            bare = re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
+            found = re.search(r"\s(#\s.*)", bare)
+            if found and not text.lstrip().startswith("#"):
+                yield item.line + index, f"{found[1].strip()[:60]!r} becomes a part of {item.name}"
+            if not text.rstrip().endswith("\\"):
+                break
 
 
 @rule(
@@ -78,8 +100,102 @@ def comment_in_value(document: Document, _: Tree) -> Iterator[Hit]:
     "RUN git clone -b ${NCCL_VERSION} https://github.com/NVIDIA/nccl.git\n",
 )
 def unused_version(document: Document, _: Tree) -> Iterator[Hit]:
+    runs = [item for item in document.instructions if item.name in ("RUN", "ONBUILD")]
     for item in document.instructions:
         for assignment in item.script.assignments if item.name == "ARG" and item.script else ():
             name = assignment.name
-            if name.endswith("_VERSION") and not re.search(rf"\$\{{?{name}\b", document.text):
+            if not name.endswith("_VERSION") or re.search(rf"\$\{{?{name}\b", document.text):
+                continue
+            later = [run for run in runs if run.line > assignment.line]
+            if assignment.value is not None and not any(_may_read_environment(run) for run in later):
                 yield assignment.line, f"nothing reads {name}"
+
+
+def _may_read_environment(run: Instruction) -> bool:
+    """It starts something that may ask for a build argument by its name: RUN has them all in its environment."""
+    if run.script is None:
+        return True
+    built = (package for install in installs(run.script.commands) for package in install.packages)
+    return any(not name_of(package.text) for package in built) or any(
+        c.name in _READ_ENVIRONMENT
+        or "/" in c.words[0].text
+        or any(re.search(r"\.(sh|bash|py|pl|mk|R)$|^(setup|configure)$", word.text) for word in c.words)
+        for c in run.script.commands
+    )
+
+
+@rule(
+    "docker.no-json",
+    Verdict.FAIL,
+    ("dockerfile",),
+    expected="a JSON form that is JSON: double quotes, commas, nothing behind the bracket",
+    why="Docker takes what is no JSON for shell code: the shell then looks for a program named [ or [python,.",
+    remedy="write the list with double quotes, or the command without brackets",
+    source="https://docs.docker.com/reference/dockerfile/#shell-and-exec-form",
+    bad="FROM python:3.12.4\nCMD ['python', 'train.py']\n",
+    at=2,
+    good='FROM python:3.12.4\nRUN [ -d /data ] || mkdir /data\nCMD ["python", "train.py"]\n',
+)
+def no_json(document: Document, _: Tree) -> Iterator[Hit]:
+    for item in document.instructions:
+        if item.name in _JSON_FORMS:
+            value = re.sub(r"^(--\S+\s+)+", "", item.value)
+            if json_words(value) is None and (
+                _LIST.match(value) or (item.name not in ("RUN", "COPY", "ADD") and _BARE_LIST.match(value))
+            ):
+                yield item.line, f"{item.name} {value[:60]} is no JSON"
+
+
+_JSON_FORMS = ("CMD", "ENTRYPOINT", "RUN", "SHELL", "VOLUME", "COPY", "ADD")
+_LIST = re.compile(
+    r"""\[\s*(["'\u201c\u201d\u2018\u2019])[^"'\u201c\u201d\u2018\u2019]*["'\u201c\u201d\u2018\u2019]\s*[,\]]"""
+)
+"""A bracket, something in quotes, a comma or the closing bracket: meant as a list, whatever comes behind it."""
+_BARE_LIST = re.compile(r"\[\s*[^\s\"'$\]-][^\]]*\]$")
+
+
+@rule(
+    "docker.unknown-stage",
+    Verdict.FAIL,
+    ("dockerfile",),
+    expected="a stage that is defined before it is used",
+    why="Docker takes a name that is no earlier stage for an image, and tries to pull it.",
+    remedy="correct the name, or move the stage before the one that uses it",
+    source="https://docs.docker.com/build/building/multi-stage",
+    bad="FROM gcc:14.2 AS builder\nRUN make\nFROM debian:12.8\nCOPY --from=biulder /app /app\n",
+    at=4,
+    good="FROM gcc:14.2 AS builder\nRUN make\nFROM debian:12.8\n"
+    "COPY --from=builder /app /app\nCOPY --from=busybox:1.37.0 /bin/busybox /bin/\n",
+)
+def unknown_stage(document: Document, tree: Tree) -> Iterator[Hit]:
+    every = stages(document.instructions)
+    names = [stage.name for stage in every]
+    for index, stage in enumerate(every):
+        for item in stage.own:
+            for name in _taken_from(item):
+                if name.isdigit():
+                    wrong = int(name) >= index
+                else:
+                    wrong = name not in names[:index] and (name in names or _meant_as_stage(name, names[:index]))
+                given = any("build-context" in other.text and name in other.text for other in tree.documents)
+                if wrong and not given:
+                    yield item.line, f"no stage before it is called {name}"
+
+
+def _taken_from(item: Instruction) -> Iterator[str]:
+    if item.name in ("COPY", "ADD") and "from" in item.flags:
+        yield item.flags["from"].lower()
+    if item.name == "RUN":
+        for mount in re.findall(r"--mount=(\S+)", item.value):
+            yield from re.findall(r"(?:^|,)from=([^,\s]+)", mount.lower())
+
+
+def _meant_as_stage(name: str, names: Sequence[str]) -> bool:
+    """No image: close to the name of a stage, or a word that stages are called by. Other names may be images."""
+    if not re.fullmatch(r"[a-z0-9_-]+", name):
+        return False
+    words = set(re.split(r"[-_]", name))
+    return bool(difflib.get_close_matches(name, [n for n in names if n], cutoff=0.8)) or bool(words & _STAGE_WORDS)
+
+
+_STAGE_WORDS = {"build", "builder", "base", "compile", "compiler", "deps", "dependencies", "devel", "runtime", "stage"}
