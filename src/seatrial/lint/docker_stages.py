@@ -1,7 +1,8 @@
-"""Dockerfiles: their stages, and what is known in which."""
+"""Dockerfiles: their stages, what is known in which, and what they make."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -60,4 +61,21 @@ def global_arguments(instructions: Iterable[Instruction]) -> dict[str, int]:
             break
         if item.name == "ARG" and item.script:
             found |= {assignment.name: assignment.line for assignment in item.script.assignments}
+    return found
+
+
+def homes_made(instructions: Iterable[Instruction]) -> set[str]:
+    """Names of the folders in /home that the image itself makes: of users, of WORKDIR, COPY and mkdir, as HOME."""
+    found: set[str] = set()
+    for item in instructions:
+        if item.name in ("WORKDIR", "COPY", "ADD"):
+            found.update(re.findall(r"/home/([\w.-]+)", item.value.split()[-1] if item.value else ""))
+        elif item.name == "USER":
+            found.add(item.value.partition(":")[0])
+        elif item.name == "ENV" and item.script:
+            homes = (a.value or "" for a in item.script.assignments if a.name == "HOME")
+            found.update(name for home in homes for name in re.findall(r"/home/([\w.-]+)", home))
+        for command in item.script.commands if item.name == "RUN" and item.script else ():
+            if command.find("useradd", "adduser", "mkdir", "install", "usermod") is not None:
+                found.update(word.text.removeprefix("/home/").partition("/")[0] for word in command.words)
     return found

@@ -32,7 +32,7 @@ _SHELLS = {*shell.SHELLS, "ash", "ksh", "zsh"}
 _SHEBANG = re.compile(r"#!\s*\S*?(?:env\s+)?(\w+)(?:\s|$)")
 _READS_INPUT = re.compile(r"(?:/\S*/)?(?:ba|da)?sh(?:\s+-\w+|\s+pipefail)*")
 """``bash <<EOF``: a shell that reads its code from the here-document."""
-_SEGMENT = re.compile(r"""'([^']*)'|"((?:[^"\\]|\\[\s\S])*)"|((?:[^"'\\]|\\[\s\S])+|[\s\S])""")
+_NAME = re.compile(r"\$(\w+)|\$\{(\w+)")
 VARIABLE = re.compile(r"\\([\s\S])|\$\{(\w+)(?::?([-+?])([^{}]*))?[^{}]*\}|\$(\w+)")
 """A variable in an instruction: an escaped character, a name in braces with operator and word, or a bare name."""
 
@@ -52,6 +52,11 @@ class Instruction:
     """RUN, CMD and ENTRYPOINT: what they run. ENV and ARG: their assignments."""
     problem: str = ""
     """Why it could not be read."""
+
+    @property
+    def unread(self) -> int:
+        """How many of its lines were not read."""
+        return self.text.count("\n") + 1 if self.problem else 0
 
     @property
     def flags(self) -> dict[str, str]:
@@ -114,6 +119,8 @@ class _Loader:
     def _shell_code(self, code: str, lines: Lines) -> Script | None:
         joined = code.replace("\\\n", "").strip()
         words = json_words(joined)
+        if words is None and meant_as_list(joined):
+            return None
         if words is not None:
             return shell.of_words([Word(w, lines.line, w, "$" not in w) for w in words], self.known) if words else None
         if len(lines.heredocs) == 1 and (not joined or _READS_INPUT.fullmatch(joined)):
@@ -154,6 +161,16 @@ def written_words(name: str, code: str) -> list[tuple[str, int]]:
     return words
 
 
+_LIST = re.compile(
+    r"""\[\s*(["'\u201c\u201d\u2018\u2019])[^"'\u201c\u201d\u2018\u2019]*["'\u201c\u201d\u2018\u2019]\s*[,\]]"""
+)
+
+
+def meant_as_list(value: str) -> bool:
+    """A bracket, something in quotes, a comma or the closing bracket: meant as a JSON form, if it is one or not."""
+    return bool(_LIST.match(value))
+
+
 def _assignments(name: str, code: str, line: int, known: Mapping[str, str], before: Mapping[str, str]) -> Script:
     """ENV and ARG. All variables of one instruction get what those in them were before it."""
     found: list[Assignment] = []
@@ -169,27 +186,45 @@ def _assignments(name: str, code: str, line: int, known: Mapping[str, str], befo
 
 def expanded(value: str, known: Mapping[str, str]) -> tuple[str, bool]:
     """What Docker makes of a value: quotes removed, known variables filled in; and whether nothing is left of them."""
-    sure = True
+    text, sure, at, quote = "", True, 0, ""
+    while at < len(value):
+        found = _NAME.match(value, at) if quote != "'" else None
+        if value[at] == "\\" and quote != "'":
+            kept = "" if not quote or value[at + 1 : at + 2] in ('"', "$", "\\") else "\\"
+            text, at = text + kept + value[at + 1 : at + 2], at + 2
+        elif value[at] in "\"'" and quote in ("", value[at]):
+            quote, at = "" if quote else value[at], at + 1
+        elif found:
+            end = found.end() if found[1] else _closing(value, at)
+            name, rest = (found[1], "") if found[1] else (found[2], value[found.end() : end].removesuffix("}"))
+            part, known_part = _variable(name, rest, value[at:end], known)
+            text, sure, at = text + part, sure and known_part, end
+        else:
+            text, at = text + value[at], at + 1
+    return text, sure
 
-    def fill(found: re.Match[str]) -> str:
-        nonlocal sure
-        escaped, braced, operator, word, bare = found.groups()
-        if escaped is not None:
-            return escaped
-        name = braced or bare
-        if operator == "+":
-            return word if name in known else ""
-        if name in known:
-            return known[name]
-        if operator == "-" and "$" not in word:
-            return word
-        sure = False
-        return found[0]
 
-    parts = []
-    for single, double, plain in _SEGMENT.findall(value):
-        parts.append(single or VARIABLE.sub(fill, double or plain))
-    return "".join(parts), sure
+def _closing(value: str, at: int) -> int:
+    """The index behind the brace that closes the first one from an index on."""
+    depth = 0
+    for index in range(at, len(value)):
+        depth += (value[index] == "{") - (value[index] == "}")
+        if depth == 0 and value[index] == "}":
+            return index + 1
+    return len(value)
+
+
+def _variable(name: str, rest: str, source: str, known: Mapping[str, str]) -> tuple[str, bool]:
+    """``$NAME`` or ``${NAMErest}``: its value, and whether that is known."""
+    operator = re.match(r":?([-+?])", rest)
+    word = rest[operator.end() :] if operator else ""
+    if rest and operator is None:  # ${NAME%pattern}
+        return source, False
+    if name in known and operator and operator[1] == "+":
+        return expanded(word, known) if known[name] else ("", True)
+    if name in known and (known[name] or not operator):
+        return known[name], True
+    return expanded(word, known) if operator and operator[1] == "-" else (source, False)
 
 
 def image_and_name(value: str) -> tuple[str, str]:

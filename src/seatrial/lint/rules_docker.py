@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from seatrial.findings import Verdict
 from seatrial.image import mutable
 from seatrial.lint.docker_stages import stages
-from seatrial.lint.dockerfile import Instruction, json_words
+from seatrial.lint.dockerfile import Instruction, json_words, meant_as_list
 from seatrial.lint.documents import Document
 from seatrial.lint.installs import installs, name_of
 from seatrial.lint.rules import Hit, Tree, rule
@@ -74,7 +74,7 @@ def mutable_base(document: Document, _: Tree) -> Iterator[Hit]:
     good="FROM ubuntu:24.04\n# or slow\nENV MODE=fast\n",
 )
 def comment_in_value(document: Document, _: Tree) -> Iterator[Hit]:
-    names = ("ARG", "ENV", "FROM", "WORKDIR", "COPY", "ADD", "EXPOSE", "USER", "LABEL")
+    names = ("ENV", "FROM", "WORKDIR", "COPY", "ADD", "EXPOSE", "USER", "LABEL")
     for item in document.instructions:
         for index, text in enumerate(item.text.split("\n")) if item.name in names else ():
             bare = re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
@@ -141,16 +141,12 @@ def no_json(document: Document, _: Tree) -> Iterator[Hit]:
         if item.name in _JSON_FORMS:
             value = re.sub(r"^(--\S+\s+)+", "", item.value)
             if json_words(value) is None and (
-                _LIST.match(value) or (item.name not in ("RUN", "COPY", "ADD") and _BARE_LIST.match(value))
+                meant_as_list(value) or (item.name not in ("RUN", "COPY", "ADD") and _BARE_LIST.match(value))
             ):
                 yield item.line, f"{item.name} {value[:60]} is no JSON"
 
 
 _JSON_FORMS = ("CMD", "ENTRYPOINT", "RUN", "SHELL", "VOLUME", "COPY", "ADD")
-_LIST = re.compile(
-    r"""\[\s*(["'\u201c\u201d\u2018\u2019])[^"'\u201c\u201d\u2018\u2019]*["'\u201c\u201d\u2018\u2019]\s*[,\]]"""
-)
-"""A bracket, something in quotes, a comma or the closing bracket: meant as a list, whatever comes behind it."""
 _BARE_LIST = re.compile(r"\[\s*[^\s\"'$\]-][^\]]*\]$")
 
 

@@ -36,6 +36,8 @@ _ALWAYS = re.compile(r"(?i:(http|https|ftp|no|all)_proxy)$|PATH$")
 
 
 def _may_be_set(image: str, name: str) -> bool:
+    if "$" in image:  # which image, or which stage, is not known
+        return True
     if _ALWAYS.match(name) or _PLAIN.match(image):
         return bool(_ALWAYS.match(name))
     names = next((names for images, names in _SET_BY if images.match(image)), _OFTEN_SET)

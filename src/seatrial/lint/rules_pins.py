@@ -15,12 +15,13 @@ UPSTREAM = "awslabs/awsome-distributed-ai"
 _MUTABLE_URL = re.compile(
     r"https?://(?:raw\.githubusercontent\.com/[\w.-]+/[\w.-]+/(?:refs/heads/)?(?:main|master|HEAD)/"
     r"|github\.com/[\w.-]+/[\w.-]+/(?:raw|archive)/(?:refs/heads/)?(?:main|master|HEAD)\b"
+    r"|github\.com/[\w.-]+/[\w.-]+/releases/latest/download/|repo\.(?:anaconda|continuum)\.(?:com|io)/\S*-latest-"
     r"|efa-installer\.amazonaws\.com/aws-efa-installer-latest)\S*"
 )
 _TOOLS = {"pip", "setuptools", "wheel", "uv", "virtualenv", "pipx", "poetry", "hatch", "hatchling", "build"}
 _TOOLS |= {"packaging", "ninja", "cmake", "conda", "mamba", "conda-build"}
 """Tools for building and installing, which are in no case's results."""
-_BRANCHES = ("main", "master", "HEAD", "develop", "dev")
+_BRANCHES = ("main", "master", "HEAD", "develop", "dev", ".")
 
 
 @rule(
@@ -72,7 +73,7 @@ def words(document: Document) -> Iterator[Word]:
 )
 def pipe_to_shell(document: Document, _: Tree) -> Iterator[Hit]:
     pattern = re.compile(
-        r"\b(curl|wget)\b[^|;&\n]*(\\\n[^|;&\n]*)*\|\s*(sudo\s+(-\S+\s+)*)?(env\s+)?(ba|z)?sh\b"
+        r"\b(curl|wget)\b[^|;&\n]*(\\\n[^|;&\n]*)*\|\s*(sudo\s+(-\S+\s+)*)?(env\s+)?(\w+=\S+\s+)*(ba|z)?sh\b"
         r"|\b(ba)?sh\s+(-c\s+\"\$\(|<\()\s*(curl|wget)\b"
     )
     for script in document.scripts:
@@ -101,7 +102,7 @@ def unpinned_package(document: Document, _: Tree) -> Iterator[Hit]:
     for install in installs(document.commands()):
         loose = [word for word in install.packages if _loose(word, install.manager)]
         if loose and not install.constrained:
-            yield loose[0].line, "no version: " + ", ".join(word.text for word in loose)
+            yield loose[0].line, "no fixed version: " + ", ".join(word.text for word in loose)
 
 
 def _loose(word: Word, manager: str) -> bool:
@@ -131,13 +132,15 @@ def _loose(word: Word, manager: str) -> bool:
 )
 def unpinned_clone(document: Document, _: Tree) -> Iterator[Hit]:
     commands = [c for script in document.scripts for c in script.commands if c.name == "git"]
-    pins = [c for c in commands if any(w.text in ("checkout", "reset", "switch", "fetch") for w in c.words)]
+    moves = ("checkout", "reset", "switch", "fetch")
+    pins = [c for c in commands if any(w.text in moves for w in c.words) and c.words[-1].source not in _BRANCHES]
     for command in commands:
         at = next((i for i, word in enumerate(command.words) if word.text == "clone"), None)
         if at is None or any(pin.line >= command.line for pin in pins):
             continue
         branch = option(command.words, "--branch", "-b", "--revision")
-        url = next((w for w in command.words[at + 1 :] if not w.text.startswith("-") and w != branch), None)
+        words = [word for word in command.words[at + 1 :] if word.text[:1] != "-" and word != branch]
+        url = next((word for word in words if re.search(r"[/:$]", word.source)), None)
         if url is None or url.text.startswith(("/", ".", "file:")):
             continue
         if branch is None or branch.text in _BRANCHES:
@@ -195,4 +198,6 @@ def _keeps(command: Command) -> bool:
         return True
     if target is None and not _has(command, "-[a-zA-Z#]*o"):
         return False
-    return not _has(command, "/dev/(null|stdout|stderr)", "-o-?", "--output=(-|/dev/null)")
+    return not _has(command, "/dev/(null|stdout|stderr)", "-o-", "--output=(-|/dev/null)") and (
+        target is None or target.text != "-"
+    )

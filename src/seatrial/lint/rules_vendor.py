@@ -23,8 +23,8 @@ VENDORS = (
     (re.compile(r"\S*(dkr\.ecr|public\.ecr)\S*/tensorflow-(training|inference)\b"), {"tensorflow", "tensorflow-gpu"}),
     (re.compile(r"rocm/pytorch\b"), {*_TORCH, "apex"}),
 )
-"""Images and what in them is the vendor's own build: release notes of NVIDIA's framework containers and of AWS's Deep Learning
-Containers, ROCm's documentation of its images (2026-11)."""
+"""Images and what in them is the vendor's own build: release notes of NVIDIA's framework containers and of AWS's Deep
+Learning Containers, ROCm's documentation of its images (2026-11)."""
 _BRING_TORCH = {"torchaudio", "xformers", "vllm"}
 """Packages that demand torch in exactly one version (their metadata on PyPI, 2026-11)."""
 
