@@ -73,6 +73,15 @@ def divide(text: str, *, line: int = 1) -> Iterator[Lines]:
         yield Lines(line=line + begin, text="\n".join(rows[begin:at]), code=whole, heredocs=heredocs)
 
 
+def comment_within(code: str) -> int | None:
+    """Where a comment begins that takes the lines behind it along: Docker joins them before the shell sees any."""
+    for word in WORD.finditer(code):
+        if word[0].startswith("#") and word.start() and code[word.start() - 1] in " \t":
+            rest = re.search(r"\\\n[\s\\]*[^\s\\]", code[word.start() :])
+            return word.start() if rest else None
+    return None
+
+
 def _passed_over(row: str) -> bool:
     """Empty lines and comments, which BuildKit leaves out inside an instruction, too."""
     return not row.strip() or row.lstrip().startswith("#")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from seatrial.lint import shell
-from seatrial.lint.docker_lines import WORD, Lines, divide, escape
+from seatrial.lint.docker_lines import WORD, Lines, comment_within, divide, escape
 from seatrial.lint.script import Assignment, Script, Word
 
 INSTRUCTIONS = {
@@ -50,6 +50,8 @@ class Instruction:
     line: int
     script: Script | None = None
     """RUN, CMD and ENTRYPOINT: what they run. ENV and ARG: their assignments."""
+    swallowed: int | None = None
+    """RUN: the line of a comment that takes the lines behind it along."""
     problem: str = ""
     """Why it could not be read."""
 
@@ -88,7 +90,16 @@ class _Loader:
         if name == "FROM" and not image_and_name(value)[0]:
             problem = "FROM names no image"
         script = None if problem else self._script(name, lines.code.lstrip()[len(name) :], lines)
-        item = Instruction(name=name, value=value, text=lines.text, line=lines.line, script=script, problem=problem)
+        comment = comment_within(lines.code) if name == "RUN" and self.shell_read and "#" in lines.code else None
+        item = Instruction(
+            name=name,
+            value=value,
+            text=lines.text,
+            line=lines.line,
+            script=script,
+            swallowed=None if comment is None else lines.line + lines.code.count("\n", 0, comment),
+            problem=problem,
+        )
         self._follow(item)
         return item
 
@@ -128,7 +139,7 @@ class _Loader:
             first = _SHEBANG.match(body.text)
             readable = joined or (first[1] in _SHELLS if first else self.shell_read)
             return shell.parse(body.text, line=body.line, known=self.known) if readable else None
-        return shell.parse(code, line=lines.line, known=self.known) if self.shell_read else None
+        return shell.parse(code[: comment_within(code)], line=lines.line, known=self.known) if self.shell_read else None
 
 
 def _without(found: re.Match[str], code: str) -> str:

@@ -86,6 +86,24 @@ def comment_in_value(document: Document, _: Tree) -> Iterator[Hit]:
 
 
 @rule(
+    "docker.comment-in-command",
+    Verdict.FAIL,
+    ("dockerfile",),
+    expected="comments on lines of their own",
+    why="Docker makes one line of a continued RUN: the comment then goes on to its end, and what follows never runs.",
+    remedy="move the comment to the line before",
+    source="https://docs.docker.com/reference/dockerfile/#format; aws-samples, gpt-neox image of 2024",
+    bad="FROM ubuntu:24.04\nRUN make && \\\n  make check # slow \\\n  && make install\n",
+    at=3,
+    good="FROM ubuntu:24.04\nRUN make && \\\n  # slow\n  make check && \\\n  make install  # at last\n",
+)
+def comment_in_command(document: Document, _: Tree) -> Iterator[Hit]:
+    for item in document.instructions:
+        if item.swallowed is not None:
+            yield item.swallowed, "the comment goes on to the end of RUN: the lines behind it never run"
+
+
+@rule(
     "docker.unused-version",
     Verdict.WARN,
     ("dockerfile",),

@@ -133,7 +133,7 @@ def _loose(word: Word, manager: str) -> bool:
 def unpinned_clone(document: Document, _: Tree) -> Iterator[Hit]:
     commands = [c for script in document.scripts for c in script.commands if c.name == "git"]
     moves = ("checkout", "reset", "switch", "fetch")
-    pins = [c for c in commands if any(w.text in moves for w in c.words) and c.words[-1].source not in _BRANCHES]
+    pins = [c for c in commands if any(w.text in moves for w in c.words) and c.words[-1].text not in _BRANCHES]
     for command in commands:
         at = next((i for i, word in enumerate(command.words) if word.text == "clone"), None)
         if at is None or any(pin.line >= command.line for pin in pins):

@@ -19,7 +19,7 @@ VENDORS = (
     (re.compile(r"nvcr\.io/nvidia/nemo\b"), _NVIDIA),
     (re.compile(r"nvcr\.io/nvidia/tensorflow\b"), {"tensorflow", "tensorflow-gpu", "horovod"}),
     (re.compile(r"nvcr\.io/nvidia/jax\b"), {"jax", "jaxlib"}),
-    (re.compile(r"\S*(dkr\.ecr|public\.ecr)\S*/pytorch-(training|inference)\b"), _TORCH),
+    (re.compile(r"\S*(dkr\.ecr|public\.ecr)\S*/(huggingface-)?pytorch-(training|inference)\b"), _TORCH),
     (re.compile(r"\S*(dkr\.ecr|public\.ecr)\S*/tensorflow-(training|inference)\b"), {"tensorflow", "tensorflow-gpu"}),
     (re.compile(r"rocm/pytorch\b"), {*_TORCH, "apex"}),
 )
