@@ -138,12 +138,13 @@ VALUES = [
     ("A=${K:+y:${K}} B=${K:-no} C=${U:-no}", {"A": "y:known", "B": "known", "C": "no"}),
     ("A=$U B=${U:+x} C=${K%n}", {}),
     ("A=1 B=$A", {"A": "1"}),
+    ("A=${E:-d} B=${E:+d} C=$E", {"A": "d", "B": "", "C": ""}),
 ]
 
 
 @pytest.mark.parametrize(("code", "values"), VALUES)
 def test_values_of_variables(code, values):
-    assert script_of(f"FROM x\nENV K=known\nENV {code}\n").values == values
+    assert script_of(f"FROM x\nENV K=known E=\nENV {code}\n").values == values
 
 
 def test_variables_keep_their_lines():

@@ -78,6 +78,11 @@ def _names(instructions: Iterator[Instruction] | list[Instruction]) -> set[str]:
 def _used(item: Instruction) -> Iterator[tuple[str, int]]:
     """Variables that an instruction expands while the image is built, with their lines; not those with a default."""
     if item.name == "RUN" and item.script:
+        if any(
+            c.name in ("source", ".", "eval") and not c.words[-1].text.endswith("activate")
+            for c in item.script.commands
+        ):
+            return  # what those set cannot be known
         provided = item.script.defined
         yield from ((use.name, use.line) for use in item.script.uses if not use.optional and use.name not in provided)
     elif item.name in ("ENV", "ARG", "COPY", "ADD", "WORKDIR", "USER", "LABEL", "EXPOSE", "VOLUME", "STOPSIGNAL"):

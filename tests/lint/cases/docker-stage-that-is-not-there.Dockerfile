@@ -4,6 +4,6 @@
 FROM gcc:14.2 AS nccl-build
 FROM debian:12.8
 COPY --from=ncclbuild /opt/nccl /opt/nccl
-COPY --from=2 /etc/hosts /tmp/
+COPY --from=1 /etc/hosts /tmp/
 RUN --mount=type=bind,from=tests,target=/t cp /t/a /a
 FROM debian:12.8 AS tests
