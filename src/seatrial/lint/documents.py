@@ -173,9 +173,7 @@ def parse(path: Path, kind: Kind, text: str, *, line: int = 1, embedded: bool = 
         if kind == "dockerfile":
             instructions = tuple(dockerfile.load(text, line=line))
             scripts = tuple(i.script for i in instructions if i.script and i.name not in ("ENV", "ARG"))
-            lost = next((i for i in instructions if i.problem), None)
-            whole = _complete(unread, scripts, instructions=instructions)
-            return [replace(whole, problem=lost.problem, problem_line=lost.line) if lost else whole]
+            return [_complete(unread, scripts, instructions=instructions)]
     except ValueError as error:
         problem, at = error.args
         return [replace(unread, problem=problem, problem_line=at)]
@@ -199,6 +197,9 @@ def _complete(unread: Document, scripts: tuple[Script, ...], **parts: Any) -> Do
     broken = next((script.error for script in scripts if script.error is not None), None)
     if broken is not None:
         parts |= {"problem": "holds what is no shell code, or none that can be read", "problem_line": broken}
+    lost = next((item for item in parts.get("instructions", ()) if item.problem), None)
+    if lost:
+        parts |= {"problem": lost.problem, "problem_line": lost.line}
     return replace(unread, scripts=scripts, **parts)
 
 

@@ -42,7 +42,7 @@ def mutable_url(document: Document, _: Tree) -> Iterator[Hit]:
     for word in words(document):
         if word in fixed:
             continue
-        found = _MUTABLE_URL.search(word.text) if not re.search(r"\s", word.text) else None
+        found = _MUTABLE_URL.search(word.text) if "http" in word.text and not re.search(r"\s", word.text) else None
         if found:
             yield word.line, found[0].rstrip("\"')")
 
@@ -76,7 +76,7 @@ def pipe_to_shell(document: Document, _: Tree) -> Iterator[Hit]:
         r"\b(curl|wget)\b[^|;&\n]*(\\\n[^|;&\n]*)*\|\s*(sudo\s+(-\S+\s+)*)?(env\s+)?(\w+=\S+\s+)*(ba|z)?sh\b"
         r"|\b(ba)?sh\s+(-c\s+\"\$\(|<\()\s*(curl|wget)\b"
     )
-    for script in document.scripts:
+    for script in document.scripts if re.search("curl|wget", document.text) else ():
         printed = [w.source for c in script.commands if c.name in ("echo", "printf") for w in c.words]
         for found in pattern.finditer(script.text):
             comment = "#" in script.text[script.text.rfind("\n", 0, found.start()) + 1 : found.start()]
