@@ -141,7 +141,7 @@ def unpinned_clone(document: Document, _: Tree) -> Iterator[Hit]:
         branch = option(command.words, "--branch", "-b", "--revision")
         words = [word for word in command.words[at + 1 :] if word.text[:1] != "-" and word != branch]
         url = next((word for word in words if re.search(r"[/:$]", word.source)), None)
-        if url is None or url.text.startswith(("/", ".", "file:")):
+        if url is None or url.text.startswith(("/", ".", "file:", "$")):  # a folder, or nobody knows what
             continue
         if branch is None or branch.text in _BRANCHES:
             yield command.line, f"the head of {branch.text if branch else 'the default branch'} of {url.source}"
