@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -54,11 +55,17 @@ def mutable_tag(image: str) -> str:
     at=1,
     good="FROM pytorch/pytorch:2.7.1-cuda12.8-cudnn9-runtime\nCMD python train.py\n",
 )
-def mutable_base(document: Document, _: Tree) -> Iterator[Hit]:
+def mutable_base(document: Document, tree: Tree) -> Iterator[Hit]:
     for stage in stages(document.instructions):
         reason = "" if stage.base else mutable_tag(stage.image)
-        if reason:
+        if reason and not _built(stage.image, tree):
             yield stage.start.line, f"{stage.image} {reason}"
+
+
+def _built(image: str, tree: Tree) -> bool:
+    """A script beside it builds the image: it changes only with its own Dockerfile."""
+    tag = re.compile(rf"\bbuild\b.*\s(-t|--tag)[\s=]{re.escape(image.partition(':')[0])}\b")
+    return any(tag.search(document.text) for document in tree.documents)
 
 
 @rule(
@@ -155,8 +162,14 @@ def _may_read_environment(run: Instruction) -> bool:
     good='FROM python:3.12.4\nRUN [ -d /data ] || mkdir /data\nCMD ["python", "train.py"]\n',
 )
 def no_json(document: Document, _: Tree) -> Iterator[Hit]:
+    replaced = {
+        item.line
+        for stage in stages(document.instructions)
+        for item, later in itertools.combinations(stage.own, 2)
+        if item.name == later.name and item.name in ("CMD", "ENTRYPOINT")
+    }
     for item in document.instructions:
-        if item.name in _JSON_FORMS:
+        if item.name in _JSON_FORMS and item.line not in replaced:
             value = re.sub(r"^(--\S+\s+)+", "", item.value)
             if json_words(value) is None and (
                 meant_as_list(value) or (item.name not in ("RUN", "COPY", "ADD") and _BARE_LIST.match(value))

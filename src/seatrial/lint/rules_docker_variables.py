@@ -138,6 +138,10 @@ def _wrong_values(item: Instruction, known: set[str], stage: Stage) -> Iterator[
         earlier.add(name)
 
 
+_EFA_IMAGE = re.compile(r"public\.ecr\.aws/hpc-cloud/nccl-tests\b")
+"""Its LD_LIBRARY_PATH holds libfabric: micro-benchmarks/nccl-tests/nccl-tests.Dockerfile of the same authors, 2026-11."""
+
+
 @rule(
     "docker.library-path",
     Verdict.WARN,
@@ -153,7 +157,7 @@ def _wrong_values(item: Instruction, known: set[str], stage: Stage) -> Iterator[
 )
 def library_path(document: Document, _: Tree) -> Iterator[Hit]:
     for stage in stages(document.instructions):
-        folders: set[str] = set()
+        folders = {"/opt/amazon/efa/lib"} if _EFA_IMAGE.match(stage.root) else set()
         for item in stage.lineage:
             for word, row in written_words("ENV", item.script.text) if item.name == "ENV" and item.script else ():
                 name, _equals, written = word.partition("=")
@@ -162,5 +166,5 @@ def library_path(document: Document, _: Tree) -> Iterator[Hit]:
                 now = set(re.findall(r"/opt/(?:amazon/|aws-ofi-nccl)[\w./-]*", written))
                 lost = set() if "LD_LIBRARY_PATH" in written else folders - now
                 if lost and item in stage.own:
-                    yield item.line + row, f"{min(lost)}, which an earlier ENV put there, is gone"
+                    yield item.line + row, f"{min(lost)} was in it and is gone"
                 folders = (folders - lost) | now

@@ -97,7 +97,7 @@ def pipe_to_shell(document: Document, _: Tree) -> Iterator[Hit]:
     good="FROM python:3.12.4\nRUN pip install transformers==4.53.0\n",
 )
 def unpinned_package(document: Document, _: Tree) -> Iterator[Hit]:
-    if any(assignment.name in ("PIP_CONSTRAINT", "UV_CONSTRAINT") for assignment in document.assignments()):
+    if any(a.name in ("PIP_CONSTRAINT", "UV_CONSTRAINT") and a.value != "" for a in document.assignments()):
         return
     for install in installs(document.commands()):
         loose = [word for word in install.packages if _loose(word, install.manager)]

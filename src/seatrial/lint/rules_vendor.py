@@ -44,12 +44,12 @@ _BRING_TORCH = {"torchaudio", "xformers", "vllm"}
 def vendor_framework(document: Document, _: Tree) -> Iterator[Hit]:
     for stage in stages(document.instructions):
         brought = next((names for images, names in VENDORS if images.match(stage.root)), None)
-        if brought is None or _elsewhere(stage):
+        if brought is None or _elsewhere(stage, brought):
             continue
         for item in stage.own:
             for install in installs(item.script.commands) if item.name == "RUN" and item.script else ():
                 for name, line in _replaced(install, brought, document.path.parent):
-                    yield line, f"{name} over that of {stage.root}"
+                    yield line, f"{name}: {stage.root} brings a build of its own"
 
 
 def _replaced(install: Install, brought: set[str], folder: Path) -> Iterator[tuple[str, int]]:
@@ -71,13 +71,15 @@ def _replaced(install: Install, brought: set[str], folder: Path) -> Iterator[tup
             return
 
 
-def _elsewhere(stage: Stage) -> bool:
+def _elsewhere(stage: Stage, brought: set[str]) -> bool:
     """It makes an environment of its own, or removes what is there: another framework is meant."""
     for item in stage.lineage:
         for command in item.script.commands if item.name == "RUN" and item.script else ():
             texts = [word.text for word in command.words]
-            if "venv" in texts or "virtualenv" in texts or "uninstall" in texts or texts[1:3] == ["env", "create"]:
+            if "venv" in texts or command.name == "virtualenv" or texts[1:3] == ["env", "create"]:
                 return True
             if command.name in ("conda", "mamba") and texts[1:2] == ["create"]:
+                return True
+            if "uninstall" in texts and brought & {name_of(text) for text in texts}:
                 return True
     return False
