@@ -139,7 +139,7 @@ def _wrong_values(item: Instruction, known: set[str], stage: Stage) -> Iterator[
 
 
 _EFA_IMAGE = re.compile(r"public\.ecr\.aws/hpc-cloud/nccl-tests\b")
-"""Its LD_LIBRARY_PATH holds libfabric: micro-benchmarks/nccl-tests/nccl-tests.Dockerfile of the same authors, 2026-11."""
+"""Its LD_LIBRARY_PATH holds libfabric: micro-benchmarks/nccl-tests/nccl-tests.Dockerfile of its authors, 2026-11."""
 
 
 @rule(
