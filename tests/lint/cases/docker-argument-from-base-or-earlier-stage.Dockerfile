@@ -10,6 +10,6 @@ RUN echo "$CUDA_VERSION" > /etc/cuda-version
 
 FROM tools AS final
 # an ARG of the stage on which this one stands
-RUN echo "$FLAVOUR ${OPTIONAL:-none}" > /etc/flavour
+RUN echo "$FLAVOUR" "${OPTIONAL:-none}" > /etc/flavour
 RUN . /etc/os-release && echo "$FLAVOUR"
 RUN for BASE in a b; do echo "$BASE"; done
