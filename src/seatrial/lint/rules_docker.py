@@ -178,7 +178,7 @@ def no_json(document: Document, _: Tree) -> Iterator[Hit]:
 
 
 _JSON_FORMS = ("CMD", "ENTRYPOINT", "RUN", "SHELL", "VOLUME", "COPY", "ADD")
-_BARE_LIST = re.compile(r"\[\s*[^\s\"'$\]-][^\]]*\]$")
+_BARE_LIST = re.compile(r"\[\s*[^\s\"'$\]{<-][^\]]*\]$")
 
 
 @rule(
