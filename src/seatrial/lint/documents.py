@@ -52,7 +52,11 @@ class Document:
         read = self.scripts or self.instructions or self.manifest is not None
         if self.problem and not read:
             return len(self.text.splitlines())
-        return sum(script.unread for script in self.scripts)
+        return (
+            self.filled_in
+            + sum(script.unread for script in self.scripts)
+            + sum(instruction.unread for instruction in self.instructions)
+        )
 
     def assignments(self) -> list[Assignment]:
         """Variables that it sets for the programs it starts, in the order of its lines: by shell assignments, ``env``,
@@ -216,6 +220,9 @@ def _complete(unread: Document, scripts: tuple[Script, ...], **parts: Any) -> Do
     broken = next((script.error for script in scripts if script.error is not None), None)
     if broken is not None:
         parts |= {"problem": "holds what is no shell code, or none that can be read", "problem_line": broken}
+    lost = next((item for item in parts.get("instructions", ()) if item.problem), None)
+    if lost:
+        parts |= {"problem": lost.problem, "problem_line": lost.line}
     return replace(unread, scripts=scripts, **parts)
 
 

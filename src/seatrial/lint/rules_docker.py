@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import difflib
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from seatrial.findings import Verdict
 from seatrial.image import mutable
-from seatrial.lint import dockerfile
+from seatrial.lint.docker_stages import stages
+from seatrial.lint.dockerfile import Instruction, json_words, meant_as_list
 from seatrial.lint.documents import Document
+from seatrial.lint.installs import installs, name_of
 from seatrial.lint.rules import Hit, Tree, rule
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
+_READ_ENVIRONMENT = {
+    "env",
+    "printenv",
+    "envsubst",
+    "eval",
+    "source",
+    ".",
+    "export",
+    "declare",
+    "make",
+    "cmake",
+    "ninja",
+}
+_READ_ENVIRONMENT |= {"bazel", "meson", "cargo", "go", "npm", "poetry", "ansible-playbook", "rake", "just"}
+"""Programs that hand the environment on to something that may read any of it."""
 
 
 def mutable_tag(image: str) -> str:
@@ -36,10 +55,17 @@ def mutable_tag(image: str) -> str:
     at=1,
     good="FROM pytorch/pytorch:2.7.1-cuda12.8-cudnn9-runtime\nCMD python train.py\n",
 )
-def mutable_base(document: Document, _: Tree) -> Iterator[Hit]:
-    for item, image in dockerfile.stages(list(document.instructions)):
-        if reason := mutable_tag(image):
-            yield item.line, f"{image} {reason}"
+def mutable_base(document: Document, tree: Tree) -> Iterator[Hit]:
+    for stage in stages(document.instructions):
+        reason = "" if stage.base else mutable_tag(stage.image)
+        if reason and not _built(stage.image, tree):
+            yield stage.start.line, f"{stage.image} {reason}"
+
+
+def _built(image: str, tree: Tree) -> bool:
+    """A script beside it builds the image: it changes only with its own Dockerfile."""
+    tag = re.compile(rf"\bbuild\b.*\s(-t|--tag)[\s=]{re.escape(image.partition(':')[0])}\b")
+    return any(tag.search(document.text) for document in tree.documents)
 
 
 @rule(
@@ -55,11 +81,33 @@ def mutable_base(document: Document, _: Tree) -> Iterator[Hit]:
     good="FROM ubuntu:24.04\n# or slow\nENV MODE=fast\n",
 )
 def comment_in_value(document: Document, _: Tree) -> Iterator[Hit]:
-    names = ("ARG", "ENV", "FROM", "WORKDIR", "COPY", "ADD", "EXPOSE", "USER")
+    names = ("ENV", "FROM", "WORKDIR", "COPY", "ADD", "EXPOSE", "USER", "LABEL")
     for item in document.instructions:
-        found = re.search(r"\s(#\s.*)", item.text.split("\n")[0]) if item.name in names else None
-        if found:
-            yield item.line, f"{found[1].strip()[:60]!r} becomes a part of {item.name}"
+        for index, text in enumerate(item.text.split("\n")) if item.name in names else ():
+            bare = re.sub(r"\"[^\"]*\"|'[^']*'", "", text)
+            found = re.search(r"\s(#\s.*)", bare)
+            if found and not text.lstrip().startswith("#"):
+                yield item.line + index, f"{found[1].strip()[:60]!r} becomes a part of {item.name}"
+            if not text.rstrip().endswith("\\"):
+                break
+
+
+@rule(
+    "docker.comment-in-command",
+    Verdict.FAIL,
+    ("dockerfile",),
+    expected="comments on lines of their own",
+    why="Docker makes one line of a continued RUN: the comment then goes on to its end, and what follows never runs.",
+    remedy="move the comment to the line before",
+    source="https://docs.docker.com/reference/dockerfile/#format; aws-samples, gpt-neox image of 2024",
+    bad="FROM ubuntu:24.04\nRUN make && \\\n  make check # slow \\\n  && make install\n",
+    at=3,
+    good="FROM ubuntu:24.04\nRUN make && \\\n  # slow\n  make check && \\\n  make install  # at last\n",
+)
+def comment_in_command(document: Document, _: Tree) -> Iterator[Hit]:
+    for item in document.instructions:
+        if item.swallowed is not None:
+            yield item.swallowed, "the comment goes on to the end of RUN: the lines behind it never run"
 
 
 @rule(
@@ -77,8 +125,104 @@ def comment_in_value(document: Document, _: Tree) -> Iterator[Hit]:
     "RUN git clone -b ${NCCL_VERSION} https://github.com/NVIDIA/nccl.git\n",
 )
 def unused_version(document: Document, _: Tree) -> Iterator[Hit]:
+    runs = [item for item in document.instructions if item.name in ("RUN", "ONBUILD")]
     for item in document.instructions:
         for assignment in item.script.assignments if item.name == "ARG" and item.script else ():
             name = assignment.name
-            if name.endswith("_VERSION") and not re.search(rf"\$\{{?{name}\b", document.text):
+            if not name.endswith("_VERSION") or re.search(rf"\$\{{?{name}\b", document.text):
+                continue
+            later = [run for run in runs if run.line > assignment.line]
+            if assignment.value is not None and not any(_may_read_environment(run) for run in later):
                 yield assignment.line, f"nothing reads {name}"
+
+
+def _may_read_environment(run: Instruction) -> bool:
+    """It starts something that may ask for a build argument by its name: RUN has them all in its environment."""
+    if run.script is None:
+        return True
+    built = (package for install in installs(run.script.commands) for package in install.packages)
+    return any(not name_of(package.text) for package in built) or any(
+        c.name in _READ_ENVIRONMENT
+        or "/" in c.words[0].text
+        or any(re.search(r"\.(sh|bash|py|pl|mk|R)$|^(setup|configure)$", word.text) for word in c.words)
+        for c in run.script.commands
+    )
+
+
+@rule(
+    "docker.no-json",
+    Verdict.FAIL,
+    ("dockerfile",),
+    expected="a JSON form that is JSON: double quotes, commas, nothing behind the bracket",
+    why="Docker takes what is no JSON for shell code: the shell then looks for a program named [ or [python,.",
+    remedy="write the list with double quotes, or the command without brackets",
+    source="https://docs.docker.com/reference/dockerfile/#shell-and-exec-form",
+    bad="FROM python:3.12.4\nCMD ['python', 'train.py']\n",
+    at=2,
+    good='FROM python:3.12.4\nRUN [ -d /data ] || mkdir /data\nCMD ["python", "train.py"]\n',
+)
+def no_json(document: Document, _: Tree) -> Iterator[Hit]:
+    replaced = {
+        item.line
+        for stage in stages(document.instructions)
+        for item, later in itertools.combinations(stage.own, 2)
+        if item.name == later.name and item.name in ("CMD", "ENTRYPOINT")
+    }
+    for item in document.instructions:
+        if item.name in _JSON_FORMS and item.line not in replaced:
+            value = re.sub(r"^(--\S+\s+)+", "", item.value)
+            if json_words(value) is None and (
+                meant_as_list(value) or (item.name not in ("RUN", "COPY", "ADD") and _BARE_LIST.match(value))
+            ):
+                yield item.line, f"{item.name} {value[:60]} is no JSON"
+
+
+_JSON_FORMS = ("CMD", "ENTRYPOINT", "RUN", "SHELL", "VOLUME", "COPY", "ADD")
+_BARE_LIST = re.compile(r"\[\s*[^\s\"'$\]{<-][^\]]*\]$")
+
+
+@rule(
+    "docker.unknown-stage",
+    Verdict.FAIL,
+    ("dockerfile",),
+    expected="a stage that is defined before it is used",
+    why="Docker takes a name that is no earlier stage for an image, and tries to pull it.",
+    remedy="correct the name, or move the stage before the one that uses it",
+    source="https://docs.docker.com/build/building/multi-stage",
+    bad="FROM gcc:14.2 AS builder\nRUN make\nFROM debian:12.8\nCOPY --from=biulder /app /app\n",
+    at=4,
+    good="FROM gcc:14.2 AS builder\nRUN make\nFROM debian:12.8\n"
+    "COPY --from=builder /app /app\nCOPY --from=busybox:1.37.0 /bin/busybox /bin/\n",
+)
+def unknown_stage(document: Document, tree: Tree) -> Iterator[Hit]:
+    every = stages(document.instructions)
+    names = [stage.name for stage in every]
+    for index, stage in enumerate(every):
+        for item in stage.own:
+            for name in _taken_from(item):
+                if name.isdigit():
+                    wrong = int(name) >= index
+                else:
+                    wrong = name not in names[:index] and (name in names or _meant_as_stage(name, names[:index]))
+                given = any("build-context" in other.text and name in other.text for other in tree.documents)
+                if wrong and not given:
+                    yield item.line, f"no stage before it is called {name}"
+
+
+def _taken_from(item: Instruction) -> Iterator[str]:
+    if item.name in ("COPY", "ADD") and "from" in item.flags:
+        yield item.flags["from"].lower()
+    if item.name == "RUN":
+        for mount in re.findall(r"--mount=(\S+)", item.value):
+            yield from re.findall(r"(?:^|,)from=([^,\s]+)", mount.lower())
+
+
+def _meant_as_stage(name: str, names: Sequence[str]) -> bool:
+    """No image: close to the name of a stage, or a word that stages are called by. Other names may be images."""
+    if not re.fullmatch(r"[a-z0-9_-]+", name):
+        return False
+    words = set(re.split(r"[-_]", name))
+    return bool(difflib.get_close_matches(name, [n for n in names if n], cutoff=0.8)) or bool(words & _STAGE_WORDS)
+
+
+_STAGE_WORDS = {"build", "builder", "base", "compile", "compiler", "deps", "dependencies", "devel", "runtime", "stage"}

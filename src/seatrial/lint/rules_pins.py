@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator
 
 from seatrial.findings import Verdict
 from seatrial.lint.documents import Document
+from seatrial.lint.installs import installs, name_of
 from seatrial.lint.rules import ALL, Hit, Tree, rule
-from seatrial.lint.script import Command, Word, option
+from seatrial.lint.script import Command, Script, Word, option
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
 _MUTABLE_URL = re.compile(
     r"https?://(?:raw\.githubusercontent\.com/[\w.-]+/[\w.-]+/(?:refs/heads/)?(?:main|master|HEAD)/"
     r"|github\.com/[\w.-]+/[\w.-]+/(?:raw|archive)/(?:refs/heads/)?(?:main|master|HEAD)\b"
+    r"|github\.com/[\w.-]+/[\w.-]+/releases/latest/download/|repo\.(?:anaconda|continuum)\.(?:com|io)/\S*-latest-"
     r"|efa-installer\.amazonaws\.com/aws-efa-installer-latest)\S*"
 )
-_TOOLS = {"pip", "setuptools", "wheel", "uv", "virtualenv"}
-"""Tools for installing, which nobody pins."""
-_TAKES_VALUE = {"-r", "-c", "-i", "-f", "-t", "-e", "--requirement", "--constraint", "--editable", "--index-url"}
-_TAKES_VALUE |= {
-    "--extra-index-url",
-    "--no-binary",
-    "--only-binary",
-    "--find-links",
-    "--target",
-    "--prefix",
-    "--root",
-    "--config-settings",
-    "--timeout",
-}
+_TOOLS = {"pip", "setuptools", "wheel", "uv", "virtualenv", "pipx", "poetry", "hatch", "hatchling", "build"}
+_TOOLS |= {"packaging", "ninja", "cmake", "conda", "mamba", "conda-build"}
+"""Tools for building and installing, which are in no case's results."""
+_BRANCHES = ("main", "master", "HEAD", "develop", "dev", ".")
 
 
 @rule(
@@ -46,7 +37,11 @@ _TAKES_VALUE |= {
     good="#!/bin/bash\ncurl -fO https://raw.githubusercontent.com/org/repo/v1.2.0/setup.py\n",
 )
 def mutable_url(document: Document, _: Tree) -> Iterator[Hit]:
+    fixed = {word for script in document.scripts if _verified(script) for c in script.commands for word in c.words}
+    fixed |= {word for c in document.commands() if c.name in ("echo", "printf") for word in c.words}
     for word in words(document):
+        if word in fixed:
+            continue
         found = _MUTABLE_URL.search(word.text) if "http" in word.text and not re.search(r"\s", word.text) else None
         if found:
             yield word.line, found[0].rstrip("\"')")
@@ -57,7 +52,7 @@ def words(document: Document) -> Iterator[Word]:
     for command in document.commands():
         yield from command.words
     for item in document.instructions:
-        if item.name in ("ADD", "COPY"):
+        if item.name in ("ADD", "COPY") and "checksum" not in item.flags:
             yield from (Word(part, item.line, part, True) for part in item.value.split())
 
 
@@ -78,12 +73,14 @@ def words(document: Document) -> Iterator[Word]:
 )
 def pipe_to_shell(document: Document, _: Tree) -> Iterator[Hit]:
     pattern = re.compile(
-        r"\b(curl|wget)\b[^|;&\n]*(\\\n[^|;&\n]*)*\|\s*(sudo\s+(-\S+\s+)*)?(env\s+)?(ba|z)?sh\b"
+        r"\b(curl|wget)\b[^|;&\n]*(\\\n[^|;&\n]*)*\|\s*(sudo\s+(-\S+\s+)*)?(env\s+)?(\w+=\S+\s+)*(ba|z)?sh\b"
         r"|\b(ba)?sh\s+(-c\s+\"\$\(|<\()\s*(curl|wget)\b"
     )
     for script in document.scripts if re.search("curl|wget", document.text) else ():
+        printed = [w.source for c in script.commands if c.name in ("echo", "printf") for w in c.words]
         for found in pattern.finditer(script.text):
-            if not re.search(r"#", script.text[script.text.rfind("\n", 0, found.start()) + 1 : found.start()]):
+            comment = "#" in script.text[script.text.rfind("\n", 0, found.start()) + 1 : found.start()]
+            if not comment and not any(found[0] in text for text in printed):
                 yield script.line + script.text.count("\n", 0, found.start()), found[0].split("\n")[0][:60]
 
 
@@ -100,26 +97,25 @@ def pipe_to_shell(document: Document, _: Tree) -> Iterator[Hit]:
     good="FROM python:3.12.4\nRUN pip install transformers==4.53.0\n",
 )
 def unpinned_package(document: Document, _: Tree) -> Iterator[Hit]:
-    for command in document.commands():
-        at = command.find("pip", "pip3")
-        if at is None or not any(word.text == "install" for word in command.words[at + 1 : at + 3]):
-            continue
-        loose = [word for word in _packages(command, at) if _loose(word.text)]
-        if loose and option(command.words, "-c", "--constraint", "--constraints") is None:
-            yield loose[0].line, "no version: " + ", ".join(word.text for word in loose)
+    if any(a.name in ("PIP_CONSTRAINT", "UV_CONSTRAINT") and a.value != "" for a in document.assignments()):
+        return
+    for install in installs(document.commands()):
+        loose = [word for word in install.packages if _loose(word, install.manager)]
+        if loose and not install.constrained:
+            yield loose[0].line, "no fixed version: " + ", ".join(word.text for word in loose)
 
 
-def _packages(command: Command, at: int) -> Iterator[Word]:
-    for before, word in itertools.pairwise(command.words[at + 1 :]):
-        if not word.text.startswith("-") and word.text != "install" and before.text not in _TAKES_VALUE:
-            yield word
-
-
-def _loose(text: str) -> bool:
-    name = re.match(r"[A-Za-z][\w.-]*(\[[\w,.-]*\])?", text)
-    if not name or name[0].lower() in _TOOLS or "/" in text or "$" in text.partition("=")[0]:
-        return "git+" in text and "@" not in text.rpartition("/")[2]
-    return not re.search(r"==|@", text) and not text.endswith((".whl", ".tar.gz", ".txt"))
+def _loose(word: Word, manager: str) -> bool:
+    """The newest is taken, whatever it is. An upper bound counts as a version; what is not known does, too."""
+    text = word.text.partition(";")[0].strip()
+    source = text.partition("@ ")[2].strip() if "@ " in text else text
+    if "git+" in source:
+        revision = source.rpartition("/")[2].partition("#")[0].partition("@")
+        return not revision[1] or revision[2] in _BRANCHES
+    name = name_of(text)
+    if not name or name in _TOOLS or "/" in text or "$" in text or re.search(r"\s", text):
+        return False
+    return not re.search(r"[=<]" if manager == "conda" else r"==|[<@]|~=", text.replace(">=", ">"))
 
 
 @rule(
@@ -135,17 +131,20 @@ def _loose(text: str) -> bool:
     good="#!/bin/bash\ngit clone --branch v0.2.0 https://github.com/pytorch/torchtitan.git\n",
 )
 def unpinned_clone(document: Document, _: Tree) -> Iterator[Hit]:
-    for script in document.scripts:
-        commands = [c for c in script.commands if c.name == "git"]
-        pins = [c for c in commands if any(w.text in ("checkout", "reset", "switch", "fetch") for w in c.words)]
-        for command in commands:
-            if not any(word.text == "clone" for word in command.words):
-                continue
-            branch = option(command.words, "--branch", "-b", "--revision")
-            later = any(pin.line >= command.line for pin in pins)
-            if not later and (branch is None or branch.text in ("main", "master", "HEAD")):
-                url = next((w.source for w in command.words if "/" in w.text), "")
-                yield command.line, f"the head of {branch.text if branch else 'the default branch'} of {url}"
+    commands = [c for script in document.scripts for c in script.commands if c.name == "git"]
+    moves = ("checkout", "reset", "switch", "fetch")
+    pins = [c for c in commands if any(w.text in moves for w in c.words) and c.words[-1].text not in _BRANCHES]
+    for command in commands:
+        at = next((i for i, word in enumerate(command.words) if word.text == "clone"), None)
+        if at is None or any(pin.line >= command.line for pin in pins):
+            continue
+        branch = option(command.words, "--branch", "-b", "--revision")
+        words = [word for word in command.words[at + 1 :] if word.text[:1] != "-" and word != branch]
+        url = next((word for word in words if re.search(r"[/:$]", word.source)), None)
+        if url is None or url.text.startswith(("/", ".", "file:", "$")):  # a folder, or nobody knows what
+            continue
+        if branch is None or branch.text in _BRANCHES:
+            yield command.line, f"the head of {branch.text if branch else 'the default branch'} of {url.source}"
 
 
 @rule(
@@ -161,14 +160,44 @@ def unpinned_clone(document: Document, _: Tree) -> Iterator[Hit]:
     good="#!/bin/bash\ncurl -fsLO https://example.com/v1/data.tar.gz\n",
 )
 def unchecked_download(document: Document, _: Tree) -> Iterator[Hit]:
-    for command in document.commands():
-        if command.name != "curl":
-            continue
-        flags = [w.text for w in command.words if w.text.startswith("-")]
-        short = "".join(f[1:] for f in flags if not f.startswith("--"))
-        if any(flag.startswith("--fail") for flag in flags) or "f" in short:
-            continue
-        if re.search(r"[oO]", short) or any(f.startswith(("--output", "--remote-name")) for f in flags):
-            target = option(command.words, "-o", "--output")
-            if not (target and target.text == "/dev/null"):
+    for script in document.scripts:
+        for command in script.commands if not _verified(script) else ():
+            if command.name == "curl" and _keeps(command) and not _fails(command):
                 yield command.line, "curl keeps what it gets without -f"
+
+
+def _verified(script: Script) -> bool:
+    """It compares what it fetched with a checksum or a signature, and so notices an error page."""
+    return any(
+        (re.fullmatch(r"(sha\d+|md5|b2)sum|shasum", c.name) and _has(c, "-[a-z]*c", "--check"))
+        or (c.name in ("gpg", "gpgv", "gpg2") and (c.name == "gpgv" or _has(c, "--verify")))
+        or (c.name in ("cosign", "minisign") and any(re.match(r"verify|-V", w.text) for w in c.words))
+        for c in script.commands
+    )
+
+
+def _has(command: Command, *patterns: str) -> bool:
+    return any(re.fullmatch(pattern, word.text) for word in command.words[1:] for pattern in patterns)
+
+
+def _fails(command: Command) -> bool:
+    return _has(command, r"-[a-zA-Z#]*f.*", "--fail.*")
+
+
+def _keeps(command: Command) -> bool:
+    """It writes what it fetches to a file. A request that sends something, or asks for heads alone, is no download;
+    what asks for the status (-w) judges it itself."""
+    if _has(
+        command, "-[a-zA-Z#]*I.*", "--head", "-d.*", "--data.*", "--json", "-F.*", "--form.*", "-T.*", "--upload-file"
+    ):
+        return False
+    method, target = option(command.words, "-X", "--request"), option(command.words, "-o", "--output")
+    if method and method.text != "GET":
+        return False
+    if _has(command, r"-[a-zA-Z#]*O.*", "--remote-name(-all)?"):
+        return True
+    if target is None and not _has(command, "-[a-zA-Z#]*o"):
+        return False
+    return not _has(command, "/dev/(null|stdout|stderr)", "-o-", "--output=(-|/dev/null)") and (
+        target is None or target.text != "-"
+    )

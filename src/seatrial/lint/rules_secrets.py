@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from seatrial.findings import Verdict
+from seatrial.lint.docker_stages import homes_made
 from seatrial.lint.documents import Document
 from seatrial.lint.rules import ALL, Hit, Tree, rule
 from seatrial.masking import FORMS
@@ -84,9 +85,10 @@ def user_path(document: Document, _: Tree) -> Iterator[Hit]:
     words = [word for command in document.commands() for word in command.words]
     texts = [(word.line, word.source) for word in words if "\n" not in word.source]
     texts += [(a.line, a.value) for a in document.assignments() if a.value and "\n" not in a.value]
+    made = homes_made(document.instructions)
     for line, text in texts:
         found = re.search(r"(?<![\w.])/(?:home|Users|fsx/home|fsx/users)/([a-z][\w.-]*)", text)
-        if found and found[1] not in _SHARED_HOMES:
+        if found and found[1] not in _SHARED_HOMES | made:
             yield line, found[0]
 
 

@@ -130,7 +130,11 @@ def _stops_at_unset(script: Script) -> bool:
 
 def _is_filled_in(document: Document) -> bool:
     """Something else fills in names before a shell reads it: envsubst, or Terraform, which writes $$ for $."""
-    if document.filled_in or re.search(r"\$\$\{|%\{ ?(if|for)\b", document.text) or _TEMPLATE.search(document.path.name):
+    if (
+        document.filled_in
+        or re.search(r"\$\$\{|%\{ ?(if|for)\b", document.text)
+        or _TEMPLATE.search(document.path.name)
+    ):
         return True
     folders = (document.path.parent, document.path.parent.parent)
     return any(document.path.name in _text(path) for folder in folders for path in sorted(folder.glob("*.tf"))[:20])

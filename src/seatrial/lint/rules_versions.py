@@ -16,6 +16,8 @@ UPSTREAM = "awslabs/awsome-distributed-ai"
 CI_FLOORS = {"efa_installer": (1, 47, 0), "nccl": (2, 28, 0)}
 """The oldest that the reference repository's own CI accepts, in 2026: awslabs/awsome-distributed-ai#1035."""
 _NEEDED = {floor.component: floor.recommended for floor in FLOORS if floor.instance == "p5.48xlarge"}
+_EFA = re.compile(r"\befa\b|efa_|aws[-_]ofi|libfabric|amazonaws|\bp[456][a-z]*\.\d+xlarge|FI_PROVIDER", re.IGNORECASE)
+"""NCCL's floors are those of EC2: other networks have others, which nobody publishes."""
 _NAMES = {"efa_installer": "EFA installer", "aws_ofi_nccl": "aws-ofi-nccl", "nccl": "NCCL"}
 
 
@@ -31,9 +33,12 @@ _NAMES = {"efa_installer": "EFA installer", "aws_ofi_nccl": "aws-ofi-nccl", "ncc
     at=2,
     good="FROM ubuntu:24.04\nARG EFA_INSTALLER_VERSION=1.47.0\nRUN echo ${EFA_INSTALLER_VERSION}\n",
 )
-def below_floor(document: Document, _: Tree) -> Iterator[Hit]:
+def below_floor(document: Document, tree: Tree) -> Iterator[Hit]:
     seen: set[tuple[str, str]] = set()
+    efa = _EFA.search(document.text) or tree.instance
     for item in stated(document):
+        if item.component == "nccl" and not efa:
+            continue
         if (item.component, item.version) in seen:
             continue
         seen.add((item.component, item.version))

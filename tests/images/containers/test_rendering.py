@@ -20,6 +20,7 @@ from seatrial.errors import UserError
 from seatrial.images._image import Choice
 from seatrial.images.containers import PYTHON, render
 from seatrial.lint import dockerfile, judge
+from seatrial.lint.docker_stages import stages
 from tests.images.containers.everything import COMMIT, DIGEST, choice, containers, rendered
 
 every_image = pytest.mark.parametrize("name", rendered())
@@ -43,7 +44,7 @@ def test_there_is_an_image_for_every_case_and_processor():
 @every_image
 def test_the_base_is_pinned_and_nothing_is_called_latest(name):
     instructions = dockerfile.load(text(name))
-    (base,) = [image for _, image in dockerfile.stages(instructions)]
+    (base,) = [stage.image for stage in stages(instructions) if stage.base is None]
     assert re.fullmatch(r"[\w./-]+:[\w.-]+@sha256:[0-9a-f]{64}", base)
     assert not re.search(r"\blatest\b", text(name))
 
@@ -51,11 +52,11 @@ def test_the_base_is_pinned_and_nothing_is_called_latest(name):
 @every_image
 def test_what_is_copied_is_in_the_context_or_in_a_stage(name):
     plan, instructions = rendered()[name][1], dockerfile.load(text(name))
-    stages = {item.value.split()[2] for item in instructions if item.name == "FROM" and " AS " in item.value}
+    named = {item.value.split()[2] for item in instructions if item.name == "FROM" and " AS " in item.value}
     copied = [item.value.split() for item in instructions if item.name in ("COPY", "ADD")]
     for words in copied:
         if words[0].startswith("--from="):
-            assert words[0].removeprefix("--from=") in stages
+            assert words[0].removeprefix("--from=") in named
             continue
         for source in words[:-1]:
             paths = [PurePosixPath(path) for path in plan.files]
