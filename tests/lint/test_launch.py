@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from seatrial.lint import documents
-from seatrial.lint.launch import directive_lines, directives, gpus_per_node, launches, nodes
+from seatrial.lint.allocation import directive_lines, directives, gpus_per_node, nodes
+from seatrial.lint.launch import launches
 
 
 def sbatch(text: str) -> documents.Document:

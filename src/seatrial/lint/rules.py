@@ -36,6 +36,15 @@ class Tree:
         return frozenset(str(name) for m in maps if (name := m.map("metadata").text("name")))
 
     @functools.cached_property
+    def scripts(self) -> dict[str, tuple[Document, ...]]:
+        """Scripts that are files of their own, by the name of the file."""
+        found: dict[str, tuple[Document, ...]] = {}
+        for document in self.documents:
+            if document.kind in SHELL and not document.embedded:
+                found[document.path.name] = (*found.get(document.path.name, ()), document)
+        return found
+
+    @functools.cached_property
     def folders_made(self) -> frozenset[str]:
         """Folders that a shell script, not run by Slurm itself, creates."""
         scripts = [script for d in self.documents if d.kind == "shell" for script in d.scripts]
