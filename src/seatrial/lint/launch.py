@@ -120,6 +120,11 @@ class Launch:
         return words if any(word.text == "srun" for word in words) else None
 
 
+def code(text: str) -> str:
+    """A text without its lines of comments."""
+    return "\n".join(line for line in text.split("\n") if not line.lstrip().startswith("#"))
+
+
 def launches(scripts: Iterable[Script]) -> Iterator[Launch]:
     """Every start of torchrun or of a program like it."""
     for script in scripts:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from seatrial.findings import Verdict
-from seatrial.lint.allocation import nodes, step, value
+from seatrial.lint.allocation import nodes, number, step, value
 from seatrial.lint.documents import Document
-from seatrial.lint.launch import STANDING_IN, Launch, launches
+from seatrial.lint.launch import NODES, STANDING_IN, Launch, code, launches
 from seatrial.lint.manifest import Container, Map, integer
 from seatrial.lint.pods import entrypoint, groups, kind, total
 from seatrial.lint.rules import ALL, Hit, Tree, rule
@@ -45,14 +45,13 @@ def _without_file(launch: Launch) -> bool:
     if launch.program == "accelerate":
         return "--config_file" not in names and bool(names & {"--multi_gpu", "--num_processes"})
     if launch.program == "deepspeed":
-        return not names & {"--hostfile", "-H", "--no_ssh", "--launcher"}
+        return not names & {"--hostfile", "-H", "--no_ssh", "--launcher", "--include", "-i"}
     return True
 
 
-def _nodes_option(launch: Launch) -> str:
-    return {"accelerate": "--num_machines", "deepspeed": "--num_nodes", "composer": "--world_size"}.get(
-        launch.program, "--nnodes"
-    )
+def _lacks(launch: Launch) -> str:
+    """What would tell it of other nodes, and is not there."""
+    return f"with --nnodes={launch.nodes.text}" if launch.nodes else f"without {NODES[launch.program][0]}"
 
 
 @rule(
@@ -74,27 +73,27 @@ def separate_trainings(document: Document, tree: Tree) -> Iterator[Hit]:
     if document.kind == "yaml":
         yield from _separate_pods(document)
         return
-    around = document.text
+    around = code(document.text)
     for launch in launches_of(document, tree):
         taken = step(document, launch.srun) if launch.srun else None
         if taken and taken.nodes and taken.nodes > 1 and (taken.tasks or 0) > 1 and alone(launch, around):
-            yield launch.line, f"{launch.name} on {taken.nodes} nodes without {_nodes_option(launch)}"
+            yield launch.line, f"{launch.name} on {taken.nodes} nodes {_lacks(launch)}"
         elif copies_of_mpirun(launch) > 1 and alone(launch, around):
-            yield launch.line, f"{launch.name}, {copies_of_mpirun(launch)} times, without {_nodes_option(launch)}"
+            yield launch.line, f"{launch.name}, {copies_of_mpirun(launch)} times, {_lacks(launch)}"
 
 
 def _separate_pods(document: Document) -> Iterator[Hit]:
     for group in groups(document):
         for container, launch in group.launches():
             many = total(document) if kind(document) in ("JobSet", "VolcanoJob") else group.pods
-            if many and many > 1 and _told_by_nothing(document, container) and alone(launch, document.text):
-                yield launch.line, f"{launch.program} in {many} pods without {_nodes_option(launch)}"
+            if many and many > 1 and _told_by_nothing(document, container) and alone(launch, code(document.text)):
+                yield launch.line, f"{launch.program} in {many} pods {_lacks(launch)}"
     for launch in launches(document.scripts) if kind(document) == "MPIJob" else ():
-        if copies_of_mpirun(launch) > 1 and alone(launch, document.text):
-            yield launch.line, f"{launch.program}, {copies_of_mpirun(launch)} times, without {_nodes_option(launch)}"
+        if copies_of_mpirun(launch) > 1 and alone(launch, code(document.text)):
+            yield launch.line, f"{launch.program}, {copies_of_mpirun(launch)} times, {_lacks(launch)}"
     workers = _ray_workers(document)
     for launch in entrypoint(document):
-        if workers and alone(launch, document.text):
+        if workers and alone(launch, code(document.text)):
             yield launch.line, f"{launch.program} runs on the head alone, beside {workers} workers"
 
 
@@ -139,7 +138,8 @@ def first_node_only(document: Document, tree: Tree) -> Iterator[Hit]:
         plain = not launch.before or re.fullmatch(r"exec|time|env|nohup|python[\d.]*", launch.before[0].text)
         if not plain or launch.program == "deepspeed" or (launch.command.outer and not launch.via):
             continue
-        if launch.nodes is None and not launch.unknown and _without_file(launch) and "WORLD_SIZE" not in document.text:
+        told = launch.nodes is not None or launch.unknown or not _without_file(launch)
+        if not told and "WORLD_SIZE" not in code(document.text):
             yield launch.line, f"{launch.name} without srun, in a job of {count} nodes"
 
 
@@ -147,9 +147,14 @@ _SPREADERS = {"mpirun", "mpiexec", "pdsh", "clush", "ssh", "parallel", "ibrun", 
 _HARMLESS = re.compile(r"hostname|nvidia-smi|echo|mkdir|rm|cp|date|scontrol|ip|cat|ls|nproc|free|df|uname|sleep|true")
 
 
+_ITSELF = re.compile(r"\$\{?(0\b|BASH_SOURCE)|declare -f|export -f|\bsrun\s+[\"']?\$|sbatch\b(?!\s*$)")
+
+
 def _spreads(document: Document) -> bool:
     """Something in it may start the script, or a part of it, on other nodes."""
-    if re.search(r"\$\{?(0\b|BASH_SOURCE)|declare -f|export -f|\bsrun\s+[\"']?\$|sbatch\b(?!\s*$)", _code(document)):
+    if re.search(
+        r"\$\{?(0\b|BASH_SOURCE)|declare -f|export -f|\bsrun\s+[\"']?\$|sbatch\b(?!\s*$)", code(document.text)
+    ):
         return True
     for command in document.commands():
         if command.find(*_SPREADERS) is not None:
@@ -160,15 +165,14 @@ def _spreads(document: Document) -> bool:
     return False
 
 
-def _code(document: Document) -> str:
-    return "\n".join(line for line in document.text.split("\n") if not line.lstrip().startswith("#"))
-
-
 def _differs(launch: Launch, have: int, document: Document) -> Word | None:
     """The number of nodes that it is told of, if that is a number, no range, and another."""
-    stated = launch.nodes if launch.program != "composer" else None
-    count = value(stated, document)
-    return stated if stated and count not in (None, 1, have) else None
+    stated, count = launch.nodes, value(launch.nodes, document)
+    if launch.program == "composer":  # it is told of the processes on all nodes
+        each = number(launch.processes)
+        count = count // each if count and each and count % each == 0 else None
+        return stated if count not in (None, have) else None
+    return stated if count not in (None, 1, have) else None
 
 
 @rule(
@@ -186,12 +190,11 @@ def _differs(launch: Launch, have: int, document: Document) -> Word | None:
     "srun torchrun --nnodes=$SLURM_NNODES --rdzv_backend=c10d --rdzv_endpoint=head:29500 --nproc_per_node=8 train.py\n",
 )
 def node_count_of_slurm(document: Document, tree: Tree) -> Iterator[Hit]:
-    found = list(launches_of(document, tree))
-    for launch in found:
+    for launch in launches_of(document, tree):
         taken = step(document, launch.srun).nodes if launch.srun else None
         stated = _differs(launch, taken, document) if taken else None
-        if stated and taken and (taken > 1 or len(found) == 1):
-            yield launch.line_of(stated), f"{_nodes_option(launch)}={stated.text} on {taken} nodes"
+        if stated and not (taken == 1 and nodes(document) != 1):  # one srun for each node
+            yield launch.line_of(stated), f"{NODES[launch.program][0]}={stated.text} on {taken} nodes"
 
 
 @rule(
@@ -244,7 +247,7 @@ def _stated(container: Container, launch: Launch) -> Iterator[tuple[int, str, in
     stated = launch.nodes if launch.program != "composer" else None
     count = integer(stated.text) if stated else None
     if stated and count is not None and count > 1:
-        yield stated.line, _nodes_option(launch), count
+        yield stated.line, NODES[launch.program][0], count
     for assignment in container.environment:
         named = integer(assignment.value) if assignment.name == "PET_NNODES" and stated is None else None
         if named is not None:

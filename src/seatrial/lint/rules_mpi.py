@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from seatrial.findings import Verdict
 from seatrial.lint.allocation import directives, nodes, number, tasks_per_node
 from seatrial.lint.documents import Document
-from seatrial.lint.launch import Launch, spelled
+from seatrial.lint.launch import Launch, code, spelled
 from seatrial.lint.manifest import Map, integer
 from seatrial.lint.rules import Hit, Tree, rule
 from seatrial.lint.script import Word, option
@@ -21,7 +21,7 @@ _OWN_HOSTS = re.compile(r"--?(hostfile|machinefile|host|hosts|f|app|oversubscrib
 
 def _asked(document: Document) -> Iterator[tuple[int, int]]:
     """Line and number of processes of every mpirun that takes its slots from the job."""
-    if "OVERSUBSCRIBE" in document.text.upper():
+    if "OVERSUBSCRIBE" in code(document.text).upper():
         return
     for script in document.scripts:
         for command in script.commands:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from seatrial.findings import Verdict
 from seatrial.lint.allocation import directives, gpus_per_node, nodes, number, step, value
 from seatrial.lint.documents import Document
-from seatrial.lint.launch import Launch
+from seatrial.lint.launch import Launch, code
 from seatrial.lint.pods import groups
 from seatrial.lint.rules import Hit, Tree, rule
 from seatrial.lint.script import option
@@ -140,7 +140,7 @@ def processes_per_node(launch: Launch, document: Document) -> int | None:
     good="#!/bin/bash\n#SBATCH --gpus-per-node=8\nsrun torchrun --nproc_per_node=gpu train.py\n",
 )
 def idle_gpus(document: Document, tree: Tree) -> Iterator[Hit]:
-    if "CUDA_VISIBLE_DEVICES" in document.text:
+    if "CUDA_VISIBLE_DEVICES" in code(document.text):
         return
     if document.kind == "yaml":
         pairs = [(launch, c.resource("nvidia.com/gpu")) for g in groups(document) for c, launch in g.launches()]

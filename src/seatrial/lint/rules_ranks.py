@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from seatrial.findings import Verdict
 from seatrial.lint.allocation import nodes, number, step, tasks_per_node
 from seatrial.lint.documents import Document
-from seatrial.lint.launch import Launch, launches
+from seatrial.lint.launch import Launch, code, launches
 from seatrial.lint.pods import groups
 from seatrial.lint.rules import ALL, Hit, Tree, rule
 from seatrial.lint.script import Command, Script, option
@@ -43,7 +43,7 @@ _WRAPPING = ("command", "variable_assignment", "test_command", "case_statement",
     "srun bash -c 'accelerate launch --num_machines 2 --machine_rank $SLURM_NODEID train.py'\n",
 )
 def rank_on_head(document: Document, _: Tree) -> Iterator[Hit]:
-    if re.search(r"srun\b[^\n]*(\$\{?(0\b|BASH_SOURCE)|declare -f)|export -f", document.text):
+    if re.search(r"srun\b[^\n]*(\$\{?(0\b|BASH_SOURCE)|declare -f)|export -f", code(document.text)):
         return  # what runs in each task is this script itself, or a function of it
     for script in document.scripts:
         for kind in ("simple_expansion", "expansion"):

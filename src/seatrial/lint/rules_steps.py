@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from seatrial.findings import Verdict
 from seatrial.lint.allocation import directives, number, options_of_srun, program_of_srun
 from seatrial.lint.documents import Document
-from seatrial.lint.launch import spelled
+from seatrial.lint.launch import code, spelled
 from seatrial.lint.rules import Hit, Tree, rule
 from seatrial.lint.script import Command, Word, option
 from seatrial.lint.started import exported, script_of, started
@@ -57,7 +57,7 @@ def _trivial(program: Sequence[Word]) -> bool:
 )
 def cpus_per_task(document: Document, _: Tree) -> Iterator[Hit]:
     asked = number(option(directives(document), "--cpus-per-task", "-c"))
-    if not asked or asked < 2 or re.search(r"\b(SRUN_CPUS_PER_TASK|SLURM_CPU_BIND)\b", document.text):
+    if not asked or asked < 2 or re.search(r"\b(SRUN_CPUS_PER_TASK|SLURM_CPU_BIND)\b", code(document.text)):
         return
     for command, options, program in steps(document):
         names = {word.text.partition("=")[0] for word in options}
@@ -86,7 +86,11 @@ def lost_environment(document: Document, _: Tree) -> Iterator[Hit]:
     for _command, options, program in steps(document):
         word = option(options, "--export")
         names = {part.partition("=")[0] for part in word.text.split(",")} if word else {"ALL"}
-        if not word or names & {"ALL", "NONE", "NIL", "PATH", ""} or any("$" in name for name in names):
+        if (
+            not word
+            or {name.upper() for name in names} & {"ALL", "NONE", "NIL", "PATH", ""}
+            or any("$" in name for name in names)
+        ):
             continue
         lost = sorted(handed - names)
         in_image = any(other.text.startswith("--container-") for other in options)
@@ -177,16 +181,10 @@ def auto_resume_from_nothing(document: Document, tree: Tree) -> Iterator[Hit]:
     files = {one.command.line for one in inner}
     missing = any(script_of(c) is not None and c.line not in files for c in document.commands())
     texts = [document.text, *(one.document.text for one in inner)]
-    if not missing and not any(_CHECKPOINTS.search(_code(text)) for text in texts):
+    if not missing and not any(_CHECKPOINTS.search(code(text).replace("AUTO_RESUME", "")) for text in texts):
         yield lines[0], "--auto-resume, and no argument about checkpoints"
 
 
 _CHECKPOINTS = re.compile(
     r"(?<!auto-)(?<!auto_)(save|load|resume|checkpoint|ckpt|snapshot)|--config|\.(ya?ml|toml|json)\b", re.IGNORECASE
 )
-
-
-def _code(text: str) -> str:
-    """The text without comments and without what only speaks of auto-resume itself."""
-    kept = "\n".join(line for line in text.split("\n") if not line.lstrip().startswith("#"))
-    return kept.replace("AUTO_RESUME", "")

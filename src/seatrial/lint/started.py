@@ -57,13 +57,13 @@ def script_of(command: Command) -> Word | None:
 
 
 def find(word: Word, document: Document, tree: Tree) -> Document | None:
-    """The script of the tree that a path in a document means: beside it, or the only one with such an end."""
+    """The script of the tree that a path in a document means: beside it, or the only one whose path ends like it."""
     path = re.sub(r"^.*[$`})][^/]*/", "", word.text)  # a variable before it: some folder
     named = tree.scripts.get(PurePosixPath(path).name, ())
     beside = [other for other in named if other.path == Path(document.path.parent, path)]
     beside += [other for other in named if other.path.parent == document.path.parent]
     parts = [part for part in PurePosixPath(path).parts if part not in ("/", ".", "..")]
-    ends = [other for other in named if list(other.path.parts[-len(parts) :]) == parts]
+    ends = [other for other in named if other.path.parts[-2:] == tuple(parts[-2:]) or len(parts) == 1]
     return beside[0] if beside else ends[0] if len(ends) == 1 else None
 
 
