@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from seatrial.findings import Verdict
-from seatrial.lint.allocation import nodes, number, step, tasks_per_node
+from seatrial.lint.allocation import nodes, number, program_of_srun, step, tasks_per_node
 from seatrial.lint.documents import Document
 from seatrial.lint.launch import Launch, code, launches
 from seatrial.lint.pods import groups
@@ -71,6 +71,8 @@ def _too_early(document: Document, script: Script, node: Node) -> bool:
     if above is None or guarded or above.type not in ("command", "variable_assignment"):
         return False
     if above.type == "variable_assignment":
+        if re.search(_OPTION + r"[\"']?$", _beside(above, node)[0]):  # ARGS="--node_rank=$SLURM_NODEID"
+            return any(_rank_of(launch) == text_of(node) for launch in _launched(document, script))
         return _is_rank(above, node) and _reaches_tasks(document, script, text_of(above).partition("=")[0])
     command = next((c for c in script.commands if c.node == above), None)
     return command is not None and command.find("srun") is not None and _in_srun(document, command, above, node)
@@ -93,7 +95,9 @@ def _beside(around: Node, node: Node) -> tuple[str, str]:
 
 def _in_srun(document: Document, command: Command, around: Node, node: Node) -> bool:
     """A word of an srun of several tasks, which neither prints it nor leaves it unread."""
-    if step(document, command.words).tasks == 1 or not _is_rank(around, node):
+    program = program_of_srun(command.words)
+    printed = bool(program) and program[0].text in ("echo", "printf")
+    if printed or step(document, command.words).tasks == 1 or not _is_rank(around, node):
         return False
     before, after = _beside(around, node)
     inner = re.split(r"[;\n|]|&&", before.replace("\\\n", " "))[-1]
@@ -106,15 +110,24 @@ def _in_srun(document: Document, command: Command, around: Node, node: Node) -> 
 
 def _reaches_tasks(document: Document, script: Script, name: str) -> bool:
     """A variable that the batch script sets becomes the rank of several tasks."""
-    for launch in launches([script]):
-        if launch.srun and not launch.dynamic and step(document, launch.srun).tasks != 1:
-            text = " ".join(word.source for word in (*launch.before, *launch.words))
-            if re.search(_OPTION + r"[\"']?\$\{?" + name + r"\b", text):
-                return True
+    if any(_rank_of(launch) in (f"${name}", f"${{{name}}}") for launch in _launched(document, script)):
+        return True
     if name not in _READ or name not in exported(script):
         return False
     programs = [c for c in script.commands if c.find("srun") is not None and c.find("python", "python3") is not None]
     return any(step(document, c.words).tasks != 1 and not list(launches_in(script, c)) for c in programs)
+
+
+def _launched(document: Document, script: Script) -> Iterator[Launch]:
+    """Training programs in several tasks, whose nodes are told their ranks."""
+    for launch in launches([script]):
+        if launch.srun and not launch.dynamic and step(document, launch.srun).tasks != 1:
+            yield launch
+
+
+def _rank_of(launch: Launch) -> str:
+    rank = option(launch.options, "--node_rank", "--machine_rank", "--rank")
+    return rank.text if rank else ""
 
 
 def launches_in(script: Script, command: Command) -> Iterator[Launch]:
