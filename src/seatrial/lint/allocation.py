@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from seatrial.lint.documents import Document, without_heredocs
 from seatrial.lint.script import Word, option
 
 DIRECTIVE = re.compile(r"^#SBATCH\s+(.*)")
+EACH = ("--ntasks-per-node", "--tasks-per-node")
 _NODES = ("SLURM_NNODES", "SLURM_JOB_NUM_NODES")
 _GPUS = ("SLURM_GPUS_PER_NODE", "SLURM_GPUS_ON_NODE")
 _PLACES = ("--nodelist", "-w", "--exclude", "-x", "--relative", "-r")
@@ -30,18 +32,23 @@ def directives(document: Document) -> tuple[Word, ...]:
     return tuple(word for line, text in directive_lines(document)[0] for word in _words(line, text))
 
 
-def directive_lines(document: Document) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
+def directive_lines(document: Document) -> tuple[tuple[tuple[int, str], ...], tuple[tuple[int, str], ...]]:
     """The #SBATCH lines that Slurm reads, and those that it ignores because a command stands before them."""
+    return _directive_lines(document.text, document.line)
+
+
+@functools.lru_cache(maxsize=64)  # every rule about Slurm asks for them
+def _directive_lines(text: str, first: int) -> tuple[tuple[tuple[int, str], ...], tuple[tuple[int, str], ...]]:
     effective: list[tuple[int, str]] = []
     late: list[tuple[int, str]] = []
     begun = False
-    for line, text in enumerate(without_heredocs(document.text).split("\n"), document.line):
-        found = DIRECTIVE.match(text)
+    for line, words in enumerate(without_heredocs(text).split("\n") if "#SBATCH" in text else (), first):
+        found = DIRECTIVE.match(words)
         if found:
             (late if begun else effective).append((line, found[1].strip()))
-        elif text.strip() and not text.lstrip().startswith("#"):
+        elif words.strip() and not words.lstrip().startswith("#"):
             begun = True
-    return effective, late
+    return tuple(effective), tuple(late)
 
 
 def _words(line: int, text: str) -> Iterator[Word]:
@@ -62,7 +69,7 @@ def nodes(document: Document) -> int | None:
     """Nodes of the job; None if no directive says so."""
     words = directives(document)
     stated = option(words, "--nodes", "-N")
-    total, each = number(option(words, "--ntasks", "-n")), number(option(words, "--ntasks-per-node"))
+    total, each = number(option(words, "--ntasks", "-n")), number(option(words, *EACH))
     if stated is None and total and each:
         return -(-total // each)
     low, dash, high = stated.text.partition("-") if stated else ("", "", "")
@@ -72,7 +79,7 @@ def nodes(document: Document) -> int | None:
 def tasks_per_node(document: Document) -> int | None:
     """Tasks on each node of the job, 1 unless a directive says otherwise; None: a number that cannot be known."""
     words = directives(document)
-    each, total = option(words, "--ntasks-per-node"), option(words, "--ntasks", "-n")
+    each, total = option(words, *EACH), option(words, "--ntasks", "-n")
     if each is not None:
         return number(each)
     if any(option(words, name) for name in ("--ntasks-per-gpu", "--ntasks-per-socket", "--ntasks-per-core")):
@@ -120,7 +127,7 @@ class Step:
 def step(document: Document, srun: Sequence[Word]) -> Step:
     """How many nodes and tasks an srun takes, its own options before those of the job."""
     words = options_of_srun(srun)
-    own_nodes, own_each = option(words, "--nodes", "-N"), option(words, "--ntasks-per-node")
+    own_nodes, own_each = option(words, "--nodes", "-N"), option(words, *EACH)
     own_total = option(words, "--ntasks", "-n")
     some = own_nodes is None and any(option(words, name) for name in _PLACES)
     count = None if some else value(own_nodes, document) if own_nodes else nodes(document)

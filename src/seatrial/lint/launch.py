@@ -72,7 +72,15 @@ class Launch:
     def options(self) -> tuple[Word, ...]:
         """The words up to the program that it runs."""
         end = next((i for i, w in enumerate(self.words) if re.search(r"\.(py|sh)$", w.text)), len(self.words))
-        return self.words[:end]
+        return self.words[: min([end, *(i for i, text in self._open(end) if _SCRIPT.fullmatch(text))])]
+
+    def _open(self, end: int) -> Iterator[tuple[int, str]]:
+        """Index and text of each word up to `end` that may hold anything: variables that are no option's value."""
+        for index in range(1, end):
+            before, text = self.words[index - 1].text, self.words[index].text
+            of_option = before.startswith("-") and "=" not in before and before not in _FLAGS
+            if not of_option and (re.match(r"[\"']?(\$|`)", text) or re.match(r"-\S+ ", text)):
+                yield index, text.strip('"')
 
     @property
     def processes(self) -> Word | None:
@@ -96,12 +104,7 @@ class Launch:
     @property
     def unknown(self) -> bool:
         """Options may stand in a word that cannot be known: ``$ARGS`` from elsewhere, ``"$@"``."""
-        for before, word in zip(self.options, self.options[1:], strict=False):
-            of_option = before.text.startswith("-") and "=" not in before.text and before.text not in _FLAGS
-            if of_option or not re.match(r"[\"']?(\$|`)", word.text):
-                continue
-            return _SCRIPT.fullmatch(word.text.strip('"')) is None
-        return False
+        return any(True for _ in self._open(len(self.options)))
 
     @property
     def dynamic(self) -> bool:

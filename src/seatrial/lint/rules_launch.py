@@ -14,7 +14,6 @@ from seatrial.lint.words import text_of
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
 _OWN_NAME = re.compile(r"(MASTER_ADDR=|--master[_-]addr[= ]|--rdzv[_-]endpoint[= ])[\"']?\$\(hostname")
-TASKS = ("--ntasks-per-node", "--ntasks", "-n")
 
 
 @rule(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from seatrial.findings import Verdict
-from seatrial.lint.allocation import directives, nodes, number, tasks_per_node
+from seatrial.lint.allocation import EACH, directives, nodes, number, tasks_per_node
 from seatrial.lint.documents import Document
 from seatrial.lint.launch import Launch, code, spelled
 from seatrial.lint.manifest import Map, integer
@@ -106,7 +106,7 @@ def _slots_of_pods(document: Document) -> tuple[int | None, str]:
 
 def _slots_of_job(document: Document) -> tuple[int | None, str]:
     words = directives(document)
-    if not any(option(words, name) for name in ("--ntasks", "-n", "--ntasks-per-node")):
+    if not any(option(words, name) for name in ("--ntasks", "-n", *EACH)):
         return None, ""
     total = number(option(words, "--ntasks", "-n"))
     count, each = nodes(document), tasks_per_node(document)

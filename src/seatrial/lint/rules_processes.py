@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seatrial.findings import Verdict
-from seatrial.lint.allocation import directives, gpus_per_node, nodes, number, step, value
+from seatrial.lint.allocation import EACH, directives, gpus_per_node, nodes, number, step, value
 from seatrial.lint.documents import Document
 from seatrial.lint.launch import Launch, code
 from seatrial.lint.pods import groups
@@ -168,6 +168,6 @@ def idle_gpus(document: Document, tree: Tree) -> Iterator[Hit]:
 def task_count(document: Document, _: Tree) -> Iterator[Hit]:
     words = directives(document)
     stated = option(words, "--ntasks", "-n")
-    total, each, count = number(stated), number(option(words, "--ntasks-per-node")), nodes(document)
+    total, each, count = number(stated), number(option(words, *EACH)), nodes(document)
     if stated and total and each and count and option(words, "--nodes", "-N") and total != each * count:
         yield stated.line, f"{total} tasks, and {count} nodes with {each} each"

@@ -43,6 +43,8 @@ _WRAPPING = ("command", "variable_assignment", "test_command", "case_statement",
     "srun bash -c 'accelerate launch --num_machines 2 --machine_rank $SLURM_NODEID train.py'\n",
 )
 def rank_on_head(document: Document, _: Tree) -> Iterator[Hit]:
+    if not _RANK.search(document.text):
+        return
     if re.search(r"srun\b[^\n]*(\$\{?(0\b|BASH_SOURCE)|declare -f)|export -f", code(document.text)):
         return  # what runs in each task is this script itself, or a function of it
     for script in document.scripts:
@@ -75,7 +77,10 @@ def _too_early(document: Document, script: Script, node: Node) -> bool:
             return any(_rank_of(launch) == text_of(node) for launch in _launched(document, script))
         return _is_rank(above, node) and _reaches_tasks(document, script, text_of(above).partition("=")[0])
     command = next((c for c in script.commands if c.node == above), None)
-    return command is not None and command.find("srun") is not None and _in_srun(document, command, above, node)
+    if command is None or command.find("srun") is None or not _in_srun(document, command, above, node):
+        return False
+    of_node = _OF_NODE.search(_beside(above, node)[0].rstrip("\"'"))
+    return not of_node or not any(launch.dynamic for launch in launches_in(script, command))
 
 
 def _test(statement: Node) -> str:
@@ -99,13 +104,9 @@ def _in_srun(document: Document, command: Command, around: Node, node: Node) -> 
     printed = bool(program) and program[0].text in ("echo", "printf")
     if printed or step(document, command.words).tasks == 1 or not _is_rank(around, node):
         return False
-    before, after = _beside(around, node)
+    before, _ = _beside(around, node)
     inner = re.split(r"[;\n|]|&&", before.replace("\\\n", " "))[-1]
-    whole = inner + re.split(r"[;\n|]|&&", after.replace("\\\n", " "))[0]
-    if re.match(r"[\s\"']*(echo|printf)\b", inner) or re.search(r"bash -c [\"']\s*(echo|printf)\b", inner):
-        return False
-    read = not _OF_NODE.search(inner.rstrip("\"'")) or not re.search(r"rdzv[-_]backend[= ][\"']?(?!static)\w", whole)
-    return read and not re.search(r"(^|\s)--standalone\b", whole)
+    return not re.search(r"(^|bash -c)[\s\"']*(echo|printf)\b", inner)
 
 
 def _reaches_tasks(document: Document, script: Script, name: str) -> bool:

@@ -25,7 +25,7 @@ _TRIVIAL = re.compile(
 
 def steps(document: Document) -> Iterator[tuple[Command, Sequence[Word], Sequence[Word]]]:
     """Every srun, with its own words and those of the program that it starts."""
-    for script in document.scripts:
+    for script in document.scripts if "srun" in document.text else ():
         for command in script.commands:
             words = tuple(spelled(script, command.words)) if command.find("srun") is not None else ()
             at = next((i for i, word in enumerate(words) if word.text.rpartition("/")[2] == "srun"), None)
@@ -82,6 +82,8 @@ def cpus_per_task(document: Document, _: Tree) -> Iterator[Hit]:
     good="#!/bin/bash\n#SBATCH --nodes=2\nexport NCCL_DEBUG=WARN\nsrun --export=ALL,SEED=1 python train.py\n",
 )
 def lost_environment(document: Document, _: Tree) -> Iterator[Hit]:
+    if "--export" not in document.text:
+        return
     handed = {name for script in document.scripts for name in exported(script)}
     for _command, options, program in steps(document):
         word = option(options, "--export")
@@ -113,6 +115,8 @@ def lost_environment(document: Document, _: Tree) -> Iterator[Hit]:
     good="#!/bin/bash\n#SBATCH --nodes=2\nsrun --container-image=nvcr.io#nvidia/pytorch:25.06-py3 python train.py\n",
 )
 def pyxis_registry(document: Document, _: Tree) -> Iterator[Hit]:
+    if "--container-image" not in document.text:
+        return
     found = [option(options, "--container-image") for _, options, _ in steps(document)]
     for word in (*found, option(directives(document), "--container-image")):
         image = word.text if word else ""

@@ -75,7 +75,7 @@ def exported(script: Script) -> set[str]:
         text = text_of(node)
         if re.match(r"export\s|(declare|typeset)\s+-\w*x", text):
             names |= {text_of(child).partition("=")[0] for child in node.children[1:] if child.is_named}
-    return names
+    return {name for name in names if name.isidentifier()}
 
 
 @functools.lru_cache(maxsize=256)
