@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from seatrial.lint import shell
+from seatrial.lint.allocation import number
 from seatrial.lint.documents import Document
 from seatrial.lint.launch import Launch, launches
 from seatrial.lint.manifest import Container, Map, containers, integer
@@ -55,7 +56,8 @@ def groups(document: Document) -> Iterator[Group]:
             for part in spec.items_of("tasks"):
                 yield _group(str(part.get("name")), _count(part, "replicas"), part.map("template"))
         case "TrainJob":
-            trainer = spec.map("trainer")
+            trainer = Map(spec.map("trainer"))
+            trainer["resources"] = trainer.get("resourcesPerNode")
             pods = _count(trainer, "numNodes") if "numNodes" in trainer else None
             yield Group("nodes", pods, pods, (Container(trainer, Map()),))
 
@@ -79,6 +81,27 @@ def total(document: Document) -> int | None:
     """Pods that start training programs; None if one number is not known."""
     found = [group.pods for group in groups(document) if group.launches()]
     return None if None in found else sum(count for count in found if count is not None)
+
+
+def processes(document: Document, container: Container, launch: Launch | None) -> tuple[int, int] | None:
+    """Line and number of the processes that torchrun starts in a pod: its own option before what an operator sets.
+
+    Without a `launch` it is the runtime of a TrainJob that starts it.
+    """
+    if launch and launch.program != "torchrun":
+        return None
+    if launch and launch.processes:
+        count = number(launch.processes)
+        return (launch.processes.line, count) if count else None
+    spec = (document.manifest or Map()).map("spec")
+    told = [(a.line, integer(a.value)) for a in container.environment if a.name == "PET_NPROC_PER_NODE"]
+    told += [(m.line_of(key), integer(m.get(key))) for m, key in _operators(spec) if key in m]
+    started = launch is not None or kind(document) == "TrainJob"
+    return next(((line, count) for line, count in told if count and started), None)
+
+
+def _operators(spec: Map) -> list[tuple[Map, str]]:
+    return [(spec, "nprocPerNode"), (spec.map("trainer"), "numProcPerNode")]
 
 
 def entrypoint(document: Document) -> tuple[Launch, ...]:

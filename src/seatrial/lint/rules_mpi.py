@@ -10,13 +10,41 @@ from seatrial.findings import Verdict
 from seatrial.lint.allocation import EACH, directives, nodes, number, tasks_per_node
 from seatrial.lint.documents import Document
 from seatrial.lint.launch import Launch, code, spelled
-from seatrial.lint.manifest import Map, integer
+from seatrial.lint.manifest import Map, containers, integer
 from seatrial.lint.rules import Hit, Tree, rule
 from seatrial.lint.script import Word, option
 
 _MPIRUN = ("mpirun", "mpiexec", "orterun")
 _OWN_HOSTS = re.compile(r"--?(hostfile|machinefile|host|hosts|f|app|oversubscribe|use-hwthread-cpus)$|-H$")
 """Options after which the slots of the job do not count."""
+_JOB = """apiVersion: kubeflow.org/v2beta1
+kind: MPIJob
+spec:
+  slotsPerWorker: 8
+  mpiReplicaSpecs:
+    Launcher:
+      template:
+        spec:
+          containers:
+            - image: registry.example.com/train:1.4.0
+              command: [mpirun, -np, '{}', ./train]
+    Worker:
+      replicas: 2
+      template:
+        spec:
+          containers:
+            - image: registry.example.com/train:1.4.0
+              resources:
+                limits:
+                  nvidia.com/gpu: 8
+              volumeMounts:
+                - name: shm
+                  mountPath: /dev/shm
+          volumes:
+            - name: shm
+              emptyDir:
+                medium: Memory
+"""
 
 
 def _asked(document: Document) -> Iterator[tuple[int, int]]:
@@ -56,33 +84,9 @@ def copies_of_mpirun(launch: Launch) -> int:
     why="Open MPI starts nothing and ends with: there are not enough slots available in the system.",
     remedy="make -np, the workers and slotsPerWorker agree",
     source="https://docs.open-mpi.org/en/v5.0.x/launching-apps/scheduling.html; kubeflow/mpi-operator, v2beta1 types",
-    bad="apiVersion: kubeflow.org/v2beta1\n"
-    "kind: MPIJob\n"
-    "spec:\n"
-    "  slotsPerWorker: 8\n"
-    "  mpiReplicaSpecs:\n"
-    "    Launcher:\n"
-    "      template:\n"
-    "        spec:\n"
-    "          containers:\n"
-    "            - image: registry.example.com/train:1.4.0\n"
-    "              command: [mpirun, -np, '32', ./train]\n"
-    "    Worker:\n"
-    "      replicas: 2\n",
+    bad=_JOB.format(32),
     at=11,
-    good="apiVersion: kubeflow.org/v2beta1\n"
-    "kind: MPIJob\n"
-    "spec:\n"
-    "  slotsPerWorker: 8\n"
-    "  mpiReplicaSpecs:\n"
-    "    Launcher:\n"
-    "      template:\n"
-    "        spec:\n"
-    "          containers:\n"
-    "            - image: registry.example.com/train:1.4.0\n"
-    "              command: [mpirun, -np, '16', ./train]\n"
-    "    Worker:\n"
-    "      replicas: 2\n",
+    good=_JOB.format(16),
 )
 def slots(document: Document, _: Tree) -> Iterator[Hit]:
     have, seen = _slots_of_pods(document) if document.kind == "yaml" else _slots_of_job(document)
@@ -112,3 +116,24 @@ def _slots_of_job(document: Document) -> tuple[int | None, str]:
     count, each = nodes(document), tasks_per_node(document)
     have = total or (count * each if count and each else None)
     return have, f"{have} tasks of the job"
+
+
+@rule(
+    "mpi.idle-slots",
+    Verdict.WARN,
+    ("yaml",),
+    expected="as many processes as slots",
+    why="mpirun fills one worker after the other: the GPUs of the last ones are paid for and idle.",
+    remedy="make -np, the workers and slotsPerWorker agree",
+    source="https://docs.open-mpi.org/en/v5.0.x/launching-apps/scheduling.html",
+    bad=_JOB.format(8),
+    at=11,
+    good=_JOB.format(16),
+)
+def idle_slots(document: Document, _: Tree) -> Iterator[Hit]:
+    have, seen = _slots_of_pods(document)
+    asked = list(_asked(document)) if have and "slotsPerWorker" in (document.manifest or Map()).map("spec") else []
+    workers = (document.manifest or Map()).map("spec", "mpiReplicaSpecs", "Worker")
+    gpus = any(container.resource("nvidia.com/gpu") for container in containers(workers))
+    if gpus and have and len(asked) == 1 and asked[0][1] < have:
+        yield asked[0][0], f"{asked[0][1]} processes on {seen}"

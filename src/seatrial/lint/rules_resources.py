@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from seatrial.findings import Verdict
-from seatrial.lint.allocation import number
 from seatrial.lint.documents import Document
 from seatrial.lint.launch import Launch, launches
 from seatrial.lint.manifest import Container, Map, instance_type
+from seatrial.lint.pods import groups, kind, processes
 from seatrial.lint.rules import Hit, Tree, rule
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
@@ -40,6 +40,13 @@ spec:
                 limits:
                   nvidia.com/gpu: {gpus}
                   vpc.amazonaws.com/efa: {efa}
+              volumeMounts:
+                - name: shm
+                  mountPath: /dev/shm
+          volumes:
+            - name: shm
+              emptyDir:
+                medium: Memory
 """
 
 
@@ -102,7 +109,8 @@ def _on_cpus(container: Container) -> bool:
     good=_GOOD,
 )
 def accelerator_count(document: Document, tree: Tree) -> Iterator[Hit]:
-    for container in document.containers:
+    trainers = [c for group in groups(document) for c in group.containers] if kind(document) == "TrainJob" else []
+    for container in (*document.containers, *trainers):
         instance, asked = (instance_type(container.pod) or tree.instance), _accelerators(container)
         if asked is None:
             continue
@@ -110,10 +118,11 @@ def accelerator_count(document: Document, tree: Tree) -> Iterator[Hit]:
         if instance and count > instance.accelerators and name != "aws.amazon.com/neuroncore":
             line = _limits(container).line_of(name)
             yield line, f"{count} x {name} of a {instance.name}, which has {instance.accelerators}"
-        for launch in _launches(container):
-            processes = number(launch.processes)
-            if name == "nvidia.com/gpu" and launch.program == "torchrun" and processes and processes > count:
-                yield launch.line, f"{processes} processes on {count} GPUs"
+        launched: list[Launch | None] = [*_launches(container)]
+        for launch in launched or [None]:
+            started = processes(document, container, launch)
+            if name == "nvidia.com/gpu" and started and started[1] > count:
+                yield started[0], f"{started[1]} processes on {count} GPUs"
 
 
 @rule(
