@@ -22,6 +22,19 @@ _INDEX = re.compile(r"SLURM_(PROCID|NODEID|ARRAY)|JOB_COMPLETION_INDEX|job-compl
 _RANK = re.compile(r"--(node|machine)[-_]rank[= ]\S+")
 _MEETING = ("--rdzv_endpoint", "--rdzv_id", "--master_addr", "--node_rank", "--main_process_ip")
 """Options that make sense only where there are other nodes."""
+_JOBSET = """apiVersion: jobset.x-k8s.io/v1alpha2
+kind: JobSet
+spec:
+  replicatedJobs:
+    - template:
+        spec:
+          parallelism: {}
+          template:
+            spec:
+              containers:
+                - image: registry.example.com/train:1.4.0
+                  command: [torchrun, --nnodes=4, --rdzv_endpoint=head, train.py]
+"""
 
 
 def alone(launch: Launch, around: str) -> bool:
@@ -205,33 +218,9 @@ def node_count_of_slurm(document: Document, tree: Tree) -> Iterator[Hit]:
     why="With fewer pods than --nnodes the rendezvous waits for ever; with more, the rest is turned away.",
     remedy="make --nnodes, PET_NNODES and the replicas agree",
     source=TORCHRUN,
-    bad="apiVersion: jobset.x-k8s.io/v1alpha2\n"
-    "kind: JobSet\n"
-    "spec:\n"
-    "  replicatedJobs:\n"
-    "    - name: workers\n"
-    "      template:\n"
-    "        spec:\n"
-    "          parallelism: 2\n"
-    "          template:\n"
-    "            spec:\n"
-    "              containers:\n"
-    "                - image: registry.example.com/train:1.4.0\n"
-    "                  command: [torchrun, --nnodes=4, --rdzv_endpoint=head, train.py]\n",
-    at=13,
-    good="apiVersion: jobset.x-k8s.io/v1alpha2\n"
-    "kind: JobSet\n"
-    "spec:\n"
-    "  replicatedJobs:\n"
-    "    - name: workers\n"
-    "      template:\n"
-    "        spec:\n"
-    "          parallelism: 4\n"
-    "          template:\n"
-    "            spec:\n"
-    "              containers:\n"
-    "                - image: registry.example.com/train:1.4.0\n"
-    "                  command: [torchrun, --nnodes=4, --rdzv_endpoint=head, train.py]\n",
+    bad=_JOBSET.format(2),
+    at=12,
+    good=_JOBSET.format(4),
 )
 def node_count(document: Document, _: Tree) -> Iterator[Hit]:
     pods = total(document)
