@@ -14,9 +14,10 @@ FINE = {
     "tasks": JOB.replace("--exclusive", "--gpus-per-node=8\n#SBATCH --output=/fsx/runs/%j.log")
     + "srun --ntasks-per-node=8 --kill-on-bad-exit=1 bash -c 'export RANK=$SLURM_PROCID LOCAL_RANK=$SLURM_LOCALID; "
     "exec python train.py'\n",
-    "torchrun once for each node": JOB + "srun --ntasks-per-node=1 torchrun --nproc_per_node=8 train.py\n",
-    "as many tasks as nodes": JOB + "srun -N 2 -n 2 torchrun --nproc_per_node=8 train.py\n",
-    "tasks that cannot be known": JOB + 'srun -n "$SLURM_JOB_NUM_NODES" torchrun --nproc_per_node=8 train.py\n',
+    "torchrun once for each node": JOB + "srun --ntasks-per-node=1 torchrun --nnodes=2 --nproc_per_node=8 train.py\n",
+    "as many tasks as nodes": JOB + "srun -N 2 -n 2 torchrun --nnodes=2 --nproc_per_node=8 train.py\n",
+    "tasks that cannot be known": JOB
+    + 'srun -n "$SLURM_JOB_NUM_NODES" torchrun --nnodes=2 --nproc_per_node=8 train.py\n',
     "the message of a usage": JOB + 'echo "usage: $0 STEPS" >&2\n',
     "real path by scontrol": JOB + "scontrol show job $SLURM_JOB_ID\nHERE=$(dirname $0)\nls $HERE\n",
     "rank for the log": JOB + 'echo "on node $SLURM_NODEID"\n',
@@ -87,7 +88,7 @@ FOUND = [
     ("slurm.spool-path", 4, JOB + 'cd "${BASH_SOURCE%/*}"\n'),
     ("slurm.spool-path", 4, JOB + 'H=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)\nls "$H"\n'),
     ("slurm.spool-path", 4, JOB + "ls $(readlink -f $0)\n"),
-    ("slurm.rank-on-head", 4, JOB + "export RANK=$SLURM_PROCID\nsrun true\n"),
+    ("slurm.rank-on-head", 4, JOB + "export RANK=$SLURM_PROCID\nsrun python x.py\n"),
     ("slurm.rank-on-head", 4, JOB + 'srun bash -c "python x.py --rank $SLURM_PROCID"\n'),
     (
         "slurm.auto-resume-from-nothing",
@@ -105,8 +106,8 @@ FOUND = [
     ("launch.lost-status", 6, "#!/bin/bash\ngo() {\n  srun true\n}\ngo &\nwait\n"),
     (
         "launch.constant-rank",
-        7,
-        POD + "      command: [torchrun, --nnodes=2, --node_rank=0, x.py]\n",
+        4,
+        JOB + "srun bash -c 'torchrun --nnodes=2 --node_rank=0 --master_addr=head x.py'\n",
     ),
     ("launch.secret", 7, POD + '      env: [{name: HF_TOKEN, value: "abcdefgh12345678"}]\n'),
     ("launch.secret", 2, "FROM a:1\nARG GITHUB_TOKEN=abcdefgh12345678\n"),

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from seatrial.lint import documents
-from seatrial.lint.launch import directive_lines, directives, gpus_per_node, launches, nodes
+from seatrial.lint.allocation import directive_lines, directives, gpus_per_node, nodes
+from seatrial.lint.launch import launches
 
 
 def sbatch(text: str) -> documents.Document:
@@ -17,7 +18,7 @@ def sbatch(text: str) -> documents.Document:
 def test_directives_end_at_the_first_command():
     text = "#!/bin/bash\n\n#SBATCH -N 2\n# x\n#SBATCH --exclusive\nset -e\n#SBATCH -n 9\n"
     effective, late = directive_lines(sbatch(text))
-    assert effective == [(3, "-N 2"), (5, "--exclusive")] and late == [(7, "-n 9")]
+    assert effective == ((3, "-N 2"), (5, "--exclusive")) and late == ((7, "-n 9"),)
 
 
 def test_directives_as_words():
@@ -65,7 +66,38 @@ def test_programs_that_start_processes(text, program, processes, several):
     assert (launch.processes.text if launch.processes else None) == processes
 
 
-NOT_STARTED = ["pip install accelerate", "accelerate config", "which torchrun", "echo torchrun", "pkill composer"]
+SPELLED = [
+    ('A="--nnodes 2 --rdzv_backend c10d"\ntorchrun $A x.py', "2", False, True),
+    ('A="--nnodes $N --rdzv_backend c10d"\ntorchrun $A x.py', "$N", False, True),
+    ('B="--nnodes=2"\nL="torchrun $B $C"\nsrun $L x.py', "2", True, False),
+    ('A="--nnodes 2"\ntorchrun "$A" x.py', None, True, False),
+    ("torchrun $A x.py", None, True, False),
+    ('torchrun --nproc_per_node=8 "$@"', None, True, False),
+    ("torchrun --nproc_per_node $GPUS x.py", None, False, False),
+    ("torchrun --nproc_per_node=8 $TRAIN_SCRIPT --nnodes 3", None, False, False),
+    ("torchrun x.py --nnodes 3", None, False, False),
+    ("torchrun --standalone --nproc_per_node=8 x.py", None, False, True),
+    ("torchrun --rdzv-backend=static --nnodes=2 x.py", "2", False, False),
+    ("accelerate launch --num_machines 2 x.py", "2", False, False),
+    ("composer --world_size 16 x.py", "16", False, False),
+]
+
+
+@pytest.mark.parametrize(("text", "count", "unknown", "dynamic"), SPELLED, ids=[row[0] for row in SPELLED])
+def test_what_it_is_told_of_other_nodes(text, count, unknown, dynamic):
+    [launch] = launches(sbatch(f"#!/bin/bash\n{text}\n").scripts)
+    assert (launch.nodes.text if launch.nodes else None) == count
+    assert (launch.unknown, launch.dynamic) == (unknown, dynamic)
+
+
+NOT_STARTED = [
+    "python bench.py --launcher torchrun",
+    "pip install accelerate",
+    "accelerate config",
+    "which torchrun",
+    "echo torchrun",
+    "pkill composer",
+]
 
 
 @pytest.mark.parametrize("text", NOT_STARTED)

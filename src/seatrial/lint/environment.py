@@ -10,8 +10,9 @@ from typing import Unpack
 
 from seatrial.findings import Finding
 from seatrial.hardware import Instance
+from seatrial.lint.allocation import nodes, number
 from seatrial.lint.documents import Document
-from seatrial.lint.launch import launches, nodes, number
+from seatrial.lint.launch import launches
 from seatrial.lint.script import Assignment, Script, option
 from seatrial.lint.stack import VARIABLES
 from seatrial.network.lint import lint_environment, lint_missing

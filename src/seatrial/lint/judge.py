@@ -13,11 +13,11 @@ from seatrial.errors import Problem, UserError, unknown
 from seatrial.findings import Finding, Rule, Verdict, overall
 from seatrial.hardware import Instance
 from seatrial.lint import documents
+from seatrial.lint.allocation import nodes
 from seatrial.lint.baseline import Baseline
 from seatrial.lint.change import Change
 from seatrial.lint.documents import Document
 from seatrial.lint.environment import judged, on_another_network
-from seatrial.lint.launch import nodes
 from seatrial.lint.manifest import TEMPLATE
 from seatrial.lint.rules import Tree, all_rules, at
 from seatrial.lint.shards import File, judge_files

@@ -1,68 +1,42 @@
-"""What a launch file asks Slurm for, and the training programs that it starts."""
+"""The training programs that a launch file starts."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
-from seatrial.lint.documents import Document, without_heredocs
+from seatrial.lint.allocation import number
 from seatrial.lint.script import Command, Script, Word, option
+from seatrial.lint.words import text_of
 
-DIRECTIVE = re.compile(r"^#SBATCH\s+(.*)")
 RENDEZVOUS = ("torchrun", "composer", "accelerate", "deepspeed")
 """Programs that start one process per accelerator themselves."""
-
-
-def directives(document: Document) -> tuple[Word, ...]:
-    """The words of all #SBATCH lines that Slurm reads: those before the first command."""
-    return tuple(word for line, text in directive_lines(document)[0] for word in _words(line, text))
-
-
-def directive_lines(document: Document) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
-    """The #SBATCH lines that Slurm reads, and those that it ignores because a command stands before them."""
-    effective: list[tuple[int, str]] = []
-    late: list[tuple[int, str]] = []
-    begun = False
-    for number, text in enumerate(without_heredocs(document.text).split("\n"), document.line):
-        found = DIRECTIVE.match(text)
-        if found:
-            (late if begun else effective).append((number, found[1].strip()))
-        elif text.strip() and not text.lstrip().startswith("#"):
-            begun = True
-    return effective, late
-
-
-def _words(line: int, text: str) -> Iterator[Word]:
-    try:
-        parts = shlex.split(text, comments=True)
-    except ValueError:
-        parts = text.split()
-    for part in parts:
-        yield Word(part, line, part, "$" not in part)
-
-
-def number(word: Word | None) -> int | None:
-    """A word as a number; None if it is none."""
-    return int(word.text) if word and re.fullmatch(r"\d{1,9}", word.text) else None
-
-
-def nodes(document: Document) -> int | None:
-    """Nodes of the job; None if no directive says so."""
-    return number(option(directives(document), "--nodes", "-N"))
-
-
-def gpus_per_node(document: Document) -> int | None:
-    """GPUs that each node of the job gets; None if no directive says so in numbers."""
-    words = directives(document)
-    gres = option(words, "--gres")
-    found = re.search(r"\bgpu(?::[\w.-]+)?:(\d+)", gres.text) if gres else None
-    if found:
-        return int(found[1])
-    per_node = option(words, "--gpus-per-node")
-    found = re.search(r"(?:^|:)(\d+)$", per_node.text) if per_node else None
-    return int(found[1]) if found else None
+PROCESSES = {"composer": ("--nproc", "-n"), "deepspeed": ("--num_gpus",), "accelerate": ("--num_processes",)}
+NODES = {
+    "torchrun": ("--nnodes",),
+    "accelerate": ("--num_machines",),
+    "deepspeed": ("--num_nodes",),
+    "composer": ("--world_size",),
+}
+"""Options by which a program is told of other nodes. Composer counts the processes of all of them."""
+STANDING_IN = {
+    "torchrun": ("PET_NNODES",),
+    "accelerate": ("ACCELERATE_CONFIG_FILE",),
+    "deepspeed": (),
+    "composer": ("WORLD_SIZE",),
+}
+"""Variables that say the same: torch/distributed/argparse_util.py, composer/cli/launcher.py (2026-11)."""
+_MENTIONED = {"pip", "pip3", "which", "echo", "printf", "command", "apt-get", "cp", "ls", "pkill", "sed", "grep"}
+_MENTIONED |= {"pgrep", "cat", "type", "killall", "alias", "conda", "mamba", "module", "test", "[", "ps", "rm", "ln"}
+"""Commands among whose words such a program is only named."""
+_ITS_VALUE = re.compile(r"--(launcher|entrypoint|backend|framework|type|name|job-name)")
+_VARIABLE = re.compile(r"(\"?)\$\{?(\w+)(\[[@*]\])?\}?\1")
+_SCRIPT = re.compile(r"(?i)\$\{?\w*(script|program|main|file|path|entry|module|train(?!\w*(arg|opt)))\w*\}?")
+_FLAGS = {"--standalone", "--no_python", "--no-python", "--multi_gpu", "--use_deepspeed", "--use_fsdp", "--no_ssh"}
+_FLAGS |= {"--no_local_rank", "--use_env", "--run-path", "--run_path", "--multi-gpu", "--no-ssh", "-v", "--verbose"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +46,51 @@ class Launch:
     command: Command
     program: str
     words: tuple[Word, ...]
-    """From the program on, its options and what it runs."""
+    """From the program on, its options and what it runs, variables spelled out as far as they are known."""
     before: tuple[Word, ...]
     """What stands in front of it: srun with its options."""
+    via: Command | None = None
+    """The command of the judged document that starts the script in which it stands; None: it stands there itself."""
+    place: str = ""
+    """That script and the line in it."""
+
+    def line_of(self, word: Word | None = None) -> int:
+        """Line of a word, or of the program, in the judged document."""
+        return self.via.line if self.via else (word or self.words[0]).line
 
     @property
     def line(self) -> int:
-        """Line of the program."""
-        return self.words[0].line
+        """Line of the program in the judged document."""
+        return self.line_of()
+
+    @property
+    def name(self) -> str:
+        """The program, and where it stands if that is another file."""
+        return f"{self.program} ({self.place})" if self.place else self.program
+
+    @property
+    def options(self) -> tuple[Word, ...]:
+        """The words up to the program that it runs."""
+        end = next((i for i, w in enumerate(self.words) if re.search(r"\.(py|sh)$", w.text)), len(self.words))
+        return self.words[: min([end, *(i for i, text in self._open(end) if _SCRIPT.fullmatch(text))])]
+
+    def _open(self, end: int) -> Iterator[tuple[int, str]]:
+        """Index and text of each word up to `end` that may hold anything: variables that are no option's value."""
+        for index in range(1, end):
+            before, text = self.words[index - 1].text, self.words[index].text
+            of_option = before.startswith("-") and "=" not in before and before not in _FLAGS
+            if not of_option and (re.match(r"[\"']?(\$|`)", text) or re.match(r"-\S+ ", text)):
+                yield index, text.strip('"')
 
     @property
     def processes(self) -> Word | None:
-        """Processes that it starts on a node, as it is written."""
-        names = {"composer": ("--nproc", "-n"), "deepspeed": ("--num_gpus",), "accelerate": ("--num_processes",)}
-        return option(self.words, *names.get(self.program, ("--nproc_per_node",)))
+        """Processes that it starts on a node, as it is written. Those on all nodes together for accelerate."""
+        return option(self.options, *PROCESSES.get(self.program, ("--nproc_per_node",)))
+
+    @property
+    def nodes(self) -> Word | None:
+        """Nodes that it is told of, as it is written."""
+        return option(self.options, *NODES[self.program])
 
     @property
     def several(self) -> bool:
@@ -97,6 +102,19 @@ class Launch:
         return count > 1 if count is not None else word.text in ("gpu", "auto") or not word.known
 
     @property
+    def unknown(self) -> bool:
+        """Options may stand in a word that cannot be known: ``$ARGS`` from elsewhere, ``"$@"``."""
+        return any(True for _ in self._open(len(self.options)))
+
+    @property
+    def dynamic(self) -> bool:
+        """Nodes get their ranks at the rendezvous; a rank that is given is not read (torch/distributed/run.py)."""
+        backend = option(self.options, "--rdzv_backend")
+        return any(w.text == "--standalone" for w in self.options) or (
+            backend is not None and backend.text not in ("static", "")
+        )
+
+    @property
     def srun(self) -> tuple[Word, ...] | None:
         """The srun that starts it, with its options; None: none does."""
         words, command = self.before, self.command.outer
@@ -105,22 +123,64 @@ class Launch:
         return words if any(word.text == "srun" for word in words) else None
 
 
+def code(text: str) -> str:
+    """A text without its lines of comments."""
+    return "\n".join(line for line in text.split("\n") if not line.lstrip().startswith("#"))
+
+
 def launches(scripts: Iterable[Script]) -> Iterator[Launch]:
     """Every start of torchrun or of a program like it."""
     for script in scripts:
+        if not re.search(r"torchrun|composer|accelerate|deepspeed|torch\.distributed\.", script.text):
+            continue
         for command in script.commands:
-            at = command.find(*RENDEZVOUS)
-            program = command.words[at].text.rpartition("/")[2] if at is not None else ""
-            if at is None:
-                module = command.find("-m")
-                if module is None:
-                    continue
-                at = next((i for i, w in enumerate(command.words) if w.text.startswith("torch.distributed.")), None)
-                program = "torchrun"
-                if at is None or at < module:
-                    continue
-            elif command.name in ("pip", "pip3", "which", "echo", "command", "apt-get", "cp", "ls", "pkill", "sed"):
-                continue
-            if program == "accelerate" and not any(w.text == "launch" for w in command.words[at : at + 2]):
-                continue
-            yield Launch(command, program, command.words[at:], command.words[:at])
+            launch = _launch(command, tuple(spelled(script, command.words)))
+            if launch:
+                yield launch
+
+
+def _launch(command: Command, words: tuple[Word, ...]) -> Launch | None:
+    at = next((i for i, word in enumerate(words) if PurePosixPath(word.text).name in RENDEZVOUS), None)
+    if at is None:
+        at = next((i for i, w in enumerate(words) if re.match(r"torch\.distributed\.(run|launch)$", w.text)), None)
+        if at is None or not any(word.text == "-m" for word in words[:at]):
+            return None
+        return Launch(command, "torchrun", words[at:], words[:at])
+    program = PurePosixPath(words[at].text).name
+    if command.name in _MENTIONED or (at and _ITS_VALUE.fullmatch(words[at - 1].text)):
+        return None
+    if program == "accelerate" and not any(w.text == "launch" for w in words[at : at + 2]):
+        return None
+    return Launch(command, program, words[at:], words[:at])
+
+
+def spelled(script: Script, words: Sequence[Word], depth: int = 0) -> Iterator[Word]:
+    """The words with variables that hold several of them, such as ``$DISTRIBUTED_ARGS``, taken apart."""
+    for word in words:
+        found = _VARIABLE.fullmatch(word.source)
+        if not found or depth > 5 or (found[1] and not found[3]) or (word.known and len(word.text.split()) == 1):
+            yield word
+        elif word.known:
+            yield from (Word(text, word.line, word.source, True) for text in word.text.split())
+        else:
+            parts = list(_parts(script, found[2], word))
+            yield from spelled(script, parts, depth + 1) if parts else [word]
+
+
+def _parts(script: Script, name: str, use: Word) -> Iterator[Word]:
+    """The words of every value that a script gives a variable."""
+    if name in script.arrays:
+        yield from script.arrays[name]
+        return
+    for node in script.nodes.get("variable_assignment", ()):
+        given, _, text = text_of(node).partition("=")
+        if given.rstrip("+") != name or text.startswith(("(", "$(", "`", '"$(')):
+            continue
+        try:
+            parts = shlex.split(text.replace("\\\n", " "))
+        except ValueError:
+            parts = text.split()
+        for part in " ".join(parts).split():
+            filled = re.sub(r"\$\{?(\w+)\}?", lambda match: script.values.get(match[1], match[0]), part)
+            if filled not in (f"${name}", f"${{{name}}}"):
+                yield Word(filled, use.line, part, "$" not in filled)

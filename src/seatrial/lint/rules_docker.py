@@ -13,7 +13,7 @@ from seatrial.lint.docker_stages import stages
 from seatrial.lint.dockerfile import Instruction, json_words, meant_as_list
 from seatrial.lint.documents import Document
 from seatrial.lint.installs import installs, name_of
-from seatrial.lint.rules import Hit, Tree, rule
+from seatrial.lint.rules import Hit, Tree, gathered, rule
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
 _READ_ENVIRONMENT = {
@@ -58,14 +58,22 @@ def mutable_tag(image: str) -> str:
 def mutable_base(document: Document, tree: Tree) -> Iterator[Hit]:
     for stage in stages(document.instructions):
         reason = "" if stage.base else mutable_tag(stage.image)
-        if reason and not _built(stage.image, tree):
+        built = stage.image.partition(":")[0] in tree.all(images_built)  # it changes only with its own Dockerfile
+        if reason and not built:
             yield stage.start.line, f"{stage.image} {reason}"
 
 
-def _built(image: str, tree: Tree) -> bool:
-    """A script beside it builds the image: it changes only with its own Dockerfile."""
-    tag = re.compile(rf"\bbuild\b.*\s(-t|--tag)[\s=]{re.escape(image.partition(':')[0])}\b")
-    return any(tag.search(document.text) for document in tree.documents)
+@gathered
+def images_built(document: Document) -> Iterator[str]:
+    """Names of the images that a file has a builder make."""
+    for found in re.finditer(r"\bbuild\b.*", document.text):
+        yield from re.findall(r"\s(?:-t|--tag)[\s=][\"']?([\w./-]+)", found[0])
+
+
+@gathered
+def build_contexts(document: Document) -> Iterator[str]:
+    """Names that a file gives a builder beside the stages of a Dockerfile."""
+    return iter(re.findall(r"--build-context[= ][\"']?([\w.-]+)=", document.text))
 
 
 @rule(
@@ -204,8 +212,7 @@ def unknown_stage(document: Document, tree: Tree) -> Iterator[Hit]:
                     wrong = int(name) >= index
                 else:
                     wrong = name not in names[:index] and (name in names or _meant_as_stage(name, names[:index]))
-                given = any("build-context" in other.text and name in other.text for other in tree.documents)
-                if wrong and not given:
+                if wrong and name not in tree.all(build_contexts):
                     yield item.line, f"no stage before it is called {name}"
 
 

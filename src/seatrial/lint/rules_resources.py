@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from seatrial.findings import Verdict
 from seatrial.lint.documents import Document
-from seatrial.lint.launch import Launch, launches, number
-from seatrial.lint.manifest import Container, Map, instance_type, integer
+from seatrial.lint.launch import Launch, launches
+from seatrial.lint.manifest import Container, Map, instance_type
+from seatrial.lint.pods import groups, kind, processes
 from seatrial.lint.rules import Hit, Tree, rule
-from seatrial.lint.script import option
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
 ACCELERATORS = ("nvidia.com/gpu", "aws.amazon.com/neuron", "aws.amazon.com/neurondevice")
@@ -104,12 +104,13 @@ def _on_cpus(container: Container) -> bool:
     why="A pod that asks for more than any node has stays Pending; ranks beyond the limit find no device.",
     remedy="make the limit, --nproc_per_node and the instance type agree",
     source="https://docs.aws.amazon.com/ec2/latest/instancetypes/ac.html",
-    bad=_example("16", "32").replace("gpu: 8", "gpu: 16"),
+    bad=_example("16", "32", processes=16).replace("gpu: 8", "gpu: 16"),
     at=21,
     good=_GOOD,
 )
 def accelerator_count(document: Document, tree: Tree) -> Iterator[Hit]:
-    for container in document.containers:
+    trainers = [c for group in groups(document) for c in group.containers] if kind(document) == "TrainJob" else []
+    for container in (*document.containers, *trainers):
         instance, asked = (instance_type(container.pod) or tree.instance), _accelerators(container)
         if asked is None:
             continue
@@ -117,10 +118,11 @@ def accelerator_count(document: Document, tree: Tree) -> Iterator[Hit]:
         if instance and count > instance.accelerators and name != "aws.amazon.com/neuroncore":
             line = _limits(container).line_of(name)
             yield line, f"{count} x {name} of a {instance.name}, which has {instance.accelerators}"
-        for launch in _launches(container):
-            processes = number(launch.processes)
-            if name == "nvidia.com/gpu" and launch.program == "torchrun" and processes and processes > count:
-                yield launch.line, f"{processes} processes on {count} GPUs"
+        launched: list[Launch | None] = [*_launches(container)]
+        for launch in launched or [None]:
+            started = processes(document, container, launch)
+            if name == "nvidia.com/gpu" and started and started[1] > count:
+                yield started[0], f"{started[1]} processes on {count} GPUs"
 
 
 @rule(
@@ -168,27 +170,3 @@ def efa_count(document: Document, tree: Tree) -> Iterator[Hit]:
         whole = asked is not None and asked[1] == instance.accelerators
         if efa > instance.efa_interfaces or (whole and efa < instance.efa_interfaces):
             yield _limits(container).line_of(EFA), f"{efa} of the {instance.efa_interfaces} of a {instance.name}"
-
-
-@rule(
-    "kubernetes.node-count",
-    Verdict.FAIL,
-    ("yaml",),
-    expected="--nnodes equal to the pods of the job",
-    why="With fewer pods than --nnodes the rendezvous waits for ever; with more, the rest is turned away.",
-    remedy="make --nnodes, WORLD_SIZE and the replicas agree",
-    source="https://docs.pytorch.org/docs/stable/elastic/run.html",
-    bad=_example("8", "32", nodes=4),
-    at=16,
-    good=_GOOD,
-)
-def node_count(document: Document, _: Tree) -> Iterator[Hit]:
-    replicas = (document.manifest or Map()).map("spec", "pytorchReplicaSpecs")
-    counts = [integer(spec.get("replicas", "1")) for spec in replicas.values() if isinstance(spec, Map)]
-    pods = sum(count for count in counts if count is not None)
-    if not counts or None in counts:
-        return
-    for launch in launches(document.scripts):
-        stated = option(launch.words, "--nnodes")
-        if stated and stated.text.isdigit() and int(stated.text) != pods:
-            yield stated.line, f"--nnodes={stated.text} and {pods} pods"

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 
 from seatrial.findings import Verdict
+from seatrial.lint.allocation import nodes
 from seatrial.lint.documents import Document
-from seatrial.lint.launch import nodes
 from seatrial.lint.rules import ALL, SHELL, Hit, Tree, rule
 from seatrial.lint.scope import above
 from seatrial.lint.words import text_of

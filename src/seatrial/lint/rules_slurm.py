@@ -5,15 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from seatrial.findings import Verdict
+from seatrial.lint.allocation import directive_lines, directives
 from seatrial.lint.documents import Document
 from seatrial.lint.guards import is_elsewhere
-from seatrial.lint.launch import directive_lines, directives, gpus_per_node, launches
 from seatrial.lint.rules import Hit, Tree, rule
 from seatrial.lint.script import option
 from seatrial.lint.templates import FILLED
 from seatrial.lint.words import text_of
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
 
 SBATCH = "Slurm, sbatch: https://slurm.schedmd.com/sbatch.html"
 UPSTREAM = "awslabs/awsome-distributed-ai"
@@ -124,75 +128,47 @@ def spool_path(document: Document, _: Tree) -> Iterator[Hit]:
                 yield script.line_of(node), f"{source} is a path in Slurm's spool folder"
 
 
-@rule(
-    "slurm.no-gpu-request",
-    Verdict.WARN,
-    ("sbatch",),
-    expected="--gpus-per-node, --gres=gpu:N or --exclusive",
-    why="Where GPUs are a Slurm resource, a job that asks for none sees none; where they are not, it shares the node.",
-    remedy="add #SBATCH --gpus-per-node=N, or --exclusive on clusters without GRES",
-    source="https://slurm.schedmd.com/gres.html; meta-pytorch/torchx#1101",
-    bad="#!/bin/bash\n"
-    "#SBATCH --nodes=2\n"
-    "export CUDA_DEVICE_MAX_CONNECTIONS=1\n"
-    "srun torchrun --nproc_per_node=8 train.py\n",
-    at=4,
-    good="#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --gpus-per-node=8\nsrun torchrun --nproc_per_node=8 train.py\n",
-)
-def no_gpu_request(document: Document, _: Tree) -> Iterator[Hit]:
-    asked = ("--gres", "--gpus", "--gpus-per-node", "--gpus-per-task", "--exclusive", "-G")
-    if any(word.text.partition("=")[0] in asked or word.text.startswith("-G") for word in directives(document)):
-        return
-    names = {a.name for a in document.assignments()} | {name for script in document.scripts for name in script.values}
-    if any(name.startswith(("CUDA_", "NCCL_")) or "GPU" in name for name in names):
-        for launch in launches(document.scripts):
-            if not any(word.text.partition("=")[0] in asked for word in launch.srun or ()):
-                yield launch.line, f"{launch.program} on GPUs, and no line asks Slurm for one"
-                return
+def _elsewhere(node: Node) -> bool:
+    """It is printed only, or stands where Slurm does not come: in a branch or a default beside SLURM_SUBMIT_DIR."""
+    above = node.parent
+    while above:
+        text = text_of(above)
+        if above.type in ("if_statement", "list", "case_statement", "expansion", "ternary_expression"):
+            test = text.split("then")[0] if above.type == "if_statement" else text
+            if re.search(r"SLURM_(SUBMIT_DIR|JOB_ID|JOBID|JOB_NAME|STEP_ID|PROCID)", test):
+                return True
+        if above.type == "command" and re.match(r"(echo|printf|usage)\b", text):
+            return True
+        above = above.parent
+    return False
 
 
 @rule(
-    "slurm.gres-and-gpus",
-    Verdict.WARN,
-    ("sbatch",),
-    expected="one way of asking for GPUs",
-    why="--gres=gpu and --gpus-per-node ask for the same GPUs twice: once one of them is edited, they disagree.",
-    remedy="keep --gpus-per-node",
-    source="https://slurm.schedmd.com/gres.html; NVIDIA/cloudai#613",
-    bad="#!/bin/bash\n#SBATCH --gres=gpu:8\n#SBATCH --gpus-per-node=8\nsrun hostname\n",
-    at=3,
-    good="#!/bin/bash\n#SBATCH --gpus-per-node=8\nsrun hostname\n",
-)
-def gres_and_gpus(document: Document, _: Tree) -> Iterator[Hit]:
-    words = directives(document)
-    gres = option(words, "--gres")
-    gpus = option(words, "--gpus-per-node") or option(words, "--gpus")
-    if gres and gpus and gres.text.startswith("gpu"):
-        yield gpus.line, f"--gres={gres.text} and {gpus.source}"
-
-
-@rule(
-    "slurm.more-processes-than-gpus",
+    "slurm.placeholder",
     Verdict.FAIL,
     ("sbatch",),
-    expected="one process for each GPU of a node",
-    why="Ranks beyond the node's GPUs find no device, or NCCL refuses two of them on one GPU.",
-    remedy="make --nproc_per_node and the GPUs that are asked for agree",
-    source="PyTorch, torchrun: https://docs.pytorch.org/docs/stable/elastic/run.html",
-    bad="#!/bin/bash\n#SBATCH --gpus-per-node=4\nsrun torchrun --nproc_per_node=8 train.py\n",
+    expected="values for this cluster",
+    why="sbatch takes what is written for the value: it refuses the job, or asks for a partition that nobody has.",
+    remedy="write the value, or leave the line out and give it on the command line of sbatch",
+    source=SBATCH,
+    bad="#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --partition=<partition>\nsrun hostname\n",
     at=3,
-    good="#!/bin/bash\n#SBATCH --gpus-per-node=8\nsrun torchrun --nproc_per_node=8 train.py\n",
+    good="#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --partition=gpu\nsrun hostname\n",
 )
-def more_processes_than_gpus(document: Document, tree: Tree) -> Iterator[Hit]:
-    instance = document.instance() or tree.instance
-    asked = gpus_per_node(document)
-    if asked and instance and asked > instance.accelerators:
-        word = option(directives(document), "--gpus-per-node") or option(directives(document), "--gres")
-        yield (
-            word.line if word else document.line,
-            f"{asked} GPUs of a {instance.name}, which has {instance.accelerators}",
-        )
-    for launch in launches(document.scripts):
-        count = launch.processes
-        if launch.program == "torchrun" and asked and count and count.text.isdigit() and int(count.text) > asked:
-            yield count.line, f"{count.text} processes on {asked} GPUs"
+def placeholder(document: Document, _: Tree) -> Iterator[Hit]:
+    if document.embedded or re.search(r"(?i)template|\.(j2|jinja2?|in|tmpl|tpl)$", document.path.name):
+        return  # another program fills it in
+    for line, text in directive_lines(document)[0]:
+        for name, said in _PLACEHOLDER.findall(text.partition(" #")[0]):
+            if name not in _FREE:
+                yield line, f"{name} is {said}"
+
+
+_FREE = {"--mail-user", "--comment", "--job-name", "-J", "--constraint", "-C", "--array", "-a", "--wckey"}
+"""Options that take any text, or brackets of their own."""
+_PLACEHOLDER = re.compile(
+    r"(?:^|\s)(--?[A-Za-z][\w-]*)(?:=|\s+)[\"']?"
+    r"((?<!\{)\{\s*[A-Za-z][\w .-]*\}(?!\})|<[A-Za-z][^<>]*>|\[[A-Za-z][\w .-]*\](?=[\"'\s]|$)|"
+    r"(?i:your[_-]?\w+|insert[_-]\w+|(?:change|replace)[_-]?(?:me|this)\b|replace[_-]with\w*))"
+)
+"""At the very beginning of a value: ``node[1-4]`` is a list of nodes. ``{{ x }}`` is filled in by another program."""

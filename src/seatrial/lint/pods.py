@@ -1,0 +1,110 @@
+"""How many pods of a job run one container, and which of them start training programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from seatrial.lint import shell
+from seatrial.lint.allocation import number
+from seatrial.lint.documents import Document
+from seatrial.lint.launch import Launch, launches
+from seatrial.lint.manifest import Container, Map, containers, integer
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Pods of one kind in a job."""
+
+    name: str
+    pods: int | None
+    """Of this kind, at one time; None: not known."""
+    slice: int | None
+    """Of this kind in one of the equal parts of a JobSet."""
+    containers: tuple[Container, ...]
+
+    def launches(self) -> list[tuple[Container, Launch]]:
+        """The training programs that they start."""
+        found = [(container, container.script) for container in self.containers]
+        return [(container, launch) for container, script in found if script for launch in launches([script])]
+
+
+def kind(document: Document) -> str:
+    """The kind of a manifest, as it is written; of Volcano's jobs ``VolcanoJob``."""
+    manifest = document.manifest or Map()
+    found = str(manifest.get("kind", ""))
+    return "VolcanoJob" if found == "Job" and str(manifest.get("apiVersion", "")).startswith("batch.volcano") else found
+
+
+def groups(document: Document) -> Iterator[Group]:
+    """The pods of a job, by kind. Nothing for what is no job of several pods that we know."""
+    spec = (document.manifest or Map()).map("spec")
+    match kind(document):
+        case "PyTorchJob":
+            for name, part in spec.map("pytorchReplicaSpecs").items():
+                if isinstance(part, Map):
+                    yield _group(str(name), _count(part, "replicas"), part.map("template"))
+        case "JobSet":
+            for part in spec.items_of("replicatedJobs"):
+                job = part.map("template", "spec")
+                each, replicas = _parallel(job), _count(part, "replicas")
+                pods = each * replicas if each is not None and replicas is not None else None
+                yield _group(str(part.get("name")), pods, job, each)
+        case "Job" if spec.get("completionMode") == "Indexed":
+            yield _group("pods", _parallel(spec), spec)
+        case "VolcanoJob":
+            for part in spec.items_of("tasks"):
+                yield _group(str(part.get("name")), _count(part, "replicas"), part.map("template"))
+        case "TrainJob":
+            trainer = Map(spec.map("trainer"))
+            trainer["resources"] = trainer.get("resourcesPerNode")
+            pods = _count(trainer, "numNodes") if "numNodes" in trainer else None
+            yield Group("nodes", pods, pods, (Container(trainer, Map()),))
+
+
+def _group(name: str, pods: int | None, template: Map, slice: int | None = None) -> Group:
+    return Group(name, pods, pods if slice is None else slice, tuple(containers(template)))
+
+
+def _count(part: Map, key: str) -> int | None:
+    """A number of pods, 1 where none is given."""
+    return integer(part[key]) if part.get(key) is not None else 1
+
+
+def _parallel(job: Map) -> int | None:
+    """Pods of a Job at one time."""
+    found = [_count(job, key) for key in ("parallelism", "completions") if job.get(key) is not None]
+    return 1 if not found else None if None in found else min(count for count in found if count is not None)
+
+
+def total(document: Document) -> int | None:
+    """Pods that start training programs; None if one number is not known."""
+    found = [group.pods for group in groups(document) if group.launches()]
+    return None if None in found else sum(count for count in found if count is not None)
+
+
+def processes(document: Document, container: Container, launch: Launch | None) -> tuple[int, int] | None:
+    """Line and number of the processes that torchrun starts in a pod: its own option before what an operator sets.
+
+    Without a `launch` it is the runtime of a TrainJob that starts it.
+    """
+    if launch and launch.program != "torchrun":
+        return None
+    if launch and launch.processes:
+        count = number(launch.processes)
+        return (launch.processes.line, count) if count else None
+    spec = (document.manifest or Map()).map("spec")
+    told = [(a.line, integer(a.value)) for a in container.environment if a.name == "PET_NPROC_PER_NODE"]
+    told += [(m.line_of(key), integer(m.get(key))) for m, key in _operators(spec) if key in m]
+    started = launch is not None or kind(document) == "TrainJob"
+    return next(((line, count) for line, count in told if count and started), None)
+
+
+def _operators(spec: Map) -> list[tuple[Map, str]]:
+    return [(spec, "nprocPerNode"), (spec.map("trainer"), "numProcPerNode")]
+
+
+def entrypoint(document: Document) -> tuple[Launch, ...]:
+    """The training programs in the ``entrypoint`` of a RayJob, which runs once, on the head."""
+    text = (document.manifest or Map()).map("spec").text("entrypoint") if kind(document) == "RayJob" else None
+    return tuple(launches([shell.parse(text, line=text.line)])) if text else ()

@@ -1,0 +1,109 @@
+"""Scripts that another script of the tree starts, and what they do with its variables."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+from seatrial.lint import shell
+from seatrial.lint.allocation import program_of_srun
+from seatrial.lint.documents import Document, Kind
+from seatrial.lint.launch import Launch, launches
+from seatrial.lint.rules import Tree, gathered
+from seatrial.lint.script import Command, Script, Word
+from seatrial.lint.words import text_of
+
+_SCRIPT = re.compile(r"\.(sh|bash|sbatch|slurm|sub|job)$")
+DEEPEST = 3
+"""Scripts that start scripts are followed this far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A script that a command of another starts."""
+
+    command: Command
+    document: Document
+    script: Script
+    """Its code, with the values of the variables that the caller exports."""
+
+
+def started(document: Document, tree: Tree) -> Iterator[Started]:
+    """Every script of the tree that a document starts itself."""
+    for script in document.scripts:
+        given = tuple(sorted((name, value) for name, value in script.values.items() if name in exported(script)))
+        for command in script.commands:
+            word = script_of(command)
+            found = find(word, document, tree) if word else None
+            if found and found.path != document.path:
+                yield Started(command, found, _read(found.text, found.line, given, command))
+
+
+def script_of(command: Command) -> Word | None:
+    """The file of shell code that a command starts: ``bash x.sh``, ``srun -N 2 ./x.sh``."""
+    words: Sequence[Word] = command.words
+    if any(PurePosixPath(word.text).name == "srun" for word in words):
+        words = program_of_srun(words)
+    while words and (words[0].text in ("exec", "env", "nohup", "time") or re.match(r"\w+=", words[0].text)):
+        words = words[1:]
+    if words and PurePosixPath(words[0].text).name in shell.SHELLS:
+        words = words[1:]
+        while words and re.fullmatch(r"-[a-bd-z]+|--\w+", words[0].text):
+            words = words[1:]
+    return words[0] if words and _SCRIPT.search(words[0].text) else None
+
+
+@gathered
+def scripts(document: Document) -> Iterator[tuple[Path, Kind, str, int]]:
+    """Shell code that is a file of its own: path, kind, text and line of it."""
+    if document.kind in ("shell", "sbatch") and not document.embedded:
+        yield document.path, document.kind, document.text, document.line
+
+
+def find(word: Word, document: Document, tree: Tree) -> Document | None:
+    """The script of the tree that a path in a document means: beside it, or the only one whose path ends like it."""
+    path = re.sub(r"^.*[$`})][^/]*/", "", word.text)  # a variable before it: some folder
+    name = PurePosixPath(path).name
+    named = [Document(path=p, kind=k, text=t, line=n) for p, k, t, n in sorted(tree.all(scripts)) if p.name == name]
+    beside = [other for other in named if other.path == Path(document.path.parent, path)]
+    beside += [other for other in named if other.path.parent == document.path.parent]
+    parts = [part for part in PurePosixPath(path).parts if part not in ("/", ".", "..")]
+    ends = [other for other in named if other.path.parts[-2:] == tuple(parts[-2:]) or len(parts) == 1]
+    return beside[0] if beside else ends[0] if len(ends) == 1 else None
+
+
+def exported(script: Script) -> set[str]:
+    """Variables that a script hands on to what it starts."""
+    everything = any(c.name == "set" and any(w.text in ("-a", "allexport") for w in c.words) for c in script.commands)
+    names = set(script.values) if everything else set()
+    for node in script.nodes.get("declaration_command", ()):
+        text = text_of(node)
+        if re.match(r"export\s|(declare|typeset)\s+-\w*x", text):
+            names |= {text_of(child).partition("=")[0] for child in node.children[1:] if child.is_named}
+    return {name for name in names if name.isidentifier()}
+
+
+@functools.lru_cache(maxsize=256)
+def _read(text: str, line: int, known: tuple[tuple[str, str], ...], outer: Command) -> Script:
+    return shell.parse(text, line=line, known=dict(known), outer=outer)
+
+
+def launches_of(document: Document, tree: Tree) -> Iterator[Launch]:
+    """Every training program that a document starts, in itself and in the scripts that it starts."""
+    yield from launches(document.scripts)
+    if document.kind != "sbatch":  # whoever starts it says on how many nodes
+        return
+    for one in started(document, tree):
+        yield from _within(one, one.command, tree, 1)
+
+
+def _within(one: Started, via: Command, tree: Tree, depth: int) -> Iterator[Launch]:
+    for launch in launches([one.script]):
+        place = f"{one.document.path.name}:{launch.words[0].line}"
+        yield replace(launch, via=via, place=place)
+    if depth < DEEPEST:
+        for inner in started(replace(one.document, scripts=(one.script,)), tree):
+            yield from _within(inner, via, tree, depth + 1)

@@ -1,0 +1,2 @@
+#!/bin/bash
+python pretrain.py --steps 100 --load /fsx/run

@@ -1,0 +1,2 @@
+#!/bin/bash
+python pretrain.py --steps 100
