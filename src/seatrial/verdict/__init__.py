@@ -54,6 +54,9 @@ def completed(job: Job, log: EventLog) -> Finding:
         why = "the run never said how it ended"
         return rules.COMPLETED.finding(Verdict.UNKNOWN, why, expected=expected, evidence="events.jsonl")
     done = f"{_steps(end.step)}, {end.outcome}" + (f": {end.reason}" if end.reason else "")
+    if end.outcome == "lost":  # a log that was read: it does not show how the run ended
+        done = f"{_steps(end.step)}: {end.reason}"
+        return rules.COMPLETED.finding(Verdict.UNKNOWN, done, expected=expected, remedy="read the log to its very end")
     if end.outcome == "stopped":
         again = "go on with the same command and --resume"
         return rules.COMPLETED.finding(Verdict.UNKNOWN, done, expected=expected, remedy=again)
