@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _PREFIX = re.compile(  # every part may be missing, so it always matches
     r"""
+    (?: \s+ (?=\[(?:default|rank)\d) )?                              # a quoted log
     (?: \[pod/[^\]\s]+\]\  )?                                       # kubectl logs --prefix
     (?: [a-z][\w.-]*-\d+\ +\|\  )?                                 # docker compose: trainer-1  | …
     (?:
@@ -28,7 +29,8 @@ _PREFIX = re.compile(  # every part may be missing, so it always matches
         |   [\w.-]+\ [\w.@/-]+\[\d+\]:\  )?                        # journalctl: host unit[4711]:
     )?
     (?: \( (?:[^()]*[ ,])? pid=\d+ (?:,[^()]*)? \)\  )?             # Ray and SkyPilot: (worker1, rank=1, pid=7, ip=…)
-    (?: [\w.-]{1,10}/\d+\  (?=\[default) )?                           # NeMo-Run: end of the task's name, replica
+    (?: [\w.-]{1,10}/\d+\  # NeMo-Run: end of the task's name, replica
+        (?=\[default|\ ?\[\d{4}-|\ iteration\ |Training\ epoch|Step\ Time) )?
     (?: \[[\w.@-]*,\d+\]<std(?:out|err)>:\ ? )?                     # mpirun --tag-output: [1,0]<stdout>:
     (?: \ {0,5} (?P<task>\d+) :\  )?                                # srun --label, padded to the widest number
     (?: \[ (?:default|rank) (?P<rank>\d+) \]: )?                    # torchrun --tee; torch itself
@@ -78,6 +80,8 @@ class Reader(Protocol):
     """What the framework prints when it is through; empty: nothing, so that its last step is its end."""
     finished: bool = False
     """Whether it printed that after its newest step."""
+    ranks: int | None = None
+    """Ranks that it ran on, where the log tells; None: it does not."""
     begun: int | None = None
     """Steps that were done when it began, where the log tells; None: it does not."""
     form: str = ""
@@ -122,7 +126,8 @@ class Reading:
         """The line before, if it said nothing."""
         self._torn: tuple[Line, str] | None = None
         """The line before, if it was refused, and why."""
-        self._unreadable = 0
+        self.unreadable = 0
+        """Lines that could not be read, so far."""
         self.first = ""
         """The first line that could not be read, and why; empty if all could."""
 
@@ -152,8 +157,8 @@ class Reading:
             yield from self._reader.end()
         except self._survives as error:
             self._give_up(Line("the end of the log"), _said(error))
-        if self._unreadable:
-            observed = f"{self._unreadable} metric lines could not be read, first {self.first}"
+        if self.unreadable:
+            observed = f"{self.unreadable} metric lines could not be read, first {self.first}"
             yield LOG_READABLE.finding(Verdict.UNKNOWN, observed, evidence=f"logs/rank-{rank}.log")
 
     def _refused(
@@ -197,7 +202,7 @@ class Reading:
             return None
 
     def _give_up(self, line: Line, why: str) -> None:
-        self._unreadable += 1
+        self.unreadable += 1
         self.first = self.first or f"{(line.prefix + line.text).strip()[:200]!r}: {why}"
 
 

@@ -6,13 +6,19 @@ import importlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 from seatrial import hardware, launchers, loading
 from seatrial.errors import Problem, UserError
 from seatrial.events import Event, RunStart, Step
 from seatrial.rank.lines import Reader
+from seatrial.reading.foreign import CASES as FOREIGN
+from seatrial.reading.foreign import NAMELESS
 from seatrial.reading.log import Anew, Log
-from seatrial.spec import ELSEWHERE, Case, Cluster, Device, Job, Layout, Recipe
+from seatrial.reading.recognise import Candidate, find
+from seatrial.spec import ELSEWHERE, Case, Cluster, Device, Expectations, Job, Layout, Recipe
+
+__all__ = ["FOREIGN", "NAMELESS", "anonymous", "elsewhere", "events", "nameless", "reader", "recognise"]
 
 BACKENDS: dict[Device, str] = {"cpu": "gloo", "cuda": "nccl", "neuron": "xla"}
 
@@ -25,10 +31,30 @@ def reader(case: Case, job: Job) -> Reader:
     if case.log_reader is None:
         remedy = "its programs write events themselves: seatrial report"
         raise UserError(Problem(f"{case.name} prints no metric lines that could be read", remedy=remedy))
+    return _made(case, case.Args(**job.args), job.world_size)
+
+
+def _made(case: Case, args: Any, world_size: int) -> Reader:
+    assert case.log_reader is not None
     module, _, name = case.log_reader.partition(":")
     with loading.guarded(loading.origin(module), case.log_reader, f"repair the log_reader of {case.name}"):
-        made: Reader = getattr(importlib.import_module(module), name)(case.Args(**job.args), job.world_size)
+        made: Reader = getattr(importlib.import_module(module), name)(args, world_size)
     return made
+
+
+def recognise(cases: Iterable[Case], lines: Iterable[str]) -> Case:
+    """The case of `cases` whose log it is. Raises UserError with what was looked for."""
+    return find([Candidate(case, _made(case, case.recipes[0].args, 1)) for case in cases if case.log_reader], lines)
+
+
+def anonymous(recipe: Recipe) -> Recipe:
+    """What is known of a recipe that nobody named: nothing is expected of it."""
+    return replace(recipe, name=NAMELESS, title="a log, its recipe unknown", expectations=Expectations(), published=())
+
+
+def nameless(job: Job) -> Job:
+    """The job of such a recipe, without the arguments, the model and the hardware that are another's."""
+    return replace(job, args={}, parameters=None, flops_per_token={}, notes=())
 
 
 def elsewhere(recipe: Recipe, instance_type: str | None, nodes: int | None, processes: int | None) -> Cluster:
@@ -64,7 +90,11 @@ def events(
     steps = log.reader.total or (log.last if log.reader.finished else int(job.args.get("steps", log.last)))
     peak, source = _peak(case, job, instance_type)
     start = replace(
-        _start(case, job, steps, log.before), peak_flops=peak, peak_source=source, versions=_form(case, log.reader)
+        _start(case, job, steps, log.before),
+        world_size=getattr(log.reader, "ranks", None) or job.world_size,
+        peak_flops=peak,
+        peak_source=source,
+        versions={"log": form} if (form := getattr(log.reader, "form", "")) else {},
     )
     return _timed(start, found, end)
 
@@ -73,11 +103,6 @@ def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
     rest = iter(lines)
     while batch := list(islice(rest, BATCH)):
         yield batch
-
-
-def _form(case: Case, log: Reader) -> dict[str, str]:
-    form = getattr(log, "form", "")
-    return {"log": form} if form else {}
 
 
 def _timed(start: RunStart, found: list[Event | Anew], end: float) -> list[tuple[float, Event]]:

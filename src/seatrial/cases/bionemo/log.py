@@ -35,7 +35,7 @@ class Reader(lines.Reader):
     """Makes a Step of each line or state of the bar; losses are means over all ranks."""
 
     words = ("Training epoch", "reduced_train_loss", "%|", "`Trainer.fit`")
-    hints = ("bionemo", "BioNeMo", "val_ppl", "esm", "geneformer")
+    hints = ("bionemo", "BioNeMo", "val_ppl")
     finish = "`Trainer.fit` stopped"
 
     def __init__(self, args: Args, world_size: int) -> None:

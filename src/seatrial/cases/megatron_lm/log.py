@@ -15,13 +15,15 @@ _MARK = re.compile(r"\biteration +\d+/|validation loss at\b|\| consumed samples:
 """Any of these makes a line one of metrics, so that a torn one is missed and not overlooked."""
 
 _STEP = re.compile(  # newer versions begin with the time, GPT-NeoX with the speed
-    r"(?: ?\[[^\]]+\])? ?(?:samples/sec: (?P<rate>[\d.]+) \| )?iteration +(?P<step>\d+)/ *(?P<total>\d+) \|(?P<rest>.+) \|"
+    r"\s*(?:\[[^\]]+\]\s*)?(?:samples/sec: (?P<rate>[\d.]+) \| )?iteration +(?P<step>\d+)/ *(?P<total>\d+) \|(?P<rest>.+) \|"
 )
 _VALIDATION = re.compile(
     r" ?validation loss at iteration (\d+)( on (?:validation|test) set)? "
     r"\| lm loss value: (\S+) \| lm loss PPL: (\S+) \|"
 )
 _MEMORY = re.compile(r"\[Rank \d+\] \(after \d+ iterations\) memory \(MB\).*\| max allocated: ([\d.]+) \|")
+_BRIDGE = re.compile(r"\bGPU utilization: ([\d.]+) ?MODEL_TFLOP/s/GPU")
+"""Megatron-Bridge says it in a line of its own, before the step's."""
 _THROUGH = re.compile(r"\[after training is done\]|\bvalidation loss at iteration +\d+ on (?:validation|test) set\b")
 _FLOPS = {"throughput per GPU (TFLOP/s/GPU)": 1e12, "TFLOPs": 1e12, "approx flops per GPU": 1.0}
 """There with --log-throughput, of forks always."""
@@ -41,13 +43,15 @@ class Reader(lines.Reader):
     numbers, and neither is its loss.
     """
 
-    words = (" iteration ", "iteration ", "validation loss at", "(after ", "| lm loss", "consumed samples:", "[after training")
+    words = (" iteration ", "iteration ", "validation loss at", "(after ", "| lm loss", "consumed samples:", "[after training",
+             "MODEL_TFLOP")  # fmt: skip
     finish = "[after training is done]"
 
     def __init__(self, args: SequenceArgs, world_size: int) -> None:
         self.args, self.world_size = args, world_size
         self._last = ""
         self._memory: int | None = None
+        self._flops: dict[str, float] = {}
 
     def read(self, line: Line) -> Iterable[Event]:
         """See seatrial.rank.lines.Reader."""
@@ -55,6 +59,8 @@ class Reader(lines.Reader):
         memory = _MEMORY.search(text)
         if memory:
             self._memory = round(float(memory[1]) * 2**20)  # Megatron's MB are MiB
+        if (bridge := _BRIDGE.search(text)) and float(bridge[1]):
+            self._flops = {"flops": float(bridge[1]) * 1e12}
         if _THROUGH.search(text):
             self.finished = True
         if not _MARK.search(text) or text == self._last:  # a line that every rank prints counts once
@@ -106,7 +112,7 @@ class Reader(lines.Reader):
             count=int(fields.get("global batch size", self.args.global_batch_size)) * self.args.sequence_length,
             seconds=seconds,
             memory_bytes=self._memory,
-            printed={"flops": fields[name] * unit for name, unit in _FLOPS.items() if name in fields},
+            printed=self._flops | {"flops": fields[name] * unit for name, unit in _FLOPS.items() if name in fields},
         )
 
 

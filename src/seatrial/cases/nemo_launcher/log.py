@@ -47,7 +47,6 @@ class Reader(lines.Reader):
     """
 
     words = ("Epoch ", "reduced_train_loss", "train_step_timing", "`Trainer.fit`", *MegatronReader.words)
-    hints = ("NeMo", "nemo", "%|")
     finish = "`Trainer.fit` stopped"
 
     def __init__(self, args: Args, world_size: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 
@@ -17,7 +18,7 @@ _MARK = re.compile(
 code of a colour."""
 
 _DECIMAL = r" *(-?\d+\.\d{4,5}|-?nan|-?inf)"
-_MEMORY = r"memory: *(-?\d+\.\d\dGiB)\(-?\d+\.\d\d%\)"
+_MEMORY = r"m?memory: *(-?\d+\.\d\dGiB)\(-?\d+\.\d\d%\)"
 _TPS = r"(?P<rate>tps|wps): *(\d{1,3}(?:,\d{3})+|\d{1,3})"
 # The first versions printed neither grad_norm nor tflops, four decimals, and words in place of tokens; forks leave out
 # mfu. Blanks are taken as they come: who pastes a log may lose one of two.
@@ -28,7 +29,9 @@ _STEP = re.compile(
 _VALIDATION = re.compile(rf"validate step: *\d+ +loss:{_DECIMAL} +{_MEMORY} +{_TPS}")
 """This case does not validate, but a foreign log may hold such lines; they do not tell how long it took."""
 _START = re.compile(r"Training starts at step:? (\d+)")
-_TOTAL = re.compile(r"Training starts at step:? \d+.*\btotal[ _]steps:? (\d+)")
+_TOTAL = re.compile(r"\btotal steps (\d+)")
+_MESH = re.compile(r"with parallelism: pp=(\d+), dp_replicate=(\d+), dp_shard=(\d+), cp=(\d+), tp=(\d+)")
+_OLD_MESH = re.compile(r"Building \d-D device mesh with \[.*\], \[([\d, ]+)\]")
 _BATCH = re.compile(r"\bglobal batch size:? (\d+).*\bsequence length:? (\d+)")
 
 
@@ -39,7 +42,7 @@ class Reader(lines.Reader):
     not know it is reckoned against an A100.
     """
 
-    words = ("step:", "tps:", "wps:", "mfu:", "loss:", "Training ")
+    words = ("step:", "tps:", "wps:", "mfu:", "loss:", "Training ", "Trainer is initialized", "device mesh with")
     finish = "Training completed"
 
     def __init__(self, args: Args, world_size: int) -> None:
@@ -54,16 +57,19 @@ class Reader(lines.Reader):
     def read(self, line: Line) -> Iterable[Event]:
         """See seatrial.rank.lines.Reader."""
         text = line.text
-        if "Training " in text:
+        if "Train" in text or "device mesh" in text:
             self._told(text)
         return list(self._metrics(text)) if _MARK.search(text) else []
 
     def _told(self, text: str) -> None:
+        """What the log says of the run: its size, where it starts, that it is through."""
         if text.endswith(self.finish):
             self.finished = True
-        start = _START.search(text)
-        if start:
+        if mesh := _MESH.search(text) or _OLD_MESH.search(text):
+            self.ranks = math.prod(int(degree) for group in mesh.groups() for degree in group.split(","))
+        if start := _START.search(text):
             self.last = self.begun = int(start[1]) - 1  # again, after a restart
+        if start or "Trainer is initialized" in text:
             total, batch = _TOTAL.search(text), _BATCH.search(text)
             self.total = int(total[1]) if total else self.total
             self.count = int(batch[1]) * int(batch[2]) if batch else self.count
@@ -91,7 +97,7 @@ class Reader(lines.Reader):
     ) -> Step:
         if number(loss) < 0:
             raise ValueError("a negative loss is that of a pipeline stage which has none: log the last stage's ranks")
-        rate = number(tps) * self.world_size  # printed per accelerator, and as a whole number
+        rate = number(tps) * (self.ranks or self.world_size)  # printed per accelerator, and as a whole number
         if not rate:
             raise ValueError("0 tokens per second: less than half a token, so its time is unknown")
         return Step(
