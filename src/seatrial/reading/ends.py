@@ -20,14 +20,14 @@ WORDS = (
     "Xid", "fallen off the bus", "watchdog", "Watchdog", "operation timeout", "CANCELLED", "TIME LIMIT", "PREEMPT",
     "reempted", "Evicted", "DeadlineExceeded", "NODE FAIL", "Exited with exit code", "exit code", "exitcode", "death signal",
     "closing signal", "got signal", "exit status", "return code", "Force Terminated", "step aborted", "Terminated",
-    "received signal", "noticed that process", "MPI_ABORT", "non-zero exit", "Interrupted", "SIGTERM", "SIGKILL", "spot",
+    "Signal:", "noticed that process", "MPI_ABORT", "non-zero exit", "Interrupted", "SIGTERM", "SIGKILL", "spot",
 )  # fmt: skip
 """One of these stands in every line that may be a sign: what has none need not be looked at."""
 
 _ENDING = re.compile(
     r"""
       ^\s*(?:\+\ Exception\ Group\ )?Traceback\ \(most\ recent\ call\ last\):
-    | Fatal\ Python\ error | \bterminate\ called\ (?:after|without) | \*\*\*\ Process\ received\ signal
+    | Fatal\ Python\ error | \bterminate\ called\ (?:after|without) | \bSignal:\ [A-Z]
     | ^\s*\w*(?:Error|Exception|Interrupt):\ \S                          # the last line of a traceback, alone
     | ^torch\.\w[\w.]*(?:Error|Exception):
     | [Ss]egmentation\ fault | \bBus\ error\b | \bcore\ dumped\b | \bAborted\b\s*(?:\(|$)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from seatrial.events import Event, RunEnd, Step
 from seatrial.rank.lines import Reader, Reading
-from seatrial.reading import ends
+from seatrial.reading import ends, thinning
 from seatrial.reading.ends import Watch
 
 
@@ -75,6 +75,8 @@ class Log:
             if isinstance(event, Step):
                 self._step(event)
             self._found.append(event)
+        if len(self._found) > thinning.MOST:
+            self._found = thinning.thinned(self._found, self.before)
 
     def _step(self, event: Step) -> None:
         step, sign, begun = event.step, self._watch.sign, getattr(self.reader, "begun", None)

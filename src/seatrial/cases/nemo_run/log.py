@@ -40,9 +40,10 @@ class Reader(lines.Reader):
 
     def read(self, line: Line) -> Iterable[Event]:
         """See seatrial.rank.lines.Reader."""
-        if self._megatron is not None:
+        if self._megatron is not None and not _MARK.search(line.text):
             events = self._megatron.read(line)
-            self.total, self.finished = self._megatron.total, self._megatron.finished
+            self.total = self._megatron.total or self.total
+            self.finished = self._megatron.finished or self.finished or FINISH in line.text
             return events
         self.finished = self.finished or FINISH in line.text
         self._validated = self._validated or line.text.startswith("Validation: iteration")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from seatrial.cases.torchtitan import Args
 from seatrial.events import Event, Step
 from seatrial.rank import lines
-from seatrial.rank.lines import Line, number, size
+from seatrial.rank.lines import Line
 
 _MARK = re.compile(
     r"(?:\b|(?<=\dm))(?:(?:step|loss|grad_norm|tps|tflops|mfu) ?:|wps: *\d)| - INFO - (?:s|st|ste|step)$"
@@ -57,9 +57,14 @@ class Reader(lines.Reader):
     def read(self, line: Line) -> Iterable[Event]:
         """See seatrial.rank.lines.Reader."""
         text = line.text
+        found = _STEP.fullmatch(_message(text))
+        if found is not None:
+            return self._metric(found)
         if "Train" in text or "device mesh" in text:
             self._told(text)
-        return list(self._metrics(text)) if _MARK.search(text) else []
+        if _MARK.search(text) and not _VALIDATION.fullmatch(_message(text)):
+            raise ValueError("this is not a whole metric line of torchtitan")
+        return ()
 
     def _told(self, text: str) -> None:
         """What the log says of the run: its size, where it starts, that it is through."""
@@ -74,42 +79,47 @@ class Reader(lines.Reader):
             self.total = int(total[1]) if total else self.total
             self.count = int(batch[1]) * int(batch[2]) if batch else self.count
 
-    def _metrics(self, text: str) -> Iterator[Event]:
-        message = text[text.find(" - INFO - ") + len(" - INFO - ") :] if " - INFO - " in text else text
-        if _VALIDATION.fullmatch(message):
-            return
-        found = _STEP.fullmatch(message)
-        if found is None:
-            raise ValueError("this is not a whole metric line of torchtitan")
+    def _metric(self, found: re.Match[str]) -> tuple[Step, ...]:
         step, loss, grad_norm, memory, name, tps, tflops, mfu = found.groups()
         shape = (name == "wps", grad_norm is not None, tflops is not None, mfu is not None)
-        if self.shape and self.shape != shape:
-            raise ValueError("it lacks what the lines before it tell")
+        if self.shape != shape:
+            if self.shape:
+                raise ValueError("it lacks what the lines before it tell")
+            self.form = _form(*shape)
         event = self._step(step, loss, grad_norm, memory, tps, tflops, mfu)
-        if not self.shape:
-            self.shape, self.form = shape, _form(*shape)
-        if event.step > self.last:
-            self.last, self.finished = event.step, False
-            yield event
+        self.shape = shape
+        if event.step <= self.last:
+            return ()
+        self.last, self.finished = event.step, False
+        return (event,)
 
     def _step(
         self, step: str, loss: str, grad_norm: str | None, memory: str, tps: str, tflops: str | None, mfu: str | None
     ) -> Step:
-        if number(loss) < 0:
+        told = float(loss)
+        if told < 0:
             raise ValueError("a negative loss is that of a pipeline stage which has none: log the last stage's ranks")
-        rate = number(tps) * (self.ranks or self.world_size)  # printed per accelerator, and as a whole number
+        rate = float(tps.replace(",", "")) * (self.ranks or self.world_size)  # per accelerator, and a whole number
         if not rate:
             raise ValueError("0 tokens per second: less than half a token, so its time is unknown")
+        printed = {} if mfu is None else {"mfu": float(mfu) / 100}
+        if tflops is not None:
+            printed["flops"] = float(tflops.replace(",", "")) * 1e12
         return Step(
             step=int(step),
-            loss=number(loss),
-            grad_norm=None if grad_norm is None else number(grad_norm),
+            loss=told,
+            grad_norm=None if grad_norm is None else float(grad_norm),
             count=self.count,
             seconds=self.count / rate,
-            memory_bytes=size(memory) if not memory.startswith("-") else None,  # a device that cannot tell
-            printed=({} if mfu is None else {"mfu": number(mfu) / 100})
-            | ({} if tflops is None else {"flops": number(tflops) * 1e12}),
+            # A device that cannot tell prints less than nothing.
+            memory_bytes=None if memory.startswith("-") else round(float(memory[:-3]) * 2**30),
+            printed=printed,
         )
+
+
+def _message(text: str) -> str:
+    """What torchtitan's logger was given."""
+    return text.partition(" - INFO - ")[2] or text
 
 
 def _form(words: bool, grad_norm: bool, tflops: bool, mfu: bool) -> str:
