@@ -55,7 +55,7 @@ def command(
     from seatrial import reading
     from seatrial.binding import bind
     from seatrial.cli.outcome import judge_and_keep, say
-    from seatrial.events import write_events
+    from seatrial.events import RunStart, write_events
     from seatrial.findings import exit_code
 
     case, recipe = _found(log) if target == AUTO else _named(target)
@@ -70,12 +70,19 @@ def command(
     )
     with _opened(log) as lines:
         found = reading.events(case, job, lines, log.stat().st_mtime, where.instance_type)
+    for form in (event.versions.get("log") for _, event in found[:1] if isinstance(event, RunStart)):
+        if form:
+            _note(f"the lines are those of {form}")
     run = history.create(reading.nameless(job) if recipe.name == reading.NAMELESS else job, name)
     shutil.copyfile(log, run.log_path(0))
     write_events(run.events_path, found)
     findings = judge_and_keep(run)
     say(run, findings, target, as_json=as_json)
     sys.exit(exit_code(findings))
+
+
+def _note(text: str) -> None:
+    click.echo(f"{click.style('note', fg='cyan')}: {text}", err=True)
 
 
 def _opened(log: Path) -> TextIO:
@@ -97,5 +104,5 @@ def _found(log: Path) -> tuple[Case, Recipe]:
     with _opened(log) as lines:
         case = reading.recognise([*cases, *reading.FOREIGN], lines)
     again = f"; hold it against a recipe: seatrial read {case.name}/RECIPE {log}" if case in cases else ""
-    click.echo(f"{click.style('note', fg='cyan')}: {log.name} is a log of {case.framework}{again}", err=True)
+    _note(f"{log.name} is read as a log of {case.name}{again}")
     return case, reading.anonymous(catalog.recipe(case.name)[1] if case in cases else case.recipes[0])

@@ -40,6 +40,7 @@ _PREFIX = re.compile(  # every part may be missing, so it always matches
 _GLUED = re.compile(  # where the print of another rank, or of another logger, may begin within a line
     r"(?=\[(?:rank|default)\d+\]:|\[titan\] \d{4}-| iteration +\d+/ *\d+ \||\[\d{4}-\d\d-\d\d |\[rank \d+\] Step:"
     r"|\[(?:epoch=\d+\]\[)?batch=\d+/|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - |\[NeMo [IWE] |Training epoch \d+, )"
+    r"|(?<=\|)(?=Number of parameters|\(min, max\) time)"
 )
 _NUMBER = re.compile(
     r"([+-]? (?: (?:\d{1,3}(?:,\d{3})+|\d+) (?:\.\d*)? | \.\d+ ) (?:[eE][+-]?\d+)?) ([kKMBGT]?)"
@@ -122,7 +123,7 @@ class Reading:
     def __init__(self, reader: Reader, *, survives: type[Exception] = ValueError) -> None:
         """`survives`: what a reader may raise. Who only watches a training must not end it for a reader's mistake."""
         self._reader, self._survives = reader, survives
-        self._before = Line("")
+        self._before = ""
         """The line before, if it said nothing."""
         self._torn: tuple[Line, str] | None = None
         """The line before, if it was refused, and why."""
@@ -146,8 +147,17 @@ class Reading:
             if whole is None:
                 self._give_up(*torn)
             events = whole or events
-        self._before = Line("") if events else line
+        self._before = "" if events else raw
         return events
+
+    @property
+    def waits(self) -> bool:
+        """Whether the next line is needed, whatever it holds: the one before it was refused."""
+        return self._torn is not None
+
+    def passed_over(self, raw: str) -> None:
+        """A line that the reader was spared stands before the next one."""
+        self._before = raw
 
     def end(self, rank: int = 0) -> Iterator[Event]:
         """What was still waited for, and a finding about what could not be read: a run must not pass without it."""
@@ -161,21 +171,19 @@ class Reading:
             observed = f"{self.unreadable} metric lines could not be read, first {self.first}"
             yield LOG_READABLE.finding(Verdict.UNKNOWN, observed, evidence=f"logs/rank-{rank}.log")
 
-    def _refused(
-        self, line: Line, error: Exception, torn: tuple[Line, str] | None, told: list[Event]
-    ) -> list[Event]:
+    def _refused(self, line: Line, error: Exception, torn: tuple[Line, str] | None, told: list[Event]) -> list[Event]:
         if told:
             for one in (*([torn] if torn else []), (line, _said(error))):
                 self._give_up(*one)
             return told
         events = self._in_parts(line)
         if events is None:
-            events = self._together(torn[0] if torn else self._before, line)
+            events = self._together(torn[0] if torn else clean(self._before), line)
             torn = None if events is not None else torn
         if torn is not None:
             self._give_up(*torn)
         self._torn = (line, _said(error)) if events is None else None
-        self._before = Line("")
+        self._before = ""
         return events or []
 
     def _in_parts(self, line: Line) -> list[Event] | None:

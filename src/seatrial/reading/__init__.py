@@ -53,8 +53,8 @@ def anonymous(recipe: Recipe) -> Recipe:
 
 
 def nameless(job: Job) -> Job:
-    """The job of such a recipe, without the arguments, the model and the hardware that are another's."""
-    return replace(job, args={}, parameters=None, flops_per_token={}, notes=())
+    """The job of such a recipe, without the arguments and the model that are another's."""
+    return replace(job, args={}, parameters=None, flops_per_token={}, fidelity="real", fidelity_note="", notes=())
 
 
 def elsewhere(recipe: Recipe, instance_type: str | None, nodes: int | None, processes: int | None) -> Cluster:

@@ -41,6 +41,8 @@ class Log:
         self._every = 1
         """Steps between two lines."""
         self._words: tuple[str, ...] = getattr(reader, "words", ())
+        self._spared: str | None = None
+        """The line before, if the reader needed not see it."""
 
     def take(self, lines: list[str]) -> None:
         """Read some more lines."""
@@ -50,13 +52,18 @@ class Log:
         mine = [word for word in self._words if word in text]
         for raw in lines:
             self._number += 1
+            needed = self.reading.waits or not self._words
             for word in mine:
                 if word in raw:
-                    self._add(self.reading.line(raw))
+                    needed = True
                     break
+            if needed:
+                if self._spared is not None:
+                    self.reading.passed_over(self._spared)
+                    self._spared = None
+                self._add(self.reading.line(raw))
             else:
-                if not self._words:
-                    self._add(self.reading.line(raw))
+                self._spared = raw
             if words or self._watch.sign is not None:
                 for word in words if self._watch.sign is None else [*words, *anew]:
                     if word in raw:

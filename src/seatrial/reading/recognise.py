@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from seatrial.errors import Problem, UserError
 from seatrial.events import Step
@@ -32,29 +32,31 @@ def find(candidates: Sequence[Candidate], lines: Iterable[str]) -> Case:
     rest = iter(lines)
     beginning = list(islice(rest, BEGINNING))
     words = {word for one in candidates for word in getattr(one.reader, "words", ())}
-    sample = [line for line in beginning if any(word in line for word in words)]
-    for line in rest:
-        if len(sample) >= SAMPLE:
-            break
-        if any(word in line for word in words):
-            sample.append(line)
+    sample = list(islice(_needed(chain(beginning, rest), words), SAMPLE))
     text = "\n".join([*beginning, *sample])
     found = [(*_score(one.reader, sample, text), one.case) for one in candidates]
     read = [one for one in found if one[0]]
     if not read:
-        names = sorted({one.case.framework for one in candidates})
-        looked = f"no step of any of these frameworks can be read in it: {', '.join(names)}"
+        names = ", ".join(sorted({one.case.name for one in candidates}))
+        looked = f"the readers of {names} find no step in it"
         raise UserError(Problem(looked, "the log", "name its case: seatrial read CASE FILE, or look at what it prints"))
     return max(read, key=lambda one: one[:3])[-1]  # the first of those that read it equally well
+
+
+def _needed(lines: Iterable[str], words: Collection[str]) -> Iterator[str]:
+    """Lines with one of the words, and the next of each, which may be what a terminal wrapped."""
+    before = False
+    for line in lines:
+        now = any(word in line for word in words)
+        if now or before:
+            yield line
+        before = now
 
 
 def _score(reader: Reader, sample: Sequence[str], text: str) -> tuple[int, int, int]:
     """Steps that were read, up to ENOUGH; how few lines were not; and what the log's other words say."""
     reading, steps = Reading(reader, survives=Exception), 0
-    mine = getattr(reader, "words", ())
     for line in sample:
-        if mine and not any(word in line for word in mine):
-            continue
         steps += sum(isinstance(event, Step) for event in reading.line(line))
         if steps >= ENOUGH:
             break

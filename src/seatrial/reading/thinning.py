@@ -49,9 +49,7 @@ def _together(group: Sequence[Step], before: int) -> Step:
         seconds += (step.step - before) * step.seconds
         count += (step.step - before) * step.count
         before = step.step
-    return replace(
-        last, loss=bad.loss, grad_norm=bad.grad_norm, seconds=seconds / steps, count=round(count / steps)
-    )
+    return replace(last, loss=bad.loss, grad_norm=bad.grad_norm, seconds=seconds / steps, count=round(count / steps))
 
 
 def _finite(step: Step) -> bool:

@@ -117,8 +117,11 @@ def _begun(log: EventLog) -> int:
 def _lost(log: EventLog) -> bool:
     """Whether a log that was read ends before the run does."""
     end = log.end()
-    return end is not None and end.outcome == "lost" and (start := log.last(RunStart)) is not None and (
-        end.step < start.steps
+    return (
+        end is not None
+        and end.outcome == "lost"
+        and (start := log.last(RunStart)) is not None
+        and (end.step < start.steps)
     )
 
 

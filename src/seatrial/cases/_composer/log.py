@@ -11,6 +11,8 @@ from seatrial.rank.lines import Line, number
 
 _HEADER = re.compile(r"\[(?:epoch=\d+\]\[)?(?P<unit>[a-z]+)=(?P<count>\d+)(?:/(?P<all>\d+))?\]:?")
 _EVALUATION = re.compile(r"\[Eval batch=\d+/\d+\] Eval on .* data:?")
+_OLD = re.compile(r"(?P<header>\[(?:epoch=\d+\]\[)?batch=\d+/\d+\]:) (?P<name>[\w/.-]+): (?P<value>.+)")
+"""Before 0.11 each metric had a line of its own."""
 _BEGINNING = re.compile(r"\[(?:Eval |epoch=|iteration=|batch=|sample=|token=)")
 _INDENTED = re.compile(r"[\t ]+(?:Train|Eval) \S")
 """Composer prints a tab and a blank; who pastes a log, and what shows one, makes blanks of the tab."""
@@ -58,7 +60,13 @@ class Reader(lines.Reader):
                 self.rank = line.rank
             if line.rank != self.rank:
                 return
-        if _BEGINNING.match(text):
+        if old := _OLD.fullmatch(text):
+            if old["header"] != self.header:
+                yield from self.end()
+                self.header = old["header"]
+                self._plan(self.header)
+            self.metrics[old["name"]] = old["value"]
+        elif _BEGINNING.match(text):
             if text != self.header:  # else another rank's, on a log without labels
                 yield from self.end()
                 if not (_HEADER.fullmatch(text) or _EVALUATION.fullmatch(text)):
@@ -174,6 +182,8 @@ def _step(header: str, metrics: dict[str, str]) -> int:
     assert found is not None  # `read` looked
     if found["unit"] == "batch" and not header.startswith("[epoch="):
         return int(found["count"])
+    if "trainer/global_step" in metrics:
+        return int(number(metrics["trainer/global_step"]))
     if "time/batch" not in metrics:
         raise ValueError("a block does not tell its step")
     begun = int(number(metrics["time/batch"]))  # batches before this one, but all of them in the last block of a log

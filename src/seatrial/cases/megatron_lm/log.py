@@ -11,11 +11,13 @@ from seatrial.events import Event, Step, Validation
 from seatrial.rank import lines
 from seatrial.rank.lines import Line, number
 
-_MARK = re.compile(r"\biteration +\d+/|validation loss at\b|\| consumed samples:|\| lm loss|\| elapsed time per iteration \(")
+_MARK = re.compile(
+    r"\biteration +\d+/|validation loss at\b|\| consumed samples:|\| lm loss|\| elapsed time per iteration \("
+)
 """Any of these makes a line one of metrics, so that a torn one is missed and not overlooked."""
 
 _STEP = re.compile(  # newer versions begin with the time, GPT-NeoX with the speed
-    r"\s*(?:\[[^\]]+\]\s*)?(?:samples/sec: (?P<rate>[\d.]+) \| )?iteration +(?P<step>\d+)/ *(?P<total>\d+) \|(?P<rest>.+) \|"
+    r"(?:\s*\[[^\]]*\]:?)*[\s:]*(?:samples/sec: (?P<rate>[\d.]+) \| )?iteration +(?P<step>\d+)/ *(?P<total>\d+) \|(?P<rest>.+) \|"
 )
 _VALIDATION = re.compile(
     r" ?validation loss at iteration (\d+)( on (?:validation|test) set)? "
@@ -31,7 +33,9 @@ _TIMES = {"elapsed time per iteration (ms)": 1e3, "elapsed time per iteration (s
 """The field, and how many of it are a second."""
 _LOSSES = ("lm loss", "lm_loss", "loss")
 _SKIPPED, _NAN = "number of skipped iterations", "number of nan iterations"
-_FIELD = re.compile(r"\s*(?P<name>[^:|]+?)(?::\s*|\s+(?=\S+$))(?P<value>\S+)\s*")
+_FIELD = re.compile(
+    r"\s*(?:(?P<name>[^:|]+):|(?P<old>learning rate|lm loss|loss scale|grad norm)\s)\s*(?P<value>\S+)\s*"
+)
 """``lm loss: 9.1``; the first versions wrote no colon."""
 
 
@@ -139,8 +143,15 @@ def _fields(text: str) -> dict[str, float]:
     fields: dict[str, float] = {}
     for part in text.split(" |"):
         found = _FIELD.fullmatch(part)
-        if found is None or found["name"] in fields:
+        name = found and (found["name"] or found["old"])
+        if found is None or not name or name in fields:
             raise ValueError(f"{part.strip()!r} is not a field of its own")
-        value = found["value"]
-        fields[found["name"]] = number(value[:-6]) * 1e12 if value.endswith("TFLOPS") else number(value)
+        fields[name] = _value(found["value"])
     return fields
+
+
+def _value(text: str) -> float:
+    """``68.5TFLOPS``, and of ``2701.3/2712.7``, this one's and the mean, as Primus writes it, the first."""
+    if text.endswith("TFLOPS"):
+        return number(text[:-6]) * 1e12
+    return number(text.partition("/")[0].removesuffix("GB"))

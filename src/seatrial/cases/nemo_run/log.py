@@ -50,7 +50,7 @@ class Reader(lines.Reader):
         return self._metrics(line.text) if _MARK.search(line.text) else ()
 
     def _metrics(self, text: str) -> Iterator[Event]:
-        found = _STEP.fullmatch(text)
+        found = _STEP.fullmatch(text.lstrip())
         if found is None:
             raise ValueError("this is not a whole metric line of NeMo")
         fields = _fields(found[4])

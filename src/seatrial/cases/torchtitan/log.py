@@ -23,7 +23,7 @@ _TPS = r"(?P<rate>tps|wps): *(\d{1,3}(?:,\d{3})+|\d{1,3})"
 # The first versions printed neither grad_norm nor tflops, four decimals, and words in place of tokens; forks leave out
 # mfu. Blanks are taken as they come: who pastes a log may lose one of two.
 _STEP = re.compile(
-    rf"step: *([1-9]\d*) +loss:{_DECIMAL} +(?:grad_norm:{_DECIMAL} +)?{_MEMORY} +{_TPS}"
+    rf"step: *([1-9]\d*)(?:/(?P<total>\d+)(?: = [\d.]+%)?)? +loss:{_DECIMAL} +(?:grad_norm:{_DECIMAL} +)?{_MEMORY} +{_TPS}"
     r"(?: +tflops: *([\d,]+\.\d\d))?(?: +mfu: *(\d+\.\d\d|nan|inf)%)?"
 )
 _VALIDATION = re.compile(rf"validate step: *\d+ +loss:{_DECIMAL} +{_MEMORY} +{_TPS}")
@@ -80,7 +80,7 @@ class Reader(lines.Reader):
             self.count = int(batch[1]) * int(batch[2]) if batch else self.count
 
     def _metric(self, found: re.Match[str]) -> tuple[Step, ...]:
-        step, loss, grad_norm, memory, name, tps, tflops, mfu = found.groups()
+        step, total, loss, grad_norm, memory, name, tps, tflops, mfu = found.groups()
         shape = (name == "wps", grad_norm is not None, tflops is not None, mfu is not None)
         if self.shape != shape:
             if self.shape:
@@ -91,6 +91,8 @@ class Reader(lines.Reader):
         if event.step <= self.last:
             return ()
         self.last, self.finished = event.step, False
+        if total is not None:
+            self.total = int(total)
         return (event,)
 
     def _step(

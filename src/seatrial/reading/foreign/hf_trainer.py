@@ -61,7 +61,10 @@ class Reader(lines.Reader):
         loss = number(values["loss"])
         bar = self._bar
         if bar is None:
-            self._last, self.form = self._last + 1, "Hugging Face Trainer without its progress bar: its lines are counted"
+            self._last, self.form = (
+                self._last + 1,
+                "Hugging Face Trainer without its progress bar: its lines are counted",
+            )
         else:
             done, self.total = int(bar["done"]), int(bar["all"])
             self._last = self._last + 1 if done == self._last else done

@@ -46,7 +46,9 @@ class Reader(lines.Reader):
             grad_norm=number(fields["grad_norm"]),
             count=round(rate * seconds),
             seconds=seconds,
-            printed={"flops": number(fields["model_tflops_per_gpu"]) * 1e12} if "model_tflops_per_gpu" in fields else {},
+            printed={"flops": number(fields["model_tflops_per_gpu"]) * 1e12}
+            if "model_tflops_per_gpu" in fields
+            else {},
         )
         self.total, self._names = int(found["total"]), self._names or fields.keys() - {"hd_total_memory_tb"}
         yield step
