@@ -49,8 +49,8 @@ def command(
 ) -> None:
     """Read a log that a framework wrote elsewhere, as a run of TARGET; auto finds out whose log it is.
 
-    Prefixes of srun, kubectl, docker, journald and torchrun are taken off. The verdict says UNKNOWN where a log cannot know, such as
-    whether all ranks agree; figures that were published for the same hardware are compared.
+    Prefixes of srun, kubectl, docker, journald and torchrun are taken off. The verdict says UNKNOWN where a log cannot
+    know, such as whether all ranks agree; figures that were published for the same hardware are compared.
     """
     from seatrial import reading
     from seatrial.binding import bind

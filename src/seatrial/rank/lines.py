@@ -6,7 +6,7 @@ Standard library only: the command reads logs with it as well as the ranks.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -139,7 +139,7 @@ class Reading:
         events: list[Event] = []
         try:
             for event in self._reader.read(line):
-                events.append(event)  # noqa: PERF402 - what was read of a line before it broke is kept
+                events.append(event)
         except self._survives as error:
             return self._refused(line, error, torn, events)
         if torn is not None:

@@ -15,12 +15,15 @@ from seatrial.diagnose.signatures import ADVICE, meaning
 from seatrial.rank.lines import clean
 
 WORDS = (
-    "Traceback", "Exception", "Error", "error:", "ERROR", "Fatal Python", "fatal", "FATAL", "terminate called", "Aborted", "core dumped",
-    "egmentation fault", "Bus error", "Killed", "killed", "oom", "OOM", "ut of memory", "OUT_OF_MEMORY", "bad_alloc",
-    "Xid", "fallen off the bus", "watchdog", "Watchdog", "operation timeout", "CANCELLED", "TIME LIMIT", "PREEMPT",
-    "reempted", "Evicted", "DeadlineExceeded", "NODE FAIL", "Exited with exit code", "exit code", "exitcode", "death signal",
-    "closing signal", "got signal", "exit status", "return code", "Force Terminated", "step aborted", "Terminated",
-    "Signal:", "noticed that process", "MPI_ABORT", "non-zero exit", "Interrupted", "SIGTERM", "SIGKILL", "spot",
+    "Aborted", "Bus error", "CANCELLED", "CUBLAS_STATUS", "Cannot allocate", "DeadlineExceeded", "Detected mismatch",
+    "ERROR", "Error", "Evicted", "Exception", "FATAL", "Fatal Python", "Interrupted", "Killed", "MPI_ABORT",
+    "NCCL error", "NODE_FAIL", "NRT_", "No space left", "OOM", "OUT_OF_MEMORY", "PREEMPT", "SIGKILL", "SIGTERM",
+    "Signal:", "TIME LIMIT", "Traceback", "Xid", "atchdog", "bad_alloc", "can't allocate", "closing signal",
+    "core dumped", "death signal", "device handle", "egmentation fault", "erminated", "error:", "exit code",
+    "exit status", "exitcode", "fallen off the bus", "fatal", "gave no sign", "got signal", "insufficient shared",
+    "killed", "make: ***", "monitoredBarrier", "non-zero exit", "noticed that process", "oom", "operation timeout",
+    "orce Terminated", "preamble.length", "reempted", "return code", "spot in", "step aborted", "terminate called",
+    "uota exceeded", "ut Of Memory", "ut of memory",
 )  # fmt: skip
 """One of these stands in every line that may be a sign: what has none need not be looked at."""
 
@@ -33,7 +36,8 @@ _ENDING = re.compile(
     | [Ss]egmentation\ fault | \bBus\ error\b | \bcore\ dumped\b | \bAborted\b\s*(?:\(|$)
     | (?:^|\s)Killed\s*(?:$|\s{2,}|python|srun|torchrun) | ^Terminated\s*$ | \bexit(?:s|ed)?\ (?:on|with)\ signal\b
     | \bsrun:\ (?:error:|Job\ step\ aborted|Force\ Terminated|interrupt) | \bslurmstepd:\ error: | \bsbatch:\ error:
-    | \*\*\*\ (?:JOB|STEP)\ \S+\ .*\b(?:CANCELLED|FAILED|KILLED)\b | CANCELLED\ AT | DUE\ TO\ (?:TIME\ LIMIT|PREEMPT|NODE)
+    | \*\*\*\ (?:JOB|STEP)\ \S+\ .*\b(?:CANCELLED|FAILED|KILLED)\b | CANCELLED\ AT
+    | DUE\ TO\ (?:TIME\ LIMIT|PREEMPT|NODE)
     | \b(?:spot\ (?:instance\ )?interruption|Preempted|PREEMPTED|NODE_FAIL|DeadlineExceeded|Evicted|OOMKilled)\b
     | \bfailed\ \(exitcode:\ -?\d+\) | ChildFailedError | \bSignalException\b
     | Sending\ process\ \d+\ closing\ signal | [Rr]eceived\ \S+\ death\ signal | \bgot\ signal:\ \d+
@@ -60,7 +64,8 @@ _HARMLESS = re.compile(
 """Lines that hold such words and end nothing."""
 _ANEW = re.compile(
     r"Restarting worker group|[Rr]estart(?:ing)? (?:attempt|job|training|count)|Training starts at step"
-    r"|before the start of training|[Ll]oad(?:ing|ed) (?:the |a )?(?:\w+ )?checkpoint|[Rr]esum(?:ing|ed) (?:from|training)"
+    r"|before the start of training|[Ll]oad(?:ing|ed) (?:the |a )?(?:\w+ )?checkpoint"
+    r"|[Rr]esum(?:ing|ed) (?:from|training)"
     r"|Starting (?:job|elastic_operator|training)|Rendezvous complete|job requeued|Requeu(?:ed|ing)"
 )
 _LAST = re.compile(r"[\w.]+(?:Error|Exception|Interrupt)\b")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from math import isfinite
-from typing import TypeVar
+from typing import Any
 
 from seatrial.events import Step
 
@@ -19,12 +19,11 @@ TOGETHER = 4
 """Neighbours that become one."""
 ENDS = 128
 """Events at either end that stay as they are: the first and the last losses decide whether the loss fell."""
-T = TypeVar("T")
 
 
-def thinned(events: Sequence[T | Step], before: int) -> list[T | Step]:
+def thinned(events: Sequence[Any], before: int) -> list[Any]:
     """Fewer events; `before`: steps that were done before the first."""
-    found: list[T | Step] = list(events[:ENDS])
+    found: list[Any] = list(events[:ENDS])
     done = max((event.step for event in found if isinstance(event, Step)), default=before)
     group: list[Step] = []
     for event in events[ENDS:-ENDS]:

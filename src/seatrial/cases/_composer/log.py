@@ -12,7 +12,6 @@ from seatrial.rank.lines import Line, number
 _HEADER = re.compile(r"\[(?:epoch=\d+\]\[)?(?P<unit>[a-z]+)=(?P<count>\d+)(?:/(?P<all>\d+))?\]:?")
 _EVALUATION = re.compile(r"\[Eval batch=\d+/\d+\] Eval on .* data:?")
 _OLD = re.compile(r"(?P<header>\[(?:epoch=\d+\]\[)?batch=\d+/\d+\]:) (?P<name>[\w/.-]+): (?P<value>.+)")
-"""Before 0.11 each metric had a line of its own."""
 _BEGINNING = re.compile(r"\[(?:Eval |epoch=|iteration=|batch=|sample=|token=)")
 _INDENTED = re.compile(r"[\t ]+(?:Train|Eval) \S")
 """Composer prints a tab and a blank; who pastes a log, and what shows one, makes blanks of the tab."""
@@ -54,26 +53,13 @@ class Reader(lines.Reader):
     def read(self, line: Line) -> Iterator[Event]:
         """See seatrial.rank.lines.Reader."""
         text = line.text
+        begins = _BEGINNING.match(text) is not None
         inside = text.startswith("\t ") or _INDENTED.match(text) is not None
-        if _BEGINNING.match(text) or inside:
-            if self.rank is None:
-                self.rank = line.rank
-            if line.rank != self.rank:
-                return
-        if old := _OLD.fullmatch(text):
-            if old["header"] != self.header:
-                yield from self.end()
-                self.header = old["header"]
-                self._plan(self.header)
-            self.metrics[old["name"]] = old["value"]
-        elif _BEGINNING.match(text):
-            if text != self.header:  # else another rank's, on a log without labels
-                yield from self.end()
-                if not (_HEADER.fullmatch(text) or _EVALUATION.fullmatch(text)):
-                    raise ValueError("the first line of a block is torn")
-                self.header = text
-                self._plan(text)
-        elif inside:
+        if self.rank is None and (begins or inside):
+            self.rank = line.rank
+        if line.rank == self.rank and begins:
+            yield from self._header(text)
+        elif line.rank == self.rank and inside:
             yield from self._metric(text)
         elif not text and line.rank == self.rank:
             yield from self.end()
@@ -81,6 +67,19 @@ class Reader(lines.Reader):
             yield from self._bar(text)
         elif text.endswith(": Done."):
             self.finished = True
+
+    def _header(self, text: str) -> Iterator[Event]:
+        """The first line of a block; before 0.11 it stood before each of its metrics."""
+        old = _OLD.fullmatch(text)
+        header = old["header"] if old else text
+        if header != self.header:  # else another rank's, on a log without labels
+            yield from self.end()
+            if not (_HEADER.fullmatch(header) or _EVALUATION.fullmatch(header)):
+                raise ValueError("the first line of a block is torn")
+            self.header = header
+            self._plan(header)
+        if old:
+            self.metrics[old["name"]] = old["value"]
 
     def _plan(self, header: str) -> None:
         """What the first line of a block tells of the whole run."""

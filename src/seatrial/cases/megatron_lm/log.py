@@ -17,7 +17,8 @@ _MARK = re.compile(
 """Any of these makes a line one of metrics, so that a torn one is missed and not overlooked."""
 
 _STEP = re.compile(  # newer versions begin with the time, GPT-NeoX with the speed
-    r"(?:\s*\[[^\]]*\]:?)*[\s:]*(?:samples/sec: (?P<rate>[\d.]+) \| )?iteration +(?P<step>\d+)/ *(?P<total>\d+) \|(?P<rest>.+) \|"
+    r"(?:\s*\[[^\]]*\]:?)*[\s:]*(?:samples/sec: (?P<rate>[\d.]+) \| )?"
+    r"iteration +(?P<step>\d+)/ *(?P<total>\d+) \|(?P<rest>.+) \|"
 )
 _VALIDATION = re.compile(
     r" ?validation loss at iteration (\d+)( on (?:validation|test) set)? "
@@ -47,8 +48,7 @@ class Reader(lines.Reader):
     numbers, and neither is its loss.
     """
 
-    words = (" iteration ", "iteration ", "validation loss at", "(after ", "| lm loss", "consumed samples:", "[after training",
-             "MODEL_TFLOP")  # fmt: skip
+    words = ("iteration ", "(after ", "| lm loss", "consumed samples:", "[after training", "MODEL_TFLOP")
     finish = "[after training is done]"
 
     def __init__(self, args: SequenceArgs, world_size: int) -> None:
@@ -116,7 +116,7 @@ class Reader(lines.Reader):
             count=int(fields.get("global batch size", self.args.global_batch_size)) * self.args.sequence_length,
             seconds=seconds,
             memory_bytes=self._memory,
-            printed=self._flops | {"flops": fields[name] * unit for name, unit in _FLOPS.items() if name in fields},
+            printed=self._flops | dict([("flops", fields[name] * _FLOPS[name]) for name in _FLOPS if name in fields]),
         )
 
 

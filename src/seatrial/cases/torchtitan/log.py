@@ -23,7 +23,8 @@ _TPS = r"(?P<rate>tps|wps): *(\d{1,3}(?:,\d{3})+|\d{1,3})"
 # The first versions printed neither grad_norm nor tflops, four decimals, and words in place of tokens; forks leave out
 # mfu. Blanks are taken as they come: who pastes a log may lose one of two.
 _STEP = re.compile(
-    rf"step: *([1-9]\d*)(?:/(?P<total>\d+)(?: = [\d.]+%)?)? +loss:{_DECIMAL} +(?:grad_norm:{_DECIMAL} +)?{_MEMORY} +{_TPS}"
+    rf"step: *([1-9]\d*)(?:/(?P<total>\d+)(?: = [\d.]+%)?)? +loss:{_DECIMAL} +"
+    rf"(?:grad_norm:{_DECIMAL} +)?{_MEMORY} +{_TPS}"
     r"(?: +tflops: *([\d,]+\.\d\d))?(?: +mfu: *(\d+\.\d\d|nan|inf)%)?"
 )
 _VALIDATION = re.compile(rf"validate step: *\d+ +loss:{_DECIMAL} +{_MEMORY} +{_TPS}")
