@@ -17,7 +17,7 @@ from tests.reading.test_ends import FAILED
 RECORDED = Path(__file__).parents[1] / "cases" / "recorded"
 WHOLE = [name for name in CASES if "PASS run.completed" in (FOLDER / name).read_text()]
 NOT_WHOLE = [name for name in CASES if name not in WHOLE and "run.completed" in (FOLDER / name).read_text()]
-"""Their cut may hide the sign of a failure, which then is UNKNOWN: the framework's words that it is through are missing."""
+"""A cut may hide the sign of a failure: what is left is UNKNOWN, since the framework never said that it was through."""
 
 
 def completed(name: str, text: str) -> Verdict | None:

@@ -102,20 +102,22 @@ class Watch:
         """The first since the newest start."""
         self.survived: Sign | None = None
         """The first that steps followed without a start anew."""
-        self._ignored = 0
-        """How many of the first and the last line of a traceback that Python itself ignores are still to come."""
+        self.ignores = False
+        """Whether this is within a traceback that Python itself ignores: all lines are needed, to see where it ends."""
 
     def line(self, number: int, raw: str) -> None:
         """Take one more line that holds one of WORDS, or of ANEW_WORDS."""
-        text = clean(raw).text.strip()
+        line = clean(raw).text
+        text = line.strip()
+        if self.ignores:  # its first line and what is indented, up to the exception itself
+            self.ignores = text.startswith("Traceback") or line[:1].isspace()
+            return
         if self.sign is not None and _ANEW.search(text):
             self.sign.anew = True
         if text.startswith("Exception ignored in"):  # by a destructor, most often while Python ends
-            self._ignored = 2
+            self.ignores = True
         elif not ends(text):
             return
-        elif self._ignored and (text.startswith("Traceback") or _LAST.match(text)):
-            self._ignored -= 1
         elif self.sign is None or (self.sign.text.startswith("Traceback") and _LAST.match(text)):
             self.sign = Sign(number, text[:200], self.sign.steps if self.sign else 0)
 

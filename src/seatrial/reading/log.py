@@ -64,7 +64,10 @@ class Log:
                 self._add(self.reading.line(raw))
             else:
                 self._spared = raw
-            if words or self._watch.sign is not None:
+            if words or self._watch.sign is not None or self._watch.ignores:
+                if self._watch.ignores:
+                    self._watch.line(self._number, raw)
+                    continue
                 for word in words if self._watch.sign is None else [*words, *anew]:
                     if word in raw:
                         self._watch.line(self._number, raw)
