@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ def lines(name: str) -> list[str]:
         return [line for line in file if not re.match(r"# (?:read|expect|form): ", line)]
 
 
+@cache
 def job(name: str) -> tuple[Case, Job, str | None]:
     target, *options = shlex.split(said(name, "read")[0])
     case = FOREIGN.get(target)
