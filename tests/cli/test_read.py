@@ -84,3 +84,31 @@ def test_the_log_of_another_framework_is_refused_and_leaves_no_run(read, tmp_pat
     assert "is it a log of torchtitan 0.2.2?" in answer["error"]
     assert "cpu-ddp prints no metric lines" in read("cpu-ddp", RECORDED / "megatron.log", expect=2)["error"]
     assert not (tmp_path / "runs").exists()
+
+
+def test_auto_finds_whose_log_it_is_and_expects_nothing(read):
+    answer = read("auto", RECORDED / "torchtitan.log", "--name", "found")
+    found = verdicts(answer)
+    assert (found["run.completed"], found["run.finite"], found["run.loss-fell"]) == ("PASS", "PASS", "UNKNOWN")
+    assert answer["world_size"] == 2  # as the log says
+
+
+def test_auto_says_what_it_looked_for(read, tmp_path):
+    log = tmp_path / "other.log"
+    log.write_text("epoch 1 is done\n")
+    assert "hf-trainer" in read("auto", log, expect=2)["error"]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_framework_that_is_no_case_is_read_by_its_name(read, tmp_path):
+    log = tmp_path / "trainer.log"
+    log.write_text("{'loss': 2.5, 'grad_norm': 1.0}\n{'loss': 2.25, 'grad_norm': 1.0}\n{'train_runtime': 9.0}\n")
+    assert verdicts(read("hf-trainer", log))["run.completed"] == "PASS"
+
+
+def test_a_crash_behind_the_last_step_fails_with_the_line(read, tmp_path):
+    log = tmp_path / "crash.log"
+    log.write_text((RECORDED / "torchtitan.log").read_text() + "[rank1]: RuntimeError: peer is gone\n")
+    answer = read("torchtitan/tiny", log, expect=1)
+    [completed] = [one for one in answer["findings"] if one["check"] == "run.completed"]
+    assert completed["verdict"] == "FAIL" and "'RuntimeError: peer is gone'" in completed["observed"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -14,6 +15,10 @@ from seatrial.cli.options import as_json, parse_settings, runs_dir, settings_opt
 # What a verb needs is imported when it runs: a shell that completes its arguments waits for this file.
 if TYPE_CHECKING:
     from seatrial.runs import History
+    from seatrial.spec import Case, Recipe
+
+AUTO = "auto"
+"""The target that is found out from the log."""
 
 
 @click.command()
@@ -42,18 +47,18 @@ def command(
     history: History,
     as_json: bool,
 ) -> None:
-    """Read a log that a framework wrote elsewhere, as a run of TARGET.
+    """Read a log that a framework wrote elsewhere, as a run of TARGET; auto finds out whose log it is.
 
-    Prefixes of srun, kubectl and torchrun are taken off. The verdict says UNKNOWN where a log cannot know, such as
-    whether all ranks agree; figures that were published for the same hardware are compared.
+    Prefixes of srun, kubectl, docker, journald and torchrun are taken off. The verdict says UNKNOWN where a log cannot
+    know, such as whether all ranks agree; figures that were published for the same hardware are compared.
     """
-    from seatrial import catalog, reading
+    from seatrial import reading
     from seatrial.binding import bind
     from seatrial.cli.outcome import judge_and_keep, say
-    from seatrial.events import encode
+    from seatrial.events import RunStart, write_events
     from seatrial.findings import exit_code
 
-    case, recipe = catalog.recipe(target)
+    case, recipe = _found(log) if target == AUTO else _named(target)
     where = reading.elsewhere(recipe, instance, nodes, processes)
     job = bind(
         case,
@@ -63,11 +68,41 @@ def command(
         nodes=nodes,
         processes_per_node=processes,
     )
-    text = log.read_text(encoding="utf-8", errors="replace")
-    found = reading.events(case, job, text.splitlines(), log.stat().st_mtime, where.instance_type)
-    run = history.create(job, name)
-    run.log_path(0).write_text(text, encoding="utf-8")
-    run.events_path.write_bytes(b"".join(encode(event, moment) for moment, event in found))
+    with _opened(log) as lines:
+        found = reading.events(case, job, lines, log.stat().st_mtime, where.instance_type)
+    for form in (event.versions.get("log") for _, event in found[:1] if isinstance(event, RunStart)):
+        if form:
+            _note(f"the lines are those of {form}")
+    run = history.create(reading.nameless(job) if recipe.name == reading.NAMELESS else job, name)
+    shutil.copyfile(log, run.log_path(0))
+    write_events(run.events_path, found)
     findings = judge_and_keep(run)
     say(run, findings, target, as_json=as_json)
     sys.exit(exit_code(findings))
+
+
+def _note(text: str) -> None:
+    click.echo(f"{click.style('note', fg='cyan')}: {text}", err=True)
+
+
+def _opened(log: Path) -> TextIO:
+    return log.open(encoding="utf-8", errors="replace")
+
+
+def _named(target: str) -> tuple[Case, Recipe]:
+    from seatrial import catalog, reading
+
+    foreign = {case.name: case for case in reading.FOREIGN}
+    return (foreign[target], foreign[target].recipes[0]) if target in foreign else catalog.recipe(target)
+
+
+def _found(log: Path) -> tuple[Case, Recipe]:
+    """Whose log it is, and a recipe that expects nothing: which one was trained, it does not tell."""
+    from seatrial import catalog, reading
+
+    cases = [case for case in catalog.cases() if case.log_reader is not None]
+    with _opened(log) as lines:
+        case = reading.recognise([*cases, *reading.FOREIGN], lines)
+    again = f"; hold it against a recipe: seatrial read {case.name}/RECIPE {log}" if case in cases else ""
+    _note(f"{log.name} is read as a log of {case.name}{again}")
+    return case, reading.anonymous(catalog.recipe(case.name)[1] if case in cases else case.recipes[0])

@@ -5,7 +5,7 @@ Rank 0 and the launcher append; nobody rewrites. Every line holds ``v`` (schema 
 JSON cannot hold are written as the strings "NaN", "Infinity" and "-Infinity". See docs/events.md.
 """
 
-from seatrial.events.files import EventLog, EventReader, EventWriter, Piece, read_events, read_piece
+from seatrial.events.files import EventLog, EventReader, EventWriter, Piece, read_events, read_piece, write_events
 from seatrial.events.lines import SCHEMA_VERSION, Timed, decode, encode, not_finite, plain
 from seatrial.events.schema import (
     BEGIN,
@@ -49,4 +49,5 @@ __all__ = [
     "plain",
     "read_events",
     "read_piece",
+    "write_events",
 ]

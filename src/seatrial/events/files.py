@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -135,8 +136,40 @@ def read_piece(path: Path, offset: int, at_most: int = -1) -> Piece:
     return Piece(events, unreadable, offset + len(complete))
 
 
+_Stamp = tuple[str, int, int, int]
+_kept: tuple[_Stamp, EventLog] | None = None
+"""The file that was read or written last, and what is in it: a verdict and its page ask for it one after the other."""
+
+
 def read_events(path: Path) -> EventLog:
-    """All events of a file; an empty log if there is none."""
-    reader = EventReader(path)
-    reader.read()
-    return reader.log
+    """All events of a file; an empty log if there is none. A file that has not changed since is not read again."""
+    global _kept
+    stamp = _stamp(path)
+    if stamp is None or _kept is None or _kept[0] != stamp:
+        reader = EventReader(path)
+        reader.read()
+        if stamp is None:
+            return reader.log
+        _kept = stamp, reader.log
+    return EventLog([*_kept[1].events], _kept[1].unreadable)
+
+
+def write_events(path: Path, events: Iterable[tuple[float, Event]]) -> None:
+    """Write a whole file of events, each with its time."""
+    global _kept
+    log = EventLog()
+    with path.open("wb") as file:
+        for moment, event in events:
+            file.write(encode(event, moment))
+            log.events.append(Timed(round(moment, 6), event))
+    if stamp := _stamp(path):
+        _kept = stamp, log
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    """What changes when a file does; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return str(path), found.st_ino, found.st_size, found.st_mtime_ns

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from seatrial.events.schema import (
@@ -52,8 +52,16 @@ class Timed:
 
 def encode(event: Event, moment: float) -> bytes:
     """One line of events.jsonl."""
-    record = {"v": SCHEMA_VERSION, "time": round(moment, 6), "type": _NAMES[type(event)], **plain(asdict(event))}
-    return (json.dumps(record, allow_nan=False) + "\n").encode()
+    record = {"v": SCHEMA_VERSION, "time": round(moment, 6), "type": _NAMES[type(event)]}
+    for name in _FIELDS[type(event)]:  # no field holds a dataclass
+        value = getattr(event, name)
+        record[name] = value if type(value) in _AS_THEY_ARE else plain(value)
+    return (_encode(record) + "\n").encode()
+
+
+_encode = json.JSONEncoder(allow_nan=False).encode
+_AS_THEY_ARE = (int, str, type(None), bool)
+"""Types that JSON holds as they are."""
 
 
 def decode(line: bytes | str) -> Timed | None:

@@ -186,7 +186,8 @@ class RunEnd:
     """The attempt is over. Absent if the process was killed."""
 
     outcome: str
-    """``completed``: all steps done; ``stopped``: asked to, checkpoint written; ``failed``."""
+    """``completed``: all steps done; ``stopped``: asked to, checkpoint written; ``failed``; ``lost``: of a log that was
+    read, which does not show how it ended."""
     step: int
     """Steps that were done."""
     reason: str = ""

@@ -6,7 +6,7 @@ Standard library only: the command reads logs with it as well as the ranks.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
@@ -19,15 +19,28 @@ if TYPE_CHECKING:
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _PREFIX = re.compile(  # every part may be missing, so it always matches
     r"""
+    (?: \s+ (?=\[(?:default|rank)\d) )?                              # a quoted log
     (?: \[pod/[^\]\s]+\]\  )?                                       # kubectl logs --prefix
-    (?: \d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)\  )?             # kubectl logs --timestamps
+    (?: [a-z][\w.-]*-\d+\ +\|\  )?                                 # docker compose: trainer-1  | …
+    (?:
+        (?: \d{4}-\d\d-\d\dT[\d:.,]+(?:Z|[+-]\d\d:?\d\d)           # --timestamps of kubectl and docker
+        |   [A-Z][a-z]{2}\ [\ \d]\d\ \d\d:\d\d:\d\d(?:\.\d+)? )\   # journalctl
+        (?: std(?:out|err)\ [FP]\                                  # a container's log as CRI keeps it
+        |   [\w.-]+\ [\w.@/-]+\[\d+\]:\  )?                        # journalctl: host unit[4711]:
+    )?
     (?: \( (?:[^()]*[ ,])? pid=\d+ (?:,[^()]*)? \)\  )?             # Ray and SkyPilot: (worker1, rank=1, pid=7, ip=…)
-    (?: [\w.-]{1,10}/\d+\  (?=\[default) )?                           # NeMo-Run: end of the task's name, replica
+    (?: [\w.-]{1,10}/\d+\  # NeMo-Run: end of the task's name, replica
+        (?=\[default|\ ?\[\d{4}-|\ iteration\ |Training\ epoch|Step\ Time) )?
     (?: \[[\w.@-]*,\d+\]<std(?:out|err)>:\ ? )?                     # mpirun --tag-output: [1,0]<stdout>:
     (?: \ {0,5} (?P<task>\d+) :\  )?                                # srun --label, padded to the widest number
     (?: \[ (?:default|rank) (?P<rank>\d+) \]: )?                    # torchrun --tee; torch itself
     """,
     re.VERBOSE | re.ASCII,
+)
+_GLUED = re.compile(  # where the print of another rank, or of another logger, may begin within a line
+    r"(?=\[(?:rank|default)\d+\]:|\[titan\] \d{4}-| iteration +\d+/ *\d+ \||\[\d{4}-\d\d-\d\d |\[rank \d+\] Step:"
+    r"|\[(?:epoch=\d+\]\[)?batch=\d+/|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - |\[NeMo [IWE] |Training epoch \d+, )"
+    r"|(?<=\|)(?=Number of parameters|\(min, max\) time)"
 )
 _NUMBER = re.compile(
     r"([+-]? (?: (?:\d{1,3}(?:,\d{3})+|\d+) (?:\.\d*)? | \.\d+ ) (?:[eE][+-]?\d+)?) ([kKMBGT]?)"
@@ -35,6 +48,8 @@ _NUMBER = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _SUFFIXES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}
+_NARROWEST = 72
+"""Characters of a line that a terminal may have wrapped: 80 columns, less what is cut off between two words."""
 FAILURE = re.compile(r"seatrial: rank (?P<rank>\d+) failed at (?P<time>\d{4}-\d\d-\d\dT[\d:.]+\+00:00)")
 """What a rank prints before the traceback that ends it."""
 _SIZE = re.compile(r"([\d.,]+) ?((?:[kKMGT]i?)?B)", re.ASCII)
@@ -55,6 +70,23 @@ class Line:
 
 class Reader(Protocol):
     """Reads one framework's log."""
+
+    words: tuple[str, ...] = ()
+    """One of these stands in every line that it needs; empty: it needs to see all lines."""
+    hints: tuple[str, ...] = ()
+    """Words of a log that tell it from another framework's whose metric lines look the same."""
+    total: int | None = None
+    """Steps of the whole run, as the log itself tells them; None: it does not, or not yet."""
+    finish: str = ""
+    """What the framework prints when it is through; empty: nothing, so that its last step is its end."""
+    finished: bool = False
+    """Whether it printed that after its newest step."""
+    ranks: int | None = None
+    """Ranks that it ran on, where the log tells; None: it does not."""
+    begun: int | None = None
+    """Steps that were done when it began, where the log tells; None: it does not."""
+    form: str = ""
+    """Which version's or fork's form the lines have, for people; empty: the one that the case was made with."""
 
     def read(self, line: Line) -> Iterable[Event]:
         """What the line says; nothing if it is none of the framework's metric lines.
@@ -82,33 +114,108 @@ LOG_READABLE = Rule(
 
 
 class Reading:
-    """A log while it is read: the events of its lines, and what could not be read of it."""
+    """A log while it is read: the events of its lines, and what could not be read of it.
+
+    A metric line that is refused is tried again in parts, where another rank's print runs into it, and together with
+    its neighbour, where a terminal wrapped it.
+    """
 
     def __init__(self, reader: Reader, *, survives: type[Exception] = ValueError) -> None:
         """`survives`: what a reader may raise. Who only watches a training must not end it for a reader's mistake."""
         self._reader, self._survives = reader, survives
-        self._unreadable = 0
+        self._before = ""
+        """The line before, if it said nothing."""
+        self._torn: tuple[Line, str] | None = None
+        """The line before, if it was refused, and why."""
+        self.unreadable = 0
+        """Lines that could not be read, so far."""
         self.first = ""
         """The first line that could not be read, and why; empty if all could."""
 
-    def line(self, raw: str, *, prefixed: bool = True) -> Iterator[Event]:
+    def line(self, raw: str, *, prefixed: bool = True) -> list[Event]:
         """The events of one more line; `prefixed` as in `clean`."""
-        return self._guarded(lambda: self._reader.read(clean(raw, prefixed=prefixed)), repr(raw.strip()[:200]))
+        line = clean(raw, prefixed=prefixed)
+        torn, self._torn = self._torn, None
+        events: list[Event] = []
+        try:
+            for event in self._reader.read(line):
+                events.append(event)
+        except self._survives as error:
+            return self._refused(line, error, torn, events)
+        if torn is not None:
+            whole = None if events else self._together(torn[0], line)
+            if whole is None:
+                self._give_up(*torn)
+            events = whole or events
+        self._before = "" if events else raw
+        return events
+
+    @property
+    def waits(self) -> bool:
+        """Whether the next line is needed, whatever it holds: the one before it was refused."""
+        return self._torn is not None
+
+    def passed_over(self, raw: str) -> None:
+        """A line that the reader was spared stands before the next one."""
+        self._before = raw
 
     def end(self, rank: int = 0) -> Iterator[Event]:
         """What was still waited for, and a finding about what could not be read: a run must not pass without it."""
-        yield from self._guarded(self._reader.end, "the end of the log")
-        if self._unreadable:
-            observed = f"{self._unreadable} metric lines could not be read, first {self.first}"
+        if self._torn is not None:
+            self._give_up(*self._torn)
+        try:
+            yield from self._reader.end()
+        except self._survives as error:
+            self._give_up(Line("the end of the log"), _said(error))
+        if self.unreadable:
+            observed = f"{self.unreadable} metric lines could not be read, first {self.first}"
             yield LOG_READABLE.finding(Verdict.UNKNOWN, observed, evidence=f"logs/rank-{rank}.log")
 
-    def _guarded(self, read: Callable[[], Iterable[Event]], what: str) -> Iterator[Event]:
+    def _refused(self, line: Line, error: Exception, torn: tuple[Line, str] | None, told: list[Event]) -> list[Event]:
+        if told:
+            for one in (*([torn] if torn else []), (line, _said(error))):
+                self._give_up(*one)
+            return told
+        events = self._in_parts(line)
+        if events is None:
+            events = self._together(torn[0] if torn else clean(self._before), line)
+            torn = None if events is not None else torn
+        if torn is not None:
+            self._give_up(*torn)
+        self._torn = (line, _said(error)) if events is None else None
+        self._before = ""
+        return events or []
+
+    def _in_parts(self, line: Line) -> list[Event] | None:
+        """What a line says that several prints make; None if it is one, or a part of it is refused, too."""
+        parts = [part for part in _GLUED.split(line.text) if part]
+        if len(parts) < 2:
+            return None
+        return self._read([clean(parts[0], prefixed=False), *(clean(part) for part in parts[1:])])
+
+    def _together(self, line: Line, rest: Line) -> list[Event] | None:
+        """What two lines say that were one; None if they were not."""
+        if len(line.prefix + line.text) < _NARROWEST or not rest.text:
+            return None
+        for between in ("", " ", "  "):
+            events = self._read([Line(f"{line.text}{between}{rest.text}", line.rank, line.prefix)])
+            if events:
+                return events
+        return None
+
+    def _read(self, lines: list[Line]) -> list[Event] | None:
         try:
-            yield from read()
-        except self._survives as error:
-            self._unreadable += 1
-            kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-            self.first = self.first or f"{what}: {kind}{error}"
+            return [event for line in lines for event in self._reader.read(line)]
+        except self._survives:
+            return None
+
+    def _give_up(self, line: Line, why: str) -> None:
+        self.unreadable += 1
+        self.first = self.first or f"{(line.prefix + line.text).strip()[:200]!r}: {why}"
+
+
+def _said(error: Exception) -> str:
+    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
 
 
 def clean(raw: str, *, prefixed: bool = True) -> Line:
@@ -132,6 +239,11 @@ def failure(rank: int, moment: float) -> str:
 
 def number(text: str) -> float:
     """``6,785``, ``3.32K``, ``1.638E-08``, ``nan`` as a float. Raises ValueError."""
+    if text.isascii() and "_" not in text:  # the common case by far: Python takes nothing else that we do not
+        try:
+            return float(text)
+        except ValueError:  # 6,785 and 3.32K
+            pass
     found = _NUMBER.fullmatch(text.strip())
     if found is None:
         raise ValueError(f"{text!r} is not a number")

@@ -22,6 +22,9 @@ from seatrial.verdict import rules
 
 PUBLISHED_SHARE = 0.95
 """A run must reach this share of a published figure: a bound of ours, for the noise between two clusters."""
+SAME = 2.0
+"""Factor within which a framework's own FLOPs of a token and ours are of one model: frameworks count masked attention
+and recomputation or not."""
 LAST = 5
 """The loss at the end is the mean of this many logged steps: one step's loss depends on its batch."""
 
@@ -35,7 +38,7 @@ def judge(run: Run) -> list[Finding]:
 def judge_events(job: Job, log: EventLog) -> list[Finding]:
     """The same of a job and its events. Pure."""
     judges = JUDGES if job.purpose == "training" else (completed, readable)
-    attempts = Attempts(log.events)
+    attempts = Attempts(log.events, job.flops_per_token)
     return [
         *log.of(Finding),
         *(judge(job, log) for judge in judges),
@@ -54,6 +57,9 @@ def completed(job: Job, log: EventLog) -> Finding:
         why = "the run never said how it ended"
         return rules.COMPLETED.finding(Verdict.UNKNOWN, why, expected=expected, evidence="events.jsonl")
     done = f"{_steps(end.step)}, {end.outcome}" + (f": {end.reason}" if end.reason else "")
+    if end.outcome == "lost":  # a log that was read: it does not show how the run ended
+        done = f"{_steps(end.step)}: {end.reason}"
+        return rules.COMPLETED.finding(Verdict.UNKNOWN, done, expected=expected, remedy="read the log to its very end")
     if end.outcome == "stopped":
         again = "go on with the same command and --resume"
         return rules.COMPLETED.finding(Verdict.UNKNOWN, done, expected=expected, remedy=again)
@@ -93,11 +99,30 @@ def loss_fell(job: Job, log: EventLog) -> Finding:
     if len(steps) < 2:
         verdict, why = _unmet(job, log, measured=False)
         return rules.LOSS_FELL.finding(verdict, f"{len(steps)} steps were logged{why}", expected=expected)
+    if begun := _begun(log):
+        why = f"not judged: the first step is {steps[0].step}, after {_steps(begun)} that nobody saw"
+        return rules.LOSS_FELL.finding(Verdict.UNKNOWN, why, expected=expected)
     first = steps[0].loss
     last = fmean(step.loss for step in steps[1:][-LAST:])
-    verdict, why = (Verdict.PASS, "") if first - last >= wanted else _unmet(job, log)
+    verdict, why = (Verdict.PASS, "") if first - last >= wanted and not _lost(log) else _unmet(job, log)
     observed = f"from {first:.3f} to {last:.3f}, a fall of {first - last:.3f} nats{why}"
     return rules.LOSS_FELL.finding(verdict, observed, expected=expected)
+
+
+def _begun(log: EventLog) -> int:
+    """Steps before the first that anybody saw: a log may begin in the middle of a run."""
+    return next((start.start_step for start in log.of(RunStart)), 0)
+
+
+def _lost(log: EventLog) -> bool:
+    """Whether a log that was read ends before the run does."""
+    end = log.end()
+    return (
+        end is not None
+        and end.outcome == "lost"
+        and (start := log.last(RunStart)) is not None
+        and (end.step < start.steps)
+    )
 
 
 def _unmet(job: Job, log: EventLog, *, measured: bool = True) -> tuple[Verdict, str]:
@@ -164,6 +189,7 @@ def _accelerators(job: Job, figure: Published) -> float:
 def published(job: Job, attempts: Attempts) -> list[Finding]:
     """The steady throughput against what others measured on the same hardware."""
     rate = attempts.steady().throughput
+    wrong = _cannot_be(job, attempts)
     found = []
     for figure in job.published:
         share = _accelerators(job, figure) if figure.metric.endswith("per accelerator") else 1
@@ -171,10 +197,31 @@ def published(job: Job, attempts: Attempts) -> list[Finding]:
         rule = replace(rules.PUBLISHED, source=figure.source)
         found.append(
             rule.finding(
-                Verdict.UNKNOWN if measured is None else judged(measured >= PUBLISHED_SHARE * figure.value),
-                "never measured" if measured is None else f"{measured:,.0f} {figure.metric}",
+                Verdict.UNKNOWN if measured is None or wrong else judged(measured >= PUBLISHED_SHARE * figure.value),
+                "never measured" if measured is None else f"{measured:,.0f} {figure.metric}{wrong}",
                 expected=f"{PUBLISHED_SHARE:.0%} or more of {figure.value:,.0f}, published for {figure.nodes} x "
                 f"{figure.instance_type}: {figure.source}",
             )
         )
     return found
+
+
+def _cannot_be(job: Job, attempts: Attempts) -> str:
+    """Why a throughput is not that of this job on this hardware, in words; empty if it may be."""
+    ranks = attempts.all[-1].world_size if attempts.all else None
+    if ranks is not None and ranks != job.world_size:
+        return f" is of {ranks} ranks, the figure of {job.world_size}"
+    lowest = min(attempts.mfu().items(), key=lambda item: item[1], default=None)
+    if lowest is not None and lowest[1] > 1:
+        return f" cannot be: {lowest[1]:.1f} times the peak of the hardware, so it is another model, or another log"
+    rate, flops = attempts.steady().throughput, attempts.flops_per_token()
+    told = [point.event.printed["flops"] for point in attempts.steady_points() if point.event.printed.get("flops")]
+    if not rate or not flops or not told or not ranks:
+        return ""
+    of_token = fmean(told) * ranks / rate
+    if min(flops.values()) / SAME <= of_token <= max(flops.values()) * SAME:
+        return ""
+    return (
+        f" is not this model's: by what the framework printed a token took {of_token:.2g} FLOPs, and here takes "
+        f"{max(flops.values()):.2g}"
+    )

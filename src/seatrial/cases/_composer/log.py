@@ -9,10 +9,13 @@ from seatrial.events import Event, Step, Validation
 from seatrial.rank import lines
 from seatrial.rank.lines import Line, number
 
-_HEADER = re.compile(r"\[(?:epoch=\d+\]\[)?(?P<unit>[a-z]+)=(?P<count>\d+)(?:/\d+)?\]:?")
+_HEADER = re.compile(r"\[(?:epoch=\d+\]\[)?(?P<unit>[a-z]+)=(?P<count>\d+)(?:/(?P<all>\d+))?\]:?")
 _EVALUATION = re.compile(r"\[Eval batch=\d+/\d+\] Eval on .* data:?")
+_OLD = re.compile(r"(?P<header>\[(?:epoch=\d+\]\[)?batch=\d+/\d+\]:) (?P<name>[\w/.-]+): (?P<value>.+)")
 _BEGINNING = re.compile(r"\[(?:Eval |epoch=|iteration=|batch=|sample=|token=)")
-_METRIC = re.compile(r"\t (?P<kind>Train|Eval) (?P<name>.+?): (?P<value>.+)")
+_INDENTED = re.compile(r"[\t ]+(?:Train|Eval) \S")
+"""Composer prints a tab and a blank; who pastes a log, and what shows one, makes blanks of the tab."""
+_METRIC = re.compile(r"[\t ]+(?P<kind>Train|Eval) (?P<name>.+?): (?P<value>.+)")
 _BAR = re.compile(
     r"train +(?:Epoch +(?P<epoch>\d+): +)?\d+%\|[^|]*\| *(?P<batch>\d+)/(?P<batches>\d+) "
     r"\[[\d:]+<[\d:?]+, +(?P<rate>\?|[\d.]+)(?P<unit>s/ba|ba/s)(?:, (?P<metrics>.*))?\]"
@@ -28,8 +31,10 @@ class Reader(lines.Reader):
 
     Where every rank prints its blocks, the first rank that is seen is read; losses are means over all ranks. A block is
     complete when the next one begins, or a blank line ends it, which only the cases here print. So whoever reads
-    another's log asks for `end` after its last line.
+    another's log asks for `end` after its last line. Composer says nothing when it is through, LLM Foundry ``Done.``
     """
+
+    words = ("Train ", "Eval ", "train ", "[batch=", "[epoch=", "[iteration=", "[sample=", "[token=", ": Done.")
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -48,23 +53,39 @@ class Reader(lines.Reader):
     def read(self, line: Line) -> Iterator[Event]:
         """See seatrial.rank.lines.Reader."""
         text = line.text
-        if _BEGINNING.match(text) or text.startswith("\t "):
-            if self.rank is None:
-                self.rank = line.rank
-            if line.rank != self.rank:
-                return
-        if _BEGINNING.match(text):
-            if text != self.header:  # else another rank's, on a log without labels
-                yield from self.end()
-                if not (_HEADER.fullmatch(text) or _EVALUATION.fullmatch(text)):
-                    raise ValueError("the first line of a block is torn")
-                self.header = text
-        elif text.startswith("\t "):
+        begins = _BEGINNING.match(text) is not None
+        inside = text.startswith("\t ") or _INDENTED.match(text) is not None
+        if self.rank is None and (begins or inside):
+            self.rank = line.rank
+        if line.rank == self.rank and begins:
+            yield from self._header(text)
+        elif line.rank == self.rank and inside:
             yield from self._metric(text)
         elif not text and line.rank == self.rank:
             yield from self.end()
         elif text.startswith("train ") and "%|" in text:
             yield from self._bar(text)
+        elif text.endswith(": Done."):
+            self.finished = True
+
+    def _header(self, text: str) -> Iterator[Event]:
+        """The first line of a block; before 0.11 it stood before each of its metrics."""
+        old = _OLD.fullmatch(text)
+        header = old["header"] if old else text
+        if header != self.header:  # else another rank's, on a log without labels
+            yield from self.end()
+            if not (_HEADER.fullmatch(header) or _EVALUATION.fullmatch(header)):
+                raise ValueError("the first line of a block is torn")
+            self.header = header
+            self._plan(header)
+        if old:
+            self.metrics[old["name"]] = old["value"]
+
+    def _plan(self, header: str) -> None:
+        """What the first line of a block tells of the whole run."""
+        found = _HEADER.fullmatch(header)
+        if found is not None and found["unit"] == "batch" and found["all"] and not header.startswith("[epoch="):
+            self.total = int(found["all"])
 
     def end(self) -> Iterator[Event]:
         """The event of the block that is being read: nothing more belongs to it."""
@@ -88,6 +109,8 @@ class Reader(lines.Reader):
         if self.header is not None and (again or (found["kind"] == "Eval") != self.header.startswith("[Eval")):
             yield from self.end()
         if self.header is None:
+            if text[0] == " " and "/" not in name:  # a print of another's
+                return
             raise ValueError("a metric line stands outside a block")
         self.metrics[name] = value
 
@@ -107,7 +130,7 @@ class Reader(lines.Reader):
             seconds=self._seconds(step, metrics),
             memory_bytes=None if memory is None else round(number(memory) * 1e9),
         )
-        self.step, self.hours = step, number(metrics.get("time/train", "0"))
+        self.step, self.hours, self.finished = step, number(metrics.get("time/train", "0")), False
         return event
 
     def _seconds(self, step: int, metrics: dict[str, str]) -> float:
@@ -133,6 +156,8 @@ class Reader(lines.Reader):
         loss = metrics.get("loss/train/total")
         if loss is None:
             return
+        if found["epoch"] is None:
+            self.total = int(found["batches"])
         count = int(found["epoch"] or 0) * int(found["batches"]) + int(found["batch"])
         # A loss is drawn when it is known, just before its step is counted. What follows a gap is taken as it stands.
         before, shown = self.bar
@@ -140,7 +165,7 @@ class Reader(lines.Reader):
         step = count + 1 if early else count
         self.bar = (count, loss)
         if step != self.step and (early or count > self.step):
-            self.step = step
+            self.step, self.finished = step, False
             rate = 0.0 if found["rate"] == "?" else float(found["rate"])
             seconds = rate if found["unit"] == "s/ba" else _inverse(rate)
             yield Step(step=step, loss=number(loss), count=self.count, seconds=seconds)
@@ -156,6 +181,8 @@ def _step(header: str, metrics: dict[str, str]) -> int:
     assert found is not None  # `read` looked
     if found["unit"] == "batch" and not header.startswith("[epoch="):
         return int(found["count"])
+    if "trainer/global_step" in metrics:
+        return int(number(metrics["trainer/global_step"]))
     if "time/batch" not in metrics:
         raise ValueError("a block does not tell its step")
     begun = int(number(metrics["time/batch"]))  # batches before this one, but all of them in the last block of a log

@@ -34,6 +34,10 @@ _ROUNDED = 0.006
 class Reader(lines.Reader):
     """Makes a Step of each line or state of the bar; losses are means over all ranks."""
 
+    words = ("Training epoch", "reduced_train_loss", "%|", "`Trainer.fit`")
+    hints = ("bionemo", "BioNeMo", "val_ppl")
+    finish = "`Trainer.fit` stopped"
+
     def __init__(self, args: Args, world_size: int) -> None:
         self.args = args
         self.step = 0
@@ -43,6 +47,8 @@ class Reader(lines.Reader):
 
     def read(self, line: Line) -> Iterator[Event]:
         """See seatrial.rank.lines.Reader."""
+        if self.finish in line.text:
+            self.finished = True
         if not _MARK.search(line.text):
             return
         text, bar = line.text.strip(), "%|" in line.text
@@ -52,7 +58,8 @@ class Reader(lines.Reader):
         events = self._bar(found) if bar else self._line(_fields(found[3], " | ", ":"))
         for event in events:
             if isinstance(event, Step):
-                self.step = event.step
+                self.step, self.finished = event.step, False
+                self.total = None if bar else int(found[2]) + 1
             yield event
 
     def _line(self, fields: dict[str, str]) -> Iterator[Event]:

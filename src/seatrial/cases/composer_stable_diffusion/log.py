@@ -15,6 +15,8 @@ from seatrial.rank.lines import Line
 class Reader(log.Reader):
     """Reads what Composer prints; counts are samples."""
 
+    hints = ("MeanSquaredError", "diffusion", "unet", "UNet")
+
     def __init__(self, args: Args, world_size: int) -> None:
         super().__init__(count=args.global_batch_size)
         self.scaled = args.precision == "amp_fp16"

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from seatrial.cases.jax_paxml import Args
 from seatrial.events import Event, Step
+from seatrial.rank import lines
 from seatrial.rank.lines import Line, number
 
 _ABSL = re.compile(r"[IWEF](?P<day>\d{4}) (?P<clock>\d\d:\d\d:\d\d\.\d{6}) +\d+ (?P<place>[\w.]+:\d+)\] (?P<said>.*)")
@@ -20,8 +21,11 @@ _NAMES = {"loss": "loss", "learning/raw_grad_norm_scalar": "grad_norm", "learnin
 ONE_DAY = timedelta(days=1)
 
 
-class Reader:
+class Reader(lines.Reader):
     """Makes a Step of each summary that has been written."""
+
+    words = (*_BEGINNINGS, "[PAX STATUS]: E2E time")
+    finish = "[PAX STATUS]: E2E time: Elapsed time"
 
     def __init__(self, args: Args, world_size: int) -> None:
         self._count = args.global_batch_size * args.sequence_length
@@ -37,6 +41,8 @@ class Reader:
                 raise ValueError("not a whole line of absl's")
             return
         text = said["said"]
+        if text.startswith(self.finish):
+            self.finished = True
         if text.startswith(_BEGINNINGS):
             yield from self._metric(text, datetime.strptime(said["day"] + said["clock"], "%m%d%H:%M:%S.%f"))
         elif any(beginning in text for beginning in _BEGINNINGS):
@@ -57,6 +63,7 @@ class Reader:
                 self._values.setdefault(int(found["step"]), {})[field] = value
         elif found := _STEP.fullmatch(text):
             number(found["loss"])
+            self.finished = False
             yield self._step(int(found["step"]), when)
         else:
             raise ValueError("a metric line of another form")

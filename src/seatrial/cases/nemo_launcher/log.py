@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 _MARK = re.compile(r"\bEpoch \d+:|reduced_train_loss=|train_step_timing")
 """Any of these makes a line one of metrics, so that a torn one is missed and not overlooked."""
 _BAR = re.compile(
-    r"Epoch (?P<epoch>\d+): (?:: )?\ *\d+%\|[^|A-Za-z]*\| (?P<done>\d+)/\d+ "
+    r"Epoch (?P<epoch>\d+): (?:: )?\ *\d+%\|[^|A-Za-z]*\| (?P<done>\d+)/(?P<all>\d+) "
     r"\[(?P<elapsed>[\d:]+)<(?P<left>[\d:?]+)(?:, +(?P<rate>[\d.]+|\?)(?P<unit>it/s|s/it))?(?P<rest>, [^\[\]]*)?\]"
     r"(?P<more>.*)"
 )
+_STEPS = re.compile(r"`max_steps=(\d+)` reached")
 _STOPPED = re.compile(r"`Trainer\.fit` stopped: ")
 _LOSS, _SECONDS, _VALIDATION = "reduced_train_loss", "train_step_timing in s", "val_loss"
 
@@ -45,6 +46,9 @@ class Reader(lines.Reader):
     a step is known when the next one begins, or the training ends.
     """
 
+    words = ("Epoch ", "reduced_train_loss", "train_step_timing", "`Trainer.fit`", *MegatronReader.words)
+    finish = "`Trainer.fit` stopped"
+
     def __init__(self, args: Args, world_size: int) -> None:
         self.args = args
         self._driver = MegatronReader(args, world_size)
@@ -56,9 +60,14 @@ class Reader(lines.Reader):
     def read(self, line: Line) -> Iterable[Event]:
         """See seatrial.rank.lines.Reader."""
         if _STOPPED.search(line.text):
-            return list(self.end())
+            events, self.finished = list(self.end()), True
+            told = _STEPS.search(line.text)
+            self.total = int(told[1]) if told else self.total
+            return events
         if not _MARK.search(line.text):
-            return self._driver.read(line)
+            events = list(self._driver.read(line))
+            self.total, self.finished = self._driver.total or self.total, self._driver.finished or self.finished
+            return events
         found = _BAR.search(line.text)
         if found is None or _MARK.search(found["more"]) or _MARK.search(line.text[: found.start()]):
             raise ValueError("this is not a whole progress bar of NeMo")
@@ -66,6 +75,8 @@ class Reader(lines.Reader):
 
     def _bar(self, found: re.Match[str]) -> Iterator[Event]:
         fields = _fields(found["rest"] or "")
+        if found["epoch"] == "0":
+            self.total, self.finished = int(found["all"]), False
         step = _step(int(found["epoch"]), int(found["done"]), fields)
         before = self._shown
         again = before is not None and before.step == step

@@ -21,8 +21,16 @@ _NAME = re.compile(r"[A-Za-z][\w ./-]*", re.ASCII)
 _ALWAYS = {"lr", "global_batch_size", "global_step", "reduced_train_loss", "train_step_timing in s"}
 
 
+FINISH = "`Trainer.fit` stopped"
+"""What Lightning prints when it is through, and why: ``: `max_steps=100` reached.``"""
+
+
 class Reader(lines.Reader):
     """Reads the lines of NeMo's ProgressPrinter: rank 0 prints them, with 4 digits."""
+
+    words = ("Training epoch", "reduced_train_loss", "global_step:", "consumed_samples:", "train_step_timing",
+             "Validation: iteration", "`Trainer.fit`", *MegatronReader.words)  # fmt: skip
+    finish = FINISH
 
     def __init__(self, args: Args, world_size: int) -> None:
         self.args = args
@@ -32,13 +40,17 @@ class Reader(lines.Reader):
 
     def read(self, line: Line) -> Iterable[Event]:
         """See seatrial.rank.lines.Reader."""
-        if self._megatron is not None:
-            return self._megatron.read(line)
+        if self._megatron is not None and not _MARK.search(line.text):
+            events = self._megatron.read(line)
+            self.total = self._megatron.total or self.total
+            self.finished = self._megatron.finished or self.finished or FINISH in line.text
+            return events
+        self.finished = self.finished or FINISH in line.text
         self._validated = self._validated or line.text.startswith("Validation: iteration")
         return self._metrics(line.text) if _MARK.search(line.text) else ()
 
     def _metrics(self, text: str) -> Iterator[Event]:
-        found = _STEP.fullmatch(text)
+        found = _STEP.fullmatch(text.lstrip())
         if found is None:
             raise ValueError("this is not a whole metric line of NeMo")
         fields = _fields(found[4])
@@ -46,6 +58,7 @@ class Reader(lines.Reader):
         if missing:
             raise ValueError(f"the line does not tell {', '.join(sorted(missing))}")
         step = int(fields["global_step"]) + 1  # NeMo counts from 0
+        self.total, self.finished = int(found[3]) + 1, False
         yield Step(
             step=step,
             loss=fields["reduced_train_loss"],

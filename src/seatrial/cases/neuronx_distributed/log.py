@@ -36,6 +36,8 @@ _EPOCH = re.compile(r"Epoch \d+ step \d+ end .+ loss \S+ perf \S+ seq/sec \(at t
 class Reader(lines.Reader):
     """Makes a Step of each metric line. The tokens of a step are those of the arguments: the log does not tell them."""
 
+    words = ("step_time", "step_loss", "LOG ", " end ")
+
     def __init__(self, args: Args, world_size: int) -> None:
         self.args, self.world_size = args, world_size
 

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 
@@ -17,11 +18,15 @@ from seatrial.rank import lines
 from seatrial.rank.lines import Line, number, size
 
 _BEGIN = re.compile(r"(?P<mark>\[rank (?P<rank>\d+)\] )Step:")
+_BATCH = "Global batch size (with seq_len)"
+"""How the first versions called it; they wrote commas in place of bars."""
 _NEEDED = ("Step", "Loss", "Global batch size", "Tokens/s", "Memory usage")
 
 
 class Reader(lines.Reader):
     """Makes a Step of each metric line."""
+
+    words = ("Step:",)
 
     def __init__(self, args: Args, world_size: int) -> None:
         self.tokens = args.global_batch_size * args.sequence_length
@@ -40,6 +45,7 @@ class Reader(lines.Reader):
         if self.printer is None:
             self.printer = rank
         if rank == self.printer:
+            self.total = _total(fields.get("Tokens", ""), step.count)
             yield step
 
     def _step(self, fields: dict[str, str]) -> Step:
@@ -65,15 +71,27 @@ class Reader(lines.Reader):
 def _fields(text: str) -> dict[str, str]:
     """Name -> value. Raises ValueError if one is missing, given twice, or cut off."""
     fields: dict[str, str] = {}
-    for part in text.split(" | "):
+    for part in text.split(" | " if " | " in text else ", "):
         name, separator, value = part.partition(":")
         if not separator or name.strip() in fields:
             raise ValueError(f"{part.strip()!r} is not a field of a metric line")
         fields[name.strip()] = value.strip()
+    if _BATCH in fields:
+        fields["Global batch size"] = fields.pop(_BATCH)
     missing = [name for name in _NEEDED if not fields.get(name)]
     if missing:
         raise ValueError(f"a metric line without {', '.join(missing)}")
     return fields
+
+
+def _total(tokens: str, count: int) -> int | None:
+    """Steps of a run whose tokens are limited, ``2.05K/614.40K``; None if they are not, or are told too roughly."""
+    _, slash, limit = tokens.partition("/")
+    if not slash or not count:
+        return None
+    # Two decimals of K, M, B: off by half of the last one at most.
+    unit = number(f"1{limit[-1]}") if limit[-1:].isalpha() else 1.0
+    return math.ceil(round(number(limit) / count, 2)) if 0.005 * unit < 0.01 * count else None
 
 
 def _seconds(text: str) -> float:

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from seatrial.cases.torchtitan import Args
 from seatrial.events import Event, Step
 from seatrial.rank import lines
-from seatrial.rank.lines import Line, number, size
+from seatrial.rank.lines import Line
 
-_MARK = re.compile(r"(?:\b|(?<=\dm))(?:step|loss|grad_norm|tps|tflops|mfu) ?:| - INFO - (?:s|st|ste|step)$")
+_MARK = re.compile(
+    r"(?:\b|(?<=\dm))(?:(?:step|loss|grad_norm|tps|tflops|mfu) ?:|wps: *\d)| - INFO - (?:s|st|ste|step)$"
+)
 """Any of these makes a line one of metrics, so that a torn one is refused and not overlooked; also after half of the
 code of a colour."""
 
 _DECIMAL = r" *(-?\d+\.\d{4,5}|-?nan|-?inf)"
-_MEMORY = r"memory: *(-?\d+\.\d\dGiB)\(-?\d+\.\d\d%\)"
-_TPS = r"tps: (\d{1,3}(?:,\d{3})*)"
-# Versions before 0.1 printed neither grad_norm nor tflops, and four decimals.
+_MEMORY = r"m?memory: *(-?\d+\.\d\dGiB)\(-?\d+\.\d\d%\)"
+_TPS = r"(?P<rate>tps|wps): *(\d{1,3}(?:,\d{3})+|\d{1,3})"
+# The first versions printed neither grad_norm nor tflops, four decimals, and words in place of tokens; forks leave out
+# mfu. Blanks are taken as they come: who pastes a log may lose one of two.
 _STEP = re.compile(
-    rf"step: *([1-9]\d*)  loss:{_DECIMAL}  (?:grad_norm:{_DECIMAL}  )?{_MEMORY}  {_TPS}"
-    r"(?:  tflops: ([\d,]+\.\d\d))?  mfu: (\d+\.\d\d|nan|inf)%"
+    rf"step: *([1-9]\d*)(?:/(?P<total>\d+)(?: = [\d.]+%)?)? +loss:{_DECIMAL} +"
+    rf"(?:grad_norm:{_DECIMAL} +)?{_MEMORY} +{_TPS}"
+    r"(?: +tflops: *([\d,]+\.\d\d))?(?: +mfu: *(\d+\.\d\d|nan|inf)%)?"
 )
-_VALIDATION = re.compile(rf"validate step: *\d+  loss:{_DECIMAL}  {_MEMORY}  {_TPS}")
+_VALIDATION = re.compile(rf"validate step: *\d+ +loss:{_DECIMAL} +{_MEMORY} +{_TPS}")
 """This case does not validate, but a foreign log may hold such lines; they do not tell how long it took."""
-_START = re.compile(r"Training starts at step (\d+)")
+_START = re.compile(r"Training starts at step:? (\d+)")
+_TOTAL = re.compile(r"\btotal steps (\d+)")
+_MESH = re.compile(r"with parallelism: pp=(\d+), dp_replicate=(\d+), dp_shard=(\d+), cp=(\d+), tp=(\d+)")
+_OLD_MESH = re.compile(r"Building \d-D device mesh with \[.*\], \[([\d, ]+)\]")
+_BATCH = re.compile(r"\bglobal batch size:? (\d+).*\bsequence length:? (\d+)")
 
 
 class Reader(lines.Reader):
@@ -34,45 +43,92 @@ class Reader(lines.Reader):
     not know it is reckoned against an A100.
     """
 
+    words = ("step:", "tps:", "wps:", "mfu:", "loss:", "Training ", "Trainer is initialized", "device mesh with")
+    finish = "Training completed"
+
     def __init__(self, args: Args, world_size: int) -> None:
         self.args, self.world_size = args, world_size
+        self.count = args.global_batch_size * args.sequence_length
+        """Tokens of a step: as the log says, or else the arguments."""
         self.last = 0
         """Step of the last line that was read."""
+        self.shape: tuple[bool, ...] = ()
+        """Which of the fields that not all versions print the first line had."""
 
     def read(self, line: Line) -> Iterable[Event]:
         """See seatrial.rank.lines.Reader."""
-        start = _START.search(line.text)
-        if start:
-            self.last = int(start[1]) - 1  # again, after a restart
-        return list(self._metrics(line.text)) if _MARK.search(line.text) else []
-
-    def _metrics(self, text: str) -> Iterator[Event]:
-        message = text[text.find(" - INFO - ") + len(" - INFO - ") :] if " - INFO - " in text else text
-        if _VALIDATION.fullmatch(message):
-            return
-        found = _STEP.fullmatch(message)
-        if found is None:
+        text = line.text
+        found = _STEP.fullmatch(_message(text))
+        if found is not None:
+            return self._metric(found)
+        if "Train" in text or "device mesh" in text:
+            self._told(text)
+        if _MARK.search(text) and not _VALIDATION.fullmatch(_message(text)):
             raise ValueError("this is not a whole metric line of torchtitan")
-        step = self._step(*found.groups())
-        if step.step > self.last:
-            self.last = step.step
-            yield step
+        return ()
+
+    def _told(self, text: str) -> None:
+        """What the log says of the run: its size, where it starts, that it is through."""
+        if text.endswith(self.finish):
+            self.finished = True
+        if mesh := _MESH.search(text) or _OLD_MESH.search(text):
+            self.ranks = math.prod(int(degree) for group in mesh.groups() for degree in group.split(","))
+        if start := _START.search(text):
+            self.last = self.begun = int(start[1]) - 1  # again, after a restart
+        if start or "Trainer is initialized" in text:
+            total, batch = _TOTAL.search(text), _BATCH.search(text)
+            self.total = int(total[1]) if total else self.total
+            self.count = int(batch[1]) * int(batch[2]) if batch else self.count
+
+    def _metric(self, found: re.Match[str]) -> tuple[Step, ...]:
+        step, total, loss, grad_norm, memory, name, tps, tflops, mfu = found.groups()
+        shape = (name == "wps", grad_norm is not None, tflops is not None, mfu is not None)
+        if self.shape != shape:
+            if self.shape:
+                raise ValueError("it lacks what the lines before it tell")
+            self.form = _form(*shape)
+        event = self._step(step, loss, grad_norm, memory, tps, tflops, mfu)
+        self.shape = shape
+        if event.step <= self.last:
+            return ()
+        self.last, self.finished = event.step, False
+        if total is not None:
+            self.total = int(total)
+        return (event,)
 
     def _step(
-        self, step: str, loss: str, grad_norm: str | None, memory: str, tps: str, tflops: str | None, mfu: str
+        self, step: str, loss: str, grad_norm: str | None, memory: str, tps: str, tflops: str | None, mfu: str | None
     ) -> Step:
-        if number(loss) < 0:
+        told = float(loss)
+        if told < 0:
             raise ValueError("a negative loss is that of a pipeline stage which has none: log the last stage's ranks")
-        count = self.args.global_batch_size * self.args.sequence_length
-        rate = number(tps) * self.world_size  # printed per accelerator, and as a whole number
+        rate = float(tps.replace(",", "")) * (self.ranks or self.world_size)  # per accelerator, and a whole number
         if not rate:
             raise ValueError("0 tokens per second: less than half a token, so its time is unknown")
+        printed = {} if mfu is None else {"mfu": float(mfu) / 100}
+        if tflops is not None:
+            printed["flops"] = float(tflops.replace(",", "")) * 1e12
         return Step(
             step=int(step),
-            loss=number(loss),
-            grad_norm=None if grad_norm is None else number(grad_norm),
-            count=count,
-            seconds=count / rate,
-            memory_bytes=size(memory) if not memory.startswith("-") else None,  # a device that cannot tell
-            printed={"mfu": number(mfu) / 100} | ({} if tflops is None else {"flops": number(tflops) * 1e12}),
+            loss=told,
+            grad_norm=None if grad_norm is None else float(grad_norm),
+            count=self.count,
+            seconds=self.count / rate,
+            # A device that cannot tell prints less than nothing.
+            memory_bytes=None if memory.startswith("-") else round(float(memory[:-3]) * 2**30),
+            printed=printed,
         )
+
+
+def _message(text: str) -> str:
+    """What torchtitan's logger was given."""
+    return text.partition(" - INFO - ")[2] or text
+
+
+def _form(words: bool, grad_norm: bool, tflops: bool, mfu: bool) -> str:
+    """Which versions print such lines; empty for today's."""
+    if not mfu:
+        return "torchtitan, a fork or an experiment that prints no mfu"
+    if words:
+        return "torchtitan of 2024, before 0.1: wps"
+    return "" if tflops and grad_norm else "torchtitan of 2025, about 0.1: without tflops or grad_norm"

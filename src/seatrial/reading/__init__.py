@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
+from typing import Any
 
 from seatrial import hardware, launchers, loading
 from seatrial.errors import Problem, UserError
-from seatrial.events import Event, RunEnd, RunStart, Step
-from seatrial.rank.lines import Reader, Reading
-from seatrial.spec import ELSEWHERE, Case, Cluster, Device, Job, Layout, Recipe
+from seatrial.events import Event, RunStart, Step
+from seatrial.rank.lines import Reader
+from seatrial.reading.foreign import CASES as FOREIGN
+from seatrial.reading.foreign import NAMELESS
+from seatrial.reading.log import Anew, Log
+from seatrial.reading.recognise import Candidate, find
+from seatrial.spec import ELSEWHERE, Case, Cluster, Device, Expectations, Job, Layout, Recipe
+
+__all__ = ["FOREIGN", "NAMELESS", "anonymous", "elsewhere", "events", "nameless", "reader", "recognise"]
 
 BACKENDS: dict[Device, str] = {"cpu": "gloo", "cuda": "nccl", "neuron": "xla"}
+
+BATCH = 2000
+"""Lines that are looked through at once for words that only few lines hold."""
 
 
 def reader(case: Case, job: Job) -> Reader:
@@ -20,10 +31,30 @@ def reader(case: Case, job: Job) -> Reader:
     if case.log_reader is None:
         remedy = "its programs write events themselves: seatrial report"
         raise UserError(Problem(f"{case.name} prints no metric lines that could be read", remedy=remedy))
+    return _made(case, case.Args(**job.args), job.world_size)
+
+
+def _made(case: Case, args: Any, world_size: int) -> Reader:
+    assert case.log_reader is not None
     module, _, name = case.log_reader.partition(":")
     with loading.guarded(loading.origin(module), case.log_reader, f"repair the log_reader of {case.name}"):
-        made: Reader = getattr(importlib.import_module(module), name)(case.Args(**job.args), job.world_size)
+        made: Reader = getattr(importlib.import_module(module), name)(args, world_size)
     return made
+
+
+def recognise(cases: Iterable[Case], lines: Iterable[str]) -> Case:
+    """The case of `cases` whose log it is. Raises UserError with what was looked for."""
+    return find([Candidate(case, _made(case, case.recipes[0].args, 1)) for case in cases if case.log_reader], lines)
+
+
+def anonymous(recipe: Recipe) -> Recipe:
+    """What is known of a recipe that nobody named: nothing is expected of it."""
+    return replace(recipe, name=NAMELESS, title="a log, its recipe unknown", expectations=Expectations(), published=())
+
+
+def nameless(job: Job) -> Job:
+    """The job of such a recipe, without the arguments and the model that are another's."""
+    return replace(job, args={}, parameters=None, flops_per_token={}, fidelity="real", fidelity_note="", notes=())
 
 
 def elsewhere(recipe: Recipe, instance_type: str | None, nodes: int | None, processes: int | None) -> Cluster:
@@ -47,38 +78,47 @@ def events(
     """What a log says, with times: the last step was at `end` (Unix seconds), the others as long before as they took.
 
     `instance_type` is that of the nodes which it comes from: MFU is a share of their peak.
-    Raises UserError if it holds no metric line. How the run ended is known only if its last step is in the log.
+    Raises UserError if it holds no metric line. How the run ended is known only if the log shows it: see `Log`.
     """
-    log = Reading(reader(case, job))
-    found = [event for raw in lines for event in log.line(raw)] + [*log.end()]
-    steps = [event for event in found if isinstance(event, Step)]
-    if not steps:
-        what = log.first or f"no metric line of {case.name} among its lines"
+    log = Log(reader(case, job))
+    for batch in _batches(lines):
+        log.take(batch)
+    found = log.end()
+    if not log.last:
+        what = log.reading.first or f"no metric line of {case.name} among its lines"
         raise UserError(Problem(what, "the log", f"is it a log of {case.framework}?"))
-    planned = int(job.args.get("steps", steps[-1].step))
-    if steps[-1].step >= planned:
-        found.append(RunEnd(outcome="completed", step=planned))
-    start = _start(case, job, planned, _steps_before(steps))
+    steps = log.reader.total or (log.last if log.reader.finished else int(job.args.get("steps", log.last)))
     peak, source = _peak(case, job, instance_type)
-    return _timed(replace(start, peak_flops=peak, peak_source=source), found, end)
+    start = replace(
+        _start(case, job, steps, log.before),
+        world_size=getattr(log.reader, "ranks", None) or job.world_size,
+        peak_flops=peak,
+        peak_source=source,
+        versions={"log": form} if (form := getattr(log.reader, "form", "")) else {},
+    )
+    return _timed(start, found, end)
 
 
-def _timed(start: RunStart, found: list[Event], end: float) -> list[tuple[float, Event]]:
+def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(lines)
+    while batch := list(islice(rest, BATCH)):
+        yield batch
+
+
+def _timed(start: RunStart, found: list[Event | Anew], end: float) -> list[tuple[float, Event]]:
     """The events with their times. A line stands for the steps since the one before it."""
     moment, done = 0.0, start.start_step
     timed: list[tuple[float, Event]] = [(moment, start)]
     for event in found:
+        if isinstance(event, Anew):
+            start, done = replace(start, attempt=start.attempt + 1, start_step=event.done), event.done
+            timed.append((moment, start))
+            continue
         if isinstance(event, Step):
-            moment += (event.step - done) * event.seconds
+            moment += max(event.step - done, 0) * event.seconds
             done = event.step
         timed.append((moment, event))
     return [(end - moment + after, event) for after, event in timed]
-
-
-def _steps_before(steps: list[Step]) -> int:
-    """Steps that were done before the log began, if it is a line every so many steps from there on."""
-    every = steps[1].step - steps[0].step if len(steps) > 1 else 1
-    return max(steps[0].step - every, 0)
 
 
 def _start(case: Case, job: Job, steps: int, first_step: int) -> RunStart:

@@ -1,0 +1,131 @@
+"""A log as it is read, line after line: its metrics, its attempts, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seatrial.events import Event, RunEnd, Step
+from seatrial.rank.lines import Reader, Reading
+from seatrial.reading import ends, thinning
+from seatrial.reading.ends import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Anew:
+    """From here on another attempt trains."""
+
+    done: int
+    """Steps that it began with."""
+
+
+class Log:
+    """Metrics, attempts and end of a log.
+
+    A run is completed if the log shows that: the framework's own words that it is through, or, where it says none, the
+    last step that the log itself tells as the last. The recipe does not decide it. A sign of a failure that no other
+    attempt followed is how it ended. All else is an end that nobody saw.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.reading = Reading(reader)
+        self.last = 0
+        """The newest step."""
+        self.before = 0
+        """Steps that were done before the log began."""
+        self._found: list[Event | Anew] = []
+        self._watch = Watch()
+        self._number = 0
+        """Of the line that is read."""
+        self._first: int | None = None
+        self._every = 1
+        """Steps between two lines."""
+        self._words: tuple[str, ...] = getattr(reader, "words", ())
+        self._spared: str | None = None
+        """The line before, if the reader needed not see it."""
+
+    def take(self, lines: list[str]) -> None:
+        """Read some more lines."""
+        text = "\n".join(lines)
+        words = [word for word in ends.WORDS if word in text]
+        anew = [word for word in ends.ANEW_WORDS if word in text]
+        mine = [word for word in self._words if word in text]
+        for raw in lines:
+            self._number += 1
+            needed = self.reading.waits or not self._words
+            for word in mine:
+                if word in raw:
+                    needed = True
+                    break
+            if needed:
+                if self._spared is not None:
+                    self.reading.passed_over(self._spared)
+                    self._spared = None
+                self._add(self.reading.line(raw))
+            else:
+                self._spared = raw
+            if words or self._watch.sign is not None or self._watch.ignores:
+                if self._watch.ignores:
+                    self._watch.line(self._number, raw)
+                    continue
+                for word in words if self._watch.sign is None else [*words, *anew]:
+                    if word in raw:
+                        self._watch.line(self._number, raw)
+                        break
+
+    def end(self) -> list[Event | Anew]:
+        """All that was found: nothing more comes."""
+        self._add([*self.reading.end()])
+        if self._first is not None:
+            self._found.append(self._ended())
+        return self._found
+
+    def _add(self, events: list[Event]) -> None:
+        for event in events:
+            if isinstance(event, Step):
+                self._step(event)
+            self._found.append(event)
+        if len(self._found) > thinning.MOST:
+            self._found = thinning.thinned(self._found, self.before)
+
+    def _step(self, event: Step) -> None:
+        step, sign, begun = event.step, self._watch.sign, getattr(self.reader, "begun", None)
+        if self._first is None:
+            self._first, self.last = step, step
+            self.before = max(step - 1, 0) if begun is None else min(begun, step - 1)
+            self._every = step if begun is None else step - self.before
+            self._watch = Watch()  # what was said before training is another matter
+            return
+        again = step < self.last or (sign is not None and (step == self.last or sign.anew))
+        if again:
+            if sign is not None:
+                self._found.append(RunEnd(outcome="failed", step=self.last, reason=str(sign)))
+            self._found.append(Anew(max(step - self._every, 0) if begun is None else min(begun, step - 1)))
+        elif step > self.last:
+            if begun is None and self.last == self._first:  # a line every so many steps, and the first is one of them
+                self.before = max(self._first - (step - self._first), 0)
+            self._every = step - self.last
+        self._watch.step(again=again)
+        self.last = step
+
+    def _ended(self) -> RunEnd:
+        sign, last, total = self._watch.sign, self.last, getattr(self.reader, "total", None)
+        if sign is not None:
+            return RunEnd(outcome="failed", step=last, reason=str(sign))
+        if self._watch.survived is not None:
+            went_on = f"{self._watch.survived}; steps went on after it, though nothing tells of a start anew"
+            return RunEnd(outcome="lost", step=last, reason=went_on)
+        finish, finished = getattr(self.reader, "finish", ""), getattr(self.reader, "finished", False)
+        through = finished and (total is None or last > total - max(self._every, 1))
+        if through or (not finish and total is not None and last >= total):
+            return RunEnd(outcome="completed", step=total or last)
+        return RunEnd(outcome="lost", step=last, reason=_unseen(last, total, finish, finished=finished))
+
+
+def _unseen(last: int, total: int | None, finish: str, *, finished: bool) -> str:
+    """Why the end of a run is not known."""
+    if total is not None and last < total:
+        return f"the log {'says that it is through' if finished else 'ends'} after step {last} of {total}"
+    if finish:
+        return f"the log ends without {finish!r}"
+    return "the log does not tell how many steps were asked for"

@@ -1,0 +1,80 @@
+"""Small logs with what is right about them: tests/reading/cases, a file for each.
+
+Their first lines: ``# read: CASE/RECIPE --set steps=10`` is what `seatrial read` gets; ``# expect: FAIL run.completed
+words`` a finding, and what it says; ``# form: words`` what is said of the log's form.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from seatrial import catalog, reading
+from seatrial.binding import bind
+from seatrial.events import Event, EventLog, RunStart, Timed
+from seatrial.findings import Finding, Verdict
+from seatrial.spec import Case, Job
+from seatrial.verdict import judge_events
+
+FOLDER = Path(__file__).with_name("cases")
+CASES = sorted(path.name for path in FOLDER.iterdir())
+FOREIGN = {case.name: case for case in reading.FOREIGN}
+
+
+def said(name: str, word: str) -> list[str]:
+    return re.findall(rf"(?m)^# {word}: (.+)$", (FOLDER / name).read_text(encoding="utf-8"))
+
+
+def lines(name: str) -> list[str]:
+    with (FOLDER / name).open(encoding="utf-8") as file:
+        return [line for line in file if not re.match(r"# (?:read|expect|form): ", line)]
+
+
+@cache
+def job(name: str) -> tuple[Case, Job, str | None]:
+    target, *options = shlex.split(said(name, "read")[0])
+    case = FOREIGN.get(target)
+    case, recipe = (case, case.recipes[0]) if case else catalog.recipe(target)
+    settings = dict(text.split("=", 1) for text in options if "=" in text)
+    where = reading.elsewhere(recipe, None, None, None)
+    return case, bind(case, recipe, where, settings=settings), where.instance_type
+
+
+def read(name: str, log: list[str]) -> list[Event]:
+    case, bound, instance = job(name)
+    return [event for _, event in reading.events(case, bound, log, 0.0, instance)]
+
+
+def judged(name: str, log: list[str]) -> dict[str, Finding]:
+    _, bound, _ = job(name)
+    return {one.check: one for one in judge_events(bound, EventLog([Timed(0.0, event) for event in read(name, log)]))}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_found_is_what_is_right(name: str) -> None:
+    found = judged(name, lines(name))
+    expected = said(name, "expect")
+    assert expected, "it says nothing of what is right"
+    for text in expected:
+        verdict, check, *words = text.split(" ", 2)
+        finding = found[check]
+        assert finding.verdict is Verdict(verdict), f"{text}: {finding}"
+        assert not words or words[0] in finding.observed, f"{text}: {finding.observed}"
+    assert "run.log-readable" not in found, found["run.log-readable"].observed
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if said(name, "form")])
+def test_the_form_is_told(name: str) -> None:
+    start = next(event for event in read(name, lines(name)) if isinstance(event, RunStart))
+    assert said(name, "form")[0] in start.versions["log"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_whose_log_it_is(name: str) -> None:
+    cases = [case for case in catalog.cases() if case.log_reader]
+    found = reading.recognise([*cases, *reading.FOREIGN], lines(name))
+    assert found.name == said(name, "read")[0].split()[0].split("/")[0]
