@@ -88,6 +88,7 @@ class Play:
             "HOME": str(self.root.folder),
             "ANSIBLE_CONNECTION_PLUGINS": str(PLUGINS),
             "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_PIPELINING": "1",  # as our ansible.cfg says for SSH: a task is one command there, not five
             "SEATRIAL_ROOT": str(self.root.path),
         }
         # Ansible refuses a standard input that does not block, as one is that another test's programs left so.
