@@ -40,7 +40,7 @@ def test_the_script_that_is_meant(command, found):
     text = "#!/bin/bash\ntrue\n"
     files = {"jobs/run.sh": text, "common/start.sh": text, "a/twice.sh": text, "b/twice.sh": text}
     whole = tree({"jobs/job.sh": f"{JOB}{command}\n", **files})
-    paths = [str(one.document.path) for one in started(whole.documents[0], whole)]
+    paths = [str(one.document.path) for one in started(whole.judged[0], whole)]
     assert paths == ([found] if found else [])
 
 
@@ -48,7 +48,7 @@ def test_it_knows_what_its_caller_exports_and_nothing_else():
     job = f"{JOB}export NODES=4 GPUS=8\nHIDDEN=2\nsrun bash run.sh\n"
     run = "#!/bin/bash\ntorchrun --nnodes=$NODES --nproc_per_node=$GPUS --max_restarts=$HIDDEN x.py\n"
     whole = tree({"job.sh": job, "run.sh": run})
-    [launch] = launches_of(whole.documents[0], whole)
+    [launch] = launches_of(whole.judged[0], whole)
     assert [word.text for word in launch.options[1:4]] == ["--nnodes=4", "--nproc_per_node=8", "--max_restarts=$HIDDEN"]
     assert (launch.line, launch.place, launch.srun is not None) == (5, "run.sh:2", True)
 
@@ -57,7 +57,7 @@ def test_scripts_that_start_each_other_come_to_an_end():
     whole = tree(
         {"a.sh": f"{JOB}bash b.sh\n", "b.sh": "#!/bin/bash\nbash c.sh\n", "c.sh": "bash b.sh\ntorchrun x.py\n"}
     )
-    assert [launch.line for launch in launches_of(whole.documents[0], whole)] == [3]
+    assert [launch.line for launch in launches_of(whole.judged[0], whole)] == [3]
 
 
 @pytest.mark.parametrize(
@@ -70,5 +70,5 @@ def test_scripts_that_start_each_other_come_to_an_end():
     ],
 )
 def test_variables_that_are_handed_on(code, names):
-    [script] = tree({"x.sh": f"#!/bin/bash\n{code}\n"}).documents[0].scripts
+    [script] = tree({"x.sh": f"#!/bin/bash\n{code}\n"}).judged[0].scripts
     assert exported(script) == names
