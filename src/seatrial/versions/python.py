@@ -41,7 +41,6 @@ TORCH_OLDEST = "2.11.0"
 DIRECT: Mapping[str, str] = {
     # what the command needs
     "click": "8.5.1",
-    "dockerfile-parse": "2.0.1",
     "jinja2": "3.1.6",
     "packaging": "26.3",
     "pydantic": "2.14.3",
