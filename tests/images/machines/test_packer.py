@@ -37,10 +37,6 @@ def provisioners(text: str) -> list[str]:
     return found
 
 
-def test_the_whole_template(golden):
-    golden("images/ami-parallelcluster-gpu.pkr.hcl", template(PARALLELCLUSTER.name))
-
-
 def test_every_image_renders_to_the_same_text_each_time():
     for machine, chosen in every():
         files = machines.render(machine, chosen).files

@@ -2,7 +2,7 @@
 # expect: WARN pins.unchecked-download 24
 # expect: nothing
 FROM ubuntu:24.04
-RUN --mount=type=cache,target=/root/.cache \
+RUN --mount=type=cache,target=/opt/.cache \
   --mount=type=bind,from=python:3.12.4,target=/py <<-"END_OF_RUN" bash -eux
 	set -o pipefail
 	case "$(uname -m)" in \
