@@ -10,6 +10,7 @@ from seatrial.lint.documents import Document
 from seatrial.lint.launch import Launch, code
 from seatrial.lint.pods import groups
 from seatrial.lint.rules import Hit, Tree, rule
+from seatrial.lint.rules_resources import EFA
 from seatrial.lint.script import option
 from seatrial.lint.started import launches_of
 
@@ -143,7 +144,9 @@ def idle_gpus(document: Document, tree: Tree) -> Iterator[Hit]:
     if "CUDA_VISIBLE_DEVICES" in code(document.text):
         return
     if document.kind == "yaml":
-        pairs = [(launch, c.resource("nvidia.com/gpu")) for g in groups(document) for c, launch in g.launches()]
+        # whoever asks for EFA takes a whole node, since its interfaces are of no use to another pod
+        started = [(c, launch) for g in groups(document) for c, launch in g.launches() if not c.resource(EFA)]
+        pairs = [(launch, c.resource("nvidia.com/gpu")) for c, launch in started]
     else:
         pairs = [(launch, gpus_per_node(document)) for launch in launches_of(document, tree)]
     for launch, asked in pairs if len(pairs) == 1 else ():  # several may share them
