@@ -30,7 +30,7 @@ _HEREDOC = re.compile(r"(<<-?[ \t]*[\"']?(\w+)[\"']?[^\n]*)\n(?:.*\n)*?[ \t]*\2[
 _TEMPLATED = re.compile(r"\{%-?\s*\w+|\{\{-?\s*[\w.$(]")
 _SITE = re.compile(r"^[ \t]*#[ \t]*seatrial:[ \t]*site\[([^\]\n]*)\]", re.MULTILINE)
 _NEVER = re.compile(
-    r"\.(pyi?|pyc|ipynb|md|rst|jsonl?|toml|c|cc|cpp|cu|h|hpp|go|rs|[jt]sx?|css|html|lock|csv|parquet"
+    r"\.(pyi?|pyc|ipynb|md|rst|jsonl?|toml|c|cc|cpp|cu|h|hpp|go|rs|[jt]sx?|ps1|css|html|lock|csv|parquet"
     r"|png|jpg|svg|gif|pdf|gz|zip|whl|so|o|a|bin|pt|safetensors)$"
 )
 """Ends of names of what is no launch file, whatever it begins with: most of what a folder holds, not to be opened."""
