@@ -28,7 +28,7 @@ KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """Names of the files that kustomize reads, with or without an apiVersion."""
 _SKIPPED = {"node_modules", "__pycache__", "site-packages", "venv"}
 _NEVER = re.compile(
-    r"\.(pyi?|pyc|ipynb|md|rst|jsonl?|toml|c|cc|cpp|cu|h|hpp|go|rs|[jt]sx?|css|html|lock|csv|parquet"
+    r"\.(pyi?|pyc|ipynb|md|rst|jsonl?|toml|c|cc|cpp|cu|h|hpp|go|rs|[jt]sx?|ps1|css|html|lock|csv|parquet"
     r"|png|jpg|svg|gif|pdf|gz|zip|whl|so|o|a|bin|pt|safetensors)$"
 )
 """Ends of names of what is no launch file, whatever it begins with: most of what a folder holds, not to be opened."""
