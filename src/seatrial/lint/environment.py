@@ -3,6 +3,7 @@ place."""
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,12 +23,12 @@ NETWORK = re.compile(r"(NCCL|FI|OFI_NCCL|NEURON_RT|TORCH_NCCL|GLOO|CCOM|RDMAV|IB
 """How variables of the network begin."""
 _ARMS = ("if_statement", "elif_clause", "else_clause", "case_item", "function_definition")
 """Code that runs in some cases only. What an if and its else set is never set together."""
-_EFA = re.compile(r"(?<![a-z])efa(?![a-z])|aws-?ofi|OFI_NCCL|/opt/amazon/", re.IGNORECASE)
+_EFA = re.compile(r"(?<![a-z])efa(?![a-z])|aws-?ofi|ofi_nccl|/opt/amazon/")
 _OTHER = re.compile(
-    r"mlx\d|\bib\d\b|NCCL_IB_(?:HCA|GID_INDEX)|UCX_NET_DEVICES|rdma/|nvidia\.com/(?:hostdev|.*rdma)|gpudirect-?tcpx|"
-    r"NCCL_(?:FASTRAK|GPUDIRECTTCPX|IBEXT)_|\bgIB\b|azure|oraclecloud|coreweave|gke-|cloud\.google",
-    re.IGNORECASE,
+    r"mlx\d|\bib\d\b|nccl_ib_(?:hca|gid_index)|ucx_net_devices|rdma/|nvidia\.com/(?:hostdev|.*rdma)|gpudirect-?tcpx|"
+    r"nccl_(?:fastrak|gpudirecttcpx|ibext)_|\bgib\b|azure|oraclecloud|coreweave|gke-|cloud\.google"
 )
+"""Both of texts in small letters."""
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*$", re.MULTILINE)
 _MEASURES = re.compile(
     r"\b(?:all_?reduce|all_?gather|reduce_?scatter|all_?to_?all|sendrecv|broadcast|reduce|gather|"
@@ -131,11 +132,18 @@ def _lines(document: Document) -> dict[int, str]:
 
 def _said(document: Document) -> str:
     """Its text without comments, which may as well say what it is not for."""
-    return _COMMENT.sub("", document.text)
+    return _without_comments(document.text)
 
 
+@functools.lru_cache(maxsize=64)
+def _without_comments(text: str) -> str:
+    return _COMMENT.sub("", text) if "#" in text else text
+
+
+@functools.lru_cache(maxsize=64)
 def _efa(said: str) -> Fact:
-    efa, other = _EFA.search(said), _OTHER.search(said)
+    small = said.lower()  # a search that heeds no case takes ten times as long
+    efa, other = _EFA.search(small), _OTHER.search(small)
     return None if bool(efa) == bool(other) else efa is not None
 
 

@@ -35,9 +35,8 @@ _NAMES = {"efa_installer": "EFA installer", "aws_ofi_nccl": "aws-ofi-nccl", "ncc
 )
 def below_floor(document: Document, tree: Tree) -> Iterator[Hit]:
     seen: set[tuple[str, str]] = set()
-    efa = _EFA.search(document.text) or tree.instance
     for item in stated(document):
-        if item.component == "nccl" and not efa:
+        if item.component == "nccl" and not (tree.instance or _EFA.search(document.text)):
             continue
         if (item.component, item.version) in seen:
             continue
