@@ -96,7 +96,7 @@ def test_a_deletion_goes_on(aws: Account) -> None:
 
 
 def test_what_was_begun_and_failed_meanwhile_is_told(aws: Account, tmp_path: Path) -> None:
-    aws.faults(delay=0.1, fails="Side2")
+    aws.faults(delay=1, fails="Side2")  # so that it is still being undone when it is deployed again
     killed(aws, tmp_path, "base Note CREATE_COMPLETE")
     told = Told()
     with pytest.raises(UserError, match=r"Side2 \(AWS::SSM::Parameter\): ValueError: it shall fail"):
