@@ -81,7 +81,8 @@ def _begins(words: Sequence[Word]) -> tuple[str, int]:
     """Who installs, and the index of the first word behind ``install``; nobody, 0."""
     texts = [word.text.rpartition("/")[2] for word in words]
     for at, text in enumerate(texts):
-        manager = "conda" if text in _CONDA else "pip" if re.fullmatch(r"pip[\d.]*", text) else ""
+        pip = text.startswith("pip") and re.fullmatch(r"pip[\d.]*", text)
+        manager = "conda" if text in _CONDA else "pip" if pip else ""
         begin = _verb(texts, at, manager) if manager and (not at or _runs(texts[:at])) else 0
         if begin:
             return manager, begin

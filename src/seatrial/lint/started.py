@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
@@ -67,12 +67,21 @@ def find(word: Word, document: Document, tree: Tree) -> Document | None:
     """The script of the tree that a path in a document means: beside it, or the only one whose path ends like it."""
     path = re.sub(r"^.*[$`})][^/]*/", "", word.text)  # a variable before it: some folder
     name = PurePosixPath(path).name
-    named = [Document(path=p, kind=k, text=t, line=n) for p, k, t, n in sorted(tree.all(scripts)) if p.name == name]
+    named = _by_name(tree.all(scripts)).get(name, ())
     beside = [other for other in named if other.path == Path(document.path.parent, path)]
     beside += [other for other in named if other.path.parent == document.path.parent]
     parts = [part for part in PurePosixPath(path).parts if part not in ("/", ".", "..")]
     ends = [other for other in named if other.path.parts[-2:] == tuple(parts[-2:]) or len(parts) == 1]
     return beside[0] if beside else ends[0] if len(ends) == 1 else None
+
+
+@functools.lru_cache(maxsize=1)
+def _by_name(found: frozenset[tuple[Path, Kind, str, int]]) -> Mapping[str, list[Document]]:
+    """Name of a file -> the scripts that are called so."""
+    named: dict[str, list[Document]] = {}
+    for path, kind, text, line in sorted(found):
+        named.setdefault(path.name, []).append(Document(path=path, kind=kind, text=text, line=line))
+    return named
 
 
 def exported(script: Script) -> set[str]:
