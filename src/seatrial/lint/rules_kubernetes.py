@@ -202,8 +202,13 @@ def privileged(document: Document, _: Tree) -> Iterator[Hit]:
         return  # agents of the nodes need it
     for container in document.containers:
         context: Any = container.spec.map("securityContext")
-        if context.get("privileged") == "true" and not _serves_kubelet(container):
+        needed = _BUILDS.search(container.image or "") or _serves_kubelet(container)
+        if context.get("privileged") == "true" and not needed:
             yield context.line_of("privileged"), f"container {container.spec.get('name')} is privileged"
+
+
+_BUILDS = re.compile(r"buildkit(?!.*rootless)|binfmt|\bdind\b|-dind\b")
+"""Images that build images, or teach the node's kernel to run those of other processors: they mount, and so must be."""
 
 
 def _serves_kubelet(container: Container) -> bool:

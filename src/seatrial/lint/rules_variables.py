@@ -92,7 +92,9 @@ def _looks_assigned(name: str, text: str) -> bool:
 def _slip(name: str, script: Script) -> str:
     """Why a name that nobody sets cannot be one that comes from elsewhere; empty if it may be."""
     assigned = {a.name for a in script.assignments if not _made_of(a.name, name, script)}
-    other = scope.near(name, assigned) or (scope.near(name, SLURM) if name.startswith("SLURM_") else None)
+    daemon = any(command.name.startswith("slurm") for command in script.commands)  # its names are its site's own
+    jobs = name.startswith("SLURM_") and not daemon
+    other = scope.near(name, assigned) or (scope.near(name, SLURM) if jobs else None)
     if other:
         return f"${name} is set nowhere, ${other} is"
     if name != name.upper():  # people's own variables in the environment have capitals

@@ -1,0 +1,4 @@
+#!/bin/bash
+# expect: nothing of shell.undefined-variable
+set -e
+slurmd -N $SLURM_NODENAME
