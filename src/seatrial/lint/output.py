@@ -198,7 +198,7 @@ The environment that a file sets is judged by the rules of `seatrial network`; t
 On nine source distributions of PyPI (aws-parallelcluster 3.16.1, axolotl 0.19.0, DeepSpeed 0.19.8, dstack 0.22.5,
 flytekit 1.16.31, nemo-run 0.11.1, ReFrame 4.10.4, SkyPilot 0.14.1, Toil 9.6.0: 113 launch files, 0.27 MB) every finding
 was judged by hand on 2026-11-30: the one FAIL was right, and of 49 WARN 46 were (two name containers that build images,
-and so must be privileged; one takes a variable of the site's own for a misspelt one). 5.7 % of the lines were not read,
+and so must be privileged; one takes a variable of the site's own for a misspelt one: neither is told any more). 5.7 % of the lines were not read,
 all in templates. On 184 public files of other repositories, which were shortened and on which the rules were repaired
 until then, 36 of 36 FAIL and 263 of 269 WARN were right. Nobody has looked at what was missed there.
 

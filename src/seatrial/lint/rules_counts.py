@@ -158,16 +158,12 @@ def first_node_only(document: Document, tree: Tree) -> Iterator[Hit]:
 
 _SPREADERS = {"mpirun", "mpiexec", "pdsh", "clush", "ssh", "parallel", "ibrun", "prun", "jsrun", "aprun", "flux", "ray"}
 _HARMLESS = re.compile(r"hostname|nvidia-smi|echo|mkdir|rm|cp|date|scontrol|ip|cat|ls|nproc|free|df|uname|sleep|true")
-
-
 _ITSELF = re.compile(r"\$\{?(0\b|BASH_SOURCE)|declare -f|export -f|\bsrun\s+[\"']?\$|sbatch\b(?!\s*$)")
 
 
 def _spreads(document: Document) -> bool:
     """Something in it may start the script, or a part of it, on other nodes."""
-    if re.search(
-        r"\$\{?(0\b|BASH_SOURCE)|declare -f|export -f|\bsrun\s+[\"']?\$|sbatch\b(?!\s*$)", code(document.text)
-    ):
+    if _ITSELF.search(code(document.text)):
         return True
     for command in document.commands():
         if command.find(*_SPREADERS) is not None:
