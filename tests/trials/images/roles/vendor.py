@@ -158,6 +158,8 @@ def publish(folder: Path) -> Vendor:
     for name, files in sources.items():
         commit = _git(folder / f"git/{name}", files, submodule=folder / "git/musl" if name == "enroot" else None)
         settings |= {f"{name}.repository": f"file:///srv/vendor/git/{name}", f"{name}.commit": commit}
+    # gpg started an agent, which would stay
+    subprocess.run(["gpgconf", "--homedir", str(folder / "gnupg"), "--kill", "all"], check=True)
     return Vendor(folder, fingerprint, settings)
 
 
