@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seatrial.findings import Verdict
 from seatrial.network.accepted import ACCEPTED, names, refusals
 from seatrial.network.lint import lint_environment
 from seatrial.network.names import AWS_OFI_NCCL, EFA_PROVIDER, LIBFABRIC, NCCL
@@ -100,6 +101,7 @@ def test_what_is_not_set_or_filled_in_later_is_not_judged(value):
 def test_every_row_is_tested_and_about_names_that_are_read():
     tested = {name for name, *_ in (*TAKEN, *REFUSED)}
     assert [row.values for row in ACCEPTED if not row.names & tested] == []
+    assert all(row.values and row.otherwise and row.source for row in ACCEPTED)
     read = NCCL | EFA_PROVIDER | LIBFABRIC | AWS_OFI_NCCL
     assert [name for name in names() if not name.startswith("TORCH_NCCL_") and name not in read] == []
 
@@ -107,4 +109,6 @@ def test_every_row_is_tested_and_about_names_that_are_read():
 @settings(deadline=None)
 @given(st.sampled_from(list(names())), st.text(max_size=20))
 def test_any_value_can_be_judged(name, value):
-    list(refusals(name, value, Versions()))
+    for refused in refusals(name, value, Versions()):
+        assert refused.verdict in (Verdict.FAIL, Verdict.WARN)
+        assert refused.values and refused.otherwise and refused.source

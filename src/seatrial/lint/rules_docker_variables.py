@@ -143,7 +143,7 @@ _EFA_IMAGE = re.compile(r"public\.ecr\.aws/hpc-cloud/nccl-tests\b")
 
 
 @rule(
-    "docker.library-path",
+    "docker.loader-path",
     Verdict.WARN,
     ("dockerfile",),
     expected="LD_LIBRARY_PATH that is extended",

@@ -109,8 +109,13 @@ def plain_heredocs(text: str) -> str:
 
 def _code(text: str, start: int, end: int) -> tuple[int, int]:
     """Where the command of a piece stands, behind words such as ``then``."""
-    opening = _OPENING.match(text, start, end)
-    return opening.end() if opening else start, end
+    return _behind(_OPENING, text, start, end), end
+
+
+def _behind(opening: re.Pattern[str], text: str, start: int, end: int) -> int:
+    """Where what follows such words begins."""
+    found = opening.match(text, start, end)
+    return found.end() if found else start
 
 
 def _is_refused(text: str, start: int, end: int, refused: Refused) -> bool:
@@ -141,7 +146,7 @@ def _smallest_first(text: str) -> Iterator[list[tuple[int, int]]]:
     yield [_code(text, *piece) for piece in pieces]
     depths, depth = list[tuple[int, int]](), 0
     for start, end in pieces:
-        words = _LEADING.match(text[start:end])[0]  # type: ignore[index]
+        words = text[start : _behind(_LEADING, text, start, end)]
         after = depth + len(_OPENS.findall(words)) - len(_CLOSES.findall(words))
         depths.append((max(depth, after), after))
         depth = max(after, 0)
@@ -150,7 +155,7 @@ def _smallest_first(text: str) -> Iterator[list[tuple[int, int]]]:
         for (start, end), (inside, after) in zip(pieces, depths, strict=True):
             begin = start if begin < 0 and inside >= level else begin
             if begin >= 0 and after < max(level, 1):
-                groups.append((_BEFORE.match(text, begin).end(), end))  # type: ignore[union-attr]
+                groups.append((_behind(_BEFORE, text, begin, len(text)), end))
                 begin = -1
         yield groups
 

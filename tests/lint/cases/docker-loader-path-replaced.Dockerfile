@@ -1,4 +1,4 @@
-# expect: WARN docker.library-path 6
+# expect: WARN docker.loader-path 6
 # expect: nothing
 FROM ubuntu:24.04 AS efa
 ENV LD_LIBRARY_PATH /opt/amazon/efa/lib:/opt/amazon/ofi-nccl/lib
