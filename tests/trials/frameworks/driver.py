@@ -86,12 +86,15 @@ class Driver:
         *,
         recipe: str | None = None,
         signals: dict[int, tuple[int, int]] | None = None,
+        there: str = "",
         environment: dict[str, str] | None = None,
         **settings: str,
     ) -> list[int]:
         """Start a run, or start it again. Exit codes of its ranks."""
         self.prepare(name, recipe, world_size=world_size, **settings)
-        return self.start(name, world_size=world_size, signals=signals or {}, environment=environment or {})
+        return self.start(
+            name, world_size=world_size, signals=signals or {}, there=there, environment=environment or {}
+        )
 
     def events(self, name: str) -> EventLog:
         """What a run wrote."""

@@ -33,6 +33,8 @@ class Order:
     """More variables for its ranks."""
     signals: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Rank -> the signal that it gets, and after how many steps."""
+    there: str = ""
+    """A path in the run's folder for which those signals wait: a checkpoint that is written in the background."""
     when: str = ""
     """All ranks get the signal `number` once this stands in events.jsonl, or is a path in the run's folder."""
     number: int = signal.SIGKILL
@@ -52,7 +54,9 @@ def obey(order: Order, programs: dict[str, Callable[[], None]]) -> list[int]:
         port = probe.getsockname()[1]
     children = [fork(order, rank, port, programs[order.program]) for rank in range(order.world_size)]
     if order.when:
-        wait(Path(order.run), order.when)
+        events, path = Path(order.run) / "events.jsonl", Path(order.run) / order.when
+        events.touch()
+        wait(lambda: order.when in events.read_text() or path.exists())
         for child in children:
             os.kill(child, order.number)
     return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
@@ -70,28 +74,27 @@ def fork(order: Order, rank: int, port: int, program: Callable[[], None]) -> int
     os.dup2(log, 1)
     os.dup2(log, 2)
     if str(rank) in order.signals:
-        strike(*order.signals[str(rank)])
+        strike(*order.signals[str(rank)], Path(order.run) / order.there)
     program()
     os._exit(99)  # programs end the process themselves
 
 
-def strike(number: int, at: int) -> None:
-    """This rank gets a signal when it has done `at` steps of this start, before it looks for one."""
+def strike(number: int, at: int, there: Path) -> None:
+    """This rank gets a signal when it has done `at` steps of this start and `there` exists, before it looks for one."""
     request, seen = Rank.request, []
 
     def struck(self: Rank) -> Any:
         seen.append(self)
         if len(seen) == at:
+            wait(there.exists)
             os.kill(os.getpid(), number)
         return request(self)
 
     Rank.request = struck  # type: ignore[method-assign]
 
 
-def wait(run: Path, when: str) -> None:
-    """Until the text stands in events.jsonl, or the path exists; no longer than any run takes."""
-    events = run / "events.jsonl"
-    events.touch()
+def wait(until: Callable[[], bool]) -> None:
+    """No longer than any run takes."""
     deadline = time.monotonic() + 100  # a run that never comes so far is told by its exit codes
-    while when not in events.read_text() and not (run / when).exists() and time.monotonic() < deadline:
+    while not until() and time.monotonic() < deadline:
         time.sleep(0.002)

@@ -103,7 +103,7 @@ def kept(driver: Driver, name: str) -> list[int]:
 def test_killed_stopped_and_resumed_it_is_the_same_run(driver: Driver, undisturbed: EventLog) -> None:
     """With checkpoints in the background; those of the undisturbed run, and the last before a stop, are waited for."""
     settings = {"checkpoint_async": "true", "validation_every": "0"}
-    killed = driver.run("disturbed", signals={1: (signal.SIGKILL, 5)}, **settings)
+    killed = driver.run("disturbed", signals={1: (signal.SIGKILL, 5)}, there="checkpoints/3", **settings)
     assert killed[1] == -signal.SIGKILL
     assert killed[0] != 0
     torn = driver.root / "disturbed" / "checkpoints" / "6.orbax-checkpoint-tmp-1"
