@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import MISSING, asdict, fields
 from pathlib import Path
 from typing import Any
@@ -30,38 +30,45 @@ each_recipe = pytest.mark.parametrize(("case", "recipe"), RECIPES)
 OF_THE_CASE = {"case", "framework", "program", "requires", "environment", "pins", "purpose", "launch", "resumable"}
 OF_THE_CLUSTER = {"cluster", "launcher", "threads_per_process"}
 LAYOUT = {"nodes", "processes_per_node", "device"}
+EMPTY = {"null", '""', "[]", "{}"}
 
 
 def record(case: Case) -> str:
-    """job.json of every recipe, each fact once: the case's, the defaults of Args, and what is each recipe's own.
-
-    What is empty is left out, as are arguments that have their default.
+    """job.json of every recipe, each fact once: the case's, the defaults of Args, and of each recipe what differs from
+    the one above it. The first differs from the defaults; what is empty there, or in the case, is left out.
     """
     jobs = [bind(case, recipe, for_recipe(recipe), secrets=None) for recipe in case.recipes]
-    [head] = {lines(asdict(job), OF_THE_CASE) for job in jobs}
-    blocks = [head, "[Args]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in defaults(case).items())]
-    blocks += [f"[{job.recipe}]\n" + own(job, defaults(case)) for job in jobs]
+    [head] = {lines(full(texts(asdict(job), OF_THE_CASE))) for job in jobs}
+    usual = {field.name: json.dumps(field.default) for field in fields(case.Args) if field.default is not MISSING}
+    blocks = [head, "[Args]\n" + lines(usual), "# Of each recipe what differs from the one above it.\n"]
+    above = {f"args.{name}": value for name, value in usual.items()}
+    for job in jobs:
+        given = own(job)
+        changed = {name: value for name, value in given.items() if value != above.get(name)}
+        blocks.append(f"[{job.recipe}]\n" + lines(changed if job is not jobs[0] else full(changed)))
+        above = given
     return "\n".join(blocks)
 
 
-def defaults(case: Case) -> dict[str, Any]:
-    return {field.name: field.default for field in fields(case.Args) if field.default is not MISSING}
-
-
-def own(job: Job, usual: dict[str, Any]) -> str:
+def own(job: Job) -> dict[str, str]:
+    """What a recipe decides, each as JSON."""
     plain = asdict(job)
-    layout = f'layout = "{job.nodes} x {job.processes_per_node} {job.device}"\n'
-    mine = layout + lines(plain, set(plain) - OF_THE_CASE - OF_THE_CLUSTER - LAYOUT - {"recipe", "args"})
-    chosen = {f"args.{name}": v for name, v in job.args.items() if name not in usual or v != usual[name]}
-    return mine + "".join(f"{name} = {json.dumps(value)}\n" for name, value in chosen.items())
+    layout = {"layout": json.dumps(f"{job.nodes} x {job.processes_per_node} {job.device}")}
+    others = plain.keys() - OF_THE_CASE - OF_THE_CLUSTER - LAYOUT - {"recipe", "args"}
+    return layout | texts(plain, others) | {f"args.{name}": json.dumps(value) for name, value in job.args.items()}
 
 
-def lines(plain: dict[str, Any], names: set[str]) -> str:
-    return "".join(
-        f"{name} = {json.dumps(value)}\n"
-        for name, value in plain.items()
-        if name in names and value not in (None, "", (), {})
-    )
+def texts(plain: dict[str, Any], names: Set[str]) -> dict[str, str]:
+    return {name: json.dumps(value) for name, value in plain.items() if name in names}
+
+
+def full(values: dict[str, str]) -> dict[str, str]:
+    """Without what is empty, but for arguments."""
+    return {name: value for name, value in values.items() if value not in EMPTY or name.startswith("args.")}
+
+
+def lines(values: dict[str, str]) -> str:
+    return "".join(f"{name} = {value}\n" for name, value in values.items())
 
 
 @each_case
