@@ -7,6 +7,9 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
+from collections.abc import Iterable
+from operator import itemgetter
 from pathlib import Path
 
 import click
@@ -96,23 +99,39 @@ def test_modules_import_without_what_is_banned():
 
 
 def test_verbs_and_options_are_frozen(golden):
-    golden("cli_surface.txt", "\n".join(surface(cli)) + "\n")
+    verbs = surface(cli)
+    usual = usual_options(verbs.values())
+    lines = ["# After a verb, by name: options that are what they are here.", *usual.values(), ""]
+    for verb, options in verbs.items():
+        known = [name for name, line in options.items() if usual.get(name) == line]
+        lines.append(" ".join([verb, *known]))
+        lines += [line for name, line in options.items() if name not in known]
+    golden("cli_surface.txt", "\n".join(lines) + "\n")
 
 
-def surface(group: click.Group, prefix: str = "") -> list[str]:
-    """Each verb with its arguments; below it its options, by name, with metavar and default."""
-    lines = []
+def usual_options(verbs: Iterable[dict[str, str]]) -> dict[str, str]:
+    """Of each option that two verbs or more have alike what it mostly is."""
+    found = Counter((name, line) for options in verbs for name, line in options.items())
+    often = {name: line for (name, line), times in sorted(found.items(), key=itemgetter(1)) if times > 1}
+    return dict(sorted(often.items()))
+
+
+def surface(group: click.Group, prefix: str = "") -> dict[str, dict[str, str]]:
+    """Each verb with its arguments -> name of an option -> its line: metavar and default."""
+    verbs: dict[str, dict[str, str]] = {}
     for verb in group.list_commands(click.Context(group)):
         command = group.get_command(click.Context(group), verb)
         assert command is not None, verb
         context = click.Context(command, info_name=verb)
         if not isinstance(command, click.Group) or command.invoke_without_command:
             arguments = [p.make_metavar(context) for p in command.params if isinstance(p, click.Argument)]
-            lines.append(" ".join([f"{prefix}{verb}", *arguments]))
-            lines += sorted(option_line(p, context) for p in command.params if isinstance(p, click.Option))
+            options = {
+                max(p.opts, key=len): option_line(p, context) for p in command.params if isinstance(p, click.Option)
+            }
+            verbs[" ".join([f"{prefix}{verb}", *arguments])] = dict(sorted(options.items()))
         if isinstance(command, click.Group):
-            lines += surface(command, f"{prefix}{verb} ")
-    return lines
+            verbs |= surface(command, f"{prefix}{verb} ")
+    return verbs
 
 
 def option_line(option: click.Option, context: click.Context) -> str:
