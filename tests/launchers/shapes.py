@@ -71,16 +71,18 @@ class Shape:
 
     job: Job
     cluster: Cluster
+    like: str = ""
+    """Another shape of the launcher: the golden file says what is different. Empty: it has the whole text."""
 
 
-def shape(options: Any, where: Mapping[str, Any] | None = None, **job: Any) -> Shape:
+def shape(options: Any, where: Mapping[str, Any] | None = None, like: str = "", **job: Any) -> Shape:
     """The job for GPUs on the cluster with GPUs, both changed."""
-    return Shape(replace(JOB, **job), replace(P4D, options=options, **(where or {})))
+    return Shape(replace(JOB, **job), replace(P4D, options=options, **(where or {})), like)
 
 
-def cpu_shape(options: Any, where: Mapping[str, Any] | None = None, **job: Any) -> Shape:
+def cpu_shape(options: Any, where: Mapping[str, Any] | None = None, like: str = "", **job: Any) -> Shape:
     """The job for CPUs on the cluster without GPUs, both changed."""
-    return Shape(replace(CPU_JOB, **job), replace(CPU, options=options, **(where or {})))
+    return Shape(replace(CPU_JOB, **job), replace(CPU, options=options, **(where or {})), like)
 
 
 LOCAL = {
@@ -92,13 +94,13 @@ LOCAL = {
 FSX = {"shared": "/fsx/seatrial"}
 SLURM = {
     "tasks": shape(slurm.Options()),
-    "torchrun": shape(slurm.Options(start="torchrun", gpus="gres", gpu_type="a100", exclusive=False)),
-    "pyxis": shape(slurm.Options(auto_resume=True), {"container": "pyxis"}),
-    "docker": shape(slurm.Options(start="torchrun"), {"container": "docker"}),
+    "torchrun": shape(slurm.Options(start="torchrun", gpus="gres", gpu_type="a100", exclusive=False), like="tasks"),
+    "pyxis": shape(slurm.Options(auto_resume=True), {"container": "pyxis"}, like="tasks"),
+    "docker": shape(slurm.Options(start="torchrun"), {"container": "docker"}, like="torchrun"),
     "node": cpu_shape(slurm.Options(), FSX, launch="node"),
-    "driver": cpu_shape(slurm.Options(), FSX, launch="driver", resumable=False, program="/fsx/mine.py"),
-    "neuron": shape(slurm.Options(gpus="none"), TRN1, **NEURON),
-    "file": cpu_shape(slurm.Options(array=2), FSX, **MINE),
+    "driver": cpu_shape(slurm.Options(), FSX, like="node", launch="driver", resumable=False, program="/fsx/mine.py"),
+    "neuron": shape(slurm.Options(gpus="none"), TRN1, like="tasks", **NEURON),
+    "file": cpu_shape(slurm.Options(array=2), FSX, like="node", **MINE),
     "array": cpu_shape(
         slurm.Options(
             reach="ssh:me@head",
@@ -123,6 +125,7 @@ SLURM = {
             sbatch=("--mail-type=END",),
         ),
         {**FSX, "cpus_per_node": 1},  # fewer than ranks
+        like="file",
     ),
 }
 
@@ -142,8 +145,8 @@ ALL_OF_KUBERNETES = {
 }
 KUBERNETES = {
     "jobset": shape(kubernetes.Options(kind="jobset", secret_name="hub")),
-    "pytorchjob": shape(kubernetes.Options(kind="pytorchjob", hyperpod=True, secret_name="hub")),
-    "trainjob": shape(kubernetes.Options(kind="trainjob", secret_name="hub")),
+    "pytorchjob": shape(kubernetes.Options(kind="pytorchjob", hyperpod=True, secret_name="hub"), like="jobset"),
+    "trainjob": shape(kubernetes.Options(kind="trainjob", secret_name="hub"), like="jobset"),
     "mpijob": shape(kubernetes.Options(kind="mpijob", secret_name="hub")),
     "hyperpodpytorchjob": shape(
         kubernetes.Options(
@@ -155,18 +158,19 @@ KUBERNETES = {
             hang_minutes=9,
         ),
         {"mounts": (Mount(source="claim", target="/fsx"),)},
+        like="pytorchjob",
     ),
-    "job": shape(kubernetes.Options(kind="job", secret_name="hub")),
+    "job": shape(kubernetes.Options(kind="job", secret_name="hub"), like="jobset"),
     "jobset-node": cpu_shape(kubernetes.Options(kind="jobset"), launch="node", program="/fsx/mine.py"),
-    "jobset-neuron": shape(kubernetes.Options(kind="jobset", secret_name="hub"), TRN1, **NEURON),
+    "jobset-neuron": shape(kubernetes.Options(kind="jobset", secret_name="hub"), TRN1, like="jobset", **NEURON),
     "job-kueue": cpu_shape(
         kubernetes.Options(kind="job", kueue_queue="team", topology_required=True, **ALL_OF_KUBERNETES)
     ),
     "pytorchjob-affinity": cpu_shape(
         kubernetes.Options(kind="pytorchjob", **ALL_OF_KUBERNETES), launch="node", nodes=1
     ),
-    "jobset-file": cpu_shape(kubernetes.Options(kind="jobset"), **MINE),
-    "mpijob-node": cpu_shape(kubernetes.Options(kind="mpijob"), launch="node"),
+    "jobset-file": cpu_shape(kubernetes.Options(kind="jobset"), like="jobset-node", **MINE),
+    "mpijob-node": cpu_shape(kubernetes.Options(kind="mpijob"), like="mpijob", launch="node"),
 }
 
 QUEUE = {"queue": "training", "region": "us-east-1"}
@@ -179,10 +183,11 @@ M5 = {"instance_type": "m5.2xlarge"}
 BATCH = {
     "gpu": shape(batch.Options(**QUEUE, **SECRETS)),
     "node": cpu_shape(batch.Options(**QUEUE), M5, launch="node", resumable=False, program="/fsx/mine.py"),
-    "file": cpu_shape(batch.Options(**QUEUE), M5, **MINE),
+    "file": cpu_shape(batch.Options(**QUEUE), M5, like="node", **MINE),
     "neuron": shape(
         batch.Options(**QUEUE, **SECRETS, efa_interfaces=1),
         {"instance_type": "trn1.2xlarge", "cpus_per_node": 8},
+        like="gpu",
         **NEURON,
     ),
     "options": cpu_shape(
@@ -199,8 +204,9 @@ BATCH = {
             tags={"team": "a"},
         ),
         M5 | FSX | {"mounts": (Mount(source="/fsx", target="/fsx"),)},
+        like="node",
     ),
 }
 
 SHAPES: dict[str, dict[str, Shape]] = {"local": LOCAL, "slurm": SLURM, "kubernetes": KUBERNETES, "batch": BATCH}
-"""Launcher -> name of a shape -> the shape."""
+"""Launcher -> name of a shape -> the shape. What one is like stands before it."""

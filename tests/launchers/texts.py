@@ -10,6 +10,7 @@ from seatrial.binding import bind
 from seatrial.plan import Plan
 from seatrial.spec import Cluster, Job
 from tests.clusters import for_recipe
+from tests.compact import folded
 
 NOT_ITS_OWN = {
     r"""(value"?: )(["'])\{.*"?digest.*\}\2""": r"\1{job.json}",  # inside a manifest or a request
@@ -18,15 +19,31 @@ NOT_ITS_OWN = {
     rf"(Written by seatrial) {re.escape(__version__)}": r"\1 {version}",
 }
 """Pattern -> what stands for it."""
+POD = re.compile(r"^( *)template:\n((?:\1  (?! *template:$).*\n)+)(?!\1  )", re.MULTILINE)
+"""A template in which there is no other: its indentation, and what it is of."""
 
 
 def own_text(plan: Plan) -> str:
     """A plan for reading, without job.json: a new argument, or a new version, is no change of a launcher's."""
-    files = {path: content for path, content in plan.files.items() if path != "job.json"}
+    files = {path: folded(content) for path, content in plan.files.items() if path != "job.json"}
     found = Plan(files=files, commands=plan.commands).text()
     for pattern, stand_in in NOT_ITS_OWN.items():
         found = re.sub(pattern, stand_in, found)
     return found
+
+
+def pods_apart(text: str) -> str:
+    """A plan for reading, with each pod of a manifest below it, once: they are alike, however deep they stand."""
+    pods: list[str] = []
+
+    def put_below(found: re.Match[str]) -> str:
+        indent, pod = found[1], re.sub(rf"^{found[1]}  ", "", found[2], flags=re.MULTILINE)
+        if pod not in pods:
+            pods.append(pod)
+        return f"{indent}template: (pod {pods.index(pod) + 1})\n"
+
+    text = POD.sub(put_below, text)
+    return text + "".join(f"\n# --- pod {number}\n{pod}" for number, pod in enumerate(pods, 1))
 
 
 def catalogue(cluster: Cluster) -> list[tuple[Job, Plan]]:
