@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable
 from difflib import SequenceMatcher
 from functools import partial
@@ -13,7 +14,7 @@ WIDTH = 100
 
 
 def folded(text: str) -> str:
-    """JSON as we write it, with what is short on one line; any other text as it is."""
+    """JSON as we write it, with what is short on one line, and numbers as many as fit; any other text as it is."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -27,6 +28,8 @@ def _fold(value: Any, indent: str, write: Callable[[Any], str]) -> str:
     if not value or not isinstance(value, dict | list) or len(indent + line) <= WIDTH:
         return line
     inside = f"{indent}  "
+    if not any(isinstance(item, str | dict | list) for item in value):
+        return f"[\n{textwrap.indent(textwrap.fill(line[1:-1], WIDTH), inside)}\n{indent}]"
     if isinstance(value, dict):
         items = [f"{write(name)}: {_fold(item, inside, write)}" for name, item in value.items()]
     else:

@@ -14,8 +14,9 @@ from tests.compact import WIDTH, differences, folded
 
 LINES = st.lists(st.sampled_from(["", "a", "b", " c", "= 2 lines", "-a", "+b"]), max_size=12)
 WORDS = st.sampled_from(["", "a", '"\\', "é", "x" * 60])
+LISTS = st.lists(st.just(1 / 3), max_size=9)
 JSON = st.recursive(
-    st.sampled_from([None, True, 0, -1.5]) | WORDS,
+    st.sampled_from([None, True, 0, -1.5]) | WORDS | LISTS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
     max_leaves=8,
 )
@@ -57,7 +58,7 @@ def test_what_is_folded_is_the_same_value_in_no_more_lines(value: object, escape
     assert short.count("\n") <= text.count("\n")
 
 
-def test_what_fits_is_one_line() -> None:
+def test_what_fits_is_one_line_and_numbers_are_filled_in() -> None:
     value = {"few": [1, {"a": None}, []], "many": [{"name": "x" * 40, "value": "y" * 30}] * 2}
     assert folded(json.dumps(value, indent=2) + "\n").splitlines() == [
         "{",
@@ -67,6 +68,8 @@ def test_what_fits_is_one_line() -> None:
         "  ]",
         "}",
     ]
+    numbers = folded(json.dumps([1 / 3] * 6, indent=2) + "\n").splitlines()
+    assert [line.count("0.333") for line in numbers] == [0, 5, 1, 0]
     edge = ["x" * (WIDTH - 4)]
     assert folded(json.dumps(edge, indent=2) + "\n").count("\n") == 1
     assert folded(json.dumps([edge[0] + "x"], indent=2) + "\n").count("\n") == 3

@@ -10,6 +10,7 @@ import yaml
 
 from seatrial.architectures import IN_BUCKET, Deployment
 from tests.architectures.deployments import body
+from tests.compact import folded
 
 
 def outline(one: Deployment) -> str:
@@ -35,7 +36,7 @@ def outline(one: Deployment) -> str:
 def _other(path: str, text: str) -> Iterable[str]:
     """Another file of the plan: of YAML, each key of it is a line."""
     if not path.endswith((".yaml", ".yml")):
-        return text.splitlines()
+        return folded(text).splitlines()
     return (f"{key}: {_compact(value)}" for key, value in yaml.safe_load(text).items())
 
 

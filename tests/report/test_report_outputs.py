@@ -21,17 +21,10 @@ from seatrial.provenance import Start
 from seatrial.report import FORMATS, compare, render, write
 from seatrial.report.document import Section, Table, to_markdown, to_text
 from seatrial.report.summary import summarise
+from tests.compact import folded
 from tests.stories import START
 
-GOLDEN = Path(__file__).parent / "golden"
 NASTY = '<script>alert(1)</script> | a\n*b* `c` [d](e) \x1b[31m \u202e & "quoted" 漢字'
-
-
-def check_golden(name, text):
-    path = GOLDEN / name
-    if os.environ.get("SEATRIAL_UPDATE_GOLDEN"):
-        path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8"), f"{name} differs; SEATRIAL_UPDATE_GOLDEN=1 writes it anew"
 
 
 def check_page(page):
@@ -78,11 +71,11 @@ def check_all(run, findings):
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_golden(make_run, story, format):
+def test_golden(make_run, story, format, golden):
     text = render(make_run(story.whole_run()), story.FINDINGS, format)
     if format == "html":  # the style and the script are files of their own, the data those of run.json
         text = re.sub(r"(<style>|<script[^>]*>).*?(?=</)", r"\1...", text, flags=re.DOTALL)
-    check_golden(f"run.{format}", text)
+    golden(f"report/run.{format}", folded(text) if format == "json" else text)
 
 
 def test_output_does_not_depend_on_the_time_zone(make_run, story, monkeypatch):
@@ -183,7 +176,7 @@ def test_markdown_shows_what_was_written():
 
 
 @pytest.mark.parametrize("format", ["text", "md", "json"])
-def test_golden_of_a_comparison(make_run, story, format):
+def test_golden_of_a_comparison(make_run, story, format, golden):
     a = summarise(make_run(story.whole_run(), name="first"), story.FINDINGS)
     slower = story.steps_only([0.11 + 0.001 * (n % 3) for n in range(40)], world_size=4, versions={"torch": "2.9.1"})
     b = summarise(make_run(slower, name="second", args={"steps": 40, "compile": True}, nodes=2), [])
@@ -192,7 +185,7 @@ def test_golden_of_a_comparison(make_run, story, format):
     text = texts[format](result)
     if format == "json":
         check_strict(text)
-    check_golden(f"comparison.{format}", text)
+    golden(f"report/comparison.{format}", folded(text) if format == "json" else text)
 
 
 def test_a_preparation_is_no_training_run(make_run, story):
