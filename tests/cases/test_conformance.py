@@ -76,6 +76,17 @@ def test_recipes_are_what_they_were(case: Case, golden: Callable[[str, str], Non
     golden(f"recipes/{case.name}.txt", record(case))
 
 
+@each_case
+def test_a_recipe_is_what_its_record_says_from_the_top_down_to_it(case: Case) -> None:
+    _, usual, _, *blocks = (
+        dict(line.split(" = ", 1) for line in b.splitlines()[1:]) for b in record(case).split("\n\n")
+    )
+    said = {f"args.{name}": value for name, value in usual.items()}
+    for recipe, block in zip(case.recipes, blocks, strict=True):
+        said |= block
+        assert full(said) == full(own(bind(case, recipe, for_recipe(recipe), secrets=None)))
+
+
 def test_every_record_is_of_a_case() -> None:
     assert sorted(path.stem for path in (GOLDEN / "recipes").iterdir()) == catalog.case_names()
 
