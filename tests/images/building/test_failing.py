@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from seatrial.images.building.failing import explain
+from seatrial.images.building.failing import failed_step, failure, last_words
 
+LOG = Path("a.log")
 BUILDAH = """\
 [1/2] STEP 1/2: FROM localhost/base:1 AS one
 [1/2] STEP 2/2: RUN --mount=type=cache,target=/var/cache true
@@ -39,18 +42,18 @@ registry-1.docker.io: Get "https://registry-1.docker.io/v2/": dial tcp: lookup r
 
 
 def test_the_step_is_the_one_that_failed():
-    assert explain(BUILDAH.splitlines()).step == "[2/2] STEP 2/2: RUN echo hello; echo fails >&2; exit 3"
-    assert explain(DOCKER.splitlines()).step == "#7 [base 2/3] RUN false"
+    assert failed_step(BUILDAH.splitlines()) == "[2/2] STEP 2/2: RUN echo hello; echo fails >&2; exit 3"
+    assert failed_step(DOCKER.splitlines()) == "#7 [base 2/3] RUN false"
     assert (
-        explain(["STEP 1/1: RUN --mount=type=cache,target=/a  --mount=b  make   all"]).step == "STEP 1/1: RUN make all"
+        failed_step(["STEP 1/1: RUN --mount=type=cache,target=/a  --mount=b  make   all"]) == "STEP 1/1: RUN make all"
     )
-    assert explain([]).step == "" and explain([]).said == ""
+    assert failed_step([]) == "" and last_words([]) == ""
 
 
 def test_what_was_said_last_is_what_the_step_said():
-    assert explain(BUILDAH.splitlines()).said == "fails"
-    assert explain(DOCKER.splitlines()).said.startswith("#7 ERROR: process")
-    assert explain(["Error: building at STEP"]).said == "Error: building at STEP"
+    assert last_words(BUILDAH.splitlines()) == "fails"
+    assert last_words(DOCKER.splitlines()).startswith("#7 ERROR: process")
+    assert last_words(["Error: building at STEP"]) == "Error: building at STEP"
 
 
 @pytest.mark.parametrize(
@@ -68,13 +71,24 @@ def test_what_was_said_last_is_what_the_step_said():
         ),
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.\n", "not the one that was", ""),
         ("denied: requested access to the resource is denied\n", "who you are", "log in"),
+        ("#9 12.3 write /opt/x: no space left on device\n", "the disk is full", "prune"),
+        ("Error: no image found in manifest list for architecture arm64\n", "does not exist for that kind", "--arch"),
     ],
 )
 def test_what_the_user_can_repair_is_said(text, cause, remedy):
-    found = explain(text.splitlines())
-    assert cause in found.cause and remedy in found.remedy and bool(found.cause) is bool(cause)
+    found = failure("a was not built", text.splitlines(), 1, LOG)
+    assert cause in found.what and remedy in found.remedy and found.remedy.endswith("its log: a.log")
+    assert found.what.startswith("a was not built: ") is bool(cause)
+
+
+def test_of_what_cannot_be_explained_step_and_last_words_are_told():
+    found = failure("a was not built", BUILDAH.splitlines(), 3, LOG)
+    step = "[2/2] STEP 2/2: RUN echo hello; echo fails >&2; exit 3"
+    assert (found.what, found.remedy) == (f"a was not built at {step}\n    fails", "its log: a.log")
+    assert failure("a was not built", [], 3, LOG).what == "a was not built\n    exit status 3"
 
 
 def test_what_failed_long_before_and_was_tried_again_is_no_cause():
     lines = ["WARNING: Retrying: connection refused", *["built"] * 100, "Error: exit status 1"]
-    assert explain(lines).cause == ""
+    assert failure("a was not built", lines, 1, LOG).what == "a was not built\n    Error: exit status 1"
+    assert "cannot be reached" in failure("a was not built", lines[:50], 1, LOG).what

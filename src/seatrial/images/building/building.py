@@ -6,11 +6,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from seatrial.errors import Problem
 from seatrial.images import following, records
 from seatrial.images.building.builders import Builder
 from seatrial.images.building.context import Context
-from seatrial.images.building.failing import STEP, explain
+from seatrial.images.building.failing import STEP, failure
 from seatrial.images.following import Tell
 from seatrial.images.records import Record
 from seatrial.plan import Command
@@ -67,13 +66,3 @@ def follow(command: Command, log: Path, tell: Tell, what: str) -> None:
     step that it was at."""
     log.unlink(missing_ok=True)
     following.follow(command, log, tell, STEP, lambda lines, code: failure(what, lines, code, log))
-
-
-def failure(what: str, lines: Sequence[str], code: int | str, log: Path) -> Problem:
-    """What the lines of a log say about what did not happen."""
-    found = explain(lines)
-    at = f" at {found.step}" if found.step else ""
-    cause = f": {found.cause}" if found.cause else ""
-    said = found.said or f"exit status {code}"
-    remedy = "; ".join(filter(None, (found.remedy, f"its log: {log}")))
-    return Problem(f"{what}{cause}{at}\n    {said}", "", remedy)

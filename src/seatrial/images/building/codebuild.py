@@ -18,9 +18,9 @@ from seatrial import aws
 from seatrial.errors import Problem, UserError
 from seatrial.images import records
 from seatrial.images.building import registry
-from seatrial.images.building.building import failure, log_of, record_of
+from seatrial.images.building.building import log_of, record_of
 from seatrial.images.building.context import Context
-from seatrial.images.building.failing import STEP
+from seatrial.images.building.failing import STEP, failure
 from seatrial.images.following import Tell
 from seatrial.images.records import Record
 from seatrial.versions.aws import CODEBUILD

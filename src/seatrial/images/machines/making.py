@@ -1,4 +1,4 @@
-"""What both ways to make a machine image have in common: running a program, its log, why it failed, the record."""
+"""What both ways to make a machine image have in common: running a program, its log, the record."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,49 +16,13 @@ from seatrial.images import following, records
 from seatrial.images._image import Choice, Machine
 from seatrial.images.following import Tell
 from seatrial.images.machines.choices import choose
+from seatrial.images.machines.failing import failure
 from seatrial.images.records import Record
 from seatrial.plan import Command, Plan
 from seatrial.versions import PARALLELCLUSTER
 
 STEP = re.compile(r"^(?:\S+ )?==> \S+?: (.+)")
 """``2026-11-29T20:00:00Z: ==> amazon-ebs.image: Launching a source AWS instance...``"""
-
-CAUSES = (
-    (
-        r"[Nn]o valid credential sources|NoCredentialProviders|ExpiredToken|InvalidClientTokenId|token .* expired",
-        "AWS does not know who you are",
-        "aws sso login, or set AWS_PROFILE; aws sts get-caller-identity tells whether it is known",
-    ),
-    (
-        r"UnauthorizedOperation|AccessDenied|not authorized to perform",
-        "AWS does not let you do that",
-        "the permissions that Packer needs: https://developer.hashicorp.com/packer/integrations/hashicorp/amazon",
-    ),
-    (
-        r"No AMI was found matching filters",
-        "its parent is not there",
-        "is it published in that region? name another: --set parent_ami=ami-...",
-    ),
-    (
-        r"InsufficientInstanceCapacity|VcpuLimitExceeded|Unsupported.*instance type",
-        "no instance of that type is to be had",
-        "choose another type, or subnet: --set instance_type=..., --set subnet_id=subnet-...",
-    ),
-    (
-        r"Timeout waiting for SSH|TargetNotConnected|Error creating SSM",
-        "its agent of Session Manager was not reached",
-        "does its subnet have a way to the internet, or endpoints of ssm and ssmmessages?",
-    ),
-    (
-        r"Unsupported block type|does not support required_plugins|version constraint",
-        "this Packer is too old",
-        "install a newer one: https://developer.hashicorp.com/packer/install",
-    ),
-    (r"self test: ", "what was installed is not what should be", "a version may have been changed at its source"),
-)
-"""What a log says -> what it means, and what to do about it."""
-LAST = 80
-"""Lines of a log in which a cause is looked for."""
 
 
 def in_region(choice: Choice) -> Choice:
@@ -102,15 +66,6 @@ def put(plan: Plan, folder: Path) -> None:
 def follow(command: Command, folder: Path, log: Path, tell: Tell, what: str) -> None:
     """Run a command in a folder. `what` is what did not happen if it fails: UserError is raised."""
     following.follow(command, log, tell, STEP, lambda lines, code: failure(what, lines, code, log), folder)
-
-
-def failure(what: str, lines: Sequence[str], code: int, log: Path) -> Problem:
-    """What the lines of a log say about what did not happen."""
-    text = "\n".join(lines[-LAST:])
-    cause, remedy = next(((f": {why}", what) for found, why, what in CAUSES if re.search(found, text)), ("", ""))
-    errors = [line for line in lines if re.search(r"\b[Ee]rror|self test: |fatal: ", line)] or lines
-    said = next((line.strip() for line in reversed(errors) if line.strip()), f"exit status {code}")
-    return Problem(f"{what}{cause}\n    {said[:300]}", "", "; ".join(filter(None, (remedy, f"its log: {log}"))))
 
 
 def record(machine: Machine, choice: Choice, plan: Plan, made: Mapping[str, str], by: str) -> Record:
