@@ -70,6 +70,10 @@ def test_what_fits_is_one_line_and_numbers_are_filled_in() -> None:
     ]
     numbers = folded(json.dumps([1 / 3] * 6, indent=2) + "\n").splitlines()
     assert [line.count("0.333") for line in numbers] == [0, 5, 1, 0]
+    assert [folded(json.dumps(["é"], indent=2, ensure_ascii=escaped) + "\n") for escaped in (True, False)] == [
+        '["\\u00e9"]\n',
+        '["é"]\n',
+    ]
     edge = ["x" * (WIDTH - 4)]
     assert folded(json.dumps(edge, indent=2) + "\n").count("\n") == 1
     assert folded(json.dumps([edge[0] + "x"], indent=2) + "\n").count("\n") == 3
