@@ -13,7 +13,6 @@ from seatrial.lint.launch import Launch, code, launches
 from seatrial.lint.pods import groups
 from seatrial.lint.rules import ALL, Hit, Tree, rule
 from seatrial.lint.script import Command, Script, option
-from seatrial.lint.started import exported
 from seatrial.lint.words import text_of
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ def _reaches_tasks(document: Document, script: Script, name: str) -> bool:
     """A variable that the batch script sets becomes the rank of several tasks."""
     if any(_rank_of(launch) in (f"${name}", f"${{{name}}}") for launch in _launched(document, script)):
         return True
-    if name not in _READ or name not in exported(script):
+    if name not in _READ or name not in script.exported:
         return False
     programs = [c for c in script.commands if c.find("srun") is not None and c.find("python", "python3") is not None]
     return any(step(document, c.words).tasks != 1 and not list(launches_in(script, c)) for c in programs)
