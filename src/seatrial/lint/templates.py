@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -49,13 +49,15 @@ class Filled:
     """The lines that hold a fill-in, from 0: what they come to was not seen."""
     whole: dict[int, int]
     """Those of them that hold nothing else, and so may become many lines -> columns that these are indented by."""
+    untaken: frozenset[int] = frozenset()
+    """Other lines, in branches that are neither the first nor the last of their conditions: no text holds them."""
 
-    @property
-    def problem(self) -> str:
-        """What is to be told of it."""
+    def problem(self, lost: frozenset[int]) -> str:
+        """What is to be told of it. `lost`: other lines that had to be left out of its texts."""
         written = sum(1 for line in self.texts[0].split("\n") if line.strip()) or 1
         share = min(len(self.lines) / max(written, len(self.lines)), 1)
-        return f"is a template: {len(self.lines)} of its lines ({share:.0%}) are filled in, and not seen"
+        more = f"; left out: {len(others)}" if (others := self.untaken | lost) else ""
+        return f"is a template: {len(self.lines)} of its lines ({share:.0%}) are filled in, and not seen{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,22 @@ def _filled(text: str, tags: list[_Tag]) -> Filled:
     lines = {bisect.bisect_left(ends, tag.start) for tag in tags if not tag.word}
     whole = {bisect.bisect_left(ends, tag.start): column for tag, column in _whole(text, tags)}
     first, last = (_rendered(text, tags, last=last) for last in (False, True))
-    return Filled((first,) if first == last else (first, last), frozenset(lines), whole)
+    untaken = {bisect.bisect_left(ends, place) for place in _untaken(text, tags)} - lines
+    return Filled((first,) if first == last else (first, last), frozenset(lines), whole, frozenset(untaken))
+
+
+def _untaken(text: str, tags: list[_Tag]) -> Iterator[int]:
+    """Where words begin that neither the first branches nor the last ones hold."""
+    at = 0
+    for tag, branches in zip(tags, _branches(tags), strict=True):
+        if any(branch for branch, _ in branches) and any(branch != most for branch, most in branches):
+            yield from (at + word.start() for word in re.finditer(r"\S+", text[at : tag.start]))
+        at = tag.end
+
+
+def rows(texts: Iterable[str]) -> frozenset[int]:
+    """The lines, from 0, on which any of these texts says something."""
+    return frozenset(row for text in texts for row, line in enumerate(text.split("\n")) if line.strip())
 
 
 def _whole(text: str, tags: list[_Tag]) -> Iterator[tuple[_Tag, int]]:
