@@ -139,6 +139,11 @@ def launches(scripts: Iterable[Script]) -> Iterator[Launch]:
                 yield launch
 
 
+def launches_in(script: Script, command: Command) -> Iterator[Launch]:
+    """The training programs that give their processes ranks themselves, in one command."""
+    return (launch for launch in launches([script]) if launch.command == command or launch.command.outer == command)
+
+
 def _launch(command: Command, words: tuple[Word, ...]) -> Launch | None:
     at = next((i for i, word in enumerate(words) if PurePosixPath(word.text).name in RENDEZVOUS), None)
     if at is None:
