@@ -68,7 +68,7 @@ def _background(script: Script) -> Iterator[Hit]:
 
 def _functions_that_start(script: Script) -> Iterator[str]:
     for node in script.nodes.get("function_definition", ()):
-        if re.search(r"\b(srun|torchrun|composer)\b", text_of(node)):
+        if re.search(r"\b(srun|torchrun|hyperpodrun|composer)\b", text_of(node)):
             yield from (text_of(child) for child in node.children if child.type == "word")
 
 
