@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seatrial.lint import documents, templates
+from seatrial.lint import documents, layout, templates
 from seatrial.lint.judge import lint
 from seatrial.lint.templates import FILLED
 
@@ -18,7 +18,7 @@ YAML = Path("pod.yaml.j2")
 def laid_out(text: str) -> str:
     filled = templates.fill(YAML, text, shell=False)
     assert filled
-    return templates.laid_out(filled, filled.texts[0])
+    return layout.laid_out(filled, filled.texts[0])
 
 
 @pytest.mark.parametrize(
@@ -133,5 +133,5 @@ def test_no_line_is_lost(pieces, kind):
     text = "\n".join(pieces)
     filled = templates.fill(YAML, text, shell=kind == "shell")
     for one in filled.texts if filled else ():
-        assert one.count("\n") == templates.laid_out(filled, one).count("\n") == text.count("\n")
+        assert one.count("\n") == layout.laid_out(filled, one).count("\n") == text.count("\n")
     documents.parse(YAML, kind, text)

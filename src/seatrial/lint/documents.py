@@ -12,7 +12,7 @@ from typing import Any
 
 from seatrial.errors import Problem, UserError
 from seatrial.hardware import Instance
-from seatrial.lint import dockerfile, helm, manifest, shell, templates
+from seatrial.lint import dockerfile, helm, layout, manifest, shell, templates
 from seatrial.lint.dockerfile import Instruction
 from seatrial.lint.kinds import API_VERSION, DIRECTIVE, LARGEST, SHEBANG, below, kind_of
 from seatrial.lint.kinds import Kind as Kind
@@ -171,7 +171,7 @@ def _filled_in(unread: Document, filled: Filled, failed: str = "") -> list[Docum
     first = unread.line + min(filled.lines, default=0)
     found, texts, read = [], [], []
     for text in filled.texts:
-        text = templates.laid_out(filled, text) if unread.kind == "yaml" else text
+        text = layout.laid_out(filled, text) if unread.kind == "yaml" else text
         texts.append(text)
         try:
             documents = _parse(replace(unread, text=text))

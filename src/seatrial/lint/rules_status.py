@@ -177,7 +177,7 @@ def _is_condition(node: Node | None) -> bool:
     good="#!/bin/bash\n#SBATCH --nodes=2\nset -e\nsrun --nodes=2 python train.py &\nwait $!\n",
 )
 def no_wait(document: Document, _: Tree) -> Iterator[Hit]:
-    for script in document.scripts if _STARTS.search(document.text) else ():
+    for script in document.scripts if "&" in document.text else ():
         started = [c for c in script.commands if c.outer is None and c.background and _trains(c) and not _serves(c)]
         if not started or re.search(r"\bwait\b", code(script.text)):
             continue
