@@ -20,16 +20,18 @@ import yaml
 from botocore.session import Session
 from botocore.validate import ParamValidator
 
-from seatrial import catalog, hardware, launchers
+from seatrial import architectures, catalog, hardware, launchers
 from seatrial.binding import bind
 from seatrial.config.example import example
 from seatrial.config.file import parse
 from seatrial.launchers import batch, kubernetes, slurm
 from seatrial.lint import judge
+from seatrial.lint.documents import find
 from seatrial.plan import Plan
 from seatrial.profiling import Profile
 from seatrial.spec import Cluster, Job, Mount
 from tests import clusters
+from tests.architectures import deployments
 from tests.launchers import texts
 from tests.launchers.shapes import JOB, SHAPES
 
@@ -136,6 +138,18 @@ def test_our_own_linter_finds_nothing(tmp_path):
     for name, (_, plan) in plans().items():
         plan.write(tmp_path / name)
     assert lint(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", architectures.names())
+def test_our_own_linter_finds_nothing_in_what_an_architecture_renders(name, tmp_path):
+    read = set()
+    for shape, params in deployments.shapes(name).items():
+        one = deployments.deployment(name, params)
+        one.render().write(tmp_path / shape)
+        one.installs().write(tmp_path / shape / "install")
+        read |= {path.name for path in find([tmp_path / shape])}
+    assert lint(tmp_path) == []
+    assert name != "eks" or {"eksctl.yaml", "eksctl.sh"} < read
 
 
 def lint(folder: Path) -> list[str]:

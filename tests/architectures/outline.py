@@ -26,8 +26,8 @@ def outline(one: Deployment) -> str:
         exported = output.get("Export", {}).get("Name", name)
         lines.append(f"{exported} = {_compact(_flat(output['Value']))}")
     for path, text in sorted(plan.files.items()):
-        if path.startswith(IN_BUCKET) and not path.endswith(".json"):
-            lines.append(f"--- {path}: {len(text.splitlines())} lines")  # looked at where it is written
+        if path.endswith(".sh") or (path.startswith(IN_BUCKET) and not path.endswith(".json")):
+            lines.append(f"--- {path}: {len(text.splitlines())} lines")  # looked at where it is written, or run there
         elif path != f"{one.stack}.yaml":
             lines += [f"--- {path}", *_other(path, text)]
     return "\n".join([*lines, *(command.shell() for command in plan.commands)]) + "\n"

@@ -24,7 +24,8 @@ from seatrial.cases.nemo_launcher.log import Reader
 from seatrial.cases.nemo_launcher.rules import check, composed, preflight
 from seatrial.errors import UserError
 from seatrial.events import Step, Validation
-from seatrial.rank.lines import Reading, clean
+from seatrial.rank.lines import clean
+from seatrial.rank.reading import Reading
 from seatrial.spec import Layout, Recipe
 from tests.clusters import LOCAL, P5
 

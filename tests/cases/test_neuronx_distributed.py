@@ -25,7 +25,8 @@ from seatrial.cases.neuronx_distributed.log import Reader
 from seatrial.cases.neuronx_distributed.models import MODELS
 from seatrial.cases.neuronx_distributed.rules import check, fidelity_of, preflight, secrets, workload
 from seatrial.events import Step
-from seatrial.rank.lines import Line, Reading, clean
+from seatrial.rank.lines import Line, clean
+from seatrial.rank.reading import Reading
 from seatrial.spec import Layout
 from tests.cases.neuronx_api import RECORDED, Record, problems
 

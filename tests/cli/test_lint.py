@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.cli.completing import complete_rule
+from seatrial.lint.kinds import kind_of
 from tests.lint.test_change import commit
 
 TREE = Path(__file__).parents[1] / "lint" / "tree"
@@ -117,3 +118,11 @@ def test_rules_are_completed():
     items = [item.value for item in complete_rule(None, None, "slurm.")]
     assert items[0] == "slurm.*" and "slurm.torchrun-per-gpu" in items
     assert [item.value for item in complete_rule(None, None, "lint.u")] == ["lint.unreadable"]
+
+
+def test_the_help_says_what_is_recognised(lint):
+    said = " ".join(lint("--help", expect=0).stdout.split())
+    for word in ("sbatch", "Dockerfiles", "eksctl", "kustomizations", "Helm", "Jinja", "Terraform", "envsubst"):
+        assert word in said
+    for end in ("template", "tmpl", "tpl", "tftpl", "in", "j2", "jinja", "jinja2"):
+        assert f".{end}" in said and kind_of(Path(f"x.yaml.{end}"), "apiVersion: v1\n") == "yaml"

@@ -244,10 +244,24 @@ NAMES = [
 ]
 
 
-@pytest.mark.parametrize(("text", "exported", "dynamic"), NAMES, ids=[text for text, _, _ in NAMES])
-def test_names_that_are_handed_on(text, exported, dynamic):
+@pytest.mark.parametrize(("text", "handed", "dynamic"), NAMES, ids=[text for text, _, _ in NAMES])
+def test_names_that_are_handed_on(text, handed, dynamic):
     script = shell.parse(text)
-    assert (script.exported, script.dynamic) == (exported, dynamic)
+    assert (script.handed, script.dynamic) == (handed, dynamic)
+
+
+@pytest.mark.parametrize(
+    ("text", "exported"),
+    [
+        ("export A=1 B", {"A", "B"}),
+        ("declare -x A=1\ntypeset -rx B=2", {"A", "B"}),
+        ("A=1\nB=2", set()),
+        ("set -a\nA=1\nA=2\n[[ $B ]]", {"A"}),
+        ("X=1 ./run.sh\nsrun --export=ALL,Y=1 ./run.sh", set()),
+    ],
+)
+def test_names_that_every_program_gets(text, exported):
+    assert shell.parse(text).exported == exported
 
 
 def test_what_another_shell_expands_is_no_use():

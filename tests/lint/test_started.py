@@ -8,7 +8,7 @@ import pytest
 
 from seatrial.lint import documents
 from seatrial.lint.rules import Tree
-from seatrial.lint.started import exported, launches_of, started
+from seatrial.lint.started import launches_of, started
 
 JOB = "#!/bin/bash\n#SBATCH --nodes=2\n"
 
@@ -58,17 +58,3 @@ def test_scripts_that_start_each_other_come_to_an_end():
         {"a.sh": f"{JOB}bash b.sh\n", "b.sh": "#!/bin/bash\nbash c.sh\n", "c.sh": "bash b.sh\ntorchrun x.py\n"}
     )
     assert [launch.line for launch in launches_of(whole.judged[0], whole)] == [3]
-
-
-@pytest.mark.parametrize(
-    ("code", "names"),
-    [
-        ("export A=1 B", {"A", "B"}),
-        ("declare -x A=1\ntypeset -rx B=2", {"A", "B"}),
-        ("A=1\nB=2", set()),
-        ("set -a\nA=1", {"A"}),
-    ],
-)
-def test_variables_that_are_handed_on(code, names):
-    [script] = tree({"x.sh": f"#!/bin/bash\n{code}\n"}).judged[0].scripts
-    assert exported(script) == names

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seatrial.lint import documents, templates
+from seatrial.lint import documents, layout, templates
+from seatrial.lint.judge import lint
 from seatrial.lint.templates import FILLED
 
 YAML = Path("pod.yaml.j2")
@@ -17,7 +18,7 @@ YAML = Path("pod.yaml.j2")
 def laid_out(text: str) -> str:
     filled = templates.fill(YAML, text, shell=False)
     assert filled
-    return templates.laid_out(filled, filled.texts[0])
+    return layout.laid_out(filled, filled.texts[0])
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,33 @@ def test_what_is_no_template_or_fills_nothing_in(name, text):
 def test_how_much_was_not_seen_is_told():
     [document] = documents.parse(YAML, "yaml", "apiVersion: v1\nkind: Pod\nmetadata:\n  name: {{ x }}\n")
     assert document.problem == "is a template: 1 of its lines (25%) are filled in, and not seen"
-    assert (document.problem_line, document.filled_in) == (4, 1)
+    assert (document.problem_line, document.filled_in) == (4, {3})
+
+
+CHOICE = "apiVersion: v1\n{% if x %}\na: 1\n{% elif y %}\nb: 2\nc: 3\n{% else %}\nd: 4\n{% endif %}\ne: {{ z }}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "unseen", "problem"),
+    [
+        # several documents are one file
+        ("apiVersion: v1\na: {{ x }}\n---\napiVersion: v1\nb: 1\n", 1, ""),
+        # a branch that is neither the first nor the last
+        (CHOICE, 3, "; left out: 2"),
+        # what is no YAML without what is filled in
+        ("apiVersion: v1\na: {{ x }}\nb: 1\n  c: 1\nd: 1\n", 2, "; left out: 1"),
+        # nothing is left
+        ("{{ x }}\n", 1, ""),
+    ],
+)
+def test_lines_that_were_not_seen_are_counted_once(text, unseen, problem, tmp_path):
+    (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: x\nversion: 1.0.0\n")
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "x.yaml.j2").write_text(text)
+    report = lint([tmp_path])
+    assert [file.unread_lines for file in report.files if file.path.suffix == ".j2"] == [unseen]
+    [told] = [finding.observed for finding in report.findings if finding.check == "lint.unreadable"]
+    assert told.endswith(f"are filled in, and not seen{problem}")
 
 
 PIECES = st.sampled_from(
@@ -106,5 +133,5 @@ def test_no_line_is_lost(pieces, kind):
     text = "\n".join(pieces)
     filled = templates.fill(YAML, text, shell=kind == "shell")
     for one in filled.texts if filled else ():
-        assert one.count("\n") == templates.laid_out(filled, one).count("\n") == text.count("\n")
+        assert one.count("\n") == layout.laid_out(filled, one).count("\n") == text.count("\n")
     documents.parse(YAML, kind, text)

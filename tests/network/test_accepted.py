@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from seatrial.findings import Verdict
 from seatrial.network.accepted import ACCEPTED, names, refusals
 from seatrial.network.lint import lint_environment
-from seatrial.network.names import AWS_OFI_NCCL, EFA_PROVIDER, LIBFABRIC, NCCL
+from seatrial.network.names import AWS_OFI_NCCL, EFA_PROVIDER, LIBFABRIC, NCCL, NEURON
 from seatrial.network.site import Versions
 
 TAKEN = [
@@ -38,6 +38,17 @@ TAKEN = [
     ("OFI_NCCL_PROTOCOL", "RDMA sendrecv"),
     ("TORCH_NCCL_BLOCKING_WAIT", "0 1 Y no T false"),
     ("TORCH_NCCL_ASYNC_ERROR_HANDLING", "0 1 2 3"),
+    ("UCX_MEMTYPE_CACHE", "y n Yes no 0 1 try"),
+    ("UCX_WARN_UNUSED_ENV_VARS", "n y"),
+    ("UCX_RNDV_SCHEME", "auto get_zcopy PUT_ZCOPY put_ppln"),
+    ("UCX_LOG_LEVEL", "info WARN trace poll diag"),
+    ("OMPI_MCA_btl", "^openib tcp,self ^openib,usnic ^^tcp"),
+    ("OMPI_MCA_pml", "ucx ob1 ^cm"),
+    ("NEURON_RT_LOG_LEVEL", "INFO ERROR warning"),
+    ("NEURON_RT_LOG_LOCATION", "console syslog"),
+    ("NEURON_RT_NUM_CORES", "32 1"),
+    ("NEURON_RT_EXEC_TIMEOUT", "600"),
+    ("NEURON_RT_VISIBLE_CORES", "0 0-31 0,1,4-7"),
 ]
 REFUSED = [
     ("FI_EFA_USE_DEVICE_RDMA", ["1 # for p4d", "1 ", "2", "enabled", "'1'"], "FAIL"),
@@ -68,6 +79,14 @@ REFUSED = [
     ("OFI_NCCL_PROTOCOL", ["rdma,sendrecv", "EFA"], "FAIL"),
     ("TORCH_NCCL_BLOCKING_WAIT", ["on", "enable", "2"], "FAIL"),
     ("TORCH_NCCL_ASYNC_ERROR_HANDLING", ["true", "4", "10"], "FAIL"),
+    ("UCX_MEMTYPE_CACHE", ["true", "False", "disable", "n # bug"], "FAIL"),
+    ("UCX_RNDV_SCHEME", ["get", "zcopy", "get_zcopy,put_zcopy"], "FAIL"),
+    ("UCX_LOG_LEVEL", ["warning", "trace_poll", "5"], "WARN"),
+    ("OMPI_MCA_btl", ["^openib,^tcp", "tcp,^self", "self,^openib"], "FAIL"),
+    ("NEURON_RT_LOG_LEVEL", ["5", "VERBOSE"], "WARN"),
+    ("NEURON_RT_LOG_LOCATION", ["stdout", "/var/log/neuron"], "WARN"),
+    ("NEURON_RT_NUM_CORES", ["all", "-1"], "WARN"),
+    ("NEURON_RT_VISIBLE_CORES", ["0:31", "0 1", "all", "nc0"], "WARN"),
 ]
 
 
@@ -102,8 +121,9 @@ def test_every_row_is_tested_and_about_names_that_are_read():
     tested = {name for name, *_ in (*TAKEN, *REFUSED)}
     assert [row.values for row in ACCEPTED if not row.names & tested] == []
     assert all(row.values and row.otherwise and row.source for row in ACCEPTED)
-    read = NCCL | EFA_PROVIDER | LIBFABRIC | AWS_OFI_NCCL
-    assert [name for name in names() if not name.startswith("TORCH_NCCL_") and name not in read] == []
+    read = NCCL | EFA_PROVIDER | LIBFABRIC | AWS_OFI_NCCL | NEURON
+    others = ("TORCH_NCCL_", "UCX_", "OMPI_MCA_")
+    assert [name for name in names() if not name.startswith(others) and name not in read] == []
 
 
 @settings(deadline=None)

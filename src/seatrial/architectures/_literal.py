@@ -13,11 +13,20 @@ from seatrial.architectures._templates import parsed
 _PARTITIONS = {"cn-": "aws-cn", "us-gov-": "aws-us-gov", "us-iso-": "aws-iso", "us-isob-": "aws-iso-b"}
 
 
-def literal(whole: Mapping[str, Any], region: str, known: Mapping[str, str]) -> dict[str, Any]:
-    """The same with what is known of other stacks' exports; all else shows as its name in angle brackets."""
+Gap = Callable[[str, int | None], str]
+"""What stands in the place of a value that is not known, by its name; of a list, and which of it, from 0."""
+
+
+def angle(name: str, place: int | None) -> str:
+    """For people: ``<first of NAME>``."""
+    which = "" if place is None else "first of " if place == 0 else f"number {place + 1} of "
+    return f"<{which}{name}>"
+
+
+def literal(whole: Mapping[str, Any], region: str, known: Mapping[str, str], gap: Gap = angle) -> dict[str, Any]:
+    """The same with what is known of other stacks' exports, and a gap for all else."""
     pseudo = {"AWS::Partition": _partition(region), "AWS::Region": region}
-    values = {**known, **pseudo}
-    filled: dict[str, Any] = _filled(encode_to_dict(whole), lambda name: values.get(name, f"<{name}>"))
+    filled: dict[str, Any] = _filled(encode_to_dict(whole), {**known, **pseudo}, gap)
     return filled
 
 
@@ -40,25 +49,24 @@ def _plain(value: Any) -> str | None:
     return None
 
 
-def _filled(value: Any, meant: Callable[[str], str]) -> Any:
+def _filled(value: Any, known: Mapping[str, str], gap: Gap) -> Any:
     if isinstance(value, list):
-        return [_filled(one, meant) for one in value]
+        return [_filled(one, known, gap) for one in value]
     if not isinstance(value, dict):
         return value
     match value:
         case {"Fn::ImportValue": str(name)} | {"Ref": str(name)}:
-            return meant(name)
+            return known[name] if name in known else gap(name, None)
         case {"Fn::Sub": str(text)}:
             for name in ("AWS::Partition", "AWS::Region", "AWS::AccountId"):
-                text = text.replace(f"${{{name}}}", meant(name))
+                if f"${{{name}}}" in text:
+                    text = text.replace(f"${{{name}}}", _filled({"Ref": name}, known, gap))
             return text
         case {"Fn::Join": [separator, parts]}:
-            return str(separator).join(_filled(parts, meant))
-        case {"Fn::Select": [int(place), {"Fn::Split": [separator, text]}]}:
-            listed = str(_filled(text, meant))
-            which = "first" if place == 0 else f"number {place + 1}"
-            return f"<{which} of {listed[1:]}" if listed.startswith("<") else listed.split(separator)[place]
-    return {name: _filled(one, meant) for name, one in value.items()}
+            return str(separator).join(_filled(parts, known, gap))
+        case {"Fn::Select": [int(place), {"Fn::Split": [separator, {"Fn::ImportValue": str(name)}]}]}:
+            return known[name].split(separator)[place] if name in known else gap(name, place)
+    return {name: _filled(one, known, gap) for name, one in value.items()}
 
 
 def _partition(region: str) -> str:

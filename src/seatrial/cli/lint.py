@@ -58,7 +58,14 @@ def command(
     every: bool,
     **options: Any,
 ) -> None:
-    """Find what is wrong in launch files: sbatch and shell scripts, Kubernetes manifests, Dockerfiles."""
+    """Find what is wrong in launch files: sbatch and shell scripts, Kubernetes manifests, Dockerfiles.
+
+    In a folder these are recognised: scripts by their first line, #SBATCH lines or the ends .sh, .bash and .sbatch;
+    YAML by its apiVersion (manifests, eksctl's ClusterConfig), besides kustomizations and the charts of Helm with their
+    values; Dockerfiles and Containerfiles by name; templates of all these, for Helm, Jinja, Terraform, envsubst and
+    Python, by the ends .j2, .jinja, .jinja2, .tftpl, .tpl, .tmpl, .template, .in, or a folder templates.
+    Scripts and manifests inside of each other are read, too.
+    """
     if list_:
         _list(format_)
         return

@@ -12,7 +12,7 @@ from typing import Any
 
 from seatrial.errors import Problem, UserError
 from seatrial.hardware import Instance
-from seatrial.lint import dockerfile, helm, manifest, shell, templates
+from seatrial.lint import dockerfile, helm, layout, manifest, shell, templates
 from seatrial.lint.dockerfile import Instruction
 from seatrial.lint.kinds import API_VERSION, DIRECTIVE, LARGEST, SHEBANG, below, kind_of
 from seatrial.lint.kinds import Kind as Kind
@@ -36,8 +36,9 @@ class Document:
     problem: str = ""
     """Why it, or a part of it, could not be read. Nothing may be concluded from what is not found in it."""
     problem_line: int = 1
-    filled_in: int = 0
-    """How many of its lines a template fills in. They were not seen."""
+    filled_in: frozenset[int] = frozenset()
+    """Lines of its file that were not seen, from 0: a template fills them in, or chooses them, or the rest of it is no
+    YAML with them."""
     scripts: tuple[Script, ...] = ()
     """All shell code in it."""
     manifest: Map | None = None
@@ -48,15 +49,11 @@ class Document:
 
     @property
     def unread_lines(self) -> int:
-        """How many of its lines were not read: all of them if nothing in it could be."""
+        """How many of its lines could not be read, beside those that are filled in: all if nothing in it could be."""
         read = self.scripts or self.instructions or self.manifest is not None
         if self.problem and not read:
             return len(self.text.splitlines())
-        return (
-            self.filled_in
-            + sum(script.unread for script in self.scripts)
-            + sum(instruction.unread for instruction in self.instructions)
-        )
+        return sum(script.unread for script in self.scripts) + sum(item.unread for item in self.instructions)
 
     def assignments(self) -> list[Assignment]:
         """Variables that it sets for the programs it starts, in the order of its lines: by shell assignments, ``env``,
@@ -172,19 +169,22 @@ def _rendered(unread: Document, text: str) -> list[Document]:
 def _filled_in(unread: Document, filled: Filled, failed: str = "") -> list[Document]:
     """The documents of a template, whatever it fills in. They hold less than what will be there."""
     first = unread.line + min(filled.lines, default=0)
-    found = []
+    found, texts, read = [], [], []
     for text in filled.texts:
-        part = replace(unread, text=text, filled_in=len(filled.lines))
-        if unread.kind != "yaml":
-            found += _parse(part)
-            continue
-        text = templates.laid_out(filled, text)
+        text = layout.laid_out(filled, text) if unread.kind == "yaml" else text
+        texts.append(text)
         try:
-            found += _parse(replace(part, text=text))
+            documents = _parse(replace(unread, text=text))
         except ValueError:
-            found += _parse(replace(part, text=manifest.without_errors(text)))
-    problem = filled.problem + (f" ({failed})" if failed else "")
-    return [replace(document, problem=problem, problem_line=first) for document in found]
+            text = manifest.without_errors(text)
+            documents = _parse(replace(unread, text=text))
+        read.append(text)
+        found += documents
+    lost = templates.rows(texts) - templates.rows(read) - filled.lines
+    problem = filled.problem(lost) + (f" ({failed})" if failed else "")
+    filled_in = filled.lines | filled.untaken | lost
+    said = found or [unread]  # all of it may be filled in
+    return [replace(document, problem=problem, problem_line=first, filled_in=filled_in) for document in said]
 
 
 def _parse(unread: Document) -> list[Document]:

@@ -19,7 +19,7 @@ from seatrial.lint.stack import VARIABLES
 from seatrial.network.lint import lint_environment, lint_missing
 from seatrial.network.site import Context, Fact, VersionTexts
 
-NETWORK = re.compile(r"(NCCL|FI|OFI_NCCL|NEURON_RT|TORCH_NCCL|GLOO|CCOM|RDMAV|IBV|UCX)_")
+NETWORK = re.compile(r"(NCCL|FI|OFI_NCCL|NEURON_RT|TORCH_NCCL|GLOO|CCOM|RDMAV|IBV|UCX|OMPI_MCA)_")
 """How variables of the network begin."""
 _ARMS = ("if_statement", "elif_clause", "else_clause", "case_item", "function_definition")
 """Code that runs in some cases only. What an if and its else set is never set together."""

@@ -25,7 +25,7 @@ def sourced_files(document: Document) -> Iterator[str]:
 @gathered
 def handing(document: Document) -> Iterator[tuple[str, frozenset[str]]]:
     """A file, and the names that it hands to programs, pods or the steps of an image."""
-    given = {name for script in document.scripts for name in script.exported}
+    given = {name for script in document.scripts for name in script.handed}
     given |= {a.name for container in document.containers for a in container.environment}
     steps = [i.script for i in document.instructions if i.name in ("ARG", "ENV") and i.script]
     given |= {a.name for script in steps for a in script.assignments}

@@ -12,18 +12,20 @@ from seatrial.lint.allocation import number
 from seatrial.lint.script import Command, Script, Word, option
 from seatrial.lint.words import text_of
 
-RENDEZVOUS = ("torchrun", "composer", "accelerate", "deepspeed")
+LIKE_TORCHRUN = ("torchrun", "hyperpodrun")
+"""torchrun, and HyperPod's agent, which takes the same options (PyPI, hyperpod-elastic-agent 1.1.3)."""
+RENDEZVOUS = (*LIKE_TORCHRUN, "composer", "accelerate", "deepspeed")
 """Programs that start one process per accelerator themselves."""
 PROCESSES = {"composer": ("--nproc", "-n"), "deepspeed": ("--num_gpus",), "accelerate": ("--num_processes",)}
 NODES = {
-    "torchrun": ("--nnodes",),
+    **dict.fromkeys(LIKE_TORCHRUN, ("--nnodes",)),
     "accelerate": ("--num_machines",),
     "deepspeed": ("--num_nodes",),
     "composer": ("--world_size",),
 }
 """Options by which a program is told of other nodes. Composer counts the processes of all of them."""
 STANDING_IN = {
-    "torchrun": ("PET_NNODES",),
+    **dict.fromkeys(LIKE_TORCHRUN, ("PET_NNODES",)),
     "accelerate": ("ACCELERATE_CONFIG_FILE",),
     "deepspeed": (),
     "composer": ("WORLD_SIZE",),
@@ -97,7 +99,7 @@ class Launch:
         """It starts more than one process, as far as can be seen."""
         word = self.processes
         if word is None:
-            return self.program != "torchrun"  # torchrun's default is 1, the others' is all GPUs
+            return self.program not in LIKE_TORCHRUN  # torchrun's default is 1, the others' is all GPUs
         count = number(word)
         return count > 1 if count is not None else word.text in ("gpu", "auto") or not word.known
 
@@ -131,12 +133,17 @@ def code(text: str) -> str:
 def launches(scripts: Iterable[Script]) -> Iterator[Launch]:
     """Every start of torchrun or of a program like it."""
     for script in scripts:
-        if not re.search(r"torchrun|composer|accelerate|deepspeed|torch\.distributed\.", script.text):
+        if not re.search(r"torchrun|hyperpodrun|composer|accelerate|deepspeed|torch\.distributed\.", script.text):
             continue
         for command in script.commands:
             launch = _launch(command, tuple(spelled(script, command.words)))
             if launch:
                 yield launch
+
+
+def launches_in(script: Script, command: Command) -> Iterator[Launch]:
+    """The training programs that give their processes ranks themselves, in one command."""
+    return (launch for launch in launches([script]) if launch.command == command or launch.command.outer == command)
 
 
 def _launch(command: Command, words: tuple[Word, ...]) -> Launch | None:

@@ -26,7 +26,9 @@ class Names:
         self.defined = set[str]()
         """Assigned, read, looped over, computed, or asked for by a test."""
         self.exported = set[str]()
-        """Handed to programs that are started."""
+        """Handed to every program that is started."""
+        self.lent = set[str]()
+        """Handed to one program."""
         self.dynamic = False
         """There are others that are known to nobody who does not run it."""
         self.all_exported = False
@@ -53,7 +55,7 @@ class Names:
         at = node.children.index(name) if name else len(node.children)
         for child in node.children[:at]:
             if child.type == "variable_assignment":
-                self.exported.add(text_of(child.children[0]))
+                self.lent.add(text_of(child.children[0]))
         if name is not None:
             self._program(node, text_of(name), [text_of(child) for child in node.children[at + 1 :]])
 
@@ -68,7 +70,7 @@ class Names:
             self.all_exported |= any(re.fullmatch(r"-[a-z]*a[a-z]*|allexport", word) for word in arguments)
         elif program not in ("source", ".", "cd", "echo"):
             for found in _WORDS_OF_ENV.finditer(" ".join(arguments)):
-                self.exported.update(word.partition("=")[0] for word in found[1].split(","))
+                self.lent.update(word.partition("=")[0] for word in found[1].split(","))
 
     def _read(self, program: str, arguments: Sequence[str]) -> None:
         names = re.findall(r"[A-Za-z_]\w*", " ".join(arguments))

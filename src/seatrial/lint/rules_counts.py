@@ -18,7 +18,11 @@ from seatrial.lint.started import launches_of
 
 TORCHRUN = "https://docs.pytorch.org/docs/stable/elastic/run.html"
 OPERATOR = "Kubeflow training operator, pkg/controller.v1/pytorch/envvar.go (2026-11)"
-_INDEX = re.compile(r"SLURM_(PROCID|NODEID|ARRAY)|JOB_COMPLETION_INDEX|job-completion-index|VC_TASK_INDEX")
+_INDEX = re.compile(
+    r"SLURM_(PROCID|NODEID|ARRAY)|JOB_COMPLETION_INDEX|job-completion-index|VC_TASK_INDEX|LWS_WORKER_INDEX"
+)
+_OF_PARTS = ("JobSet", "VolcanoJob", "LeaderWorkerSet", "HyperPodPyTorchJob")
+"""Kinds whose parts train together, and of which no operator tells torchrun so."""
 _RANK = re.compile(r"--(node|machine)[-_]rank[= ]\S+")
 _MEETING = ("--rdzv_endpoint", "--rdzv_id", "--master_addr", "--node_rank", "--main_process_ip")
 """Options that make sense only where there are other nodes."""
@@ -40,6 +44,8 @@ spec:
 def alone(launch: Launch, around: str) -> bool:
     """Nothing tells it of other nodes. `around`: the text that sets its variables."""
     stated = launch.nodes
+    if launch.program == "hyperpodrun":  # HyperPod's operator tells it
+        return False
     if launch.unknown or any(name in around for name in STANDING_IN[launch.program]):
         return False
     words = " ".join(word.source for word in launch.words)
@@ -98,7 +104,7 @@ def separate_trainings(document: Document, tree: Tree) -> Iterator[Hit]:
 def _separate_pods(document: Document) -> Iterator[Hit]:
     for group in groups(document):
         for container, launch in group.launches():
-            many = total(document) if kind(document) in ("JobSet", "VolcanoJob") else group.pods
+            many = total(document) if kind(document) in _OF_PARTS else group.pods
             if many and many > 1 and _told_by_nothing(document, container) and alone(launch, code(document.text)):
                 yield launch.line, f"{launch.program} in {many} pods {_lacks(launch)}"
     for launch in launches(document.scripts) if kind(document) == "MPIJob" else ():
@@ -123,7 +129,7 @@ def _told_by_nothing(document: Document, container: Container) -> bool:
         named = {assignment.name for assignment in container.environment}
         met = named & {"MASTER_ADDR", "PET_MASTER_ADDR", "PET_RDZV_ENDPOINT"}
         return not met and "Master" not in spec.map("pytorchReplicaSpecs") and "elasticPolicy" not in spec
-    return kind(document) in ("JobSet", "Job", "VolcanoJob")
+    return kind(document) in (*_OF_PARTS, "Job")
 
 
 def _ray_workers(document: Document) -> int:
@@ -229,7 +235,7 @@ def node_count(document: Document, _: Tree) -> Iterator[Hit]:
 
 def _stated(container: Container, launch: Launch) -> Iterator[tuple[int, str, int]]:
     """Where nodes are told as a number that is no range, and by what name."""
-    stated = launch.nodes if launch.program != "composer" else None
+    stated = launch.nodes if launch.program not in ("composer", "hyperpodrun") else None
     count = integer(stated.text) if stated else None
     if stated and count is not None and count > 1:
         yield stated.line, NODES[launch.program][0], count

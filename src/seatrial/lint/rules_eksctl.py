@@ -133,11 +133,13 @@ def capacity_block(document: Document, _: Tree) -> Iterator[Hit]:
     "eksctl.ami-family",
     Verdict.FAIL,
     ("yaml",),
-    expected="an amiFamily that there are images of",
-    why="EKS has made no image of Amazon Linux 2 for Kubernetes above 1.32: eksctl finds none. Bottlerocket runs no "
-    "shell commands at its start, so eksctl refuses them.",
+    expected="an amiFamily that there are images of for the version and the instance type",
+    why="EKS has made no image of Amazon Linux 2 for Kubernetes above 1.32, none of it for GPUs beside ARM, and one of "
+    "Amazon Linux 2023 alone for p6e. eksctl refuses Trainium and Inferentia with Ubuntu and Windows, and with "
+    "Bottlerocket commands at its start, since it runs none.",
     remedy="amiFamily: AmazonLinux2023; and for Bottlerocket settings under bottlerocket: instead of commands",
-    source=f"{EKS}/eks-ami-deprecation-faqs.html; eksctl, validation of node groups",
+    source=f"{EKS}/eks-ami-deprecation-faqs.html; {EKS}/ml-eks-optimized-ami.html; eksctl-io/eksctl, validation.go and "
+    "amitype.go in pkg/apis/eksctl.io/v1alpha5 (b7e0e6b, 5f201b7)",
     bad=_example(version="1.33", group="    amiFamily: AmazonLinux2\n"),
     at=12,
     good=_example(group="    amiFamily: AmazonLinux2023\n"),
@@ -145,12 +147,27 @@ def capacity_block(document: Document, _: Tree) -> Iterator[Hit]:
 def ami_family(document: Document, _: Tree) -> Iterator[Hit]:
     version = re.fullmatch(r"(\d+)\.(\d+)", str((document.manifest or Map()).map("metadata").get("version")))
     for group in _groups(document):
-        family = group.get("amiFamily")
-        if family == "AmazonLinux2" and version and tuple(map(int, version.groups())) > _LAST_AL2:
+        family = group.text("amiFamily") or Text()
+        kind = family.lower()  # as eksctl compares it
+        if kind == "amazonlinux2" and version and tuple(map(int, version.groups())) > _LAST_AL2:
             yield group.line_of("amiFamily"), f"AmazonLinux2 for Kubernetes {version[0]}"
-        for key in ("preBootstrapCommands", "overrideBootstrapCommand") if family == "Bottlerocket" else ():
+        for key in ("preBootstrapCommands", "overrideBootstrapCommand") if kind == "bottlerocket" else ():
             if key in group:
                 yield group.line_of(key), f"{key} for Bottlerocket"
+        for name in _instance_types(group):
+            if _lacks_drivers(name, kind, own="ami" in group):
+                yield family.line, f"{family} on {name}"
+
+
+def _lacks_drivers(instance: str, family: str, *, own: bool) -> bool:
+    """No image of a family drives the accelerators of an instance type. `own`: the group names its image itself."""
+    if instance.startswith(("inf", "trn")):
+        return family.startswith(("ubuntu", "windows"))
+    if own:
+        return False
+    if instance.startswith("g5g."):
+        return family == "amazonlinux2"
+    return instance.startswith("p6e-") and family in ("amazonlinux2", "bottlerocket")
 
 
 @rule(

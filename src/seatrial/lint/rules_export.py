@@ -56,7 +56,7 @@ _READ = re.compile(
 )
 def not_exported(document: Document, tree: Tree) -> Iterator[Hit]:
     for script in document.scripts:
-        kept = [(name, line) for name, line in _kept(script) if _is_read(name) and name not in script.exported]
+        kept = [(name, line) for name, line in _kept(script) if _is_read(name) and name not in script.handed]
         if not kept or document.path.name in tree.all(sourced_files):  # another script may export it
             continue
         started = [c for c in script.commands if c.outer is None and c.find(*_PROGRAMS) is not None]
@@ -102,7 +102,7 @@ def _named(command: Command) -> set[str]:
 def envsubst_name(document: Document, tree: Tree) -> Iterator[Hit]:
     for script in document.scripts:
         commands = [c for c in script.commands if c.words[0].text == "envsubst" and c.outer is None]
-        given = scope.exported(document, tree) if commands else None
+        given = scope.environment(document, tree) if commands else None
         if given is None:
             continue
         for command in commands:
@@ -119,7 +119,7 @@ def envsubst_name(document: Document, tree: Tree) -> Iterator[Hit]:
 def _instead(name: str, kept: set[str], script: Script) -> str:
     if name in kept:
         return "assigned, not exported"
-    other = scope.near(name, kept | script.exported)
+    other = scope.near(name, kept | script.handed)
     return f"set is {other}" if other else ""
 
 

@@ -10,10 +10,13 @@ from seatrial.lint.documents import Document
 from seatrial.lint.launch import launches
 from seatrial.lint.rules import ALL, SHELL, Hit, Tree, rule
 from seatrial.lint.script import option
+from seatrial.lint.spreading import MPIRUN, PDSH, on_several_nodes, starter
 from seatrial.lint.words import text_of
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
-_OWN_NAME = re.compile(r"(MASTER_ADDR=|--master[_-]addr[= ]|--rdzv[_-]endpoint[= ])[\"']?\$\(hostname")
+_ADDRESS = r"(MASTER_ADDR=|--master[_-]addr[= ]|--rdzv[_-]endpoint[= ])(?:\\?[\"'])?"
+_OWN_NAME = {"'": re.compile(_ADDRESS + r"\$\(hostname"), '"': re.compile(_ADDRESS + r"\\\$\(hostname")}
+"""Quotes -> what is not expanded before the command runs."""
 
 
 @rule(
@@ -62,7 +65,11 @@ def _low(port: str) -> bool:
 )
 def master_address(document: Document, _: Tree) -> Iterator[Hit]:
     for command in document.commands():
-        for word in command.words if command.find("srun") is not None else ():
-            found = _OWN_NAME.search(word.source) if word.source.startswith("'") else None
-            if found:
-                yield word.line + word.source.count("\n", 0, found.start()), f"{found[0]}) in every task of srun"
+        at = starter(command, "srun", *MPIRUN, *PDSH)
+        if at is None or (command.find("srun") is None and not on_several_nodes(document, command)):
+            continue
+        for word in command.words[at:]:
+            quoted = _OWN_NAME.get(word.source[:1])
+            if quoted and (found := quoted.search(word.source)):
+                line, text = word.line + word.source.count("\n", 0, found.start()), found[0].replace("\\", "")
+                yield line, f"{text}) in every task of {command.words[at].name}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from seatrial.findings import Verdict
@@ -12,9 +12,9 @@ from seatrial.lint.documents import Document
 from seatrial.lint.launch import Launch, code, spelled
 from seatrial.lint.manifest import Map, containers, integer
 from seatrial.lint.rules import Hit, Tree, rule
-from seatrial.lint.script import Word, option
+from seatrial.lint.script import option
+from seatrial.lint.spreading import MPIRUN, processes_of_mpirun
 
-_MPIRUN = ("mpirun", "mpiexec", "orterun")
 _OWN_HOSTS = re.compile(r"--?(hostfile|machinefile|host|hosts|f|app|oversubscribe|use-hwthread-cpus)$|-H$")
 """Options after which the slots of the job do not count."""
 _JOB = """apiVersion: kubeflow.org/v2beta1
@@ -53,27 +53,19 @@ def _asked(document: Document) -> Iterator[tuple[int, int]]:
         return
     for script in document.scripts:
         for command in script.commands:
-            at = command.find(*_MPIRUN)
+            at = command.find(*MPIRUN)
             if at is None or command.name in ("echo", "which", "apt-get", "command"):
                 continue
             words = list(spelled(script, command.words[at:]))
-            count = _processes(words)
+            count = processes_of_mpirun(words)
             if count and not any(_OWN_HOSTS.match(word.text.partition("=")[0]) for word in words):
                 yield command.line, count
 
 
-def _processes(words: Sequence[Word]) -> int | None:
-    """The number behind ``-np``, or behind an ``-n`` that comes first: later ones are the program's."""
-    stated = option(words, "-np", "--np")
-    if stated is None and len(words) > 2 and words[1].text == "-n":
-        stated = words[2]
-    return number(stated)
-
-
 def copies_of_mpirun(launch: Launch) -> int:
     """How often an mpirun in front of a training program starts it; 0: none does, or the number is not known."""
-    at = next((i for i, word in enumerate(launch.before) if PurePosixPath(word.text).name in _MPIRUN), None)
-    return 0 if at is None else _processes(launch.before[at:]) or 0
+    at = next((i for i, word in enumerate(launch.before) if PurePosixPath(word.text).name in MPIRUN), None)
+    return 0 if at is None else processes_of_mpirun(launch.before[at:]) or 0
 
 
 @rule(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from seatrial.findings import Verdict
 from seatrial.lint.allocation import EACH, directives, gpus_per_node, nodes, number, step, value
 from seatrial.lint.documents import Document
-from seatrial.lint.launch import Launch, code
+from seatrial.lint.launch import LIKE_TORCHRUN, Launch, code
 from seatrial.lint.pods import groups
 from seatrial.lint.rules import Hit, Tree, rule
 from seatrial.lint.rules_resources import EFA
@@ -151,7 +151,7 @@ def idle_gpus(document: Document, tree: Tree) -> Iterator[Hit]:
         pairs = [(launch, gpus_per_node(document)) for launch in launches_of(document, tree)]
     for launch, asked in pairs if len(pairs) == 1 else ():  # several may share them
         many = processes_per_node(launch, document)
-        if asked and many and 1 < many < asked and launch.program in ("torchrun", "accelerate"):
+        if asked and many and 1 < many < asked and launch.program in (*LIKE_TORCHRUN, "accelerate"):
             yield launch.line_of(launch.processes), f"{many} processes on {asked} GPUs of a node"
 
 

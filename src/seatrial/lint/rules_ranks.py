@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from seatrial.findings import Verdict
-from seatrial.lint.allocation import nodes, number, program_of_srun, step, tasks_per_node
+from seatrial.lint.allocation import number, program_of_srun, step
 from seatrial.lint.documents import Document
-from seatrial.lint.launch import Launch, code, launches
+from seatrial.lint.launch import Launch, code, launches, launches_in
 from seatrial.lint.pods import groups
 from seatrial.lint.rules import ALL, Hit, Tree, rule
+from seatrial.lint.rules_early import RUNS_ITSELF, around, beside, is_printed, is_unread, is_whole, only_one
 from seatrial.lint.script import Command, Script, option
-from seatrial.lint.started import exported
 from seatrial.lint.words import text_of
 
 if TYPE_CHECKING:
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
 UPSTREAM = "awslabs/awsome-distributed-ai"
 _RANK = re.compile(r"\$\{?(SLURM_(?:PROCID|NODEID|LOCALID))\b")
 _OPTION = r"--?\w*[-_]?rank[= ]\s*"
-_OF_NODE = re.compile(r"--(node|machine)[-_]rank[= ]\s*$")
 _READ = ("RANK", "LOCAL_RANK", "GLOBAL_RANK", "NODE_RANK")
 """Variables from which a program takes its rank by itself: torch.distributed, Lightning."""
-_WRAPPING = ("command", "variable_assignment", "test_command", "case_statement", "heredoc_body")
 
 
 @rule(
@@ -43,29 +41,18 @@ _WRAPPING = ("command", "variable_assignment", "test_command", "case_statement",
     "srun bash -c 'accelerate launch --num_machines 2 --machine_rank $SLURM_NODEID train.py'\n",
 )
 def rank_on_head(document: Document, _: Tree) -> Iterator[Hit]:
-    if not _RANK.search(document.text):
+    if not _RANK.search(document.text) or RUNS_ITSELF.search(code(document.text)):
         return
-    if re.search(r"srun\b[^\n]*(\$\{?(0\b|BASH_SOURCE)|declare -f)|export -f", code(document.text)):
-        return  # what runs in each task is this script itself, or a function of it
     for script in document.scripts:
         for kind in ("simple_expansion", "expansion"):
             for node in script.nodes.get(kind, ()):
                 found = _RANK.match(text_of(node))
-                if found and not _only_one(document, found[1]) and _too_early(document, script, node):
+                if found and not only_one(document, found[1]) and _too_early(document, script, node):
                     yield script.line_of(node), f"{text_of(node)} is expanded once, on the first node"
 
 
-def _only_one(document: Document, name: str) -> bool:
-    """The job has one such rank, 0; or how many cannot be known."""
-    count, each = nodes(document), tasks_per_node(document)
-    many = {"SLURM_NODEID": count, "SLURM_LOCALID": each}.get(name, (count or 1) * (each or 1))
-    return many in (None, 1)
-
-
 def _too_early(document: Document, script: Script, node: Node) -> bool:
-    above, guarded = node.parent, False
-    while above and above.type not in _WRAPPING:
-        above = above.parent
+    above, guarded = around(node), False
     outer = above
     while outer:
         guarded = guarded or (outer.type in ("if_statement", "case_statement") and bool(_RANK.search(_test(outer))))
@@ -73,47 +60,33 @@ def _too_early(document: Document, script: Script, node: Node) -> bool:
     if above is None or guarded or above.type not in ("command", "variable_assignment"):
         return False
     if above.type == "variable_assignment":
-        if re.search(_OPTION + r"[\"']?$", _beside(above, node)[0]):  # ARGS="--node_rank=$SLURM_NODEID"
+        if re.search(_OPTION + r"[\"']?$", beside(above, node)[0]):  # ARGS="--node_rank=$SLURM_NODEID"
             return any(_rank_of(launch) == text_of(node) for launch in _launched(document, script))
-        return _is_rank(above, node) and _reaches_tasks(document, script, text_of(above).partition("=")[0])
+        return is_whole(above, node) and _reaches_tasks(document, script, text_of(above).partition("=")[0])
     command = next((c for c in script.commands if c.node == above), None)
     if command is None or command.find("srun") is None or not _in_srun(document, command, above, node):
         return False
-    of_node = _OF_NODE.search(_beside(above, node)[0].rstrip("\"'"))
-    return not of_node or not any(launch.dynamic for launch in launches_in(script, command))
+    return not is_unread(script, command, above, node)
 
 
 def _test(statement: Node) -> str:
     return text_of(statement).split("then")[0] if statement.type == "if_statement" else text_of(statement.children[1])
 
 
-def _is_rank(around: Node, node: Node) -> bool:
-    """The word is the rank and nothing else: no part of a file's name."""
-    before, after = _beside(around, node)
-    return not re.search(r"[^\s=,\"'(]$", before) and not re.match(r"[^\s,;\"')]", after)
-
-
-def _beside(around: Node, node: Node) -> tuple[str, str]:
-    text, at = around.text or b"", node.start_byte - around.start_byte
-    return text[:at].decode(errors="replace"), text[at + node.end_byte - node.start_byte :].decode(errors="replace")
-
-
-def _in_srun(document: Document, command: Command, around: Node, node: Node) -> bool:
+def _in_srun(document: Document, command: Command, above: Node, node: Node) -> bool:
     """A word of an srun of several tasks, which neither prints it nor leaves it unread."""
     program = program_of_srun(command.words)
     printed = bool(program) and program[0].text in ("echo", "printf")
-    if printed or step(document, command.words).tasks == 1 or not _is_rank(around, node):
+    if printed or step(document, command.words).tasks == 1 or not is_whole(above, node):
         return False
-    before, _ = _beside(around, node)
-    inner = re.split(r"[;\n|]|&&", before.replace("\\\n", " "))[-1]
-    return not re.search(r"(^|bash -c)[\s\"']*(echo|printf)\b", inner)
+    return not is_printed(above, node)
 
 
 def _reaches_tasks(document: Document, script: Script, name: str) -> bool:
     """A variable that the batch script sets becomes the rank of several tasks."""
     if any(_rank_of(launch) in (f"${name}", f"${{{name}}}") for launch in _launched(document, script)):
         return True
-    if name not in _READ or name not in exported(script):
+    if name not in _READ or name not in script.exported:
         return False
     programs = [c for c in script.commands if c.find("srun") is not None and c.find("python", "python3") is not None]
     return any(step(document, c.words).tasks != 1 and not list(launches_in(script, c)) for c in programs)
@@ -129,11 +102,6 @@ def _launched(document: Document, script: Script) -> Iterator[Launch]:
 def _rank_of(launch: Launch) -> str:
     rank = option(launch.options, "--node_rank", "--machine_rank", "--rank")
     return rank.text if rank else ""
-
-
-def launches_in(script: Script, command: Command) -> Iterator[Launch]:
-    """The training programs that give their processes ranks themselves, in one command."""
-    return (launch for launch in launches([script]) if launch.command == command or launch.command.outer == command)
 
 
 @rule(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from seatrial.findings import Verdict
 from seatrial.lint.documents import Document
-from seatrial.lint.launch import RENDEZVOUS
+from seatrial.lint.launch import RENDEZVOUS, code
 from seatrial.lint.rules import SHELL, Hit, Tree, rule
 from seatrial.lint.script import Command, Script
 from seatrial.lint.words import text_of
@@ -25,6 +25,15 @@ _STARTS = re.compile("|".join((*RENDEZVOUS, *_STARTERS, "torch.distributed")))
 _OWN = re.compile(r"\.py$|(train|tune|run)\w*\.sh$")
 _LOOKED_AT = re.compile(r"\$\?|\bPIPESTATUS\b|\b(?:exit|return)\s+[\"']?(?!0\b)[$\w]|\bsacct\b|\bscontrol\s+requeue\b")
 """What decides about the status by itself."""
+_SERVES = re.compile(r"serve|server|vllm|ray|dcgm|exporter|monitor|dashboard|tensorboard|prometheus|watch|jupyter")
+"""Programs that run beside others until the job ends: parts of their names."""
+_BRIEF = re.compile(
+    r"echo|printf|date|export|declare|cd|pushd|popd|mkdir|rm|cp|mv|ln|exit|set|unset|true|:|hostname|pwd|ls|cat|module|touch|"
+    r"chmod|return|scontrol|squeue|sacct|local|let|test|\[|\[\[|shift|head|nvidia-smi|env"
+)
+"""Commands that end at once."""
+_SHORT = 60
+"""Seconds. Who waits for a training by sleeping sleeps longer."""
 
 
 @rule(
@@ -59,7 +68,7 @@ def _background(script: Script) -> Iterator[Hit]:
 
 def _functions_that_start(script: Script) -> Iterator[str]:
     for node in script.nodes.get("function_definition", ()):
-        if re.search(r"\b(srun|torchrun|composer)\b", text_of(node)):
+        if re.search(r"\b(srun|torchrun|hyperpodrun|composer)\b", text_of(node)):
             yield from (text_of(child) for child in node.children if child.type == "word")
 
 
@@ -153,3 +162,42 @@ def _is_condition(node: Node | None) -> bool:
             return True
         node = node.parent
     return False
+
+
+@rule(
+    "slurm.no-wait",
+    Verdict.FAIL,
+    ("sbatch",),
+    expected="wait, for the pid of each training that is started in the background",
+    why="Where the batch script ends the allocation does: Slurm kills what still runs, with nohup and disown too.",
+    remedy="keep each pid, pid=$!, and end the script with wait $pid; or start it in the foreground",
+    source="https://cvw.cac.cornell.edu/slurm/basics/execution-sbatch; Bash manual, wait",
+    bad="#!/bin/bash\n#SBATCH --nodes=2\nsrun --nodes=2 python train.py &\necho started\n",
+    at=3,
+    good="#!/bin/bash\n#SBATCH --nodes=2\nset -e\nsrun --nodes=2 python train.py &\nwait $!\n",
+)
+def no_wait(document: Document, _: Tree) -> Iterator[Hit]:
+    for script in document.scripts if "&" in document.text else ():
+        started = [c for c in script.commands if c.outer is None and c.background and _trains(c) and not _serves(c)]
+        if not started or re.search(r"\bwait\b", code(script.text)):
+            continue
+        last = started[-1]
+        after = [c for c in script.commands if c.outer is None and c.line > last.line]
+        if all(_is_brief(c) for c in after) and not _loops_behind(script, last):
+            yield last.line, f"{last.name} in the background, and the script ends without a wait"
+
+
+def _serves(command: Command) -> bool:
+    return any(_SERVES.search(word.name) for word in command.words)
+
+
+def _is_brief(command: Command) -> bool:
+    if command.name == "sleep":
+        seconds = command.words[1].text if len(command.words) > 1 else ""
+        return re.fullmatch(r"\d+(\.\d+)?", seconds) is not None and float(seconds) < _SHORT
+    return command.background or _BRIEF.fullmatch(command.name) is not None
+
+
+def _loops_behind(script: Script, command: Command) -> bool:
+    """``while`` and ``until`` behind it wait for something."""
+    return any(script.line_of(node) > command.line for node in script.nodes.get("while_statement", ()))

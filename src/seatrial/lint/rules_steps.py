@@ -12,7 +12,7 @@ from seatrial.lint.documents import Document
 from seatrial.lint.launch import code, spelled
 from seatrial.lint.rules import Hit, Tree, rule
 from seatrial.lint.script import Command, Word, option
-from seatrial.lint.started import exported, script_of, started
+from seatrial.lint.started import script_of, started
 from seatrial.lint.words import text_of
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
@@ -84,7 +84,7 @@ def cpus_per_task(document: Document, _: Tree) -> Iterator[Hit]:
 def lost_environment(document: Document, _: Tree) -> Iterator[Hit]:
     if "--export" not in document.text:
         return
-    handed = {name for script in document.scripts for name in exported(script)}
+    exported = {name for script in document.scripts for name in script.exported}
     for _command, options, program in steps(document):
         word = option(options, "--export")
         names = {part.partition("=")[0] for part in word.text.split(",")} if word else {"ALL"}
@@ -94,7 +94,7 @@ def lost_environment(document: Document, _: Tree) -> Iterator[Hit]:
             or any("$" in name for name in names)
         ):
             continue
-        lost = sorted(handed - names)
+        lost = sorted(exported - names)
         in_image = any(other.text.startswith("--container-") for other in options)
         if lost or not (in_image or _trivial(program) or program[0].text.startswith(("/", "$"))):
             seen = f"{', '.join(lost[:3])}{' and more' if len(lost) > 3 else ''}" if lost else "PATH"

@@ -28,10 +28,10 @@ def names(document: Document, tree: Tree) -> frozenset[str] | None:
     return handed(document, tree).union(optional, *(script.defined for script in scripts))
 
 
-def exported(document: Document, tree: Tree) -> frozenset[str] | None:
-    """Names that a program finds in its environment that one of its scripts starts; None: not to be known."""
+def environment(document: Document, tree: Tree) -> frozenset[str] | None:
+    """Names that a program may find in its environment that one of its scripts starts; None: not to be known."""
     scripts = together(document, tree)
-    return None if scripts is None else handed(document, tree).union(*(script.exported for script in scripts))
+    return None if scripts is None else handed(document, tree).union(*(script.handed for script in scripts))
 
 
 def together(document: Document, tree: Tree) -> list[Script] | None:

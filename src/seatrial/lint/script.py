@@ -138,7 +138,9 @@ class Script:
     defined: frozenset[str] = frozenset()
     """Names that some line assigns, reads or loops over, or that a test asks for."""
     exported: frozenset[str] = frozenset()
-    """Names that it hands to programs that it starts, to all of them or to some."""
+    """Names that every program finds in its environment that it starts: ``export X``, ``declare -x X``, ``set -a``."""
+    handed: frozenset[str] = frozenset()
+    """Those, and names that it hands to some programs only: ``X=1 program``, ``srun --export=ALL,X=1``."""
     dynamic: bool = False
     """It sets other names, too, which only shows when it runs: ``eval``, ``export "$pair"``."""
     error: int | None = None

@@ -78,7 +78,8 @@ class Shard:
                 continue
             content = path.read_bytes()
             lines = len(content.splitlines())
-            unread = min(lines, sum(document.unread_lines for document in found))
+            filled_in = frozenset[int]().union(*(document.filled_in for document in found))
+            unread = min(lines, len(filled_in) + sum(document.unread_lines for document in found))
             files.append(File(path, lines, unread, len(content)))
             room -= len(content)
             if room >= 0:

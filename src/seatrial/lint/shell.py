@@ -36,6 +36,7 @@ def parse(text: str, *, line: int = 1, known: Mapping[str, str] | None = None, o
         names.defined.update(name for row in unread for name in re.findall(r"[A-Za-z_]\w*", lines[row]))
     commands = [c for node in nodes.get("command", ()) if (c := reader.command(node, outer))]
     inner = [script for command in commands if (script := inner_script(command, reader.values))]
+    exported = names.exported | ({a.name for a in reader.assignments} if names.all_exported else set())
     return Script(
         text=text,
         line=line,
@@ -49,7 +50,8 @@ def parse(text: str, *, line: int = 1, known: Mapping[str, str] | None = None, o
         arrays=reader.arrays,
         uses=tuple(reader.uses()),
         defined=frozenset(names.defined.union(*(script.defined for script in inner))),
-        exported=frozenset(names.exported | (names.defined if names.all_exported else set())),
+        exported=frozenset(exported),
+        handed=frozenset(exported | names.lent | (names.defined if names.all_exported else set())),
         dynamic=names.dynamic or any(script.dynamic for script in inner),
         error=line + min(unread) if unread else None,
         unread=len(unread),

@@ -14,7 +14,6 @@ from seatrial.lint.documents import Document, Kind
 from seatrial.lint.launch import Launch, launches
 from seatrial.lint.rules import Tree, gathered
 from seatrial.lint.script import Command, Script, Word
-from seatrial.lint.words import text_of
 
 _SCRIPT = re.compile(r"\.(sh|bash|sbatch|slurm|sub|job)$")
 DEEPEST = 3
@@ -34,7 +33,7 @@ class Started:
 def started(document: Document, tree: Tree) -> Iterator[Started]:
     """Every script of the tree that a document starts itself."""
     for script in document.scripts:
-        given = tuple(sorted((name, value) for name, value in script.values.items() if name in exported(script)))
+        given = tuple(sorted((name, value) for name, value in script.values.items() if name in script.exported))
         for command in script.commands:
             word = script_of(command)
             found = find(word, document, tree) if word else None
@@ -82,17 +81,6 @@ def _by_name(found: frozenset[tuple[Path, Kind, str, int]]) -> Mapping[str, list
     for path, kind, text, line in sorted(found):
         named.setdefault(path.name, []).append(Document(path=path, kind=kind, text=text, line=line))
     return named
-
-
-def exported(script: Script) -> set[str]:
-    """Variables that a script hands on to what it starts."""
-    everything = any(c.name == "set" and any(w.text in ("-a", "allexport") for w in c.words) for c in script.commands)
-    names = set(script.values) if everything else set()
-    for node in script.nodes.get("declaration_command", ()):
-        text = text_of(node)
-        if re.match(r"export\s|(declare|typeset)\s+-\w*x", text):
-            names |= {text_of(child).partition("=")[0] for child in node.children[1:] if child.is_named}
-    return {name for name in names if name.isidentifier()}
 
 
 @functools.lru_cache(maxsize=256)

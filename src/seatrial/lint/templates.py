@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,8 +33,6 @@ _GO = re.compile(
 """The actions of Go's templates, which Helm uses, that put out nothing."""
 _OPEN = {"if", "range", "with", "define", "block", "for", "macro", "call", "filter", "raw", "autoescape", "trans"}
 _BETWEEN = {"else", "elif"}
-_CONTEXT = 100
-"""Lines in front of one that is filled in that say where it belongs."""
 _OUTPUT = {"include", "import", "extends"}
 """Statements of Jinja in whose place other files' text may stand."""
 
@@ -49,13 +47,15 @@ class Filled:
     """The lines that hold a fill-in, from 0: what they come to was not seen."""
     whole: dict[int, int]
     """Those of them that hold nothing else, and so may become many lines -> columns that these are indented by."""
+    untaken: frozenset[int] = frozenset()
+    """Other lines, in branches that are neither the first nor the last of their conditions: no text holds them."""
 
-    @property
-    def problem(self) -> str:
-        """What is to be told of it."""
+    def problem(self, lost: frozenset[int]) -> str:
+        """What is to be told of it. `lost`: other lines that had to be left out of its texts."""
         written = sum(1 for line in self.texts[0].split("\n") if line.strip()) or 1
         share = min(len(self.lines) / max(written, len(self.lines)), 1)
-        return f"is a template: {len(self.lines)} of its lines ({share:.0%}) are filled in, and not seen"
+        more = f"; left out: {len(others)}" if (others := self.untaken | lost) else ""
+        return f"is a template: {len(self.lines)} of its lines ({share:.0%}) are filled in, and not seen{more}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,22 @@ def _filled(text: str, tags: list[_Tag]) -> Filled:
     lines = {bisect.bisect_left(ends, tag.start) for tag in tags if not tag.word}
     whole = {bisect.bisect_left(ends, tag.start): column for tag, column in _whole(text, tags)}
     first, last = (_rendered(text, tags, last=last) for last in (False, True))
-    return Filled((first,) if first == last else (first, last), frozenset(lines), whole)
+    untaken = {bisect.bisect_left(ends, place) for place in _untaken(text, tags)} - lines
+    return Filled((first,) if first == last else (first, last), frozenset(lines), whole, frozenset(untaken))
+
+
+def _untaken(text: str, tags: list[_Tag]) -> Iterator[int]:
+    """Where words begin that neither the first branches nor the last ones hold."""
+    at = 0
+    for tag, branches in zip(tags, _branches(tags), strict=True):
+        if any(branch for branch, _ in branches) and any(branch != most for branch, most in branches):
+            yield from (at + word.start() for word in re.finditer(r"\S+", text[at : tag.start]))
+        at = tag.end
+
+
+def rows(texts: Iterable[str]) -> frozenset[int]:
+    """The lines, from 0, on which any of these texts says something."""
+    return frozenset(row for text in texts for row, line in enumerate(text.split("\n")) if line.strip())
 
 
 def _whole(text: str, tags: list[_Tag]) -> Iterator[tuple[_Tag, int]]:
@@ -181,57 +196,3 @@ def _branches(tags: list[_Tag]) -> list[list[tuple[int, int]]]:
         elif tag.word.startswith("end") and stack and tag.word != "endset":
             stack.pop()
     return [[(branch, block[0]) for branch, block in several] for several in blocks]
-
-
-def laid_out(filled: Filled, text: str) -> str:
-    """A manifest in which lines that are filled in as a whole have become an entry of the mapping or list that they
-    stand in, or the value of the key before them."""
-    lines = text.split("\n")
-    for at, indent in filled.whole.items():
-        if at < len(lines) and lines[at].strip() == FILLED:
-            lines[at] = _entry(lines, at, indent, filled.whole)
-    return "\n".join(lines)
-
-
-def _entry(lines: list[str], at: int, indent: int, whole: dict[int, int]) -> str:
-    near = lines[max(at - _CONTEXT, 0) : at]
-    said = [line for line in near if line.strip() and not line.lstrip().startswith("#")]
-    before = said[-1] if said and not said[-1].startswith("---") else ""
-    after = next((one for i, one in enumerate(lines[at + 1 :], at + 1) if one.strip() and i not in whole), "")
-    if block := _block(near):
-        return " " * max(block, indent) + FILLED
-    column, below = _column(before), _column(after, dash=False)
-    if re.search(r":\s*(#.*)?$", before):
-        if below <= column:
-            return " " * (column + 2) + FILLED  # all of the key's value
-        indent = below
-        return " " * indent + (f"- {FILLED}" if after.lstrip().startswith("- ") else f"{FILLED}: {FILLED}")
-    if not before and not after:
-        return ""
-    levels = [(_column(line, dash=False), line.lstrip().startswith("- ")) for line in said]
-    in_list = next((dash for level, dash in reversed(levels) if level <= indent), False)
-    fitting = [level for line in said for level in (_column(line), _column(line, dash=False))]
-    if fitting and indent not in fitting:
-        indent = max((level for level in fitting if level <= indent), default=0)
-    in_list = in_list and any(level == indent and dash for level, dash in levels)
-    return " " * indent + (f"- {FILLED}" if in_list else f"{FILLED}: {FILLED}")
-
-
-def _column(line: str, *, dash: bool = True) -> int:
-    """Where a line's key begins; with `dash` behind the dash of a list."""
-    return len((re.match(r"\s*(?:-\s+)*" if dash else r"\s*", line) or [""])[0])
-
-
-def _block(lines: list[str]) -> int:
-    """Indentation of the text of the block scalar, ``|`` or ``>``, that is still open after these lines; 0: none is."""
-    deepest: int | None = None
-    for line in reversed(lines):
-        if not line.strip():
-            continue
-        column = _column(line, dash=False)
-        if re.search(r"[:-]\s+[|>][-+\d]*\s*(#.*)?$", line) and (deepest is None or column < deepest):
-            return deepest if deepest is not None else _column(line) + 2
-        deepest = column if deepest is None else min(deepest, column)
-        if deepest == 0:
-            return 0
-    return 0

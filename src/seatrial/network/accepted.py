@@ -1,4 +1,4 @@
-"""Which values a library takes for a variable, and what it makes of others: all of NCCL's, and here those of libfabric
+"""Which values a library takes for a variable, and what it makes of others: all of them, and here those of libfabric
 2.6, aws-ofi-nccl 1.21 and PyTorch 2.13, read in their sources, 2026-11.
 """
 
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from seatrial.findings import Verdict
-from seatrial.network import accepted_nccl
+from seatrial.network import accepted_nccl, accepted_others
 from seatrial.network import sources as at
 from seatrial.network.reading import NUMBER, Accepted, matches, named, within
 from seatrial.network.site import Versions
@@ -121,6 +121,7 @@ ACCEPTED = (
         source=at.TORCH_NCCL,
     ),
     *accepted_nccl.ROWS,
+    *accepted_others.ROWS,
 )
 
 

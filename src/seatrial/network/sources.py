@@ -35,4 +35,8 @@ NEURON_MULTI_NODE = (
 NEURON_RUNTIME = (
     "https://awsdocs-neuron.readthedocs-hosted.com/en/latest/neuron-runtime/guides/configuration-guide.html"
 )
+UCX_PARSER = "https://github.com/openucx/ucx/blob/master/src/ucs/config/parser.c"
+UCX_CONTEXT = "https://github.com/openucx/ucx/blob/master/src/ucp/core/ucp_context.c"
+UCX_LOG = "https://github.com/openucx/ucx/blob/master/src/ucs/debug/log.c"
+OPEN_MPI_COMPONENTS = "https://github.com/open-mpi/ompi/blob/main/opal/mca/base/mca_base_component_find.c"
 EFA_CHANGELOG = "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/efa-changelog.html"

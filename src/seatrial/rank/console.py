@@ -11,7 +11,8 @@ from typing import Any, TextIO, cast
 
 from seatrial.events import Event
 from seatrial.rank.core import Rank
-from seatrial.rank.lines import Reader, Reading
+from seatrial.rank.lines import Reader
+from seatrial.rank.reading import Reading
 
 LONGEST = 65_536
 """Characters of one line that are kept: a progress bar may never end its line."""

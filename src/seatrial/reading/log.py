@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seatrial.events import Event, RunEnd, Step
-from seatrial.rank.lines import Reader, Reading
+from seatrial.rank.lines import Reader
+from seatrial.rank.reading import Reading
 from seatrial.reading import ends, thinning
 from seatrial.reading.ends import Watch
 

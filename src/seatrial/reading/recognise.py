@@ -8,7 +8,8 @@ from itertools import chain, islice
 
 from seatrial.errors import Problem, UserError
 from seatrial.events import Step
-from seatrial.rank.lines import Reader, Reading
+from seatrial.rank.lines import Reader
+from seatrial.rank.reading import Reading
 from seatrial.spec import Case
 
 BEGINNING = 2000

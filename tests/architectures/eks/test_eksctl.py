@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import re
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -10,6 +13,7 @@ import pytest
 
 from seatrial.architectures import Deployment, parsed
 from seatrial.architectures._literal import literal
+from seatrial.architectures.eks.eksctl import variable
 from tests.architectures.deployments import body, deployment, shapes
 from tests.architectures.eks.eksctl_schema import SCHEMA
 from tests.architectures.shapes.eks import BOUGHT, VALUES, group
@@ -30,9 +34,13 @@ def written(one: Deployment) -> dict[str, Any]:
     return parsed(one.render().files["eksctl.yaml"])
 
 
+def gap(name: str, place: int | None) -> str:
+    return f"${{{variable(name, place)}}}"
+
+
 def templated(one: Deployment) -> dict[str, dict[str, Any]]:
     """Logical id -> properties, with what comes from other stacks as in the file."""
-    resources = literal(body(one)["Resources"], one.params.region, {})
+    resources = literal(body(one)["Resources"], one.params.region, {}, gap)
     return {name: {"Type": each["Type"], **each.get("Properties", {})} for name, each in resources.items()}
 
 
@@ -130,7 +138,7 @@ def nodes(file: dict[str, Any], resources: dict[str, dict[str, Any]]) -> None:
     assert {*theirs} == {one["name"] for one in file["managedNodeGroups"]}
     for mine in file["managedNodeGroups"]:
         made = theirs[mine["name"]]
-        data = resources[made["LaunchTemplate"]["Id"].strip("<>")]["LaunchTemplateData"]
+        data = resources[made["LaunchTemplate"]["Id"].strip("${}")]["LaunchTemplateData"]
         assert (mine["minSize"], mine["desiredCapacity"], mine["maxSize"]) == tuple(
             made["ScalingConfig"][key] for key in ("MinSize", "DesiredSize", "MaxSize")
         )
@@ -191,18 +199,52 @@ def placed(mine: dict[str, Any], made: dict[str, Any], file: dict[str, Any]) -> 
         assert mine["subnets"] == [*subnets]
 
 
-def test_what_is_there_already_is_named_and_all_else_by_its_export() -> None:
-    file = written(deployment("eks"))
-    assert file["vpc"]["id"] == "<seatrial-vpc-VpcId>"
-    assert [one["id"] for one in file["vpc"]["subnets"]["private"].values()] == [
-        "<first of seatrial-vpc-PrivateSubnets>",
-        "<number 2 of seatrial-vpc-PrivateSubnets>",
-    ]
+def test_what_is_there_already_is_named() -> None:
     known = deployment("eks", {f"network.{name}": value for name, value in EXISTING.items()})
     vpc = written(known)["vpc"]
     assert vpc["id"] == EXISTING["vpc_id"]
     assert [one["id"] for one in vpc["subnets"]["private"].values()] == [*EXISTING["private_subnets"]]
-    plain = deployment("eks")
-    exports = {one["Export"]["Name"] for need in plain.needs.values() for one in body(need)["Outputs"].values()}
-    left = {*re.findall(r"<(?:[a-z0-9 ]+ of )?([^<>]+)>", plain.render().files["eksctl.yaml"])}
-    assert left <= exports | {"NAME"}
+    assert "seatrial-vpc-VpcId" not in known.render().files["eksctl.sh"]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Callable[[Deployment, dict[str, str]], subprocess.CompletedProcess[str]]:
+    """Runs the script of a deployment, where AWS exports this and eksctl prints what it gets."""
+
+    def run(one: Deployment, exports: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        one.render().write(tmp_path / "plan")
+        cases = "".join(f"*\"'{name}'\"*) printf '\\n{value}\\n' ;;\n" for name, value in exports.items())
+        programs = {
+            "aws": f'case "$*" in\n*get-caller-identity*) echo 123456789012 ;;\n{cases}esac\n',
+            "eksctl": 'echo "$*" >&2; cat\n',
+        }
+        for name, code in programs.items():
+            (tmp_path / name).write_text(f"#!/bin/bash\n{code}")
+            (tmp_path / name).chmod(0o755)
+        path = f"{tmp_path}:{os.environ['PATH']}"
+        script = tmp_path / "plan" / "eksctl.sh"
+        return subprocess.run(["bash", script], env={"PATH": path}, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_the_script_fills_in_what_other_stacks_export(made) -> None:
+    one = deployment("eks", {"storage": "storage"})
+    names = {one["Export"]["Name"] for need in one.needs.values() for one in body(need)["Outputs"].values()}
+    exports = {name: f"{name}-a,{name}-b" if name.endswith("Subnets") else f"arn:aws:x/{name}" for name in names}
+    done = made(one, exports)
+    assert (done.returncode, done.stderr) == (0, "create cluster -f -\n")
+    filled = parsed(done.stdout)
+    assert "$" not in done.stdout.split("\n", 1)[1]
+    assert [part["id"] for part in filled["vpc"]["subnets"]["private"].values()] == [
+        "seatrial-vpc-PrivateSubnets-a",
+        "seatrial-vpc-PrivateSubnets-b",
+    ]
+    assert filled["vpc"]["id"] == "arn:aws:x/seatrial-vpc-VpcId"
+    assert ":123456789012:file-system/arn:aws:x/seatrial-storage-LustreId" in done.stdout
+
+
+def test_the_script_refuses_where_a_stack_is_missing(made) -> None:
+    done = made(deployment("eks"), {"seatrial-s3-BucketArn": "arn:aws:s3:::mine"})
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr == "nothing exports seatrial-vpc-VpcId: deploy its stack first\n"

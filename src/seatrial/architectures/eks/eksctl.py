@@ -1,7 +1,13 @@
-"""The same cluster as a file for eksctl, https://eksctl.io/usage/schema/, for those who deploy with it."""
+"""The same cluster as a file for eksctl, https://eksctl.io/usage/schema/, for those who deploy with it.
+
+eksctl fills in no variables, and takes a file from its standard input (eksctl-io/eksctl#3235, #998).
+"""
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -23,15 +29,58 @@ LOGGED = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 """All that the control plane can log."""
 
 HEAD = """\
-# For eksctl create cluster -f eksctl.yaml, instead of the template: it makes the same cluster. Put in the place of each
-# <NAME> what stands in that export once its stack is deployed: aws cloudformation list-exports
+# For eksctl, instead of the template: it makes the same cluster. eksctl.sh fills in what stands here as ${NAME}.
 """
+SCRIPT = """\
+#!/bin/bash
+# Makes the cluster of eksctl.yaml, with what other stacks export, which have to be deployed.
+set -euo pipefail
+cd "$(dirname "$0")"
+{profile}
+exported() {{
+  local value
+  value=$(aws cloudformation list-exports --region {region} --query "Exports[?Name=='$1'].Value" --output text |
+    tr -d '[:space:]')
+  [[ $value ]] || {{ echo "nothing exports $1: deploy its stack first" >&2; return 1; }}
+  echo "$value"
+}}
+
+{values}
+
+sed {edits} \\
+  eksctl.yaml | eksctl create cluster -f -
+"""
+ACCOUNT = "$(aws sts get-caller-identity --query Account --output text)"
 
 
-def eksctl(params: Params, facts: Facts) -> str:
-    """The file."""
-    whole = literal(_configuration(params, facts), params.region, exported(facts))
-    return HEAD + yaml.safe_dump(whole, sort_keys=False, width=120)
+def eksctl(params: Params, facts: Facts) -> dict[str, str]:
+    """The file; and the script that fills in what other stacks export, which is in it as ``${NAME}``."""
+    gaps: dict[str, str] = {}
+
+    def gap(name: str, place: int | None) -> str:
+        cut = "" if place is None else f" | cut -d , -f {place + 1}"
+        gaps[variable(name, place)] = ACCOUNT if name == "AWS::AccountId" else f"$(exported {name}{cut})"
+        return f"${{{variable(name, place)}}}"
+
+    whole = literal(_configuration(params, facts), params.region, exported(facts), gap)
+    text = HEAD + yaml.safe_dump(whole, sort_keys=False, width=120)
+    return {"eksctl.yaml": text, "eksctl.sh": _script(params, gaps)}
+
+
+def variable(name: str, place: int | None) -> str:
+    """What the script calls the value of an export; of a list, and which of it."""
+    return re.sub(r"\W+", "_", name) + ("" if place is None else f"_{place + 1}")
+
+
+def _script(params: Params, gaps: Mapping[str, str]) -> str:
+    """`gaps`: variable -> shell code that gives its value."""
+    return SCRIPT.format(
+        profile=f"export AWS_PROFILE={shlex.quote(params.profile)}\n" if params.profile else "",
+        region=params.region,
+        values="\n".join(f"{name}={value}" for name, value in gaps.items()),
+        # no value that AWS exports for us holds a |
+        edits=" \\\n  ".join(f'-e "s|\\${{{name}}}|${name}|g"' for name in gaps),
+    )
 
 
 def _configuration(params: Params, facts: Facts) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def render(params: Params, facts: Facts) -> Plan:
         names = ("LustreId", "LustreDnsName", "LustreMountName")
         values |= {name: imported(facts, "storage", name) for name in names}
     export(made, facts, values, OUTPUTS)
-    return plan(params, facts, made, {"eksctl.yaml": eksctl(params, facts)})
+    return plan(params, facts, made, eksctl(params, facts))
 
 
 def _log_group(params: Params, facts: Facts) -> logs.LogGroup:

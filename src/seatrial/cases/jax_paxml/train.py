@@ -19,7 +19,7 @@ from seatrial.cases.jax_paxml.log import Reader
 from seatrial.events import CheckpointLoaded
 from seatrial.rank import announce
 from seatrial.rank.core import Rank
-from seatrial.rank.lines import Reading
+from seatrial.rank.reading import Reading
 from seatrial.rank.start import start
 
 COPIES_AGREE, COPIES_DIFFER = (f"seatrial: copies agree: {answer}" for answer in (True, False))
