@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterator
 
 from seatrial.findings import Verdict
+from seatrial.lint.allocation import value
 from seatrial.lint.documents import Document
 from seatrial.lint.launch import launches
 from seatrial.lint.rules import ALL, SHELL, Hit, Tree, rule
 from seatrial.lint.script import option
+from seatrial.lint.started import launches_of
 from seatrial.lint.words import text_of
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
@@ -66,3 +68,30 @@ def master_address(document: Document, _: Tree) -> Iterator[Hit]:
             found = _OWN_NAME.search(word.source) if word.source.startswith("'") else None
             if found:
                 yield word.line + word.source.count("\n", 0, found.start()), f"{found[0]}) in every task of srun"
+
+
+@rule(
+    "launch.no-rendezvous",
+    Verdict.FAIL,
+    SHELL,
+    expected="--rdzv_endpoint, or --master_addr, wherever torchrun is told of several nodes",
+    why="torchrun does not read MASTER_ADDR: without either option every node looks for the others on itself, and "
+    "waits until it times out.",
+    remedy="say --rdzv_backend=c10d and --rdzv_endpoint=HOST:PORT of the first node",
+    source="PyTorch 2.14, torch/distributed/run.py, --master-addr; rendezvous/utils.py, parse_rendezvous_endpoint",
+    bad="#!/bin/bash\nexport MASTER_ADDR=head\nsrun -N 2 torchrun --nnodes=2 --rdzv_backend=c10d train.py\n",
+    at=3,
+    good="#!/bin/bash\nsrun -N 2 torchrun --nnodes=2 --rdzv_backend=c10d --rdzv_endpoint=head:29500 train.py\n",
+)
+def no_rendezvous(document: Document, tree: Tree) -> Iterator[Hit]:
+    if re.search(r"PET_(MASTER_ADDR|RDZV_ENDPOINT)", document.text):
+        return
+    for launch in launches_of(document, tree):
+        many = value(launch.nodes, document) or 0
+        told = any(option(launch.options, name) for name in ("--rdzv_endpoint", "--master_addr", "--rdzv_conf"))
+        alone = launch.unknown or any(word.text == "--standalone" for word in launch.options)
+        if launch.program == "torchrun" and many > 1 and not told and not alone:
+            yield (
+                launch.line,
+                f"{launch.name} with --nnodes={launch.nodes.text if launch.nodes else many}, and no address",
+            )

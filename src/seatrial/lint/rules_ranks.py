@@ -144,9 +144,10 @@ def launches_in(script: Script, command: Command) -> Iterator[Launch]:
     why="Every node says it is the same one, so the others are never found and the rendezvous times out.",
     remedy="take the rank from the launcher: SLURM_NODEID inside the task, or the pod's own index",
     source=f"{UPSTREAM}, distillation case of February 2026; https://huggingface.co/docs/accelerate/basic_tutorials/launch",
-    bad="#!/bin/bash\n#SBATCH --nodes=2\nsrun torchrun --nnodes=2 --node_rank=0 --nproc_per_node=8 train.py\n",
+    bad="#!/bin/bash\n#SBATCH --nodes=2\nsrun torchrun --nnodes=2 --node_rank=0 --master_addr=head train.py\n",
     at=3,
-    good="#!/bin/bash\n#SBATCH --nodes=2\nsrun torchrun --nnodes=2 --rdzv_backend=c10d --nproc_per_node=8 train.py\n",
+    good="#!/bin/bash\n#SBATCH --nodes=2\n"
+    "srun torchrun --nnodes=2 --rdzv_backend=c10d --rdzv_endpoint=head:29500 train.py\n",
 )
 def constant_rank(document: Document, _: Tree) -> Iterator[Hit]:
     if document.kind == "yaml":

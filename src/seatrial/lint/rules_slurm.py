@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from seatrial.findings import Verdict
 from seatrial.lint.allocation import directive_lines, directives
@@ -15,9 +14,6 @@ from seatrial.lint.rules import Hit, Tree, rule
 from seatrial.lint.script import option
 from seatrial.lint.templates import FILLED
 from seatrial.lint.words import text_of
-
-if TYPE_CHECKING:
-    from tree_sitter import Node
 
 SBATCH = "Slurm, sbatch: https://slurm.schedmd.com/sbatch.html"
 UPSTREAM = "awslabs/awsome-distributed-ai"
@@ -126,49 +122,3 @@ def spool_path(document: Document, _: Tree) -> Iterator[Hit]:
             around = text_of(node.parent.parent) if node.parent and node.parent.parent else ""
             if re.search(r"%/|%%", source) or re.match(r"(dirname|readlink|realpath|cd)\b", around.lstrip("$(")):
                 yield script.line_of(node), f"{source} is a path in Slurm's spool folder"
-
-
-def _elsewhere(node: Node) -> bool:
-    """It is printed only, or stands where Slurm does not come: in a branch or a default beside SLURM_SUBMIT_DIR."""
-    above = node.parent
-    while above:
-        text = text_of(above)
-        if above.type in ("if_statement", "list", "case_statement", "expansion", "ternary_expression"):
-            test = text.split("then")[0] if above.type == "if_statement" else text
-            if re.search(r"SLURM_(SUBMIT_DIR|JOB_ID|JOBID|JOB_NAME|STEP_ID|PROCID)", test):
-                return True
-        if above.type == "command" and re.match(r"(echo|printf|usage)\b", text):
-            return True
-        above = above.parent
-    return False
-
-
-@rule(
-    "slurm.placeholder",
-    Verdict.FAIL,
-    ("sbatch",),
-    expected="values for this cluster",
-    why="sbatch takes what is written for the value: it refuses the job, or asks for a partition that nobody has.",
-    remedy="write the value, or leave the line out and give it on the command line of sbatch",
-    source=SBATCH,
-    bad="#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --partition=<partition>\nsrun hostname\n",
-    at=3,
-    good="#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --partition=gpu\nsrun hostname\n",
-)
-def placeholder(document: Document, _: Tree) -> Iterator[Hit]:
-    if document.embedded or re.search(r"(?i)template|\.(j2|jinja2?|in|tmpl|tpl)$", document.path.name):
-        return  # another program fills it in
-    for line, text in directive_lines(document)[0]:
-        for name, said in _PLACEHOLDER.findall(text.partition(" #")[0]):
-            if name not in _FREE:
-                yield line, f"{name} is {said}"
-
-
-_FREE = {"--mail-user", "--comment", "--job-name", "-J", "--constraint", "-C", "--array", "-a", "--wckey"}
-"""Options that take any text, or brackets of their own."""
-_PLACEHOLDER = re.compile(
-    r"(?:^|\s)(--?[A-Za-z][\w-]*)(?:=|\s+)[\"']?"
-    r"((?<!\{)\{\s*[A-Za-z][\w .-]*\}(?!\})|<[A-Za-z][^<>]*>|\[[A-Za-z][\w .-]*\](?=[\"'\s]|$)|"
-    r"(?i:your[_-]?\w+|insert[_-]\w+|(?:change|replace)[_-]?(?:me|this)\b|replace[_-]with\w*))"
-)
-"""At the very beginning of a value: ``node[1-4]`` is a list of nodes. ``{{ x }}`` is filled in by another program."""
