@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 
 from seatrial.findings import Verdict
 from seatrial.lint.documents import Document
@@ -145,8 +146,16 @@ def unpinned_clone(document: Document, _: Tree) -> Iterator[Hit]:
         url = next((word for word in words if re.search(r"[/:$]", word.source)), None)
         if url is None or url.text.startswith(("/", ".", "file:", "$")):  # a folder, or nobody knows what
             continue
-        if branch is None or branch.text in _BRANCHES:
+        if (branch is None or branch.text in _BRANCHES) and not _is_pushed(words, document):
             yield command.line, f"the head of {branch.text if branch else 'the default branch'} of {url.source}"
+
+
+def _is_pushed(cloned: Sequence[Word], document: Document) -> bool:
+    """The script works on what it cloned, and sends it back. `cloned`: the words behind ``git clone``."""
+    folder = re.sub(r"\.git$", "", PurePosixPath(cloned[-1].source.strip('"')).name)
+    git = [c for c in document.commands() if c.name == "git" and any(w.text == "push" for w in c.words)]
+    entered = [c for c in document.commands() if c.name in ("cd", "pushd")] if git else []
+    return any(PurePosixPath(w.source.strip('"')).name == folder for c in (*git, *entered) for w in c.words[1:])
 
 
 @rule(

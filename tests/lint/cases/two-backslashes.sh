@@ -1,0 +1,13 @@
+#!/bin/bash
+# expect: FAIL shell.broken-continuation 4
+# expect: FAIL shell.broken-continuation 7
+python evaluate.py --model a \\
+  --tasks b
+python evaluate.py --model a \
+  --limit 1 \ 
+  --tasks b
+cat > /tmp/table.tex <<'EOT'
+a & b \\
+-c & d
+EOT
+printf '%s' 'a & b \\' 'c'
