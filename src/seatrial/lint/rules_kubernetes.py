@@ -20,7 +20,7 @@ KUBERNETES = "https://kubernetes.io/docs"
 _POD = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: train\nspec:\n  containers:\n    - name: train\n      image: {}\n"
 _IMAGE = "registry.example.com/train:1.4.0"
 _TRAIN = _POD.format(_IMAGE)
-_STANDS_IN = re.compile(r"^controller:latest$|(?i:\b(dummy|placeholder)\b|(dummy|placeholder)_)")
+_STANDS_IN = re.compile(r"^controller:latest$|^<|(?i:\b(dummy|placeholder)\b|(dummy|placeholder)_)")
 """Another program replaces it: kubebuilder's Makefile the first one."""
 _FREE = {"command", "args", "data", "stringData", "binaryData", "description", "message", "summary", "expr", "query"}
 _FREE |= {"pattern", "regex", "match", "script", "source", "help", "title", "displayName", "commands"}

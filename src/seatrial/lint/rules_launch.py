@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -95,3 +96,28 @@ def no_rendezvous(document: Document, tree: Tree) -> Iterator[Hit]:
                 launch.line,
                 f"{launch.name} with --nnodes={launch.nodes.text if launch.nodes else many}, and no address",
             )
+
+
+@rule(
+    "launch.joined-words",
+    Verdict.FAIL,
+    ALL,
+    expected="an option and its value as two words, or with =",
+    why="A word with a blank in it is one word: the program knows no option of that name.",
+    remedy="make two words of it, or write --NAME=VALUE",
+    source="https://docs.docker.com/reference/dockerfile/#shell-and-exec-form; Python, argparse",
+    bad='FROM python:3.12.4\nCMD ["python", "train.py", "--device gpu"]\n',
+    at=2,
+    good='FROM python:3.12.4\nCMD ["python", "train.py", "--device", "gpu"]\n',
+)
+def joined_words(document: Document, _: Tree) -> Iterator[Hit]:
+    for command in document.commands():
+        at = next((i for i, word in enumerate(command.words) if _RUNS.fullmatch(word.name)), None)
+        words = command.words[at:] if at is not None else ()
+        for before, word in itertools.pairwise(words):
+            valued = before.text.startswith("-") and "=" not in before.text  # --launcher-args "--gpus 8"
+            if re.match(r"--[\w-]+ +\S", word.text) and word.known and not valued:
+                yield word.line, f"{word.text[:60]!r} is one word"
+
+
+_RUNS = re.compile(r"python[\d.]*|torchrun|accelerate|deepspeed|composer")

@@ -25,6 +25,7 @@ _OPTION = r"--?\w*[-_]?rank[= ]\s*"
 _OF_NODE = re.compile(r"--(node|machine)[-_]rank[= ]\s*$")
 _READ = ("RANK", "LOCAL_RANK", "GLOBAL_RANK", "NODE_RANK")
 """Variables from which a program takes its rank by itself: torch.distributed, Lightning."""
+_DEVICES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "NEURON_RT_VISIBLE_CORES")
 _WRAPPING = ("command", "variable_assignment", "test_command", "case_statement", "heredoc_body")
 
 
@@ -113,7 +114,7 @@ def _reaches_tasks(document: Document, script: Script, name: str) -> bool:
     """A variable that the batch script sets becomes the rank of several tasks."""
     if any(_rank_of(launch) in (f"${name}", f"${{{name}}}") for launch in _launched(document, script)):
         return True
-    if name not in _READ or name not in exported(script):
+    if name not in (*_READ, *_DEVICES) or name not in exported(script):
         return False
     programs = [c for c in script.commands if c.find("srun") is not None and c.find("python", "python3") is not None]
     return any(step(document, c.words).tasks != 1 and not list(launches_in(script, c)) for c in programs)

@@ -113,6 +113,16 @@ def broken_continuation(document: Document, _: Tree) -> Iterator[Hit]:
     for pattern, seen in _BROKEN:
         for found in re.finditer(rf"^(?!\s*#).*\s{pattern}", text, re.MULTILINE):
             yield document.line + text.count("\n", 0, found.start()), seen
+    for script in document.scripts:
+        before = -1
+        for command in script.commands:
+            line, name = command.line, command.words[0].source if command.words else ""
+            if re.match(r"--?[A-Za-z]", name) and command.outer is None:
+                lines = script.text.split("\n")
+                above = next((one.strip() for one in reversed(lines[: line - script.line]) if one.strip()), "")
+                if line - 1 != before and above and not above.endswith("\\") and not above.startswith("#"):
+                    yield line, f"{name} begins a command, since the line before it ends without a backslash"
+                before = line
 
 
 _BROKEN = ((r"\\[ \t]+$", "a blank after the backslash"), (r"\\\\$(?=\n\s*--?[A-Za-z])", "two backslashes"))

@@ -11,6 +11,7 @@ from seatrial.lint.allocation import directive_lines, directives
 from seatrial.lint.documents import Document
 from seatrial.lint.guards import is_elsewhere
 from seatrial.lint.rules import Hit, Tree, rule
+from seatrial.lint.scope import near
 from seatrial.lint.script import option
 from seatrial.lint.templates import FILLED
 from seatrial.lint.words import text_of
@@ -122,3 +123,44 @@ def spool_path(document: Document, _: Tree) -> Iterator[Hit]:
             around = text_of(node.parent.parent) if node.parent and node.parent.parent else ""
             if re.search(r"%/|%%", source) or re.match(r"(dirname|readlink|realpath|cd)\b", around.lstrip("$(")):
                 yield script.line_of(node), f"{source} is a path in Slurm's spool folder"
+
+
+@rule(
+    "slurm.unknown-option",
+    Verdict.FAIL,
+    ("sbatch",),
+    expected="options that sbatch has",
+    why="sbatch refuses a script with an option that it does not know.",
+    remedy="write the option that is meant",
+    source=SBATCH,
+    bad="#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --gpu-per-node=8\nsrun hostname\n",
+    at=3,
+    good="#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --gpus-per-node=8\nsrun hostname\n",
+)
+def unknown_option(document: Document, _: Tree) -> Iterator[Hit]:
+    for word in directives(document):
+        name = word.text.partition("=")[0].removeprefix("--")
+        begins = any(option.startswith(name) for option in _OPTIONS)  # sbatch takes the beginning of a name for it
+        meant = near(name, _OPTIONS) if word.text.startswith("--") and not begins else None
+        if meant:  # what is like none of them may be a plugin's
+            yield word.line, f"--{name}: sbatch has --{meant}"
+
+
+_OPTIONS = frozenset(
+    re.findall(
+        r"\S+",
+        """
+account acctg-freq array batch bb bbf begin chdir cluster-constraint clusters comment constraint container container-id
+contiguous core-spec cores-per-socket cpu-freq cpus-per-gpu cpus-per-task deadline delay-boot dependency distribution
+error exclude exclusive export export-file extra extra-node-info get-user-env gid gpu-bind gpu-freq gpus gpus-per-node
+gpus-per-socket gpus-per-task gres gres-flags help hint hold ignore-pbs input job-name kill-on-invalid-dep licenses
+mail-type mail-user mcs-label mem mem-bind mem-per-cpu mem-per-gpu mincpus network nice no-kill no-requeue nodefile
+nodelist nodes ntasks ntasks-per-core ntasks-per-gpu ntasks-per-node ntasks-per-socket oom-kill-step open-mode output
+overcommit oversubscribe parsable partition power prefer priority profile propagate qos quiet reboot requeue reservation
+resv-ports segment share signal sockets-per-node spread-job stepmgr switches tasks-per-node test-only thread-spec
+threads-per-core time time-min tmp tres-bind tres-per-task uid usage use-min-nodes verbose version wait wait-all-nodes
+wckey workdir wrap
+""",
+    )
+)
+"""Those of sbatch 22.05.8 (``sbatch --help``), of newer ones by its manual, and older names that it still takes."""

@@ -116,6 +116,8 @@ def _followed(script: Script, trainings: Sequence[Command]) -> Iterator[Hit]:
     if _is_condition(command.node) or any(_LOOKED_AT.search(text_of(node)) for node in (statement, *after)):
         return
     last = text_of(after[-1]).split("\n")[0][:40]
+    if last.startswith("-"):  # an option of the training, whose line was not continued
+        return
     yield script.line_of(after[-1]), f"the status is that of {last!r}, not of {command.name} on line {command.line}"
 
 
