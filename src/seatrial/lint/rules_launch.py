@@ -75,9 +75,9 @@ def master_address(document: Document, _: Tree) -> Iterator[Hit]:
     "launch.no-rendezvous",
     Verdict.FAIL,
     SHELL,
-    expected="--rdzv_endpoint, or --master_addr, wherever torchrun is told of several nodes",
-    why="torchrun does not read MASTER_ADDR: without either option every node looks for the others on itself, and "
-    "waits until it times out.",
+    expected="--rdzv_endpoint wherever torchrun is told of several nodes; --master_addr where no backend is given",
+    why="torchrun does not read MASTER_ADDR, nor --master_addr beside c10d: every node looks for the others on itself, "
+    "and waits until it times out.",
     remedy="say --rdzv_backend=c10d and --rdzv_endpoint=HOST:PORT of the first node",
     source="PyTorch 2.14, torch/distributed/run.py, --master-addr; rendezvous/utils.py, parse_rendezvous_endpoint",
     bad="#!/bin/bash\nexport MASTER_ADDR=head\nsrun -N 2 torchrun --nnodes=2 --rdzv_backend=c10d train.py\n",
@@ -89,7 +89,8 @@ def no_rendezvous(document: Document, tree: Tree) -> Iterator[Hit]:
         return
     for launch in launches_of(document, tree):
         many = value(launch.nodes, document) or 0
-        told = any(option(launch.options, name) for name in ("--rdzv_endpoint", "--master_addr", "--rdzv_conf"))
+        names = ("--rdzv_endpoint",) if launch.dynamic else ("--rdzv_endpoint", "--master_addr")
+        told = any(option(launch.options, name) for name in names)
         alone = launch.unknown or any(word.text == "--standalone" for word in launch.options)
         if launch.program == "torchrun" and many > 1 and not told and not alone:
             yield (
