@@ -14,8 +14,8 @@ from seatrial.lint.script import Command, Script, Word, option
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
 _MUTABLE_URL = re.compile(
-    r"https?://(?:raw\.githubusercontent\.com/[\w.-]+/[\w.-]+/(?:refs/heads/)?(?:main|master|HEAD)/"
-    r"|github\.com/[\w.-]+/[\w.-]+/(?:raw|archive)/(?:refs/heads/)?(?:main|master|HEAD)\b"
+    r"https?://(?:raw\.githubusercontent\.com/[\w.-]+/[\w.-]+/(?:refs/heads/[\w.-]+|main|master|HEAD)/"
+    r"|github\.com/[\w.-]+/[\w.-]+/(?:raw|archive)/(?:refs/heads/[\w.-]+|(?:main|master|HEAD)\b)"
     r"|github\.com/[\w.-]+/[\w.-]+/releases/latest/download/|repo\.(?:anaconda|continuum)\.(?:com|io)/\S*-latest-"
     r"|efa-installer\.amazonaws\.com/aws-efa-installer-latest)\S*"
 )
@@ -104,7 +104,8 @@ def unpinned_package(document: Document, _: Tree) -> Iterator[Hit]:
         return
     for install in installs(document.commands()):
         loose = [word for word in install.packages if _loose(word, install.manager)]
-        if loose and not install.constrained:
+        nightly = "--pre" in install.flags and any("nightly" in word.text for word in install.command.words)
+        if loose and not install.constrained and not nightly:  # the newest is what is meant
             yield loose[0].line, "no fixed version: " + ", ".join(word.text for word in loose)
 
 
