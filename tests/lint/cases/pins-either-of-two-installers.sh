@@ -1,9 +1,8 @@
 #!/bin/bash
-# expect: WARN pins.unpinned-package 5
 # expect: nothing
 if [ -n "$VIRTUAL_ENV" ]; then
-  HOW=(uv pip install probe)
+  HOW=(uv pip install probe==1.4.0)
 else
-  HOW=(uv tool install probe)
+  HOW=(uv tool install probe==1.4.0)
 fi
 "${HOW[@]}"

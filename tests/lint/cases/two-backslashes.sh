@@ -1,6 +1,7 @@
 #!/bin/bash
-# expect: FAIL shell.broken-continuation 4
-# expect: FAIL shell.broken-continuation 7
+# expect: FAIL shell.broken-continuation 5
+# expect: FAIL shell.broken-continuation 8
+# expect: nothing
 python evaluate.py --model a \\
   --tasks b
 python evaluate.py --model a \
@@ -11,3 +12,5 @@ a & b \\
 -c & d
 EOT
 printf '%s' 'a & b \\' 'c'
+printf '%s\\n' a \\
+echo b
