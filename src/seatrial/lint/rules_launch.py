@@ -117,7 +117,8 @@ def joined_words(document: Document, _: Tree) -> Iterator[Hit]:
         words = command.words[at:] if at is not None else ()
         for before, word in itertools.pairwise(words):
             valued = before.text.startswith("-") and "=" not in before.text  # --launcher-args "--gpus 8"
-            if re.match(r"--[\w-]+ +\S", word.text) and word.known and not valued:
+            plain = word.known and "$" not in word.source  # a variable without quotes is split
+            if plain and not valued and re.match(r"--[\w-]+ +\S", word.text):
                 yield word.line, f"{word.text[:60]!r} is one word"
 
 

@@ -213,10 +213,9 @@ def missing_file(document: Document, tree: Tree) -> Iterator[Hit]:
             for word in command.words:
                 beside = word.known and re.fullmatch(r"\.{1,2}/[\w./-]+\.(py|sh)", word.text)
                 paths = [folder / word.text for folder in folders] if beside else []
-                # a folder that is not there either is made, linked or mounted
-                if any(path.parent in folders or path.parent.is_dir() for path in paths) and not any(
-                    path.exists() for path in paths
-                ):
+                if not paths or any(path.exists() for path in paths):
+                    continue
+                if paths[0].parent == folders[0] or paths[0].parent.is_dir():  # else it is made, linked or mounted
                     yield word.line, f"{word.text} does not exist beside the script"
 
 
