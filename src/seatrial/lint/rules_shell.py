@@ -102,7 +102,7 @@ def version_redirect(document: Document, _: Tree) -> Iterator[Hit]:
     SHELL,
     expected="the backslash as the last character of its line",
     why="A blank after it, or another backslash, is what the backslash escapes: the command ends there.",
-    remedy="leave one backslash, as the last character of the line",
+    remedy="end a line that goes on with one backslash, and nothing behind it",
     source="https://www.shellcheck.net/wiki/SC1101",
     bad="#!/bin/bash\npython train.py \\ \n  --steps 10\n",
     at=2,
