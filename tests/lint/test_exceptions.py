@@ -14,10 +14,12 @@ FINE = {
     "tasks": JOB.replace("--exclusive", "--gpus-per-node=8\n#SBATCH --output=/fsx/runs/%j.log")
     + "srun --ntasks-per-node=8 --kill-on-bad-exit=1 bash -c 'export RANK=$SLURM_PROCID LOCAL_RANK=$SLURM_LOCALID; "
     "exec python train.py'\n",
-    "torchrun once for each node": JOB + "srun --ntasks-per-node=1 torchrun --nnodes=2 --nproc_per_node=8 train.py\n",
-    "as many tasks as nodes": JOB + "srun -N 2 -n 2 torchrun --nnodes=2 --nproc_per_node=8 train.py\n",
+    "torchrun once for each node": JOB
+    + "srun --ntasks-per-node=1 torchrun --nnodes=2 --rdzv_endpoint=a:29500 --nproc_per_node=8 train.py\n",
+    "as many tasks as nodes": JOB
+    + "srun -N 2 -n 2 torchrun --nnodes=2 --rdzv_endpoint=a:29500 --nproc_per_node=8 train.py\n",
     "tasks that cannot be known": JOB
-    + 'srun -n "$SLURM_JOB_NUM_NODES" torchrun --nnodes=2 --nproc_per_node=8 train.py\n',
+    + 'srun -n "$SLURM_JOB_NUM_NODES" torchrun --nnodes=2 --rdzv_endpoint=a:29500 --nproc_per_node=8 train.py\n',
     "the message of a usage": JOB + 'echo "usage: $0 STEPS" >&2\n',
     "real path by scontrol": JOB + "scontrol show job $SLURM_JOB_ID\nHERE=$(dirname $0)\nls $HERE\n",
     "rank for the log": JOB + 'echo "on node $SLURM_NODEID"\n',

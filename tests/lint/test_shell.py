@@ -20,6 +20,9 @@ def only(text: str) -> Command:
 
 
 WORDS = [
+    ("cd $A/$B/c", ["cd", "$A/${B}/c"]),
+    ("cd $A/$B/$C.d-$D", ["cd", "$A/${B}/${C}.d-$D"]),
+    ("cd x\\$A/\\$B/c $C", ["cd", "x$A/$B/c", "$C"]),
     ("run a 'b c' \"d e\"", ["run", "a", "b c", "d e"]),
     ("N=8\nrun --n=$N ${N} \"x${N}y\" '$N'", ["run", "--n=8", "8", "x8y", "$N"]),
     ("N=8\nN=4\nrun $N", ["run", "$N"]),  # two values: neither

@@ -13,6 +13,8 @@ from seatrial.lint.documents import Document, without_heredocs
 from seatrial.lint.script import Word, option
 
 DIRECTIVE = re.compile(r"^#SBATCH\s+(.*)")
+_NO_COMMAND = re.compile(r"\s*(#|\$\{?\w+\}?\s*$)")
+"""A comment, or a line that is filled in as a whole: with another directive, or with nothing."""
 EACH = ("--ntasks-per-node", "--tasks-per-node")
 _NODES = ("SLURM_NNODES", "SLURM_JOB_NUM_NODES")
 _GPUS = ("SLURM_GPUS_PER_NODE", "SLURM_GPUS_ON_NODE")
@@ -46,7 +48,7 @@ def _directive_lines(text: str, first: int) -> tuple[tuple[tuple[int, str], ...]
         found = DIRECTIVE.match(words)
         if found:
             (late if begun else effective).append((line, found[1].strip()))
-        elif words.strip() and not words.lstrip().startswith("#"):
+        elif words.strip() and not _NO_COMMAND.match(words):
             begun = True
     return tuple(effective), tuple(late)
 
@@ -151,6 +153,18 @@ def options_of_srun(words: Sequence[Word]) -> Sequence[Word]:
         valued = text.startswith("-") and "=" not in text and not _FLAGS.fullmatch(text)
         end += 2 if valued and (text.startswith("--") or len(text) == 2) else 1
     return words[start:end]
+
+
+def open_words(options: Sequence[Word]) -> list[Word]:
+    """Among the options of an srun the variables that may hold others: those that are no option's value."""
+    found: list[Word] = []
+    before = options[0].text if options else ""
+    for word in options[1:]:
+        valued = before.startswith("-") and "=" not in before and not _FLAGS.fullmatch(before)
+        if word.text.startswith(("$", "`", '"')) and not valued:
+            found.append(word)
+        before = word.text
+    return found
 
 
 def program_of_srun(words: Sequence[Word]) -> Sequence[Word]:

@@ -114,6 +114,8 @@ def _read(command: Command, manager: str, begin: int) -> Install:
     flags: set[str] = set()
     before = ""
     for word in command.words[begin:]:
+        if word.text == command.words[0].text:  # an array that another branch gives another command
+            break
         name, equals, value = word.text.partition("=")
         if before in valued:
             if before in _EDITABLE and manager == "pip":

@@ -91,7 +91,8 @@ def kind_of(path: Path, text: str) -> Kind | None:
         return None
     if (interpreter or "sh").endswith("sh"):
         meant = interpreter or _SHELL_NAME.search(name)
-        if DIRECTIVE.search(without_heredocs(text)) and (meant or _JOB_NAME.search(name) or not suffix):
+        named = meant or _JOB_NAME.search(name) or (not suffix and text.lstrip().startswith("#"))
+        if named and DIRECTIVE.search(without_heredocs(text)):
             return "sbatch"
         if meant:
             return "shell"

@@ -157,9 +157,18 @@ def first_node_only(document: Document, tree: Tree) -> Iterator[Hit]:
         plain = not launch.before or re.fullmatch(r"exec|time|env|nohup|python[\d.]*", launch.before[0].text)
         if not plain or launch.program == "deepspeed" or (launch.command.outer and not launch.via):
             continue
+        several = (value(launch.nodes, document) or 0) > 1 and not _is_handed(launch)
         told = launch.nodes is not None or launch.unknown or not _without_file(launch)
-        if not told and "WORLD_SIZE" not in code(document.text):
+        if several:
+            yield launch.line, f"{launch.name} without srun waits for {count} nodes"
+        elif not told and "WORLD_SIZE" not in code(document.text):
             yield launch.line, f"{launch.name} without srun, in a job of {count} nodes"
+
+
+def _is_handed(launch: Launch) -> bool:
+    """Whoever starts it on each node says which one that is: ``--node_rank=$1``."""
+    rank = option(launch.options, "--node_rank", "--machine_rank")
+    return rank is not None and re.search(r"\$\{?(SLURM_(PROCID|NODEID)\b)|^\d+$", rank.text) is None
 
 
 _SPREADERS = {"mpirun", "mpiexec", "pdsh", "clush", "ssh", "parallel", "ibrun", "prun", "jsrun", "aprun", "flux", "ray"}

@@ -58,14 +58,18 @@ def mutable_tag(image: str) -> str:
 def mutable_base(document: Document, tree: Tree) -> Iterator[Hit]:
     for stage in stages(document.instructions):
         reason = "" if stage.base else mutable_tag(stage.image)
-        built = stage.image.partition(":")[0] in tree.all(images_built)  # it changes only with its own Dockerfile
+        name = stage.image.partition(":")[0]
+        # it changes only with its own Dockerfile
+        built = not {name, f"Dockerfile.{name.rpartition('/')[2]}"}.isdisjoint(tree.all(images_built))
         if reason and not built:
             yield stage.start.line, f"{stage.image} {reason}"
 
 
 @gathered
 def images_built(document: Document) -> Iterator[str]:
-    """Names of the images that a file has a builder make."""
+    """Names of the images that a file has a builder make, and of Dockerfiles that are called like theirs."""
+    if document.kind == "dockerfile" and document.path.name.startswith("Dockerfile."):
+        yield document.path.name
     for found in re.finditer(r"\bbuild\b.*", document.text):
         yield from re.findall(r"\s(?:-t|--tag)[\s=][\"']?([\w./-]+)", found[0])
 

@@ -20,8 +20,8 @@ KUBERNETES = "https://kubernetes.io/docs"
 _POD = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: train\nspec:\n  containers:\n    - name: train\n      image: {}\n"
 _IMAGE = "registry.example.com/train:1.4.0"
 _TRAIN = _POD.format(_IMAGE)
-_KUBEBUILDER = "controller:latest"
-"""What kubebuilder writes into the manifests of an operator, and its Makefile replaces."""
+_STANDS_IN = re.compile(r"^controller:latest$|^<|(?i:\b(dummy|placeholder)\b|(dummy|placeholder)_)")
+"""Another program replaces it: kubebuilder's Makefile the first one."""
 _FREE = {"command", "args", "data", "stringData", "binaryData", "description", "message", "summary", "expr", "query"}
 _FREE |= {"pattern", "regex", "match", "script", "source", "help", "title", "displayName", "commands"}
 """Keys under which stands text for programs and people."""
@@ -54,7 +54,7 @@ _PATH_USE = re.compile(rf"(?<!\$)\$(?:\((?P<own>{_NAMES})\)|\{{(?:{_NAMES})\}}|(
 def mutable_image(document: Document, tree: Tree) -> Iterator[Hit]:
     for container in document.containers:
         image = container.image
-        reason = mutable_tag(image) if image and image != _KUBEBUILDER else ""
+        reason = mutable_tag(image) if image and not _STANDS_IN.search(image) else ""
         if image and reason and not kustomize.sets(image, document, tree):
             always = container.spec.get("imagePullPolicy") == "Always"
             yield image.line, f"{image} {reason}" + (" and is pulled anew each time" if always else "")

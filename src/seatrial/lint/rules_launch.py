@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
 from seatrial.findings import Verdict
+from seatrial.lint.allocation import value
 from seatrial.lint.documents import Document
 from seatrial.lint.launch import launches
 from seatrial.lint.rules import ALL, SHELL, Hit, Tree, rule
 from seatrial.lint.script import option
 from seatrial.lint.spreading import MPIRUN, PDSH, on_several_nodes, starter
+from seatrial.lint.started import launches_of
 from seatrial.lint.words import text_of
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
@@ -73,3 +76,57 @@ def master_address(document: Document, _: Tree) -> Iterator[Hit]:
             if quoted and (found := quoted.search(word.source)):
                 line, text = word.line + word.source.count("\n", 0, found.start()), found[0].replace("\\", "")
                 yield line, f"{text}) in every task of {command.words[at].name}"
+
+
+@rule(
+    "launch.no-rendezvous",
+    Verdict.FAIL,
+    SHELL,
+    expected="--rdzv_endpoint wherever torchrun is told of several nodes; --master_addr where no backend is given",
+    why="torchrun does not read MASTER_ADDR, nor --master_addr beside c10d: every node looks for the others on itself, "
+    "and waits until it times out.",
+    remedy="say --rdzv_backend=c10d and --rdzv_endpoint=HOST:PORT of the first node",
+    source="PyTorch 2.14, torch/distributed/run.py, --master-addr; rendezvous/utils.py, parse_rendezvous_endpoint",
+    bad="#!/bin/bash\nexport MASTER_ADDR=head\nsrun -N 2 torchrun --nnodes=2 --rdzv_backend=c10d train.py\n",
+    at=3,
+    good="#!/bin/bash\nsrun -N 2 torchrun --nnodes=2 --rdzv_backend=c10d --rdzv_endpoint=head:29500 train.py\n",
+)
+def no_rendezvous(document: Document, tree: Tree) -> Iterator[Hit]:
+    if re.search(r"PET_(MASTER_ADDR|RDZV_ENDPOINT)", document.text):
+        return
+    for launch in launches_of(document, tree):
+        many = value(launch.nodes, document) or 0
+        names = ("--rdzv_endpoint",) if launch.dynamic else ("--rdzv_endpoint", "--master_addr")
+        told = any(option(launch.options, name) for name in names)
+        alone = launch.unknown or any(word.text == "--standalone" for word in launch.options)
+        if launch.program == "torchrun" and many > 1 and not told and not alone:
+            yield (
+                launch.line,
+                f"{launch.name} with --nnodes={launch.nodes.text if launch.nodes else many}, and no address",
+            )
+
+
+@rule(
+    "launch.joined-words",
+    Verdict.FAIL,
+    ALL,
+    expected="an option and its value as two words, or with =",
+    why="A word with a blank in it is one word: the program knows no option of that name.",
+    remedy="make two words of it, or write --NAME=VALUE",
+    source="https://docs.docker.com/reference/dockerfile/#shell-and-exec-form; Python, argparse",
+    bad='FROM python:3.12.4\nCMD ["python", "train.py", "--device gpu"]\n',
+    at=2,
+    good='FROM python:3.12.4\nCMD ["python", "train.py", "--device", "gpu"]\n',
+)
+def joined_words(document: Document, _: Tree) -> Iterator[Hit]:
+    for command in document.commands():
+        at = next((i for i, word in enumerate(command.words) if _RUNS.fullmatch(word.name)), None)
+        words = command.words[at:] if at is not None else ()
+        for before, word in itertools.pairwise(words):
+            valued = before.text.startswith("-") and "=" not in before.text  # --launcher-args "--gpus 8"
+            plain = word.known and "$" not in word.source  # a variable without quotes is split
+            if plain and not valued and re.match(r"--[\w-]+ +\S", word.text):
+                yield word.line, f"{word.text[:60]!r} is one word"
+
+
+_RUNS = re.compile(r"python[\d.]*|torchrun|accelerate|deepspeed|composer")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
 
 from seatrial.findings import Verdict
 from seatrial.lint.documents import Document
@@ -13,8 +14,8 @@ from seatrial.lint.script import Command, Script, Word, option
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
 _MUTABLE_URL = re.compile(
-    r"https?://(?:raw\.githubusercontent\.com/[\w.-]+/[\w.-]+/(?:refs/heads/)?(?:main|master|HEAD)/"
-    r"|github\.com/[\w.-]+/[\w.-]+/(?:raw|archive)/(?:refs/heads/)?(?:main|master|HEAD)\b"
+    r"https?://(?:raw\.githubusercontent\.com/[\w.-]+/[\w.-]+/(?:refs/heads/[\w.-]+|main|master|HEAD)/"
+    r"|github\.com/[\w.-]+/[\w.-]+/(?:raw|archive)/(?:refs/heads/[\w.-]+|(?:main|master|HEAD)\b)"
     r"|github\.com/[\w.-]+/[\w.-]+/releases/latest/download/|repo\.(?:anaconda|continuum)\.(?:com|io)/\S*-latest-"
     r"|efa-installer\.amazonaws\.com/aws-efa-installer-latest)\S*"
 )
@@ -103,7 +104,8 @@ def unpinned_package(document: Document, _: Tree) -> Iterator[Hit]:
         return
     for install in installs(document.commands()):
         loose = [word for word in install.packages if _loose(word, install.manager)]
-        if loose and not install.constrained:
+        nightly = "--pre" in install.flags and any("nightly" in word.text for word in install.command.words)
+        if loose and not install.constrained and not nightly:  # the newest is what is meant
             yield loose[0].line, "no fixed version: " + ", ".join(word.text for word in loose)
 
 
@@ -145,8 +147,16 @@ def unpinned_clone(document: Document, _: Tree) -> Iterator[Hit]:
         url = next((word for word in words if re.search(r"[/:$]", word.source)), None)
         if url is None or url.text.startswith(("/", ".", "file:", "$")):  # a folder, or nobody knows what
             continue
-        if branch is None or branch.text in _BRANCHES:
+        if (branch is None or branch.text in _BRANCHES) and not _is_pushed(words, document):
             yield command.line, f"the head of {branch.text if branch else 'the default branch'} of {url.source}"
+
+
+def _is_pushed(cloned: Sequence[Word], document: Document) -> bool:
+    """The script works on what it cloned, and sends it back. `cloned`: the words behind ``git clone``."""
+    folder = re.sub(r"\.git$", "", PurePosixPath(cloned[-1].source.strip('"')).name)
+    git = [c for c in document.commands() if c.name == "git" and any(w.text == "push" for w in c.words)]
+    entered = [c for c in document.commands() if c.name in ("cd", "pushd")] if git else []
+    return any(PurePosixPath(w.source.strip('"')).name == folder for c in (*git, *entered) for w in c.words[1:])
 
 
 @rule(

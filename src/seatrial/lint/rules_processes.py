@@ -11,6 +11,7 @@ from seatrial.lint.launch import LIKE_TORCHRUN, Launch, code
 from seatrial.lint.pods import groups
 from seatrial.lint.rules import Hit, Tree, rule
 from seatrial.lint.rules_resources import EFA
+from seatrial.lint.rules_steps import steps
 from seatrial.lint.script import option
 from seatrial.lint.started import launches_of
 
@@ -65,6 +66,11 @@ def no_gpu_request(document: Document, tree: Tree) -> Iterator[Hit]:
     if any(word.text.partition("=")[0] in asked or word.text.startswith("-G") for word in directives(document)):
         return
     names = {a.name for a in document.assignments()} | {name for script in document.scripts for name in script.values}
+    for command, options, program in steps(document):
+        inside = any(word.text in ("--nv", "--nvccli") for word in program)  # Singularity and Apptainer
+        if inside and not any(word.text.partition("=")[0] in asked for word in options):
+            yield command.line, f"{program[0].text} with GPUs, and no line asks Slurm for one"
+            return
     if any(name.startswith(("CUDA_", "NCCL_")) or "GPU" in name for name in names):
         for launch in launches_of(document, tree):
             if not any(word.text.partition("=")[0] in asked for word in launch.srun or ()):

@@ -24,6 +24,7 @@ _RANK = re.compile(r"\$\{?(SLURM_(?:PROCID|NODEID|LOCALID))\b")
 _OPTION = r"--?\w*[-_]?rank[= ]\s*"
 _READ = ("RANK", "LOCAL_RANK", "GLOBAL_RANK", "NODE_RANK")
 """Variables from which a program takes its rank by itself: torch.distributed, Lightning."""
+_DEVICES = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "NEURON_RT_VISIBLE_CORES")
 
 
 @rule(
@@ -86,7 +87,7 @@ def _reaches_tasks(document: Document, script: Script, name: str) -> bool:
     """A variable that the batch script sets becomes the rank of several tasks."""
     if any(_rank_of(launch) in (f"${name}", f"${{{name}}}") for launch in _launched(document, script)):
         return True
-    if name not in _READ or name not in script.exported:
+    if name not in (*_READ, *_DEVICES) or name not in script.exported:
         return False
     programs = [c for c in script.commands if c.find("srun") is not None and c.find("python", "python3") is not None]
     return any(step(document, c.words).tasks != 1 and not list(launches_in(script, c)) for c in programs)
@@ -112,9 +113,10 @@ def _rank_of(launch: Launch) -> str:
     why="Every node says it is the same one, so the others are never found and the rendezvous times out.",
     remedy="take the rank from the launcher: SLURM_NODEID inside the task, or the pod's own index",
     source=f"{UPSTREAM}, distillation case of February 2026; https://huggingface.co/docs/accelerate/basic_tutorials/launch",
-    bad="#!/bin/bash\n#SBATCH --nodes=2\nsrun torchrun --nnodes=2 --node_rank=0 --nproc_per_node=8 train.py\n",
+    bad="#!/bin/bash\n#SBATCH --nodes=2\nsrun torchrun --nnodes=2 --node_rank=0 --master_addr=head train.py\n",
     at=3,
-    good="#!/bin/bash\n#SBATCH --nodes=2\nsrun torchrun --nnodes=2 --rdzv_backend=c10d --nproc_per_node=8 train.py\n",
+    good="#!/bin/bash\n#SBATCH --nodes=2\n"
+    "srun torchrun --nnodes=2 --rdzv_backend=c10d --rdzv_endpoint=head:29500 train.py\n",
 )
 def constant_rank(document: Document, _: Tree) -> Iterator[Hit]:
     if document.kind == "yaml":

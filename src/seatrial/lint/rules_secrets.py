@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from seatrial.findings import Verdict
 from seatrial.lint.docker_stages import homes_made
 from seatrial.lint.documents import Document
-from seatrial.lint.rules import ALL, Hit, Tree, rule
+from seatrial.lint.rules import ALL, Hit, Tree, gathered, rule
+from seatrial.lint.script import Command
 from seatrial.masking import FORMS
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
@@ -28,8 +29,23 @@ _DEMO = re.compile(
     re.IGNORECASE,
 )
 """Passwords that manuals give to a service that runs for a try."""
+_SUBSTITUTES = re.compile(r"[\"']?s[#|,@!/]")
+"""sed's program: what other data say is replaced."""
 _SHARED_HOMES = {"ubuntu", "ec2-user", "centos", "rocky", "slurm", "user", "jovyan", "app", "ray", "mpiuser", "nonroot"}
-_SHARED_HOMES |= {"sagemaker-user", "runner", "vscode", "admin", "sky", "node", "coder", "linuxbrew", "kubernetes"}
+_SHARED_HOMES |= {"data", "datasets", "shared", "share", "projects", "scratch", "username"}
+_SHARED_HOMES |= {
+    "sagemaker-user",
+    "gitpod",
+    "codespace",
+    "runner",
+    "vscode",
+    "admin",
+    "sky",
+    "node",
+    "coder",
+    "linuxbrew",
+    "kubernetes",
+}
 
 
 @rule(
@@ -67,6 +83,12 @@ def _is_secret(name: str, value: str) -> bool:
     return len(value) >= 16 and bool(re.search(r"\d", value) and re.search(r"[A-Za-z]", value))
 
 
+@gathered
+def _homes(document: Document) -> Iterator[str]:
+    """Folders in /home that images make, whose scripts lie beside their Dockerfiles."""
+    yield from homes_made(document.instructions)
+
+
 @rule(
     "launch.user-path",
     Verdict.WARN,
@@ -79,17 +101,23 @@ def _is_secret(name: str, value: str) -> bool:
     at=2,
     good='#!/bin/bash\npython train.py --data "$HOME/data"\n',
 )
-def user_path(document: Document, _: Tree) -> Iterator[Hit]:
+def user_path(document: Document, tree: Tree) -> Iterator[Hit]:
     if not re.search(r"/home/|/Users/|/fsx/", document.text):
         return
-    words = [word for command in document.commands() for word in command.words]
-    texts = [(word.line, word.source) for word in words if "\n" not in word.source]
+    words = [word for command in document.commands() if not _is_elsewhere(command) for word in command.words]
+    texts = [(w.line, w.source) for w in words if "\n" not in w.source and not _SUBSTITUTES.match(w.source)]
     texts += [(a.line, a.value) for a in document.assignments() if a.value and "\n" not in a.value]
-    made = homes_made(document.instructions)
+    made = tree.all(_homes)
     for line, text in texts:
         found = re.search(r"(?<![\w.])/(?:home|Users|fsx/home|fsx/users)/([a-z][\w.-]*)", text)
         if found and found[1] not in _SHARED_HOMES | made:
             yield line, found[0]
+
+
+def _is_elsewhere(command: Command) -> bool:
+    """What it names is printed only, or lies in a container that runs."""
+    outer = command.outer or command
+    return command.name in ("echo", "printf") or [word.text for word in outer.words[:2]] == ["docker", "exec"]
 
 
 @rule(

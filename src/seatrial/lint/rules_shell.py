@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from seatrial.findings import Verdict
 from seatrial.lint.allocation import nodes
-from seatrial.lint.documents import Document
+from seatrial.lint.documents import Document, without_heredocs
 from seatrial.lint.rules import ALL, SHELL, Hit, Tree, rule
 from seatrial.lint.scope import above
 from seatrial.lint.words import text_of
@@ -101,16 +101,31 @@ def version_redirect(document: Document, _: Tree) -> Iterator[Hit]:
     Verdict.FAIL,
     SHELL,
     expected="the backslash as the last character of its line",
-    why="With a blank after it the backslash escapes the blank, and the command ends there.",
-    remedy="remove the blank",
+    why="A blank after it, or another backslash, is what the backslash escapes: the command ends there.",
+    remedy="end a line that goes on with one backslash, and nothing behind it",
     source="https://www.shellcheck.net/wiki/SC1101",
     bad="#!/bin/bash\npython train.py \\ \n  --steps 10\n",
     at=2,
     good="#!/bin/bash\npython train.py \\\n  --steps 10\n",
 )
 def broken_continuation(document: Document, _: Tree) -> Iterator[Hit]:
-    for found in re.finditer(r"^(?!\s*#).*\s\\[ \t]+$", document.text, re.MULTILINE):
-        yield document.line + document.text.count("\n", 0, found.start()), "a blank after the backslash"
+    text = without_heredocs(document.text)
+    for pattern, seen in _BROKEN:
+        for found in re.finditer(rf"^(?!\s*#).*\s{pattern}", text, re.MULTILINE):
+            yield document.line + text.count("\n", 0, found.start()), seen
+    for script in document.scripts:
+        before = -1
+        for command in script.commands:
+            line, name = command.line, command.words[0].source if command.words else ""
+            if re.match(r"--?[A-Za-z]", name) and command.outer is None:
+                lines = script.text.split("\n")
+                above = next((one.strip() for one in reversed(lines[: line - script.line]) if one.strip()), "")
+                if line - 1 != before and above and not above.endswith("\\") and not above.startswith("#"):
+                    yield line, f"{name} begins a command, since the line before it ends without a backslash"
+                before = line
+
+
+_BROKEN = ((r"\\[ \t]+$", "a blank after the backslash"), (r"\\\\$(?=\n\s*--?[A-Za-z])", "two backslashes"))
 
 
 @rule(
@@ -189,6 +204,7 @@ def _has_several(name: str, command: str, text: str) -> bool:
 def missing_file(document: Document, tree: Tree) -> Iterator[Hit]:
     if document.embedded or re.search(r"--container-|docker run|--chdir|-D ", document.text):
         return
+    folders = (document.path.parent, *above(document.path, tree))
     names = {"cd", "pushd", "git", "cp", "wget", "curl", "ln", "rsync", "tar", "unzip", "tee", "cat", "aws", "mv"}
     for script in document.scripts:
         if any(command.find(*names) is not None for command in script.commands):
@@ -196,9 +212,10 @@ def missing_file(document: Document, tree: Tree) -> Iterator[Hit]:
         for command in script.commands:
             for word in command.words:
                 beside = word.known and re.fullmatch(r"\.{1,2}/[\w./-]+\.(py|sh)", word.text)
-                if beside and not any(
-                    (folder / word.text).exists() for folder in (document.path.parent, *above(document.path, tree))
-                ):
+                paths = [folder / word.text for folder in folders] if beside else []
+                if not paths or any(path.exists() for path in paths):
+                    continue
+                if paths[0].parent == folders[0] or paths[0].parent.is_dir():  # else it is made, linked or mounted
                     yield word.line, f"{word.text} does not exist beside the script"
 
 

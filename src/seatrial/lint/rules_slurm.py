@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
 from seatrial.findings import Verdict
 from seatrial.lint.allocation import directive_lines, directives
 from seatrial.lint.documents import Document
 from seatrial.lint.guards import is_elsewhere
 from seatrial.lint.rules import Hit, Tree, rule
+from seatrial.lint.scope import near
 from seatrial.lint.script import option
 from seatrial.lint.templates import FILLED
 from seatrial.lint.words import text_of
-
-if TYPE_CHECKING:
-    from tree_sitter import Node
 
 SBATCH = "Slurm, sbatch: https://slurm.schedmd.com/sbatch.html"
 UPSTREAM = "awslabs/awsome-distributed-ai"
@@ -128,47 +125,42 @@ def spool_path(document: Document, _: Tree) -> Iterator[Hit]:
                 yield script.line_of(node), f"{source} is a path in Slurm's spool folder"
 
 
-def _elsewhere(node: Node) -> bool:
-    """It is printed only, or stands where Slurm does not come: in a branch or a default beside SLURM_SUBMIT_DIR."""
-    above = node.parent
-    while above:
-        text = text_of(above)
-        if above.type in ("if_statement", "list", "case_statement", "expansion", "ternary_expression"):
-            test = text.split("then")[0] if above.type == "if_statement" else text
-            if re.search(r"SLURM_(SUBMIT_DIR|JOB_ID|JOBID|JOB_NAME|STEP_ID|PROCID)", test):
-                return True
-        if above.type == "command" and re.match(r"(echo|printf|usage)\b", text):
-            return True
-        above = above.parent
-    return False
-
-
 @rule(
-    "slurm.placeholder",
+    "slurm.unknown-option",
     Verdict.FAIL,
     ("sbatch",),
-    expected="values for this cluster",
-    why="sbatch takes what is written for the value: it refuses the job, or asks for a partition that nobody has.",
-    remedy="write the value, or leave the line out and give it on the command line of sbatch",
+    expected="options that sbatch has",
+    why="sbatch refuses a script with an option that it does not know.",
+    remedy="write the option that is meant",
     source=SBATCH,
-    bad="#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --partition=<partition>\nsrun hostname\n",
+    bad="#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --gpu-per-node=8\nsrun hostname\n",
     at=3,
-    good="#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --partition=gpu\nsrun hostname\n",
+    good="#!/bin/bash\n#SBATCH --nodes=2\n#SBATCH --gpus-per-node=8\nsrun hostname\n",
 )
-def placeholder(document: Document, _: Tree) -> Iterator[Hit]:
-    if document.embedded or re.search(r"(?i)template|\.(j2|jinja2?|in|tmpl|tpl)$", document.path.name):
-        return  # another program fills it in
-    for line, text in directive_lines(document)[0]:
-        for name, said in _PLACEHOLDER.findall(text.partition(" #")[0]):
-            if name not in _FREE:
-                yield line, f"{name} is {said}"
+def unknown_option(document: Document, _: Tree) -> Iterator[Hit]:
+    for word in directives(document):
+        name = word.text.partition("=")[0].removeprefix("--")
+        begins = any(option.startswith(name) for option in _OPTIONS)  # sbatch takes the beginning of a name for it
+        meant = near(name, _OPTIONS) if word.text.startswith("--") and not begins else None
+        if meant:  # what is like none of them may be a plugin's
+            yield word.line, f"--{name}: sbatch has --{meant}"
 
 
-_FREE = {"--mail-user", "--comment", "--job-name", "-J", "--constraint", "-C", "--array", "-a", "--wckey"}
-"""Options that take any text, or brackets of their own."""
-_PLACEHOLDER = re.compile(
-    r"(?:^|\s)(--?[A-Za-z][\w-]*)(?:=|\s+)[\"']?"
-    r"((?<!\{)\{\s*[A-Za-z][\w .-]*\}(?!\})|<[A-Za-z][^<>]*>|\[[A-Za-z][\w .-]*\](?=[\"'\s]|$)|"
-    r"(?i:your[_-]?\w+|insert[_-]\w+|(?:change|replace)[_-]?(?:me|this)\b|replace[_-]with\w*))"
+_OPTIONS = frozenset(
+    re.findall(
+        r"\S+",
+        """
+account acctg-freq array batch bb bbf begin chdir cluster-constraint clusters comment constraint container container-id
+contiguous core-spec cores-per-socket cpu-freq cpus-per-gpu cpus-per-task deadline delay-boot dependency distribution
+error exclude exclusive export export-file extra extra-node-info get-user-env gid gpu-bind gpu-freq gpus gpus-per-node
+gpus-per-socket gpus-per-task gres gres-flags help hint hold ignore-pbs input job-name kill-on-invalid-dep licenses
+mail-type mail-user mcs-label mem mem-bind mem-per-cpu mem-per-gpu mincpus network nice no-kill no-requeue nodefile
+nodelist nodes ntasks ntasks-per-core ntasks-per-gpu ntasks-per-node ntasks-per-socket oom-kill-step open-mode output
+overcommit oversubscribe parsable partition power prefer priority profile propagate qos quiet reboot requeue reservation
+resv-ports segment share signal sockets-per-node spread-job stepmgr switches tasks-per-node test-only thread-spec
+threads-per-core time time-min tmp tres-bind tres-per-task uid usage use-min-nodes verbose version wait wait-all-nodes
+wckey workdir wrap
+""",
+    )
 )
-"""At the very beginning of a value: ``node[1-4]`` is a list of nodes. ``{{ x }}`` is filled in by another program."""
+"""Those of sbatch 22.05.8 (``sbatch --help``), of newer ones by its manual, and older names that it still takes."""

@@ -60,10 +60,14 @@ def lost_status(document: Document, _: Tree) -> Iterator[Hit]:
 
 def _background(script: Script) -> Iterator[Hit]:
     programs = (*RENDEZVOUS, *_STARTERS, *_functions_that_start(script))
-    started = [c for c in script.commands if c.background and c.find(*programs) is not None]
+    started = [c for c in script.commands if c.background and c.find(*programs) is not None and not c.find("sleep")]
+    waited = 0
     for command in script.commands if started else ():
         if command.name == "wait" and len(command.words) == 1:
-            yield command.line, f"wait drops the status of {started[0].name} on line {started[0].line}"
+            first = next((c for c in started if waited <= c.line <= command.line), None)
+            if first:
+                yield command.line, f"wait drops the status of {first.name} on line {first.line}"
+            waited = command.line
 
 
 def _functions_that_start(script: Script) -> Iterator[str]:
@@ -121,6 +125,8 @@ def _followed(script: Script, trainings: Sequence[Command]) -> Iterator[Hit]:
     if _is_condition(command.node) or any(_LOOKED_AT.search(text_of(node)) for node in (statement, *after)):
         return
     last = text_of(after[-1]).split("\n")[0][:40]
+    if last.startswith("-"):  # an option of the training, whose line was not continued
+        return
     yield script.line_of(after[-1]), f"the status is that of {last!r}, not of {command.name} on line {command.line}"
 
 

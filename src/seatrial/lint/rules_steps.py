@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from seatrial.findings import Verdict
-from seatrial.lint.allocation import directives, number, options_of_srun, program_of_srun
+from seatrial.lint.allocation import directives, number, open_words, options_of_srun, program_of_srun
 from seatrial.lint.documents import Document
 from seatrial.lint.launch import code, spelled
 from seatrial.lint.rules import Hit, Tree, rule
@@ -62,7 +62,7 @@ def cpus_per_task(document: Document, _: Tree) -> Iterator[Hit]:
     for command, options, program in steps(document):
         names = {word.text.partition("=")[0] for word in options}
         said = names & {"--cpus-per-task", "--cpus-per-gpu", "--cpu-bind", "--cpu_bind", "--whole", "--overcommit"}
-        said |= {name for name in names if name.startswith(("-c", "$", "`", '"'))}
+        said |= {name for name in names if name.startswith("-c")} | {word.text for word in open_words(options)}
         if not said and not _trivial(program):
             yield command.line, f"srun without --cpus-per-task, of which the job asks for {asked}"
             return

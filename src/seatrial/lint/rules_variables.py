@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from seatrial.findings import Verdict
@@ -56,18 +56,44 @@ def undefined_variable(document: Document, tree: Tree) -> Iterator[Hit]:
 )
 def needed_variables(document: Document, tree: Tree) -> Iterator[Hit]:
     for script, uses in _unset(document, tree):
-        needed = [use for use in uses if not _slip(use.name, script)]
+        lacking = {use.name for use in uses if not _slip(use.name, script)}
+        needed = _first(use for use in script.uses if use.name in lacking and not _is_told(use) and not _is_guess(use))
         if needed and not _stops_at_unset(script):
             named = ", ".join(f"${use.name} (line {use.line})" for use in needed)
             yield needed[0].line, f"nothing here sets {named}"
+
+
+def _first(uses: Iterable[Use]) -> list[Use]:
+    """The first of each name."""
+    first = {use.name: use for use in sorted(uses, key=lambda use: -use.line)}
+    return sorted(first.values(), key=lambda use: use.line)
+
+
+def _is_told(use: Use) -> bool:
+    """It is printed, and to nowhere else than where people read."""
+    above = use.node.parent
+    while above and above.type not in ("command", "command_substitution"):
+        above = above.parent
+    told = above is not None and re.match(r"(echo|printf)\b", text_of(above)) is not None
+    around = above.parent if above else None
+    if around and around.type == "redirected_statement":
+        return told and re.search(r">\s*(&[12]|/dev/(stderr|stdout|tty))\s*$", text_of(around)) is not None
+    return told and (around is None or around.type not in ("pipeline", "command_substitution"))
+
+
+def _is_guess(use: Use) -> bool:
+    """``test -z "$RANK" && RANK="$OTHER"``: one of several names under which it may be found."""
+    above = use.node.parent
+    while above and above.type in ("string", "variable_assignment"):
+        above = above.parent
+    return above is not None and above.type == "list" and re.match(r"(test|\[+)\s+-[zn]\s", text_of(above)) is not None
 
 
 def _unset(document: Document, tree: Tree) -> Iterator[tuple[Script, list[Use]]]:
     """The first use of each variable that nobody sets, as far as can be known."""
     for script in document.scripts if not document.embedded else ():
         set_here = script.defined | {use.name for use in script.uses if use.optional}
-        later_first = sorted(script.uses, key=lambda use: -use.line)
-        uses = {u.name: u for u in later_first if u.name not in set_here and not is_given(u.name)}
+        uses = {u.name: u for u in _first(script.uses) if u.name not in set_here and not is_given(u.name)}
         if (
             not uses
             or document.path.name in tree.all(sourced_files)

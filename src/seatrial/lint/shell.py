@@ -27,6 +27,7 @@ its table that the process may die (tree-sitter-bash 0.25.1; seen from U+2C6DC o
 def parse(text: str, *, line: int = 1, known: Mapping[str, str] | None = None, outer: Command | None = None) -> Script:
     """Reads code that begins at a line of its file. `known`: variables that are set before it starts; `outer`: the
     command that runs it."""
+    text = _braced(text)
     whole = re.sub(r"\\\s*\Z", "", text)  # bash lets a file end in a continuation, the grammar does not
     root, unread = _read(_FAR.sub("\ufffd", whole))
     nodes = _by_type(root)
@@ -56,6 +57,16 @@ def parse(text: str, *, line: int = 1, known: Mapping[str, str] | None = None, o
         error=line + min(unread) if unread else None,
         unread=len(unread),
     )
+
+
+def _braced(text: str) -> str:
+    """``$A/$B/c`` as ``$A/${B}/c``: of what begins like the former the grammar makes two words, ``$A/$`` and ``B/c``
+    (tree-sitter-bash 0.25.1)."""
+    return _SEVERAL.sub(lambda token: token[1] + _BARE.sub(r"${\1}", token[2]), text)
+
+
+_SEVERAL = re.compile(r"(?<!\S)([^\s$]*\$)(\S*\$\S*)")
+_BARE = re.compile(r"(?<=[^\\$'])\$([A-Za-z_]\w*)(?=[/.,+*?~^-])")
 
 
 def of_words(words: Sequence[Word], known: Mapping[str, str] | None = None) -> Script:

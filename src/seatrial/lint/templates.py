@@ -19,6 +19,8 @@ _NAMED = re.compile(
 )
 _TAG = re.compile(r"\$?\{\{.*?\}\}|\{%.*?%\}|(?<!\$)\{#.*?#\}", re.DOTALL)
 _TERRAFORM = re.compile(r"(?<![$%])\$\{[^{}]*\}|(?<!%)%\{.*?\}")
+_DOUBLED = re.compile(r"\$\$\{[\w-]+\}")
+"""FireWorks fills it in. Terraform writes it for a variable of the shell, which no #SBATCH line can hold."""
 _BRACES = re.compile(r"(?<![\w${])\{(?!print\})[A-Za-z_]\w*\}(?!\})")
 """What Python's str.format fills in; not awk's program."""
 _MARK = re.compile(r"@@[A-Z][A-Z0-9_]*@@|(?<!@)@[A-Z][A-Z0-9_]*@(?!@)|(?<!\w)__[A-Z][A-Z0-9_]*__(?!\w)")
@@ -76,6 +78,8 @@ def fill(path: Path, text: str, *, shell: bool, tagged: bool = False) -> Filled 
     ``{{ x }}`` is known to be a template's, whatever its name."""
     if not (tagged or named(path)):
         return None
+    if re.search(rf"(?m)^#SBATCH.*{_DOUBLED.pattern}", text):
+        return _filled(text, [_Tag(m.start(), m.end(), "") for m in _DOUBLED.finditer(text)])
     if path.suffix == ".tftpl" or re.search(r"(?<!\$)\$\$\{|(?<![%{])%\{", text):
         tags = [_Tag(m.start(), m.end(), "" if m[0][0] == "$" else "control") for m in _TERRAFORM.finditer(text)]
         filled = _filled(text, tags)

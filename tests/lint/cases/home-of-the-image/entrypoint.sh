@@ -1,0 +1,3 @@
+#!/bin/bash
+# expect: nothing
+python train.py --cache /home/probe/.cache
