@@ -89,6 +89,22 @@ class Workload:
     """Bytes per parameter in the memory of the device; 0 for what is kept elsewhere."""
     sharded: tuple[Kind, ...] = ()
     """States that `degrees.shard` ranks deal out among them: all three (FSDP2, ZeRO-3), the optimizer's (ZeRO-1)."""
+    frozen: int = 0
+    """Parameters that are not trained: the model under LoRA's adapters. They take part in both passes."""
+    virtual_stages: int = 1
+    """Parts of the layers that a pipeline stage holds, in an interleaved schedule."""
+    sequence_parallel: bool = True
+    """Whether tensor-parallel ranks deal out what lies between the matrices as well."""
+    gathered: float = 2.0
+    """Bytes of a parameter on the wire, where ranks gather what is sharded."""
+    reduced: float = 4.0
+    """Bytes of a gradient on the wire, where ranks reduce it."""
+    loss_chunks: int = 1
+    """Parts in which logits and loss are computed, so that only one of them is held."""
+    compiled: bool = False
+    """Whether a compiler joins what lies between the matrices: torch.compile, XLA, Transformer Engine's kernels."""
+    framework: str = ""
+    """What trains it, by the name that published measurements give it; empty: not known."""
 
     @property
     def micro_batches(self) -> int:
