@@ -1,0 +1,114 @@
+"""How fast an accelerator really is: products by their shape, attention, passes over memory.
+
+Peaks are seatrial.hardware's. What is reached of them was measured by others, once for each accelerator and dtype, over
+thousands of shapes; what a shape costs beyond that follows from tiles, waves and the roofline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from seatrial.hardware import accelerator
+
+Numbers = Any
+"""A number, or an array of them: one for each layout."""
+
+ACHIEVABLE: Mapping[tuple[str, str], float] = {
+    ("A100 40GB", "bf16"): 271e12,
+    ("A100 80GB", "bf16"): 271e12,
+    ("H100 SXM", "bf16"): 794e12,
+    ("H100 SXM", "fp8"): 1403e12,
+    ("H200 SXM", "bf16"): 794e12,
+    ("H200 SXM", "fp8"): 1453e12,
+    ("B200", "bf16"): 1745e12,
+    ("B200", "fp8"): 3432e12,
+    ("B300", "bf16"): 1769e12,
+    ("B300", "fp8"): 3353e12,
+    ("GB200", "bf16"): 1822e12,
+    ("GB200", "fp8"): 3616e12,
+    ("MI300X", "bf16"): 668e12,
+    ("MI355X", "bf16"): 1565e12,
+}
+"""Accelerator and dtype -> FLOP/s of the best shape: the maximum achievable matrix-multiply FLOPS ("MAMF") of
+stas00/ml-engineering, compute/accelerator, tables of 2026-11."""
+
+_SHARE: Mapping[str, float] = {"bf16": 0.78, "fp8": 0.73, "fp4": 0.65}
+"""What is reached of a peak that nobody measured: the median of ACHIEVABLE. fp4: the step from bf16 to fp8, again."""
+
+TILE = (128, 256)
+"""Rows and columns of what one multiprocessor computes at a time: the tiles that cuBLAS takes for large products."""
+FILL_SECONDS = 1.0e-6
+"""What a tile takes beyond its products, to fill its pipeline and write its result. Pipelined kernels of the Hopper and
+Blackwell generation hide most of it: CUTLASS, "Efficient GEMM", https://docs.nvidia.com/cutlass/."""
+
+Kernel = Literal["fused", "triton"]
+
+_ATTENTION: Mapping[str, tuple[float, float]] = {
+    "A100": (0.62, 0.56),
+    "H100": (0.66, 0.50),
+    "H200": (0.66, 0.50),
+    "B200": (0.55, 0.45),
+    "B300": (0.65, 0.50),
+    "GB200": (0.55, 0.45),
+    "GB300": (0.65, 0.50),
+}
+"""Accelerator -> shares of its bf16 peak that an attention kernel reaches, forward and backward, at 8192 positions and
+a causal mask. A100: arXiv:2307.08691 (FlashAttention-2). H100: arXiv:2407.08608 (FlashAttention-3, cuDNN as fast). B200:
+arXiv:2603.05451 (FlashAttention-4: 1613 TFLOP/s, 1.3 times cuDNN 9.13), softmax bound by exponentials, of which a B300
+computes twice as many (10.7 against 5 Tera a second, https://verda.com/blog/gb300-nvl72-architecture)."""
+_ATTENTION_ELSEWHERE = (0.45, 0.35)
+FLASH2_ON_HOPPER = 0.35
+"""Share of an H100's peak that FlashAttention-2 reaches, which is made for the A100 (arXiv:2407.08608)."""
+
+
+def achievable(name: str, dtype: str) -> float | None:
+    """FLOP/s that products of the best shape reach on that accelerator; None where not even its peak is known."""
+    dtype = "bf16" if dtype == "fp16" else dtype
+    measured = ACHIEVABLE.get((name, dtype))
+    if measured is not None:
+        return measured
+    peak = accelerator(name).peak_flops.get(dtype)
+    return None if peak is None else peak * _SHARE.get(dtype, _SHARE["bf16"])
+
+
+def product_seconds(
+    rows: Numbers, inputs: Numbers, outputs: Numbers, *, name: str, dtype: str, groups: Numbers = 1
+) -> Numbers:
+    """Seconds of `groups` products of a (rows, inputs) with an (inputs, outputs) matrix in one kernel.
+
+    A tile takes its products and FILL_SECONDS; the last wave of tiles is half full on average, and so is each group's
+    last tile; and no kernel is faster than its operands come from memory. Tiles and waves: NVIDIA, "Matrix
+    Multiplication Background User's Guide". `name` and `dtype` have an achievable rate (ValueError).
+    """
+    rate, chip = achievable(name, dtype), accelerator(name)
+    if rate is None:
+        raise ValueError(f"no {dtype} rate for {name}")
+    at_once = chip.multiprocessors or 1
+    tall = np.where(np.asarray(groups) > 1, rows + TILE[0] / 2, rows)
+    tiles = groups * np.maximum(tall, 1) * outputs / (TILE[0] * TILE[1])
+    each = 2 * TILE[0] * TILE[1] * inputs * at_once / rate + (FILL_SECONDS if chip.multiprocessors else 0)
+    computed = np.maximum(tiles / at_once + 0.5, 1) * each
+    width = {"fp8": 1, "fp4": 0.5, "fp32": 4}.get(dtype, 2)
+    moved = groups * (width * (rows * inputs + inputs * outputs) + 2 * rows * outputs)
+    return np.maximum(computed, moved / chip.hbm_bytes) if chip.hbm_bytes else computed
+
+
+def attention_rates(name: str, *, kernel: Kernel = "fused") -> tuple[float, float]:
+    """FLOP/s of attention's kernel, forward and backward; `triton`: the kernel that an A100 was given, on any GPU."""
+    peak = accelerator(name).peak_flops["bf16"]
+    generation = name.split()[0]
+    forward, backward = _ATTENTION.get(generation, _ATTENTION_ELSEWHERE)
+    if kernel == "triton" and generation not in ("A100",):
+        forward, backward = FLASH2_ON_HOPPER, FLASH2_ON_HOPPER
+    return forward * peak, backward * peak
+
+
+def pass_seconds(moved: Numbers, name: str) -> Numbers:
+    """Seconds that a pass over so many bytes of memory takes; ValueError where the bandwidth is not known."""
+    bandwidth = accelerator(name).hbm_bytes
+    if bandwidth is None:
+        raise ValueError(f"no memory bandwidth for {name}")
+    return moved / bandwidth

@@ -1,0 +1,166 @@
+"""What measurements say beyond the model of a step: by how much jobs that are alike were faster or slower than it.
+
+The logarithm of measured over modelled speed is a Gaussian process: a sum of effects that jobs of one group share, each
+of an unknown size with a known spread (a random-effects model; Rasmussen and Williams, "Gaussian Processes for Machine
+Learning", chapter 2). Where evidence is near, it decides; where there is none, the model does, and the spread says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Features:
+    """What jobs are grouped by."""
+
+    framework: str
+    year: float
+    accelerator: str
+    generation: str
+    precision: str
+    kind: str
+    """dense, mixture or hybrid."""
+    task: str
+    model: tuple[Any, ...]
+    """What makes two models the same."""
+    shares: tuple[float, ...]
+    """Parts of the step's time, by component."""
+    layout: tuple[float, ...]
+    """Logarithms to base 2 of degrees, batch and sequence length."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Spreads:
+    """Standard deviations of the effects, in the logarithm of the speed; 0.1 is about 10 %."""
+
+    component: float = 0.126
+    """An error of a component's time, the same for all jobs: counts by the component's share."""
+    framework: float = 0.332
+    """The same, for jobs of one framework."""
+    framework_kind: float = 1.16
+    """The same, for one framework and kind of model."""
+    release: float = 0.0881
+    """One framework and kind, at one time; fades with `fading` years."""
+    generation: float = 0.0991
+    """Components of jobs on one generation of accelerators."""
+    accelerator: float = 0.0838
+    precision: float = 0.235
+    """Components of jobs in one precision and generation."""
+    task: float = 0.0487
+    """One task and framework."""
+    model: float = 0.0344
+    """One model."""
+    model_accelerator: float = 0.0467
+    """One model on one accelerator in one precision."""
+    layout: float = 0.0585
+    """The same and the framework, for layouts that differ little: fades with `layout_length` doublings."""
+    noise: float = 0.0395
+    """What differs between measurements of one configuration of a dense model."""
+    noise_mixture: float = 0.241
+    """The same, of a mixture or hybrid."""
+    fading: float = 1.84
+    """Years."""
+    layout_length: float = 4.41
+    """Doublings of a degree."""
+
+
+NAMES = tuple(field.name for field in fields(Spreads))
+
+
+class Groups:
+    """Jobs, as arrays in which equal groups have equal numbers."""
+
+    def __init__(self, jobs: Sequence[Features], known: Groups | None = None) -> None:
+        self.codes: dict[str, dict[Any, int]] = known.codes if known else {}
+        self.shares = np.array([job.shares for job in jobs])
+        self.layout = np.array([job.layout for job in jobs])
+        self.year = np.array([job.year for job in jobs])
+        self.mixed = np.array([job.kind != "dense" for job in jobs])
+        self.group = {
+            "framework": self._code("framework", [job.framework for job in jobs]),
+            "framework_kind": self._code("framework_kind", [(job.framework, job.kind) for job in jobs]),
+            "generation": self._code("generation", [job.generation for job in jobs]),
+            "accelerator": self._code("accelerator", [job.accelerator for job in jobs]),
+            "precision": self._code("precision", [(job.generation, job.precision) for job in jobs]),
+            "task": self._code("task", [(job.task, job.framework) for job in jobs]),
+            "model": self._code("model", [job.model for job in jobs]),
+            "model_accelerator": self._code(
+                "model_accelerator", [(job.model, job.accelerator, job.precision) for job in jobs]
+            ),
+            "layout": self._code(
+                "layout", [(job.model, job.accelerator, job.precision, job.framework, job.task) for job in jobs]
+            ),
+        }
+
+    def _code(self, name: str, keys: Sequence[Any]) -> np.ndarray[Any, Any]:
+        table = self.codes.setdefault(name, {})
+        return np.array([table.setdefault(key, len(table)) for key in keys])
+
+
+def parts(one: Groups, other: Groups, spreads: Spreads) -> dict[str, np.ndarray[Any, Any]]:
+    """Each effect's part of the covariance between jobs, without noise."""
+    mix = one.shares @ other.shares.T
+
+    def same(name: str) -> np.ndarray[Any, Any]:
+        return one.group[name][:, None] == other.group[name][None, :]
+
+    apart = np.abs(one.year[:, None] - other.year[None, :]) / spreads.fading
+    distance = np.abs(one.layout[:, None, :] - other.layout[None, :, :]).sum(-1) / spreads.layout_length
+    weight = {name: getattr(spreads, name) ** 2 for name in NAMES}
+    return {
+        "component": weight["component"] * mix,
+        "framework": weight["framework"] * same("framework") * mix,
+        "framework_kind": weight["framework_kind"] * same("framework_kind") * mix,
+        "release": weight["release"] * same("framework_kind") * np.exp(-apart),
+        "generation": weight["generation"] * same("generation") * mix,
+        "accelerator": weight["accelerator"] * same("accelerator"),
+        "precision": weight["precision"] * same("precision") * mix,
+        "task": weight["task"] * same("task"),
+        "model": weight["model"] * same("model"),
+        "model_accelerator": weight["model_accelerator"] * same("model_accelerator"),
+        "layout": weight["layout"] * same("layout") * np.exp(-distance - apart),
+    }
+
+
+def noise(jobs: Groups, spreads: Spreads) -> np.ndarray[Any, Any]:
+    """Variance of each job's measurement."""
+    return np.where(jobs.mixed, spreads.noise_mixture, spreads.noise) ** 2
+
+
+class Residual:
+    """The process, given measurements: `logarithms` of measured over modelled speed of `jobs`."""
+
+    def __init__(self, jobs: Sequence[Features], logarithms: np.ndarray[Any, Any], spreads: Spreads) -> None:
+        self.jobs, self.spreads = Groups(jobs), spreads
+        covariance = np.asarray(sum(parts(self.jobs, self.jobs, spreads).values()))
+        self.own = np.diag(covariance).copy()
+        self.inverse = np.linalg.inv(covariance + np.diag(noise(self.jobs, spreads)))
+        self.weights = self.inverse @ logarithms
+
+    def expect(self, jobs: Sequence[Features]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Mean and standard deviation of the logarithm of a new measurement of each job."""
+        groups = Groups(jobs, self.jobs)
+        across = self.covariance(groups)
+        before = np.array([sum(p[0, 0] for p in parts(g, g, self.spreads).values()) for g in _each(jobs, self.jobs)])
+        variance = before + noise(groups, self.spreads) - np.einsum("ij,jk,ik->i", across, self.inverse, across)
+        return across @ self.weights, np.sqrt(np.maximum(variance, 1e-8))
+
+    def covariance(self, groups: Groups) -> np.ndarray[Any, Any]:
+        """Of new jobs with those that were measured."""
+        return np.asarray(sum(parts(groups, self.jobs, self.spreads).values()))
+
+    def nearest(self, job: Features, least: float = 0.3, count: int = 5) -> list[int]:
+        """The measurements whose effects are most like those of `job`, by correlation, nearest first."""
+        groups = Groups([job], self.jobs)
+        own = sum(parts(groups, groups, self.spreads).values())[0, 0]
+        alike = self.covariance(groups)[0] / np.sqrt(own * self.own)
+        return [int(index) for index in np.argsort(-alike, kind="stable")[:count] if alike[index] >= least]
+
+
+def _each(jobs: Sequence[Features], known: Groups) -> list[Groups]:
+    return [Groups([job], known) for job in jobs]
