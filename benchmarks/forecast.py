@@ -3,7 +3,7 @@
     python benchmarks/forecast.py [--also COLLECTED.csv] [--worst]
 
 Families are left out whole: each accelerator, model, source in turn, and each configuration in turn. Beside the
-forecast stand two predictors of the same split: the nearest measurement's FLOP/s, and the median MFU by accelerator and
+forecast stand two predictors of the same split: the nearest measurement's MFU, and the median MFU by accelerator and
 dtype. `--also` tries a second collection (columns of benchmarks/published_anchors.py) against all of the package's.
 """
 
@@ -40,20 +40,14 @@ class Measured:
         self.flops = np.log([float(found.flops["causal"] / found.tokens) for found in steps])
         self.peak = np.log([found.peak for found in steps])
         self.truth = np.log([one.tokens_per_second for one in self.anchors])
+        self.residual = Residual(self.jobs, self.truth - self.model, SPREADS)
 
     def __len__(self) -> int:
         return len(self.anchors)
 
 
-def forecast(data: Measured, train: list[int], test: list[int]) -> tuple[Any, Any]:
-    """Logarithm of the forecast speed, and its standard deviation."""
-    residual = Residual([data.jobs[i] for i in train], (data.truth - data.model)[train], SPREADS)
-    mean, spread = residual.expect([data.jobs[i] for i in test])
-    return data.model[test] + mean, spread
-
-
 def nearest(data: Measured, train: list[int], test: list[int]) -> Any:
-    """The FLOP/s of the measurement that has most in common: accelerator, precision, model, then sizes."""
+    """The MFU of the measurement that has most in common: accelerator, precision, model, then sizes."""
 
     def distance(one: int, other: int) -> float:
         a, b = data.jobs[one], data.jobs[other]
@@ -64,7 +58,8 @@ def nearest(data: Measured, train: list[int], test: list[int]) -> Any:
         return unlike + 0.2 * sum(abs(x - y) for x, y in zip(a.layout, b.layout, strict=True)) + abs(a.year - b.year)
 
     near = [min(train, key=lambda other: distance(one, other)) for one in test]
-    return (data.truth + data.flops)[near] - data.flops[test]
+    mfu = data.truth + data.flops - data.peak
+    return mfu[near] - data.flops[test] + data.peak[test]
 
 
 def constant(data: Measured, train: list[int], test: list[int]) -> Any:
@@ -109,7 +104,8 @@ def cross_validate(data: Measured, family: Callable[[int], Any], baselines: bool
     for members in groups.values():
         left = set(members)
         train = [i for i in range(len(data)) if i not in left]
-        mean, deviation = forecast(data, train, members)
+        ratio, deviation = data.residual.left_out(members)
+        mean = data.model[members] + ratio
         order += members
         expected.append(mean)
         spread.append(deviation)
@@ -174,6 +170,7 @@ def table(data: Measured) -> list[str]:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     splits = {
+        "measurement": lambda i: i,
         "configuration": lambda i: configuration(data, i),
         "accelerator": lambda i: data.jobs[i].accelerator,
         "model": lambda i: data.jobs[i].model,
@@ -185,7 +182,7 @@ def table(data: Measured) -> list[str]:
         lines.append(line(f"{name}, mixtures and hybrids", result, lambda i: not dense(i)))
     for accelerator in sorted({job.accelerator for job in data.jobs}):
         lines.append(line(f"accelerator {accelerator}, dense", results["accelerator"],
-                          lambda i: dense(i) and data.jobs[i].accelerator == accelerator))  # fmt: skip
+                          lambda i, a=accelerator: dense(i) and data.jobs[i].accelerator == a))  # fmt: skip
     right, near, total = pairs(data, results["configuration"])
     lines += ["", f"Faster of two named: {right} of {total} pairs; by the nearest measurement {near}."]
     everything = results["configuration"], results["accelerator"], results["model"], results["source"]

@@ -210,11 +210,7 @@ def convert(row: dict[str, str]) -> dict[str, object]:
     if speed is None:
         raise LeftOut("no throughput")
     domain, outside = _links(row, accelerator)
-    virtual = re.search(r"\bVP (\d+)", note)
-    layers = model.num_layers
-    stages = int(virtual.group(1)) if virtual else 1
-    if degrees["pipeline"] > 1 and stages > layers // degrees["pipeline"]:
-        stages = max(1, layers // degrees["pipeline"])  # the source counts layers, or stages of all
+    stages = _virtual(row, family, model.num_layers, degrees["pipeline"])
     expert_tensor = re.search(r"ETP (\d+)", note)
     release = re.search(
         r"(?:container |Release |ngc)(2\d\.\d+(?:\.\d+)?)", f"{note} {row['framework']} {row['source']}"
@@ -222,15 +218,40 @@ def convert(row: dict[str, str]) -> dict[str, object]:
     return {
         "source": row["source"], "date": row["date"], "framework": family,
         "release": release.group(1) if release else "", "architecture": architecture, "task": task,
-        "tuned": _tuned(row), "accelerator": accelerator, "variant": "500 W" if "500W" in row["gpu_type"] else "",
-        "accelerators": gpus, "domain": domain, "outside": outside, **degrees, "virtual": stages if degrees["pipeline"] > 1 else 1,
+        "tuned": _tuned(row), "accelerator": accelerator, "watts": "500" if "500W" in row["gpu_type"] else "",
+        "accelerators": gpus, "domain": domain, "outside": outside, **degrees, "virtual": stages,
         "expert_tensor": int(expert_tensor.group(1)) if expert_tensor else 1,
         "sequence": sequence, "batch": int(batch), "micro": int(micro), "compute": compute, "scaling": scaling,
         "recompute": _recompute(row), "tensor_overlap": _overlap(row, family),
         "compiled": "no" if "no compile" in note or family == "llm-foundry" else "yes",
+        "graphs": _graphs(row, family, architecture, accelerator, release.group(1) if release else ""),
         "efa": "yes" if "EFA" in row["gpu_type"] else "no",
         "tokens_per_second": f"{speed:.6g}", "measured": how, "memory_gb": row["peak_mem_gb"],
     }  # fmt: skip
+
+
+def _virtual(row: dict[str, str], family: str, layers: int, pipeline: int) -> int:
+    """Parts of a stage; where Megatron's recipes do not say, as many as leave two layers to each."""
+    given = re.search(r"\bVP (n/a|\d+)", row["note"])
+    most = max(1, layers // pipeline)
+    if pipeline == 1 or (given and given.group(1) == "n/a"):
+        return 1
+    if given:
+        return min(int(given.group(1)), most)  # some sources count the stages of all ranks
+    return max(1, most // 2) if family in ("nemo", "mlperf") else 1
+
+
+def _graphs(row: dict[str, str], family: str, architecture: str, accelerator: str, release: str) -> str:
+    """Whether Megatron-Bridge's recipe of that model captures graphs (scripts/performance/configs, cuda_graph_impl):
+    all those for racks, and from 26.02.01 those of the small mixtures; compiled programs of JAX always are."""
+    if family in ("maxtext", "paxml"):
+        return "yes"
+    if "eager" in row["note"] or family != "megatron-bridge" or not _tuned(row) == "yes":
+        return "no"
+    small = (
+        architecture in ("qwen3-30b-a3b", "nemotron-3-nano") and release >= "26.02.01" and "EFA" not in row["gpu_type"]
+    )
+    return "yes" if accelerator in ("GB200", "GB300") or small or "graphs" in row["note"] else "no"
 
 
 def _recompute(row: dict[str, str]) -> str:

@@ -49,6 +49,8 @@ class Accelerator:
     none, or that depends on a bridge."""
     hbm_bytes: float | None = None
     """Bytes a second between its memory and its caches, as the data sheet prints them. None: not found."""
+    watts: float | None = None
+    """Power that it may take, by its data sheet: what clocks are lowered to keep. None: not found."""
     multiprocessors: int | None = None
     """Streaming multiprocessors of a GPU (compute units of AMD's): how many tiles of a product it computes at once."""
     cores_per_accelerator: int = 1
@@ -101,6 +103,7 @@ def _gpu(
     source: str,
     hbm_bytes: float,
     multiprocessors: int,
+    watts: float,
     vendor: str = "NVIDIA",
 ) -> Accelerator:
     return Accelerator(
@@ -115,6 +118,7 @@ def _gpu(
         nvlink_bytes=nvlink_bytes,
         hbm_bytes=hbm_bytes,
         multiprocessors=multiprocessors,
+        watts=watts,
     )
 
 
@@ -161,28 +165,28 @@ _L40S_SHEET = "NVIDIA L40S data sheet, https://www.nvidia.com/en-us/data-center/
 _NEURON = "https://awsdocs-neuron.readthedocs-hosted.com/en/latest/about-neuron/arch/neuron-hardware/"
 
 ACCELERATORS = (
-    _gpu("A100 40GB", 40 * GIB, _A100, "A100-SXM4-40GB", 12, 300e9, 4, _A100_SHEET, 1.555e12, 108),
-    _gpu("A100 80GB", 80 * GIB, _A100, "A100-SXM4-80GB", 12, 300e9, 4, _A100_SHEET, 2.039e12, 108),
-    _gpu("H100 SXM", 80 * GIB, _HOPPER_SXM, "H100 80GB HBM3", 18, 450e9, 5, _HOPPER_PAPER, 3.35e12, 132),
-    _gpu("H100 PCIe", 80 * GIB, _HOPPER_PCIE, "H100 PCIe", None, 0, 5, _HOPPER_PAPER, 2.0e12, 114),
-    _gpu("H100 NVL", 94 * GIB, _HOPPER_NVL, "H100 NVL", None, 0, 5, _H100_SHEET, 3.9e12, 132),
+    _gpu("A100 40GB", 40 * GIB, _A100, "A100-SXM4-40GB", 12, 300e9, 4, _A100_SHEET, 1.555e12, 108, 400),
+    _gpu("A100 80GB", 80 * GIB, _A100, "A100-SXM4-80GB", 12, 300e9, 4, _A100_SHEET, 2.039e12, 108, 400),
+    _gpu("H100 SXM", 80 * GIB, _HOPPER_SXM, "H100 80GB HBM3", 18, 450e9, 5, _HOPPER_PAPER, 3.35e12, 132, 700),
+    _gpu("H100 PCIe", 80 * GIB, _HOPPER_PCIE, "H100 PCIe", None, 0, 5, _HOPPER_PAPER, 2.0e12, 114, 350),
+    _gpu("H100 NVL", 94 * GIB, _HOPPER_NVL, "H100 NVL", None, 0, 5, _H100_SHEET, 3.9e12, 132, 400),
     # The chip of the H100 SXM with other memory: its sheet prints the same peaks, rounded.
-    _gpu("H200 SXM", 141 * GIB, _HOPPER_SXM, "H200", 18, 450e9, 5, f"{_H200_SHEET}; {_HOPPER_PAPER}", 4.8e12, 132),
-    _gpu("H200 NVL", 141 * GIB, _HOPPER_NVL, "H200 NVL", None, 0, 5, _H200_SHEET, 4.8e12, 132),
-    _gpu("B200", 183359 * MIB, _B200, "B200", 18, 900e9, 5, _HGX, 7.7e12, 148),
-    _gpu("B300", 275040 * MIB, _B300, "B300", 18, 900e9, 6, _HGX, 7.7e12, 148),
+    _gpu("H200 SXM", 141 * GIB, _HOPPER_SXM, "H200", 18, 450e9, 5, f"{_H200_SHEET}; {_HOPPER_PAPER}", 4.8e12, 132, 700),
+    _gpu("H200 NVL", 141 * GIB, _HOPPER_NVL, "H200 NVL", None, 0, 5, _H200_SHEET, 4.8e12, 132, 600),
+    _gpu("B200", 183359 * MIB, _B200, "B200", 18, 900e9, 5, _HGX, 7.7e12, 148, 1000),
+    _gpu("B300", 275040 * MIB, _B300, "B300", 18, 900e9, 6, _HGX, 7.7e12, 148, 1100),
     # Memory as the driver shows it, which on B200 and B300 is also what EC2 reports.
-    _gpu("GB200", 189471 * MIB, _GB200, "GB200", 18, 900e9, 6, _NVL72, 8.0e12, 148),
-    _gpu("GB300", 284208 * MIB, _GB300, "GB300", 18, 900e9, 6, _NVL72_ULTRA, 8.0e12, 148),
+    _gpu("GB200", 189471 * MIB, _GB200, "GB200", 18, 900e9, 6, _NVL72, 8.0e12, 148, 1200),
+    _gpu("GB300", 284208 * MIB, _GB300, "GB300", 18, 900e9, 6, _NVL72_ULTRA, 8.0e12, 148, 1400),
     # Not on EC2; published measurements exist. Infinity Fabric: 7 links of 64 GB/s a direction to the other GPUs.
-    _gpu("MI300X", 192 * GIB, _MI300X, "MI300X", None, 448e9, 5, _AMD, 5.3e12, 304, "AMD"),
-    _gpu("MI325X", 256 * GIB, _MI300X, "MI325X", None, 448e9, 5, _AMD, 6.0e12, 304, "AMD"),
-    _gpu("MI350X", 288 * GIB, _MI350X, "MI350X", None, 538e9, 5, _AMD, 8.0e12, 256, "AMD"),
-    _gpu("MI355X", 288 * GIB, _MI355X, "MI355X", None, 538e9, 5, _AMD, 8.0e12, 256, "AMD"),
-    _gpu("T4", 16 * GIB, _T4, "T4", 0, 0, 3, _T4_SHEET, 320e9, 40),
-    _gpu("A10G", 22888 * MIB, _A10G, "A10G", 0, 0, 4, _A10G_SHEET, 600e9, 80),
-    _gpu("L4", 22888 * MIB, _L4, "L4", 0, 0, 4, _L4_SHEET, 300e9, 58),
-    _gpu("L40S", 45776 * MIB, _L40S, "L40S", 0, 0, 4, _L40S_SHEET, 864e9, 142),
+    _gpu("MI300X", 192 * GIB, _MI300X, "MI300X", None, 448e9, 5, _AMD, 5.3e12, 304, 750, "AMD"),
+    _gpu("MI325X", 256 * GIB, _MI300X, "MI325X", None, 448e9, 5, _AMD, 6.0e12, 304, 1000, "AMD"),
+    _gpu("MI350X", 288 * GIB, _MI350X, "MI350X", None, 538e9, 5, _AMD, 8.0e12, 256, 1000, "AMD"),
+    _gpu("MI355X", 288 * GIB, _MI355X, "MI355X", None, 538e9, 5, _AMD, 8.0e12, 256, 1400, "AMD"),
+    _gpu("T4", 16 * GIB, _T4, "T4", 0, 0, 3, _T4_SHEET, 320e9, 40, 70),
+    _gpu("A10G", 22888 * MIB, _A10G, "A10G", 0, 0, 4, _A10G_SHEET, 600e9, 80, 300),
+    _gpu("L4", 22888 * MIB, _L4, "L4", 0, 0, 4, _L4_SHEET, 300e9, 58, 72),
+    _gpu("L40S", 45776 * MIB, _L40S, "L40S", 0, 0, 4, _L40S_SHEET, 864e9, 142, 350),
     Accelerator(
         name="Trainium1",
         vendor="AWS",

@@ -109,6 +109,8 @@ class Workload:
     """What shares a scale in fp8 and fp4: a tensor, a row, a block of 128 x 128, 32 numbers (MX), 16 numbers (NVFP4)."""
     tensor_overlap: bool = False
     """Whether products and the tensor-parallel collectives beside them run at once, in slices."""
+    graphs: bool = False
+    """Whether the host starts a block's kernels at once, as a CUDA graph or a compiled program."""
     expert_tensor: int | None = None
     """Ranks that share the matrices of one expert; None: as many as share other matrices."""
 

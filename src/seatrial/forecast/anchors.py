@@ -15,9 +15,9 @@ from seatrial.forecast.traffic import Place
 from seatrial.workload import Degrees, States, Workload
 
 COLUMNS = (
-    "source", "date", "framework", "release", "architecture", "task", "tuned", "accelerator", "variant",
+    "source", "date", "framework", "release", "architecture", "task", "tuned", "accelerator", "watts",
     "accelerators", "domain", "outside", "tensor", "pipeline", "virtual", "context", "expert", "expert_tensor", "data",
-    "shard", "sequence", "batch", "micro", "compute", "scaling", "recompute", "compiled", "tensor_overlap", "efa",
+    "shard", "sequence", "batch", "micro", "compute", "scaling", "recompute", "compiled", "tensor_overlap", "efa", "graphs",
     "tokens_per_second", "measured", "memory_gb",
 )  # fmt: skip
 """Of anchors.csv. `outside` is in GB/s and accelerator, `tokens_per_second` of one accelerator; `measured` says how it
@@ -48,8 +48,6 @@ class Anchor:
     """pretrain, sft or lora."""
     tuned: bool
     """Whether it was made to be fast; False: it only had to work."""
-    variant: str
-    """How the accelerator departs from its data sheet."""
     efa: bool
     """Whether nodes are joined by EFA; else by InfiniBand or RoCE."""
     workload: Workload
@@ -94,7 +92,6 @@ def _anchor(row: dict[str, str]) -> Anchor:
         architecture=row["architecture"],
         task=row["task"],
         tuned=row["tuned"] == "yes",
-        variant=row["variant"],
         efa=row["efa"] == "yes",
         workload=workload(row),
         place=Place(
@@ -102,6 +99,7 @@ def _anchor(row: dict[str, str]) -> Anchor:
             domain=int(row["domain"]),
             inside=chip.nvlink_bytes or chip.links * 24e9,  # type: ignore[operator]
             outside=float(row["outside"]) * 1e9,
+            watts=float(row["watts"]) if row["watts"] else None,
         ),
         accelerators=int(row["accelerators"]),
         tokens_per_second=float(row["tokens_per_second"]),
@@ -135,5 +133,6 @@ def workload(row: dict[str, str]) -> Workload:
         compiled=row["compiled"] == "yes",
         framework=framework,
         tensor_overlap=row["tensor_overlap"] == "yes",
+        graphs=row["graphs"] == "yes",
         expert_tensor=int(row["expert_tensor"]),
     )

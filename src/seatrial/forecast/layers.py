@@ -10,9 +10,9 @@ from seatrial.models import Decoder, Encoder
 Matrix = tuple[int, int, int, float, str]
 """How often, inputs, outputs, experts of a token, and what tensor parallelism divides: columns, rows, experts, none."""
 
-_DENSE_KERNELS, _MIXTURE_KERNELS, _RECURRENT_KERNELS = 60, 180, 60
-"""Kernels of a block, forward and backward: products, norms, casts; routing, sorting and grouped products; a scan.
-Counted in profiles of Megatron and torchtitan layers, with a factor of two between releases."""
+_DENSE_KERNELS, _RECURRENT_KERNELS = 60, 60
+"""Kernels of a block, forward and backward: products, norms, casts, attention; those of a scan. Counted in profiles of
+Megatron and torchtitan layers, with a factor of two between releases."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +40,8 @@ class Layers:
     cast_numbers: float
     """Numbers that become fp8 or fp4 in both passes."""
     kernels: int
+    """Outside of mixtures, forward and backward."""
+    head_width: int
 
     def blocks(self) -> tuple[Matrix, ...]:
         """Products of the blocks."""
@@ -137,7 +139,7 @@ def _of_hybrid(model: HybridDecoder) -> Layers:
     query = model.num_heads * model.head_width
     latent = 3 if model.kv_rank else 1  # parts that are split, turned and joined again
     rotations = attentions * latent * 4 * (query + model.num_kv_heads * model.head_width)
-    scans = 24 * recurrent * part.inner if part else 0
+    scans = 48 * recurrent * part.inner if part else 0
     seen = 1 << 40
     scores = query + model.values
     return Layers(
@@ -164,7 +166,6 @@ def _of_hybrid(model: HybridDecoder) -> Layers:
             count * (2 * inputs + outputs) * (taken if kind == "experts" else 1)
             for count, inputs, outputs, taken, kind in matrices
         ),
-        kernels=_DENSE_KERNELS * (attentions + model.dense_layers) // 2
-        + _RECURRENT_KERNELS * recurrent
-        + _MIXTURE_KERNELS * mixtures,
+        kernels=_DENSE_KERNELS * (attentions + model.dense_layers) // 2 + _RECURRENT_KERNELS * recurrent,
+        head_width=model.head_width,
     )

@@ -37,6 +37,11 @@ stas00/ml-engineering, compute/accelerator, tables of 2026-11."""
 
 _SHARE: Mapping[str, float] = {"bf16": 0.78, "fp8": 0.73, "fp4": 0.65}
 """What is reached of a peak that nobody measured: the median of ACHIEVABLE. fp4: the step from bf16 to fp8, again."""
+_SIBLINGS: Mapping[str, str] = {"GB300": "GB200"}
+"""Accelerator that nobody measured -> one of the same generation that only its power sets apart."""
+POWER_EXPONENT = 0.3
+"""Products draw all power that there is, so clocks, and with them rates, grow with a root of it. Between a B200 and a
+GB200 (1000 and 1200 W) ACHIEVABLE grows with its 0.24th (bf16) and 0.29th (fp8) power."""
 
 TILE = (128, 256)
 """Rows and columns of what one multiprocessor computes at a time: the tiles that cuBLAS takes for large products."""
@@ -64,18 +69,32 @@ FLASH2_ON_HOPPER = 0.35
 """Share of an H100's peak that FlashAttention-2 reaches, which is made for the A100 (arXiv:2407.08608)."""
 
 
-def achievable(name: str, dtype: str) -> float | None:
-    """FLOP/s that products of the best shape reach on that accelerator; None where not even its peak is known."""
-    dtype = "bf16" if dtype == "fp16" else dtype
-    measured = ACHIEVABLE.get((name, dtype))
-    if measured is not None:
-        return measured
-    peak = accelerator(name).peak_flops.get(dtype)
-    return None if peak is None else peak * _SHARE.get(dtype, _SHARE["bf16"])
+def achievable(name: str, dtype: str, watts: float | None = None) -> float | None:
+    """FLOP/s that products of the best shape reach on that accelerator; None where not even its peak is known.
+
+    `watts`: what it may take where that is not what its data sheet says.
+    """
+    dtype, chip = "bf16" if dtype == "fp16" else dtype, accelerator(name)
+    sibling = _SIBLINGS.get(name, name)
+    rate, given = ACHIEVABLE.get((sibling, dtype)), accelerator(sibling).watts
+    if rate is None:
+        peak, given = chip.peak_flops.get(dtype), chip.watts
+        if peak is None:
+            return None
+        rate = peak * _SHARE.get(dtype, _SHARE["bf16"])
+    allowed = watts or chip.watts
+    return rate * (allowed / given) ** POWER_EXPONENT if allowed and given else rate
 
 
 def product_seconds(
-    rows: Numbers, inputs: Numbers, outputs: Numbers, *, name: str, dtype: str, groups: Numbers = 1
+    rows: Numbers,
+    inputs: Numbers,
+    outputs: Numbers,
+    *,
+    name: str,
+    dtype: str,
+    groups: Numbers = 1,
+    watts: float | None = None,
 ) -> Numbers:
     """Seconds of `groups` products of a (rows, inputs) with an (inputs, outputs) matrix in one kernel.
 
@@ -83,7 +102,7 @@ def product_seconds(
     last tile; and no kernel is faster than its operands come from memory. Tiles and waves: NVIDIA, "Matrix
     Multiplication Background User's Guide". `name` and `dtype` have an achievable rate (ValueError).
     """
-    rate, chip = achievable(name, dtype), accelerator(name)
+    rate, chip = achievable(name, dtype, watts), accelerator(name)
     if rate is None:
         raise ValueError(f"no {dtype} rate for {name}")
     at_once = chip.multiprocessors or 1
@@ -96,14 +115,21 @@ def product_seconds(
     return np.maximum(computed, moved / chip.hbm_bytes) if chip.hbm_bytes else computed
 
 
-def attention_rates(name: str, *, kernel: Kernel = "fused") -> tuple[float, float]:
-    """FLOP/s of attention's kernel, forward and backward; `triton`: the kernel that an A100 was given, on any GPU."""
+def attention_rates(
+    name: str, *, width: int = 128, length: int = 8192, kernel: Kernel = "fused"
+) -> tuple[float, float]:
+    """FLOP/s of attention's kernel, forward and backward, for heads of that width and sequences of that length.
+
+    `triton`: the kernel that an A100 was given, on any GPU. Narrow heads give each exponential fewer products, and
+    short sequences fewer blocks to overlap: at 64 wide three quarters of the rate at 128 (arXiv:2407.08608, figure 5).
+    """
     peak = accelerator(name).peak_flops["bf16"]
     generation = name.split()[0]
     forward, backward = _ATTENTION.get(generation, _ATTENTION_ELSEWHERE)
-    if kernel == "triton" and generation not in ("A100",):
+    if kernel == "triton" and generation != "A100":
         forward, backward = FLASH2_ON_HOPPER, FLASH2_ON_HOPPER
-    return forward * peak, backward * peak
+    shape = min(1.5 * width / (width + 64), 1.1) * (length / (length + 512)) * (8704 / 8192)
+    return forward * peak * shape, backward * peak * shape
 
 
 def pass_seconds(moved: Numbers, name: str) -> Numbers:

@@ -38,34 +38,36 @@ class Features:
 class Spreads:
     """Standard deviations of the effects, in the logarithm of the speed; 0.1 is about 10 %."""
 
-    component: float = 0.126
+    component: float = 0.0905
     """An error of a component's time, the same for all jobs: counts by the component's share."""
-    framework: float = 0.332
+    framework: float = 0.129
     """The same, for jobs of one framework."""
-    framework_kind: float = 1.16
+    framework_kind: float = 0.436
     """The same, for one framework and kind of model."""
-    release: float = 0.0881
+    release: float = 0.0818
     """One framework and kind, at one time; fades with `fading` years."""
-    generation: float = 0.0991
+    generation: float = 0.0772
     """Components of jobs on one generation of accelerators."""
-    accelerator: float = 0.0838
-    precision: float = 0.235
+    accelerator: float = 0.0518
+    precision: float = 0.181
     """Components of jobs in one precision and generation."""
-    task: float = 0.0487
+    task: float = 0.0466
     """One task and framework."""
-    model: float = 0.0344
+    model: float = 0.0407
     """One model."""
-    model_accelerator: float = 0.0467
+    model_accelerator: float = 0.029
     """One model on one accelerator in one precision."""
-    layout: float = 0.0585
+    layout: float = 0.0571
     """The same and the framework, for layouts that differ little: fades with `layout_length` doublings."""
-    noise: float = 0.0395
+    noise: float = 0.0384
     """What differs between measurements of one configuration of a dense model."""
-    noise_mixture: float = 0.241
+    noise_mixture: float = 0.0946
     """The same, of a mixture or hybrid."""
-    fading: float = 1.84
+    mixture: float = 2.38
+    """Times by which effects of a mixture or hybrid are larger."""
+    fading: float = 2.01
     """Years."""
-    layout_length: float = 4.41
+    layout_length: float = 4.79
     """Doublings of a degree."""
 
 
@@ -112,7 +114,7 @@ def parts(one: Groups, other: Groups, spreads: Spreads) -> dict[str, np.ndarray[
     apart = np.abs(one.year[:, None] - other.year[None, :]) / spreads.fading
     distance = np.abs(one.layout[:, None, :] - other.layout[None, :, :]).sum(-1) / spreads.layout_length
     weight = {name: getattr(spreads, name) ** 2 for name in NAMES}
-    return {
+    found = {
         "component": weight["component"] * mix,
         "framework": weight["framework"] * same("framework") * mix,
         "framework_kind": weight["framework_kind"] * same("framework_kind") * mix,
@@ -125,6 +127,8 @@ def parts(one: Groups, other: Groups, spreads: Spreads) -> dict[str, np.ndarray[
         "model_accelerator": weight["model_accelerator"] * same("model_accelerator"),
         "layout": weight["layout"] * same("layout") * np.exp(-distance - apart),
     }
+    larger = np.where(one.mixed, spreads.mixture, 1.0)[:, None] * np.where(other.mixed, spreads.mixture, 1.0)[None, :]
+    return {name: larger * part for name, part in found.items()}
 
 
 def noise(jobs: Groups, spreads: Spreads) -> np.ndarray[Any, Any]:
@@ -136,7 +140,7 @@ class Residual:
     """The process, given measurements: `logarithms` of measured over modelled speed of `jobs`."""
 
     def __init__(self, jobs: Sequence[Features], logarithms: np.ndarray[Any, Any], spreads: Spreads) -> None:
-        self.jobs, self.spreads = Groups(jobs), spreads
+        self.jobs, self.spreads, self.logarithms = Groups(jobs), spreads, logarithms
         covariance = np.asarray(sum(parts(self.jobs, self.jobs, spreads).values()))
         self.own = np.diag(covariance).copy()
         self.inverse = np.linalg.inv(covariance + np.diag(noise(self.jobs, spreads)))
@@ -149,6 +153,12 @@ class Residual:
         before = np.array([sum(p[0, 0] for p in parts(g, g, self.spreads).values()) for g in _each(jobs, self.jobs)])
         variance = before + noise(groups, self.spreads) - np.einsum("ij,jk,ik->i", across, self.inverse, across)
         return across @ self.weights, np.sqrt(np.maximum(variance, 1e-8))
+
+    def left_out(self, members: Sequence[int]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """What expect() would say of these measurements if they had not been made (Rasmussen and Williams, 5.4.2)."""
+        index = np.asarray(members)
+        among = np.linalg.inv(self.inverse[np.ix_(index, index)])
+        return self.logarithms[index] - among @ self.weights[index], np.sqrt(np.diag(among))
 
     def covariance(self, groups: Groups) -> np.ndarray[Any, Any]:
         """Of new jobs with those that were measured."""

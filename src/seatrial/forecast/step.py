@@ -16,7 +16,10 @@ from seatrial.forecast.rates import Numbers, attention_rates, pass_seconds, prod
 from seatrial.forecast.traffic import Place, Traffic, traffic
 from seatrial.workload import Workload
 
-GPT_EAGER = ("llm-foundry",)
+SCAN_SHARE = 0.25
+"""Of attention's rate that the products within a recurrence reach: arXiv:2405.21060, figure 10, where a scan at a state of
+128 takes about as long as attention with four times its FLOPs."""
+EAGER = ("llm-foundry",)
 """Frameworks whose measurements were made without a compiler and with FlashAttention-2 or Triton's kernel."""
 
 
@@ -152,7 +155,7 @@ class _Stage:
     def _products(self, matrices: tuple[tuple[int, int, int, float, str], ...], *, low: bool = True) -> Numbers:
         """Seconds of products on one tensor-parallel rank, over all stages."""
         fitted, name, total = self.fitted, self.place.accelerator, 0.0 * self.tokens
-        dtype = self.workload.compute if low else "bf16"
+        dtype, watts = self.workload.compute if low else "bf16", self.place.watts
         for count, inputs, outputs, split, kind in matrices:
             share = {"columns": (1.0, self.tensor), "rows": (self.tensor, 1.0)}.get(kind, (1.0, 1.0))
             rows, groups, slow = self.tokens, 1.0, fitted.products
@@ -161,9 +164,9 @@ class _Stage:
                 slow = slow * fitted.products * fitted.grouped
                 share = (1.0, self._expert_tensor())
             inner, outer = inputs / share[0], outputs / share[1]
-            forward = product_seconds(rows, inner, outer, name=name, dtype=dtype, groups=groups)
-            inputs_back = product_seconds(rows, outer, inner, name=name, dtype=dtype, groups=groups)
-            weights_back = product_seconds(inner, rows, outer, name=name, dtype=dtype, groups=groups)
+            forward = product_seconds(rows, inner, outer, name=name, dtype=dtype, groups=groups, watts=watts)
+            inputs_back = product_seconds(rows, outer, inner, name=name, dtype=dtype, groups=groups, watts=watts)
+            weights_back = product_seconds(inner, rows, outer, name=name, dtype=dtype, groups=groups, watts=watts)
             trained = weights_back if self.backward == 2.0 else 0.0
             again = self.again if low else 0.0
             total = total + count * slow * ((1 + again) * forward + inputs_back + trained)
@@ -185,15 +188,20 @@ class _Stage:
     def _attention(self) -> Numbers:
         """Seconds of attention and of recurrences, over all stages."""
         flops, length = self.layers.attention, self.workload.sequence_length or 1
-        eager = self.workload.framework.startswith(GPT_EAGER)
-        forward, backward = attention_rates(self.place.accelerator, kernel="triton" if eager else "fused")
+        eager = self.workload.framework.startswith(EAGER)
+        forward, backward = attention_rates(
+            self.place.accelerator,
+            width=self.layers.head_width,
+            length=length,
+            kernel="triton" if eager else "fused",
+        )
         scores = self.tokens * sum(count * min(seen, length) * width for count, seen, width in flops) / self.tensor
         again = 1.0 if self.workload.recompute != "none" else 0.0
         # Forward two products of 2 FLOPs, half of them behind the mask; backward five (arXiv:2205.14135).
         forward_flops = 2 * scores
         seconds = (1 + again) * forward_flops / forward + 2.5 * forward_flops / backward
         scan = self.tokens * self.layers.recurrent_flops / self.tensor
-        return self.fitted.attention * (seconds + (3 + again) * scan / forward)
+        return self.fitted.attention * (seconds + (3 + again) * scan / (SCAN_SHARE * forward))
 
     def _memory(self) -> Numbers:
         """Seconds of passes over memory in all layers."""
@@ -218,7 +226,9 @@ class _Stage:
     def _launch(self) -> Numbers:
         """Seconds in which the host starts the kernels of a stage."""
         again = 1 + self.again / 3
-        return self.fitted.launch * again * self.layers.kernels / self.stages
+        captured = 0.0 if self.workload.graphs else 1.0
+        plain = self.fitted.launch * self.layers.kernels + self.fitted.mixture_launch * self.layers.mixtures
+        return captured * again * plain / self.stages
 
     def _held(self) -> Numbers:
         """Parameters that a rank works with in its stage."""

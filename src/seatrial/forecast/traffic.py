@@ -29,6 +29,8 @@ class Place:
     """Bytes a second and accelerator to others of the domain, in one direction."""
     outside: float
     """Bytes a second and accelerator to other domains, in one direction."""
+    watts: float | None = None
+    """What an accelerator may take; None: what its data sheet says."""
     inside_latency: float = 10e-6
     """Seconds that a collective takes at least, inside a domain."""
     outside_latency: float = 40e-6
@@ -46,14 +48,23 @@ class Place:
         latency = np.where(inside, self.inside_latency, self.outside_latency)
         return np.where(np.asarray(ranks) > 1, sent / speed + messages * latency, 0.0)
 
-    def exchange_seconds(self, sent: Numbers, ranks: Numbers, messages: Numbers = 1) -> Numbers:
-        """Seconds of an all-to-all in which each rank sends so many bytes, in equal parts, to all others."""
-        ranks = np.maximum(ranks, 1)
-        remote = np.clip(1 - self.domain / ranks, 0, 1)
-        near = np.clip(1 - 1 / ranks, 0, 1) - remote
-        slowest = np.maximum(near / (self.inside or self.outside), remote / self.outside)
-        latency = np.where(remote > 0, self.outside_latency, self.inside_latency)
-        return np.where(ranks > 1, sent * slowest / LINK_SHARE + messages * latency, 0.0)
+    def exchange_seconds(self, token: Numbers, ranks: Numbers, taken: int, messages: Numbers = 1) -> Numbers:
+        """Seconds of an all-to-all in which each token goes to the ranks that hold its experts, `taken` by chance.
+
+        `token` is the bytes of one such copy, of all tokens of a rank. A copy crosses to each domain once and is
+        spread inside it (DeepEP's and HybridEP's dispatch).
+        """
+        ranks = np.maximum(np.asarray(ranks, float), 1.0)
+        domains = np.maximum(np.ceil(ranks / self.domain), 1.0)
+
+        def reached(places: Numbers) -> Numbers:
+            return places * (1 - (1 - 1 / places) ** taken)
+
+        near = reached(ranks) * (1 - 1 / ranks)
+        far = reached(domains) * (1 - 1 / domains)
+        slowest = np.maximum(near / (self.inside or self.outside), far / self.outside)
+        latency = np.where(domains > 1, self.outside_latency, self.inside_latency)
+        return np.where(ranks > 1, token * slowest / LINK_SHARE + messages * latency, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,11 +101,9 @@ def traffic(
     all_reduced = 2 * (tensor - 1) / tensor * activations
     around = (np.asarray(degrees.context) - 1) * 2 * 2.0 * tokens * kv / tensor
     taken = max(model.experts_per_token, 1)
-    # Experts are drawn by chance: so many of the ranks hold at least one of a token's.
-    reached = expert * (1 - (1 - 1 / expert) ** taken)
     width = getattr(model, "latent_size", 0) or model.hidden_size
     routed = tokens if workload.expert_tensor is None else tokens / tensor
-    dispatched = 2.0 * routed * width * reached
+    copy = 2.0 * routed * width
     chunks = workload.virtual_stages
     ranks = np.asarray(degrees.data) * degrees.context
     shard = np.asarray(degrees.shard)
@@ -105,7 +114,7 @@ def traffic(
     return Traffic(
         tensor=layers * place.seconds(4 * all_reduced, tensor, messages=8),
         context=layers * place.seconds(3 * around, degrees.context, stride=tensor, messages=3),
-        expert=mixtures * place.exchange_seconds(4 * dispatched, expert, messages=4),
+        expert=mixtures * place.exchange_seconds(4 * copy, expert, taken, messages=4),
         pipeline=place.seconds(
             2 * chunks * activations / tensor, degrees.pipeline, stride=ranks * tensor, messages=2 * chunks
         ),
