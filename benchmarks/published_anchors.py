@@ -225,7 +225,6 @@ def convert(row: dict[str, str]) -> dict[str, object]:
         "recompute": _recompute(row), "tensor_overlap": _overlap(row, family),
         "compiled": "no" if "no compile" in note or family == "llm-foundry" else "yes",
         "graphs": _graphs(row, family, architecture, accelerator, release.group(1) if release else ""),
-        "efa": "yes" if "EFA" in row["gpu_type"] else "no",
         "tokens_per_second": f"{speed:.6g}", "measured": how, "memory_gb": row["peak_mem_gb"],
     }  # fmt: skip
 
@@ -238,7 +237,7 @@ def _virtual(row: dict[str, str], family: str, layers: int, pipeline: int) -> in
         return 1
     if given:
         return min(int(given.group(1)), most)  # some sources count the stages of all ranks
-    return max(1, most // 2) if family in ("nemo", "mlperf") else 1
+    return max(1, most // 2) if family in ("nemo", "mlperf", "meta") else 1
 
 
 def _graphs(row: dict[str, str], family: str, architecture: str, accelerator: str, release: str) -> str:

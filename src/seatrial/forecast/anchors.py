@@ -16,8 +16,8 @@ from seatrial.workload import Degrees, States, Workload
 
 COLUMNS = (
     "source", "date", "framework", "release", "architecture", "task", "tuned", "accelerator", "watts",
-    "accelerators", "domain", "outside", "tensor", "pipeline", "virtual", "context", "expert", "expert_tensor", "data",
-    "shard", "sequence", "batch", "micro", "compute", "scaling", "recompute", "compiled", "tensor_overlap", "efa", "graphs",
+    "accelerators", "domain", "outside", "fabric", "tensor", "pipeline", "virtual", "context", "expert", "expert_tensor", "data",
+    "shard", "sequence", "batch", "micro", "compute", "scaling", "recompute", "compiled", "tensor_overlap", "graphs",
     "tokens_per_second", "measured", "memory_gb",
 )  # fmt: skip
 """Of anchors.csv. `outside` is in GB/s and accelerator, `tokens_per_second` of one accelerator; `measured` says how it
@@ -48,8 +48,6 @@ class Anchor:
     """pretrain, sft or lora."""
     tuned: bool
     """Whether it was made to be fast; False: it only had to work."""
-    efa: bool
-    """Whether nodes are joined by EFA; else by InfiniBand or RoCE."""
     workload: Workload
     place: Place
     accelerators: int
@@ -92,13 +90,13 @@ def _anchor(row: dict[str, str]) -> Anchor:
         architecture=row["architecture"],
         task=row["task"],
         tuned=row["tuned"] == "yes",
-        efa=row["efa"] == "yes",
         workload=workload(row),
         place=Place(
             accelerator=row["accelerator"],
             domain=int(row["domain"]),
             inside=chip.nvlink_bytes or chip.links * 24e9,  # type: ignore[operator]
             outside=float(row["outside"]) * 1e9,
+            fabric=row["fabric"],
             watts=float(row["watts"]) if row["watts"] else None,
         ),
         accelerators=int(row["accelerators"]),

@@ -49,6 +49,7 @@ def features(workload: Workload, place: Place, found: Step, *, year: float, task
         year=year,
         accelerator=place.accelerator,
         generation=generation(place.accelerator),
+        fabric=place.fabric,
         precision=f"{workload.compute} {workload.scaling}" if workload.compute in ("fp8", "fp4") else workload.compute,
         kind=kind,
         task="lora" if workload.frozen else task,

@@ -38,7 +38,7 @@ class Layers:
     inner_passes: float
     """The same within them: rotations, activations."""
     cast_numbers: float
-    """Numbers that become fp8 or fp4 in both passes."""
+    """Numbers that become fp8 or fp4: inputs of products, and gradients of their outputs."""
     kernels: int
     """Outside of mixtures, forward and backward."""
     head_width: int
@@ -163,7 +163,7 @@ def _of_hybrid(model: HybridDecoder) -> Layers:
         # An activation: gate and up read, product written; backward three read, two written.
         inner_passes=rotations + scans + inner * (8 if model.gated else 5),
         cast_numbers=sum(
-            count * (2 * inputs + outputs) * (taken if kind == "experts" else 1)
+            count * (inputs + outputs) * (taken if kind == "experts" else 1)
             for count, inputs, outputs, taken, kind in matrices
         ),
         kernels=_DENSE_KERNELS * (attentions + model.dense_layers) // 2 + _RECURRENT_KERNELS * recurrent,

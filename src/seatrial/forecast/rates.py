@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from seatrial.forecast.fitted import FITTED
 from seatrial.hardware import accelerator
 
 Numbers = Any
@@ -45,9 +46,6 @@ GB200 (1000 and 1200 W) ACHIEVABLE grows with its 0.24th (bf16) and 0.29th (fp8)
 
 TILE = (128, 256)
 """Rows and columns of what one multiprocessor computes at a time: the tiles that cuBLAS takes for large products."""
-FILL_SECONDS = 1.0e-6
-"""What a tile takes beyond its products, to fill its pipeline and write its result. Pipelined kernels of the Hopper and
-Blackwell generation hide most of it: CUTLASS, "Efficient GEMM", https://docs.nvidia.com/cutlass/."""
 
 Kernel = Literal["fused", "triton"]
 
@@ -95,10 +93,11 @@ def product_seconds(
     dtype: str,
     groups: Numbers = 1,
     watts: float | None = None,
+    fill: float = FITTED.fill,
 ) -> Numbers:
     """Seconds of `groups` products of a (rows, inputs) with an (inputs, outputs) matrix in one kernel.
 
-    A tile takes its products and FILL_SECONDS; the last wave of tiles is half full on average, and so is each group's
+    A tile takes its products and `fill` seconds; the last wave of tiles is half full on average, and so is each group's
     last tile; and no kernel is faster than its operands come from memory. Tiles and waves: NVIDIA, "Matrix
     Multiplication Background User's Guide". `name` and `dtype` have an achievable rate (ValueError).
     """
@@ -108,7 +107,7 @@ def product_seconds(
     at_once = chip.multiprocessors or 1
     tall = np.where(np.asarray(groups) > 1, rows + TILE[0] / 2, rows)
     tiles = groups * np.maximum(tall, 1) * outputs / (TILE[0] * TILE[1])
-    each = 2 * TILE[0] * TILE[1] * inputs * at_once / rate + (FILL_SECONDS if chip.multiprocessors else 0)
+    each = 2 * TILE[0] * TILE[1] * inputs * at_once / rate + (fill if chip.multiprocessors else 0)
     computed = np.maximum(tiles / at_once + 0.5, 1) * each
     width = {"fp8": 1, "fp4": 0.5, "fp32": 4}.get(dtype, 2)
     moved = groups * (width * (rows * inputs + inputs * outputs) + 2 * rows * outputs)

@@ -22,6 +22,7 @@ class Features:
     year: float
     accelerator: str
     generation: str
+    fabric: str
     precision: str
     kind: str
     """dense, mixture or hybrid."""
@@ -38,36 +39,38 @@ class Features:
 class Spreads:
     """Standard deviations of the effects, in the logarithm of the speed; 0.1 is about 10 %."""
 
-    component: float = 0.0905
+    component: float = 0.117
     """An error of a component's time, the same for all jobs: counts by the component's share."""
-    framework: float = 0.129
+    framework: float = 0.123
     """The same, for jobs of one framework."""
-    framework_kind: float = 0.436
+    framework_kind: float = 0.399
     """The same, for one framework and kind of model."""
-    release: float = 0.0818
-    """One framework and kind, at one time; fades with `fading` years."""
-    generation: float = 0.0772
+    release: float = 0.0743
+    """One framework and kind on one generation, at one time; fades with `fading` years."""
+    generation: float = 0.0824
     """Components of jobs on one generation of accelerators."""
-    accelerator: float = 0.0518
-    precision: float = 0.181
+    accelerator: float = 0.0477
+    precision: float = 0.164
     """Components of jobs in one precision and generation."""
-    task: float = 0.0466
+    fabric: float = 0.0899
+    """Components of jobs of one framework on one fabric between nodes."""
+    task: float = 0.0469
     """One task and framework."""
-    model: float = 0.0407
+    model: float = 0.0475
     """One model."""
-    model_accelerator: float = 0.029
+    model_accelerator: float = 0.0269
     """One model on one accelerator in one precision."""
-    layout: float = 0.0571
+    layout: float = 0.056
     """The same and the framework, for layouts that differ little: fades with `layout_length` doublings."""
-    noise: float = 0.0384
+    noise: float = 0.038
     """What differs between measurements of one configuration of a dense model."""
-    noise_mixture: float = 0.0946
+    noise_mixture: float = 0.0951
     """The same, of a mixture or hybrid."""
-    mixture: float = 2.38
+    mixture: float = 2.48
     """Times by which effects of a mixture or hybrid are larger."""
-    fading: float = 2.01
+    fading: float = 1.76
     """Years."""
-    layout_length: float = 4.79
+    layout_length: float = 4.46
     """Doublings of a degree."""
 
 
@@ -89,6 +92,8 @@ class Groups:
             "generation": self._code("generation", [job.generation for job in jobs]),
             "accelerator": self._code("accelerator", [job.accelerator for job in jobs]),
             "precision": self._code("precision", [(job.generation, job.precision) for job in jobs]),
+            "release": self._code("release", [(job.framework, job.kind, job.generation) for job in jobs]),
+            "fabric": self._code("fabric", [(job.framework, job.fabric) for job in jobs]),
             "task": self._code("task", [(job.task, job.framework) for job in jobs]),
             "model": self._code("model", [job.model for job in jobs]),
             "model_accelerator": self._code(
@@ -118,10 +123,11 @@ def parts(one: Groups, other: Groups, spreads: Spreads) -> dict[str, np.ndarray[
         "component": weight["component"] * mix,
         "framework": weight["framework"] * same("framework") * mix,
         "framework_kind": weight["framework_kind"] * same("framework_kind") * mix,
-        "release": weight["release"] * same("framework_kind") * np.exp(-apart),
+        "release": weight["release"] * same("release") * np.exp(-apart),
         "generation": weight["generation"] * same("generation") * mix,
         "accelerator": weight["accelerator"] * same("accelerator"),
         "precision": weight["precision"] * same("precision") * mix,
+        "fabric": weight["fabric"] * same("fabric") * mix,
         "task": weight["task"] * same("task"),
         "model": weight["model"] * same("model"),
         "model_accelerator": weight["model_accelerator"] * same("model_accelerator"),

@@ -5,6 +5,7 @@ Each number of a Workload may be an array of numpy, one element for each layout:
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,10 @@ from seatrial.workload import Workload
 SCAN_SHARE = 0.25
 """Of attention's rate that the products within a recurrence reach: arXiv:2405.21060, figure 10, where a scan at a state of
 128 takes about as long as attention with four times its FLOPs."""
+CAST_BYTES = {"tensor": 2.0, "row": 4.0, "block": 4.0, "mx": 4.0, "nv": 4.0}
+"""Bytes that a number moves to become fp8 or fp4: it is written twice, by rows and by columns, for the two products that
+it takes part in. With one scale per tensor the kernel that makes it does so; else it is read once more (Transformer
+Engine's documentation, "FP8 primer": delayed scaling, MXFP8)."""
 EAGER = ("llm-foundry",)
 """Frameworks whose measurements were made without a compiler and with FlashAttention-2 or Triton's kernel."""
 
@@ -155,7 +160,7 @@ class _Stage:
     def _products(self, matrices: tuple[tuple[int, int, int, float, str], ...], *, low: bool = True) -> Numbers:
         """Seconds of products on one tensor-parallel rank, over all stages."""
         fitted, name, total = self.fitted, self.place.accelerator, 0.0 * self.tokens
-        dtype, watts = self.workload.compute if low else "bf16", self.place.watts
+        dtype = self.workload.compute if low else "bf16"
         for count, inputs, outputs, split, kind in matrices:
             share = {"columns": (1.0, self.tensor), "rows": (self.tensor, 1.0)}.get(kind, (1.0, 1.0))
             rows, groups, slow = self.tokens, 1.0, fitted.products
@@ -164,9 +169,12 @@ class _Stage:
                 slow = slow * fitted.products * fitted.grouped
                 share = (1.0, self._expert_tensor())
             inner, outer = inputs / share[0], outputs / share[1]
-            forward = product_seconds(rows, inner, outer, name=name, dtype=dtype, groups=groups, watts=watts)
-            inputs_back = product_seconds(rows, outer, inner, name=name, dtype=dtype, groups=groups, watts=watts)
-            weights_back = product_seconds(inner, rows, outer, name=name, dtype=dtype, groups=groups, watts=watts)
+            cost = functools.partial(
+                product_seconds, name=name, dtype=dtype, groups=groups, watts=self.place.watts, fill=fitted.fill
+            )
+            forward = cost(rows, inner, outer)
+            inputs_back = cost(rows, outer, inner)
+            weights_back = cost(inner, rows, outer)
             trained = weights_back if self.backward == 2.0 else 0.0
             again = self.again if low else 0.0
             total = total + count * slow * ((1 + again) * forward + inputs_back + trained)
@@ -213,7 +221,7 @@ class _Stage:
         sorted_tokens = layers.mixtures * 2.0 * layers.routed_width * layers.taken
         moved = moved + 2.0 * 2 * fitted.permuted * sorted_tokens / self.tensor
         if workload.compute in ("fp8", "fp4"):
-            moved = moved + fitted.passes * layers.cast_numbers * (2 + 2 * 1.0) / self.tensor * 2
+            moved = moved + fitted.passes * CAST_BYTES[workload.scaling] * layers.cast_numbers / self.tensor
         # A gradient in fp32 is read and written when a micro-batch adds to it.
         added = 0.0 if workload.frozen else 8.0 * self._held() * self.stages
         return pass_seconds(self.tokens * moved + added, self.place.accelerator)

@@ -29,6 +29,8 @@ class Place:
     """Bytes a second and accelerator to others of the domain, in one direction."""
     outside: float
     """Bytes a second and accelerator to other domains, in one direction."""
+    fabric: str = "infiniband"
+    """What joins domains: efa, or infiniband, which RoCE of the same cards is counted as."""
     watts: float | None = None
     """What an accelerator may take; None: what its data sheet says."""
     inside_latency: float = 10e-6
