@@ -65,11 +65,11 @@ ARCHITECTURES = (
 """Pattern of a source's name -> our name, tried in order."""
 
 PRECISIONS = {
-    "bf16": ("bf16", ""), "fp16": ("fp16", ""), "fp8": ("fp8", "tensor"), "fp8-cs": ("fp8", "tensor"),
+    "bf16": ("bf16", ""), "fp16": ("fp16", ""), "fp8": ("fp8", "delayed"), "fp8-cs": ("fp8", "current"),
     "fp8-mx": ("fp8", "mx"), "fp8_mx": ("fp8", "mx"), "mxfp8": ("fp8", "mx"), "nvfp4": ("fp4", "nv"),
     "fp8-blockwise": ("fp8", "block"),
 }  # fmt: skip
-SHARDED = ("llm-foundry", "torchtitan", "fms-fsdp", "MaxText", "Paxml")
+SHARDED = ("llm-foundry", "torchtitan", "fms-fsdp", "maxtext", "paxml")
 """Frameworks of which all ranks that are left share the states."""
 
 
@@ -94,7 +94,7 @@ def _family(row: dict[str, str]) -> str:
     ):  # fmt: skip
         if name.startswith(prefix):
             return family
-    raise LeftOut(f"framework {name}")
+    return name.lower()
 
 
 def _architecture(row: dict[str, str]) -> str:
@@ -124,13 +124,15 @@ def _task(row: dict[str, str]) -> str:
     return "sft" if "sft" in text else "pretrain"
 
 
-def _precision(row: dict[str, str]) -> tuple[str, str]:
+def _precision(row: dict[str, str], family: str) -> tuple[str, str]:
     compute, scaling = PRECISIONS.get(row["dtype"].lower(), ("", ""))
     if not compute:
-        if not row["source"].startswith("mlcommons"):
+        if family not in ("mlperf", "mlperf-rocm"):
             raise LeftOut("precision not given")
         # Submitters of MLPerf Training 4.0 and later compute language models in fp8, unless a name says fp4.
-        compute, scaling = "fp8", "tensor"
+        compute, scaling = "fp8", "delayed"
+    if scaling == "delayed" and family in ("megatron-bridge", "torchtitan"):
+        scaling = "current"  # their only recipes with one scale per tensor
     return compute, "row" if "rowwise" in row["note"] else scaling
 
 
@@ -148,7 +150,7 @@ def _links(row: dict[str, str], accelerator: str) -> tuple[int, float]:
     return 16 if accelerator == "Trainium1" else 8, outside
 
 
-def _layout(row: dict[str, str], family: str, task: str, gpus: int, accelerator: str) -> dict[str, int]:
+def _layout(row: dict[str, str], family: str, gpus: int, accelerator: str) -> dict[str, int]:
     """Degrees as given; else so that one copy of the model takes as few ranks as the batch leaves."""
     given = {name: int(row[column]) if row[column] else None for name, column in (
         ("tensor", "tp"), ("pipeline", "pp"), ("context", "cp"), ("expert", "ep"), ("shard", "dp_shard"))}  # fmt: skip
@@ -166,7 +168,7 @@ def _layout(row: dict[str, str], family: str, task: str, gpus: int, accelerator:
     degrees["data"] = gpus // (degrees["tensor"] * degrees["pipeline"] * degrees["context"])
     if degrees["data"] < 1:
         raise LeftOut("degrees exceed the accelerators")
-    if family in ("llm-foundry", "torchtitan", "fms-fsdp", "maxtext", "paxml") and not given["shard"]:
+    if family in SHARDED and not given["shard"]:
         degrees["shard"] = degrees["data"] * degrees["context"]
     return degrees
 
@@ -174,7 +176,7 @@ def _layout(row: dict[str, str], family: str, task: str, gpus: int, accelerator:
 def convert(row: dict[str, str]) -> dict[str, object]:
     """A row in our columns. LeftOut says why there is none."""
     note, family, architecture = row["note"], _family(row), _architecture(row)
-    task, (compute, scaling) = _task(row), _precision(row)
+    task, (compute, scaling) = _task(row), _precision(row, family)
     accelerator = ACCELERATORS.get(re.sub(r" \(.*", "", row["gpu_type"]))
     if accelerator is None:
         raise LeftOut(f"accelerator {row['gpu_type']}")
@@ -182,51 +184,66 @@ def convert(row: dict[str, str]) -> dict[str, object]:
         raise LeftOut("optimizer on the host")
     if not row["gpus"]:
         raise LeftOut("number of accelerators not given")
-    if not row["seq"]:
-        raise LeftOut("sequence length not given")
-    gpus, sequence = int(row["gpus"]), int(row["seq"])
-    degrees = _layout(row, family, task, gpus, accelerator)
-    micro = _number(row["mbs"])
-    if "local batch" in note or (family == "torchtitan" and row["pp"]):
-        micro = 1.0
-    batch = _number(row["gbs"])
-    if batch is None:
-        if not micro:
-            if not family.startswith(("torchtitan", "maxtext")):
-                raise LeftOut("batch not given")
-            micro = 2.0 if family == "maxtext" else 1.0
-        local = (_number(row["mbs"]) or micro) if "local batch" in note else micro
-        batch = local * degrees["data"]
-    micro = micro or 1.0
-    batch = max(batch, degrees["data"] * micro)
-    speed, how = _number(row["tokens_per_s_per_gpu"]), "tokens"
-    model = PUBLISHED[architecture]
-    if speed is None and row["step_time_s"]:
-        speed, how = batch * sequence / float(row["step_time_s"]) / gpus, "step"
-    if speed is None and row["tflops_per_gpu"]:
-        convention = "causal" if family == "megatron-bridge" else "full"
-        speed = float(row["tflops_per_gpu"]) * 1e12 / model.flops_per_token(sequence)[convention]
-        how = f"flops {convention}"
-    if speed is None:
-        raise LeftOut("no throughput")
+    gpus, sequence = int(row["gpus"]), _sequence(row, family)
+    degrees = _layout(row, family, gpus, accelerator)
+    batch, micro = _batch(row, family, degrees["data"])
+    speed, how = _speed(row, family, architecture, sequence, batch)
     domain, outside = _links(row, accelerator)
-    stages = _virtual(row, family, model.num_layers, degrees["pipeline"])
+    stages = _virtual(row, family, PUBLISHED[architecture].num_layers, degrees["pipeline"])
     expert_tensor = re.search(r"ETP (\d+)", note)
-    release = re.search(
-        r"(?:container |Release |ngc)(2\d\.\d+(?:\.\d+)?)", f"{note} {row['framework']} {row['source']}"
-    )
+    named = f"{note} {row['framework']} {row['source']}"
+    found = re.search(r"(?:container |Release |ngc)(2\d\.\d+(?:\.\d+)?)", named)
+    release = found.group(1) if found else ""
     return {
-        "source": row["source"], "date": row["date"], "framework": family,
-        "release": release.group(1) if release else "", "architecture": architecture, "task": task,
-        "tuned": _tuned(row), "accelerator": accelerator, "watts": "500" if "500W" in row["gpu_type"] else "",
-        "accelerators": gpus, "domain": domain, "outside": outside, **degrees, "virtual": stages,
+        "source": row["source"], "date": row["date"], "framework": family, "release": release,
+        "architecture": architecture, "task": task, "tuned": _tuned(row), "accelerator": accelerator,
+        "watts": "500" if "500W" in row["gpu_type"] else "", "accelerators": gpus, "domain": domain,
+        "outside": outside, "fabric": _fabric(row), **degrees, "virtual": stages,
         "expert_tensor": int(expert_tensor.group(1)) if expert_tensor else 1,
         "sequence": sequence, "batch": int(batch), "micro": int(micro), "compute": compute, "scaling": scaling,
         "recompute": _recompute(row), "tensor_overlap": _overlap(row, family),
         "compiled": "no" if "no compile" in note or family == "llm-foundry" else "yes",
-        "graphs": _graphs(row, family, architecture, accelerator, release.group(1) if release else ""),
+        "graphs": _graphs(row, family, architecture, accelerator, release),
         "tokens_per_second": f"{speed:.6g}", "measured": how, "memory_gb": row["peak_mem_gb"],
     }  # fmt: skip
+
+
+def _sequence(row: dict[str, str], family: str) -> int:
+    if row["seq"]:
+        return int(row["seq"])
+    if family == "megatron-bridge" and "performance" in f"{row['source']} {row['note']}" or "-perf-" in row["source"]:
+        return 4096  # of all performance recipes for the mixtures that do not say it
+    raise LeftOut("sequence length not given")
+
+
+def _batch(row: dict[str, str], family: str, data: int) -> tuple[float, float]:
+    """Global batch and micro-batch. FSDP frameworks say the batch of a rank, which a pipeline cuts into single ones."""
+    given, batch = _number(row["mbs"]), _number(row["gbs"])
+    micro = 1.0 if "local batch" in row["note"] else given
+    if batch is None:
+        if not given and not family.startswith(("torchtitan", "maxtext")):
+            raise LeftOut("batch not given")
+        micro = micro or (2.0 if family == "maxtext" else 1.0)
+        batch = (given or micro) * data
+    micro = micro or 1.0
+    return max(batch, data * micro), micro
+
+
+def _speed(row: dict[str, str], family: str, architecture: str, sequence: int, batch: float) -> tuple[float, str]:
+    """Tokens a second and accelerator, and what it is made of."""
+    if row["tokens_per_s_per_gpu"]:
+        return float(row["tokens_per_s_per_gpu"]), "tokens"
+    if row["step_time_s"]:
+        return batch * sequence / float(row["step_time_s"]) / int(row["gpus"]), "step"
+    if row["tflops_per_gpu"]:
+        convention = "causal" if family == "megatron-bridge" else "full"
+        flops = PUBLISHED[architecture].flops_per_token(sequence)[convention]
+        return float(row["tflops_per_gpu"]) * 1e12 / flops, f"flops {convention}"
+    raise LeftOut("no throughput")
+
+
+def _fabric(row: dict[str, str]) -> str:
+    return "efa" if "EFA" in row["gpu_type"] or row["gpu_type"].startswith("Trainium") else "infiniband"
 
 
 def _virtual(row: dict[str, str], family: str, layers: int, pipeline: int) -> int:
@@ -245,7 +262,7 @@ def _graphs(row: dict[str, str], family: str, architecture: str, accelerator: st
     all those for racks, and from 26.02.01 those of the small mixtures; compiled programs of JAX always are."""
     if family in ("maxtext", "paxml"):
         return "yes"
-    if "eager" in row["note"] or family != "megatron-bridge" or not _tuned(row) == "yes":
+    if "eager" in row["note"] or family != "megatron-bridge" or _tuned(row) != "yes":
         return "no"
     small = (
         architecture in ("qwen3-30b-a3b", "nemotron-3-nano") and release >= "26.02.01" and "EFA" not in row["gpu_type"]

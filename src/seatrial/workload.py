@@ -105,8 +105,9 @@ class Workload:
     """Whether a compiler joins what lies between the matrices: torch.compile, XLA, Transformer Engine's kernels."""
     framework: str = ""
     """What trains it, by the name that published measurements give it; empty: not known."""
-    scaling: Literal["tensor", "row", "block", "mx", "nv"] = "tensor"
-    """What shares a scale in fp8 and fp4: a tensor, a row, a block of 128 x 128, 32 numbers (MX), 16 numbers (NVFP4)."""
+    scaling: Literal["delayed", "current", "row", "block", "mx", "nv"] = "delayed"
+    """What shares a scale in fp8 and fp4: a tensor, by what it was in steps before or is now; a row; a block of 128 by
+    128 numbers; 32 numbers (MX); 16 (NVFP4)."""
     tensor_overlap: bool = False
     """Whether products and the tensor-parallel collectives beside them run at once, in slices."""
     graphs: bool = False

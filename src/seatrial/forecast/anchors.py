@@ -16,9 +16,9 @@ from seatrial.workload import Degrees, States, Workload
 
 COLUMNS = (
     "source", "date", "framework", "release", "architecture", "task", "tuned", "accelerator", "watts",
-    "accelerators", "domain", "outside", "fabric", "tensor", "pipeline", "virtual", "context", "expert", "expert_tensor", "data",
-    "shard", "sequence", "batch", "micro", "compute", "scaling", "recompute", "compiled", "tensor_overlap", "graphs",
-    "tokens_per_second", "measured", "memory_gb",
+    "accelerators", "domain", "outside", "fabric", "tensor", "pipeline", "virtual", "context", "expert",
+    "expert_tensor", "data", "shard", "sequence", "batch", "micro", "compute", "scaling", "recompute", "compiled",
+    "tensor_overlap", "graphs", "tokens_per_second", "measured", "memory_gb",
 )  # fmt: skip
 """Of anchors.csv. `outside` is in GB/s and accelerator, `tokens_per_second` of one accelerator; `measured` says how it
 was found: as such, by the time of a step, or by FLOP/s in a convention. `recompute` is empty where a source is silent.
@@ -66,7 +66,8 @@ class Anchor:
     @property
     def name(self) -> str:
         """As evidence is named: what, where, when."""
-        return f"{self.architecture} on {self.accelerators} {self.place.accelerator}, {self.workload.framework} {self.date}"
+        place = f"{self.accelerators} {self.place.accelerator}"
+        return f"{self.architecture} on {place}, {self.workload.framework} {self.release or self.date}"
 
 
 @functools.cache
@@ -123,7 +124,7 @@ def workload(row: dict[str, str]) -> Workload:
         sequence_length=int(row["sequence"]),
         degrees=Degrees(**number),
         compute=cast(Any, row["compute"]),
-        scaling=cast(Any, row["scaling"] or "tensor"),
+        scaling=cast(Any, row["scaling"] or "delayed"),
         recompute=cast(Any, row["recompute"] or "none"),
         states=FSDP_ADAM if sharded else MEGATRON_ADAM,
         sharded=("parameters", "gradients", "optimizer") if sharded else ("optimizer",),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from seatrial.forecast.hybrid import HybridDecoder
 from seatrial.models import Decoder, Encoder
+from seatrial.models.deepseek import LatentDecoder
 
 Matrix = tuple[int, int, int, float, str]
 """How often, inputs, outputs, experts of a token, and what tensor parallelism divides: columns, rows, experts, none."""
@@ -63,11 +64,11 @@ def _as_hybrid(model: Decoder) -> HybridDecoder:
     """A decoder whose layers are alike, or DeepSeek's, in the words of one whose layers are not."""
     if isinstance(model, HybridDecoder):
         return model
-    latent = {}
+    latent: dict[str, int] = {}
     mixtures = model.num_layers if model.num_experts else 0
     dense, inner, shared = model.num_layers - mixtures, model.intermediate_size, 0
     head = model.head_dim
-    if hasattr(model, "kv_rank"):
+    if isinstance(model, LatentDecoder):
         head = model.rotary_width + model.plain_width
         latent = {
             "value_width": model.plain_width,

@@ -59,8 +59,8 @@ _ATTENTION: Mapping[str, tuple[float, float]] = {
     "GB300": (0.65, 0.50),
 }
 """Accelerator -> shares of its bf16 peak that an attention kernel reaches, forward and backward, at 8192 positions and
-a causal mask. A100: arXiv:2307.08691 (FlashAttention-2). H100: arXiv:2407.08608 (FlashAttention-3, cuDNN as fast). B200:
-arXiv:2603.05451 (FlashAttention-4: 1613 TFLOP/s, 1.3 times cuDNN 9.13), softmax bound by exponentials, of which a B300
+a causal mask. A100: arXiv:2307.08691 (FlashAttention-2). H100: arXiv:2407.08608 (FlashAttention-3, cuDNN as fast).
+B200: arXiv:2603.05451 (FlashAttention-4: 1613 TFLOP/s, 1.3 times cuDNN 9.13), softmax bound by exponentials, of which a B300
 computes twice as many (10.7 against 5 Tera a second, https://verda.com/blog/gb300-nvl72-architecture)."""
 _ATTENTION_ELSEWHERE = (0.45, 0.35)
 FLASH2_ON_HOPPER = 0.35

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+Array = np.ndarray[Any, Any]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Features:
@@ -39,38 +41,38 @@ class Features:
 class Spreads:
     """Standard deviations of the effects, in the logarithm of the speed; 0.1 is about 10 %."""
 
-    component: float = 0.117
+    component: float = 0.0999
     """An error of a component's time, the same for all jobs: counts by the component's share."""
-    framework: float = 0.123
+    framework: float = 0.136
     """The same, for jobs of one framework."""
-    framework_kind: float = 0.399
+    framework_kind: float = 0.364
     """The same, for one framework and kind of model."""
-    release: float = 0.0743
+    release: float = 0.0738
     """One framework and kind on one generation, at one time; fades with `fading` years."""
-    generation: float = 0.0824
+    generation: float = 0.0724
     """Components of jobs on one generation of accelerators."""
-    accelerator: float = 0.0477
-    precision: float = 0.164
+    accelerator: float = 0.0519
+    precision: float = 0.147
     """Components of jobs in one precision and generation."""
-    fabric: float = 0.0899
+    fabric: float = 0.228
     """Components of jobs of one framework on one fabric between nodes."""
-    task: float = 0.0469
+    task: float = 0.0447
     """One task and framework."""
-    model: float = 0.0475
+    model: float = 0.0513
     """One model."""
-    model_accelerator: float = 0.0269
+    model_accelerator: float = 0.0233
     """One model on one accelerator in one precision."""
-    layout: float = 0.056
+    layout: float = 0.0546
     """The same and the framework, for layouts that differ little: fades with `layout_length` doublings."""
-    noise: float = 0.038
+    noise: float = 0.0379
     """What differs between measurements of one configuration of a dense model."""
-    noise_mixture: float = 0.0951
+    noise_mixture: float = 0.0966
     """The same, of a mixture or hybrid."""
-    mixture: float = 2.48
+    mixture: float = 2.26
     """Times by which effects of a mixture or hybrid are larger."""
-    fading: float = 1.76
+    fading: float = 1.58
     """Years."""
-    layout_length: float = 4.46
+    layout_length: float = 4.41
     """Doublings of a degree."""
 
 
@@ -104,17 +106,17 @@ class Groups:
             ),
         }
 
-    def _code(self, name: str, keys: Sequence[Any]) -> np.ndarray[Any, Any]:
+    def _code(self, name: str, keys: Sequence[Any]) -> Array:
         table = self.codes.setdefault(name, {})
         return np.array([table.setdefault(key, len(table)) for key in keys])
 
 
-def parts(one: Groups, other: Groups, spreads: Spreads) -> dict[str, np.ndarray[Any, Any]]:
+def parts(one: Groups, other: Groups, spreads: Spreads) -> dict[str, Array]:
     """Each effect's part of the covariance between jobs, without noise."""
     mix = one.shares @ other.shares.T
 
-    def same(name: str) -> np.ndarray[Any, Any]:
-        return one.group[name][:, None] == other.group[name][None, :]
+    def same(name: str) -> Array:
+        return np.equal.outer(one.group[name], other.group[name])
 
     apart = np.abs(one.year[:, None] - other.year[None, :]) / spreads.fading
     distance = np.abs(one.layout[:, None, :] - other.layout[None, :, :]).sum(-1) / spreads.layout_length
@@ -137,7 +139,7 @@ def parts(one: Groups, other: Groups, spreads: Spreads) -> dict[str, np.ndarray[
     return {name: larger * part for name, part in found.items()}
 
 
-def noise(jobs: Groups, spreads: Spreads) -> np.ndarray[Any, Any]:
+def noise(jobs: Groups, spreads: Spreads) -> Array:
     """Variance of each job's measurement."""
     return np.where(jobs.mixed, spreads.noise_mixture, spreads.noise) ** 2
 
@@ -145,37 +147,41 @@ def noise(jobs: Groups, spreads: Spreads) -> np.ndarray[Any, Any]:
 class Residual:
     """The process, given measurements: `logarithms` of measured over modelled speed of `jobs`."""
 
-    def __init__(self, jobs: Sequence[Features], logarithms: np.ndarray[Any, Any], spreads: Spreads) -> None:
+    def __init__(self, jobs: Sequence[Features], logarithms: Array, spreads: Spreads) -> None:
         self.jobs, self.spreads, self.logarithms = Groups(jobs), spreads, logarithms
-        covariance = np.asarray(sum(parts(self.jobs, self.jobs, spreads).values()))
+        covariance = _total(self.jobs, self.jobs, spreads)
         self.own = np.diag(covariance).copy()
         self.inverse = np.linalg.inv(covariance + np.diag(noise(self.jobs, spreads)))
         self.weights = self.inverse @ logarithms
 
-    def expect(self, jobs: Sequence[Features]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    def expect(self, jobs: Sequence[Features]) -> tuple[Array, Array]:
         """Mean and standard deviation of the logarithm of a new measurement of each job."""
         groups = Groups(jobs, self.jobs)
         across = self.covariance(groups)
-        before = np.array([sum(p[0, 0] for p in parts(g, g, self.spreads).values()) for g in _each(jobs, self.jobs)])
+        before = np.array([_total(each, each, self.spreads)[0, 0] for each in _each(jobs, self.jobs)])
         variance = before + noise(groups, self.spreads) - np.einsum("ij,jk,ik->i", across, self.inverse, across)
         return across @ self.weights, np.sqrt(np.maximum(variance, 1e-8))
 
-    def left_out(self, members: Sequence[int]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    def left_out(self, members: Sequence[int]) -> tuple[Array, Array]:
         """What expect() would say of these measurements if they had not been made (Rasmussen and Williams, 5.4.2)."""
         index = np.asarray(members)
         among = np.linalg.inv(self.inverse[np.ix_(index, index)])
         return self.logarithms[index] - among @ self.weights[index], np.sqrt(np.diag(among))
 
-    def covariance(self, groups: Groups) -> np.ndarray[Any, Any]:
+    def covariance(self, groups: Groups) -> Array:
         """Of new jobs with those that were measured."""
-        return np.asarray(sum(parts(groups, self.jobs, self.spreads).values()))
+        return _total(groups, self.jobs, self.spreads)
 
     def nearest(self, job: Features, least: float = 0.3, count: int = 5) -> list[int]:
         """The measurements whose effects are most like those of `job`, by correlation, nearest first."""
         groups = Groups([job], self.jobs)
-        own = sum(parts(groups, groups, self.spreads).values())[0, 0]
+        own = _total(groups, groups, self.spreads)[0, 0]
         alike = self.covariance(groups)[0] / np.sqrt(own * self.own)
         return [int(index) for index in np.argsort(-alike, kind="stable")[:count] if alike[index] >= least]
+
+
+def _total(one: Groups, other: Groups, spreads: Spreads) -> Array:
+    return np.sum(list(parts(one, other, spreads).values()), axis=0)
 
 
 def _each(jobs: Sequence[Features], known: Groups) -> list[Groups]:

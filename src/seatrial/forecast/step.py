@@ -18,12 +18,12 @@ from seatrial.forecast.traffic import Place, Traffic, traffic
 from seatrial.workload import Workload
 
 SCAN_SHARE = 0.25
-"""Of attention's rate that the products within a recurrence reach: arXiv:2405.21060, figure 10, where a scan at a state of
-128 takes about as long as attention with four times its FLOPs."""
-CAST_BYTES = {"tensor": 2.0, "row": 4.0, "block": 4.0, "mx": 4.0, "nv": 4.0}
-"""Bytes that a number moves to become fp8 or fp4: it is written twice, by rows and by columns, for the two products that
-it takes part in. With one scale per tensor the kernel that makes it does so; else it is read once more (Transformer
-Engine's documentation, "FP8 primer": delayed scaling, MXFP8)."""
+"""Of attention's rate that the products within a recurrence reach: arXiv:2405.21060, figure 10, where a scan with a
+state of 128 takes about as long as attention with four times its FLOPs."""
+CAST_BYTES = {"delayed": 2.0, "current": 4.0, "row": 4.0, "block": 4.0, "mx": 4.0, "nv": 4.0}
+"""Bytes that a number moves to become fp8 or fp4: it is written twice, by rows and by columns, for the two products
+that it takes part in. With delayed scaling the kernel that makes it does so; else it is read once more (Transformer
+Engine's documentation, "FP8 primer")."""
 EAGER = ("llm-foundry",)
 """Frameworks whose measurements were made without a compiler and with FlashAttention-2 or Triton's kernel."""
 
