@@ -165,6 +165,8 @@ def _layout(row: dict[str, str], family: str, gpus: int, accelerator: str) -> di
         if share > 1 and given["context"] is None:
             given["context"] = share
     degrees = {name: value or 1 for name, value in given.items()}
+    if accelerator.startswith("Trainium"):
+        degrees["tensor"] = max(1, degrees["tensor"] // 2)  # Neuron counts cores, two of a chip
     degrees["data"] = gpus // (degrees["tensor"] * degrees["pipeline"] * degrees["context"])
     if degrees["data"] < 1:
         raise LeftOut("degrees exceed the accelerators")
@@ -211,7 +213,8 @@ def convert(row: dict[str, str]) -> dict[str, object]:
 def _sequence(row: dict[str, str], family: str) -> int:
     if row["seq"]:
         return int(row["seq"])
-    if family == "megatron-bridge" and "performance" in f"{row['source']} {row['note']}" or "-perf-" in row["source"]:
+    named = f"{row['source']} {row['note']}"
+    if family == "megatron-bridge" and ("performance" in named or "-perf-" in named):
         return 4096  # of all performance recipes for the mixtures that do not say it
     raise LeftOut("sequence length not given")
 

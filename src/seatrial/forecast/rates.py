@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from seatrial.forecast.fitted import FITTED
+from seatrial.forecast.fitted import FITTED, Fitted
 from seatrial.hardware import accelerator
 
 Numbers = Any
@@ -36,13 +36,13 @@ ACHIEVABLE: Mapping[tuple[str, str], float] = {
 """Accelerator and dtype -> FLOP/s of the best shape: the maximum achievable matrix-multiply FLOPS ("MAMF") of
 stas00/ml-engineering, compute/accelerator, tables of 2026-11."""
 
-_SHARE: Mapping[str, float] = {"bf16": 0.78, "fp8": 0.73, "fp4": 0.65}
-"""What is reached of a peak that nobody measured: the median of ACHIEVABLE. fp4: the step from bf16 to fp8, again."""
-_SIBLINGS: Mapping[str, str] = {"GB300": "GB200"}
-"""Accelerator that nobody measured -> one of the same generation that only its power sets apart."""
-POWER_EXPONENT = 0.3
-"""Products draw all power that there is, so clocks, and with them rates, grow with a root of it. Between a B200 and a
-GB200 (1000 and 1200 W) ACHIEVABLE grows with its 0.24th (bf16) and 0.29th (fp8) power."""
+SIBLINGS: Mapping[str, str] = {"GB300": "GB200", "MI325X": "MI300X", "MI350X": "MI355X"}
+"""Accelerator that nobody measured -> one of the same multiprocessors, which only power and memory set apart."""
+SHARE = 0.78
+"""Of a peak in bf16 that nobody measured: the median of ACHIEVABLE."""
+STEP = 0.94
+"""What remains of a share from one dtype to the next narrower, where that was not measured: the median of fp8 over bf16
+in ACHIEVABLE. Narrower numbers draw more power for each FLOP/s of the peak that is reached."""
 
 TILE = (128, 256)
 """Rows and columns of what one multiprocessor computes at a time: the tiles that cuBLAS takes for large products."""
@@ -60,28 +60,40 @@ _ATTENTION: Mapping[str, tuple[float, float]] = {
 }
 """Accelerator -> shares of its bf16 peak that an attention kernel reaches, forward and backward, at 8192 positions and
 a causal mask. A100: arXiv:2307.08691 (FlashAttention-2). H100: arXiv:2407.08608 (FlashAttention-3, cuDNN as fast).
-B200: arXiv:2603.05451 (FlashAttention-4: 1613 TFLOP/s, 1.3 times cuDNN 9.13), softmax bound by exponentials, of which a B300
-computes twice as many (10.7 against 5 Tera a second, https://verda.com/blog/gb300-nvl72-architecture)."""
+B200: arXiv:2603.05451 (FlashAttention-4: 1613 TFLOP/s, 1.3 times cuDNN 9.13), softmax bound by exponentials, of which
+a B300 computes twice as many (10.7 against 5 Tera a second, https://verda.com/blog/gb300-nvl72-architecture)."""
 _ATTENTION_ELSEWHERE = (0.45, 0.35)
 FLASH2_ON_HOPPER = 0.35
 """Share of an H100's peak that FlashAttention-2 reaches, which is made for the A100 (arXiv:2407.08608)."""
 
 
-def achievable(name: str, dtype: str, watts: float | None = None) -> float | None:
+def achievable(name: str, dtype: str, watts: float | None = None, power: float = FITTED.power) -> float | None:
     """FLOP/s that products of the best shape reach on that accelerator; None where not even its peak is known.
 
-    `watts`: what it may take where that is not what its data sheet says.
+    `watts`: what it may take where that is not what its data sheet says. Products draw all power that there is, so
+    clocks, and with them rates, grow with a root of it, the `power`.
     """
     dtype, chip = "bf16" if dtype == "fp16" else dtype, accelerator(name)
-    sibling = _SIBLINGS.get(name, name)
-    rate, given = ACHIEVABLE.get((sibling, dtype)), accelerator(sibling).watts
+    like = accelerator(SIBLINGS.get(name, name))
+    rate = _measured(like.name, dtype)
     if rate is None:
-        peak, given = chip.peak_flops.get(dtype), chip.watts
-        if peak is None:
-            return None
-        rate = peak * _SHARE.get(dtype, _SHARE["bf16"])
+        return None
+    if like.name != name and dtype in like.peak_flops and dtype in chip.peak_flops:
+        # Siblings differ in units, too: in fp4 a GB300 has half as many again.
+        units = chip.peak_flops[dtype] / like.peak_flops[dtype]
+        rate *= units if units > 1.2 else 1.0
     allowed = watts or chip.watts
-    return rate * (allowed / given) ** POWER_EXPONENT if allowed and given else rate
+    return rate * (allowed / like.watts) ** power if allowed and like.watts else rate
+
+
+def _measured(name: str, dtype: str) -> float | None:
+    """As in ACHIEVABLE, else by what the accelerator reaches of its peak in the next wider dtype."""
+    found, peaks = ACHIEVABLE.get((name, dtype)), accelerator(name).peak_flops
+    if found is not None or dtype not in peaks:
+        return found
+    wider = {"fp4": "fp8", "fp8": "bf16"}.get(dtype)
+    rate = _measured(name, wider) if wider else None
+    return SHARE * peaks[dtype] if wider is None or rate is None else STEP * rate * peaks[dtype] / peaks[wider]
 
 
 def product_seconds(
@@ -93,21 +105,21 @@ def product_seconds(
     dtype: str,
     groups: Numbers = 1,
     watts: float | None = None,
-    fill: float = FITTED.fill,
+    fitted: Fitted = FITTED,
 ) -> Numbers:
     """Seconds of `groups` products of a (rows, inputs) with an (inputs, outputs) matrix in one kernel.
 
-    A tile takes its products and `fill` seconds; the last wave of tiles is half full on average, and so is each group's
+    A tile takes its products and the time to fill it; the last wave of tiles is half full on average, and so is each group's
     last tile; and no kernel is faster than its operands come from memory. Tiles and waves: NVIDIA, "Matrix
     Multiplication Background User's Guide". `name` and `dtype` have an achievable rate (ValueError).
     """
-    rate, chip = achievable(name, dtype, watts), accelerator(name)
+    rate, chip = achievable(name, dtype, watts, fitted.power), accelerator(name)
     if rate is None:
         raise ValueError(f"no {dtype} rate for {name}")
     at_once = chip.multiprocessors or 1
     tall = np.where(np.asarray(groups) > 1, rows + TILE[0] / 2, rows)
     tiles = groups * np.maximum(tall, 1) * outputs / (TILE[0] * TILE[1])
-    each = 2 * TILE[0] * TILE[1] * inputs * at_once / rate + (fill if chip.multiprocessors else 0)
+    each = 2 * TILE[0] * TILE[1] * inputs * at_once / rate + (fitted.fill if chip.multiprocessors else 0)
     computed = np.maximum(tiles / at_once + 0.5, 1) * each
     width = {"fp8": 1, "fp4": 0.5, "fp32": 4}.get(dtype, 2)
     moved = groups * (width * (rows * inputs + inputs * outputs) + 2 * rows * outputs)

@@ -170,7 +170,7 @@ class _Stage:
                 share = (1.0, self._expert_tensor())
             inner, outer = inputs / share[0], outputs / share[1]
             cost = functools.partial(
-                product_seconds, name=name, dtype=dtype, groups=groups, watts=self.place.watts, fill=fitted.fill
+                product_seconds, name=name, dtype=dtype, groups=groups, watts=self.place.watts, fitted=fitted
             )
             forward = cost(rows, inner, outer)
             inputs_back = cost(rows, outer, inner)
