@@ -19,9 +19,8 @@ from typing import Any
 import numpy as np
 
 from seatrial.forecast.anchors import Anchor, anchors
-from seatrial.forecast.expectation import QUANTILE, SPREADS, features
+from seatrial.forecast.expectation import QUANTILE, SPREADS, features, modelled
 from seatrial.forecast.residual import Residual
-from seatrial.forecast.step import step
 
 
 @dataclass
@@ -31,7 +30,7 @@ class Measured:
     anchors: list[Anchor]
 
     def __post_init__(self) -> None:
-        steps = [step(one.workload, one.place) for one in self.anchors]
+        steps = modelled(self.anchors)
         self.jobs = [
             features(one.workload, one.place, found, year=one.year, task=one.task)
             for one, found in zip(self.anchors, steps, strict=True)
@@ -166,7 +165,8 @@ def table(data: Measured) -> list[str]:
         return data.jobs[i].kind == "dense"
 
     lines = [
-        "| left out | measurements | median | 90th | within 80 % interval | nearest: median | 90th | constant MFU: median | 90th |",
+        "| left out | measurements | median | 90th | within 80 % interval "
+        "| nearest: median | 90th | constant MFU: median | 90th |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     splits = {

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
 from seatrial.forecast.anchors import Anchor, anchors
+from seatrial.forecast.fitted import FITTED, Fitted
 from seatrial.forecast.interval import Interval
 from seatrial.forecast.residual import Features, Residual, Spreads
 from seatrial.forecast.step import COMPONENTS, Step, step
 from seatrial.forecast.traffic import Place
-from seatrial.workload import Workload
+from seatrial.workload import Degrees, Workload
 
 SPREADS = Spreads()
 QUANTILE = 1.28
 """Standard deviations on both sides that hold 80 % of what was left out of the evidence."""
-NEAR = 0.05
-"""Correlation with a measurement from which on it counts as near."""
+_VARY = ("global_batch_size", "micro_batch_size", "sequence_length", "virtual_stages")
+"""Fields of a Workload that may be arrays, beside its degrees."""
+_DEGREES = tuple(field.name for field in fields(Degrees))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,15 +80,35 @@ class Evidence:
 
 def evidence(measured: Sequence[Anchor], spreads: Spreads = SPREADS) -> Evidence:
     """Of those measurements, each against the model of its own step."""
-    steps = [step(one.workload, one.place) for one in measured]
+    steps = modelled(measured)
     jobs = [
         features(one.workload, one.place, found, year=one.year, task=one.task)
         for one, found in zip(measured, steps, strict=True)
     ]
-    ratios = [
-        one.tokens_per_second / float(found.tokens_per_second) for one, found in zip(measured, steps, strict=True)
-    ]
+    ratios = [one.tokens_per_second / found.tokens_per_second for one, found in zip(measured, steps, strict=True)]
     return Evidence(tuple(one.name for one in measured), Residual(jobs, np.log(ratios), spreads))
+
+
+def _with(workload: Workload, numbers: dict[str, Any], degrees: Degrees) -> Workload:
+    """The workload with other numbers; 1 where none are given."""
+    return replace(workload, degrees=degrees, **{name: numbers.get(name, 1) for name in _VARY})
+
+
+def modelled(measured: Sequence[Anchor], fitted: Fitted = FITTED) -> list[Step]:
+    """The step of each, by the model: one call for all that differ in numbers alone."""
+    alike: dict[object, list[int]] = {}
+    for index, one in enumerate(measured):
+        alike.setdefault((one.place, _with(one.workload, {}, Degrees())), []).append(index)
+    found: list[Step | None] = [None] * len(measured)
+    for members in alike.values():
+        jobs = [measured[index].workload for index in members]
+        numbers = {name: np.array([getattr(job, name) for job in jobs], float) for name in _VARY}
+        degrees = {name: np.array([getattr(job.degrees, name) for job in jobs], float) for name in _DEGREES}
+        together = _with(jobs[0], numbers, Degrees(**degrees))  # type: ignore[arg-type]
+        steps = step(together, measured[members[0]].place, fitted)
+        for place, index in enumerate(members):
+            found[index] = steps.pick(place)
+    return [one for one in found if one is not None]
 
 
 @functools.cache

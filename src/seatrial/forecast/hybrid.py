@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from seatrial.metrics import flops_per_token
 from seatrial.models import Decoder
 
@@ -109,14 +111,14 @@ class HybridDecoder(Decoder):
 
     def flops_per_token(self, sequence_length: int) -> dict[str, float]:
         """See Decoder. Windows and recurrences are counted for what they compute."""
-        seen = min(self.window, sequence_length)
+        seen = np.minimum(self.window, sequence_length)
         windowed = self.windowed_layers * seen
         positions = (self.attention_layers - self.windowed_layers) * sequence_length + windowed
         found = flops_per_token(
             parameters=self.matmul_parameters() + self.predicted * self._predictor(),
             layers=1,
-            attention_width=positions * (self.num_heads * self.head_width + self.values) // 2,
-            sequence_length=1,
+            attention_width=(self.num_heads * self.head_width + self.values) // 2,
+            sequence_length=positions,
         )
         extra = 3 * self.recurrent_flops()
         return {name: flops + extra for name, flops in found.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seatrial.forecast.hybrid import HybridDecoder
 from seatrial.models import Decoder, Encoder
@@ -64,21 +64,8 @@ def _as_hybrid(model: Decoder) -> HybridDecoder:
     """A decoder whose layers are alike, or DeepSeek's, in the words of one whose layers are not."""
     if isinstance(model, HybridDecoder):
         return model
-    latent: dict[str, int] = {}
     mixtures = model.num_layers if model.num_experts else 0
-    dense, inner, shared = model.num_layers - mixtures, model.intermediate_size, 0
-    head = model.head_dim
-    if isinstance(model, LatentDecoder):
-        head = model.rotary_width + model.plain_width
-        latent = {
-            "value_width": model.plain_width,
-            "query_rank": model.query_rank,
-            "kv_rank": model.kv_rank,
-            "shared_width": model.rotary_width,
-        }
-        mixtures, dense = model.num_layers - model.dense_layers, model.dense_layers
-        inner, shared = model.dense_intermediate_size, model.shared_experts * model.intermediate_size
-    return HybridDecoder(
+    plain = HybridDecoder(
         vocab_size=model.vocab_size,
         hidden_size=model.hidden_size,
         intermediate_size=model.intermediate_size,
@@ -92,12 +79,24 @@ def _as_hybrid(model: Decoder) -> HybridDecoder:
         num_experts=model.num_experts,
         experts_per_token=model.experts_per_token,
         attention_layers=model.num_layers,
-        head_width=head,
+        head_width=model.head_dim,
         mixture_layers=mixtures,
-        dense_layers=dense,
-        dense_intermediate_size=inner,
-        shared_intermediate_size=shared,
-        **latent,
+        dense_layers=model.num_layers - mixtures,
+        dense_intermediate_size=model.intermediate_size,
+    )
+    if not isinstance(model, LatentDecoder):
+        return plain
+    return replace(
+        plain,
+        head_width=model.rotary_width + model.plain_width,
+        value_width=model.plain_width,
+        query_rank=model.query_rank,
+        kv_rank=model.kv_rank,
+        shared_width=model.rotary_width,
+        mixture_layers=model.num_layers - model.dense_layers,
+        dense_layers=model.dense_layers,
+        dense_intermediate_size=model.dense_intermediate_size,
+        shared_intermediate_size=model.shared_experts * model.intermediate_size,
     )
 
 

@@ -109,8 +109,8 @@ def product_seconds(
 ) -> Numbers:
     """Seconds of `groups` products of a (rows, inputs) with an (inputs, outputs) matrix in one kernel.
 
-    A tile takes its products and the time to fill it; the last wave of tiles is half full on average, and so is each group's
-    last tile; and no kernel is faster than its operands come from memory. Tiles and waves: NVIDIA, "Matrix
+    A tile takes its products and the time to fill it; the last wave of tiles is half full on average, and so is each
+    group's last tile; and no kernel is faster than its operands come from memory. Tiles and waves: NVIDIA, "Matrix
     Multiplication Background User's Guide". `name` and `dtype` have an achievable rate (ValueError).
     """
     rate, chip = achievable(name, dtype, watts, fitted.power), accelerator(name)
@@ -127,8 +127,8 @@ def product_seconds(
 
 
 def attention_rates(
-    name: str, *, width: int = 128, length: int = 8192, kernel: Kernel = "fused"
-) -> tuple[float, float]:
+    name: str, *, width: int = 128, length: Numbers = 8192, kernel: Kernel = "fused"
+) -> tuple[Numbers, Numbers]:
     """FLOP/s of attention's kernel, forward and backward, for heads of that width and sequences of that length.
 
     `triton`: the kernel that an A100 was given, on any GPU. Narrow heads give each exponential fewer products, and

@@ -112,20 +112,29 @@ class Groups:
 
 
 def parts(one: Groups, other: Groups, spreads: Spreads) -> dict[str, Array]:
-    """Each effect's part of the covariance between jobs, without noise."""
+    """Each effect's part of the covariance between jobs, as if all were dense, without noise."""
     mix = one.shares @ other.shares.T
 
     def same(name: str) -> Array:
         return np.equal.outer(one.group[name], other.group[name])
 
-    apart = np.abs(one.year[:, None] - other.year[None, :]) / spreads.fading
-    distance = np.abs(one.layout[:, None, :] - other.layout[None, :, :]).sum(-1) / spreads.layout_length
+    def fading(name: str, *, layout: bool = False) -> Array:
+        """1 for the same group at the same time (and layout), less for others of it."""
+        alike = same(name)
+        mine, theirs = np.nonzero(alike)
+        apart = np.abs(one.year[mine] - other.year[theirs]) / spreads.fading
+        if layout:
+            apart += np.abs(one.layout[mine] - other.layout[theirs]).sum(-1) / spreads.layout_length
+        found = np.zeros(alike.shape)
+        found[mine, theirs] = np.exp(-apart)
+        return found
+
     weight = {name: getattr(spreads, name) ** 2 for name in NAMES}
-    found = {
+    return {
         "component": weight["component"] * mix,
         "framework": weight["framework"] * same("framework") * mix,
         "framework_kind": weight["framework_kind"] * same("framework_kind") * mix,
-        "release": weight["release"] * same("release") * np.exp(-apart),
+        "release": weight["release"] * fading("release"),
         "generation": weight["generation"] * same("generation") * mix,
         "accelerator": weight["accelerator"] * same("accelerator"),
         "precision": weight["precision"] * same("precision") * mix,
@@ -133,10 +142,8 @@ def parts(one: Groups, other: Groups, spreads: Spreads) -> dict[str, Array]:
         "task": weight["task"] * same("task"),
         "model": weight["model"] * same("model"),
         "model_accelerator": weight["model_accelerator"] * same("model_accelerator"),
-        "layout": weight["layout"] * same("layout") * np.exp(-distance - apart),
+        "layout": weight["layout"] * fading("layout", layout=True),
     }
-    larger = np.where(one.mixed, spreads.mixture, 1.0)[:, None] * np.where(other.mixed, spreads.mixture, 1.0)[None, :]
-    return {name: larger * part for name, part in found.items()}
 
 
 def noise(jobs: Groups, spreads: Spreads) -> Array:
@@ -180,8 +187,13 @@ class Residual:
         return [int(index) for index in np.argsort(-alike, kind="stable")[:count] if alike[index] >= least]
 
 
+def larger(one: Groups, other: Groups, spreads: Spreads) -> Array:
+    """Factors by which the covariance is larger where mixtures take part."""
+    return np.multiply.outer(np.where(one.mixed, spreads.mixture, 1.0), np.where(other.mixed, spreads.mixture, 1.0))
+
+
 def _total(one: Groups, other: Groups, spreads: Spreads) -> Array:
-    return np.sum(list(parts(one, other, spreads).values()), axis=0)
+    return np.asarray(larger(one, other, spreads) * sum(parts(one, other, spreads).values()))
 
 
 def _each(jobs: Sequence[Features], known: Groups) -> list[Groups]:

@@ -6,7 +6,7 @@ Each number of a Workload may be an array of numpy, one element for each layout:
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -65,6 +65,12 @@ class Step:
         """All of it."""
         return sum(getattr(self, name) for name in COMPONENTS)
 
+    def pick(self, index: int) -> Step:
+        """The step of one layout of an array of them."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        flops = {name: _one(value, index) for name, value in self.flops.items()}
+        return Step(**{name: _one(value, index) for name, value in values.items() if name != "flops"}, flops=flops)
+
     @property
     def tokens_per_second(self) -> Numbers:
         """Of one accelerator."""
@@ -91,6 +97,10 @@ COMPONENTS = (
 """The parts of a step, in order. They add up to its seconds."""
 
 
+def _one(value: Numbers, index: int) -> float:
+    return float(np.ravel(value)[index if np.size(value) > 1 else 0])
+
+
 def step(workload: Workload, place: Place, fitted: Fitted = FITTED) -> Step:
     """The step of that workload there. ValueError, with what is not known: no decoder, no rate, no bandwidth."""
     if workload.model is None or workload.sequence_length is None:
@@ -107,7 +117,8 @@ class _Stage:
         self.layers: Layers = layers_of(workload.model)  # type: ignore[arg-type]
         self.tensor = np.asarray(degrees.tensor, float)
         self.stages = np.asarray(degrees.pipeline, float)
-        self.tokens = workload.micro_batch_size * (workload.sequence_length or 1) / np.asarray(degrees.context, float)
+        self.length = 1 if workload.sequence_length is None else workload.sequence_length
+        self.tokens = workload.micro_batch_size * self.length / np.asarray(degrees.context, float)
         self.micro_batches = np.maximum(
             1.0, workload.global_batch_size / (workload.micro_batch_size * np.asarray(degrees.data, float))
         )
@@ -141,7 +152,7 @@ class _Stage:
         shard = self._hidden(sent.gathered, device)
         once = fitted.unhidden * sent.step + np.maximum(sent.step * (1 - fitted.unhidden) - device, 0.0)
         accelerators = np.asarray(workload.degrees.data) * workload.degrees.context * self.tensor * self.stages
-        tokens = np.asarray(workload.global_batch_size, float) * (workload.sequence_length or 1)
+        tokens = np.asarray(workload.global_batch_size, float) * self.length
         dtype = "bf16" if workload.compute == "fp16" else workload.compute
         return Step(
             **{name: count * seconds for name, seconds in per_stage.items()},
@@ -161,14 +172,14 @@ class _Stage:
         """Seconds of products on one tensor-parallel rank, over all stages."""
         fitted, name, total = self.fitted, self.place.accelerator, 0.0 * self.tokens
         dtype = self.workload.compute if low else "bf16"
-        for count, inputs, outputs, split, kind in matrices:
-            share = {"columns": (1.0, self.tensor), "rows": (self.tensor, 1.0)}.get(kind, (1.0, 1.0))
+        for count, inputs, outputs, taken, kind in matrices:
             rows, groups, slow = self.tokens, 1.0, fitted.products
+            inner = inputs / (self.tensor if kind == "rows" else 1.0)
+            outer = outputs / (self.tensor if kind == "columns" else 1.0)
             if kind == "experts":
-                rows, groups, slow = self._routed(split)
-                slow = slow * fitted.products * fitted.grouped
-                share = (1.0, self._expert_tensor())
-            inner, outer = inputs / share[0], outputs / share[1]
+                rows, groups = self._routed(taken)
+                slow = fitted.products * fitted.grouped
+                outer = outputs / self._expert_tensor()
             cost = functools.partial(
                 product_seconds, name=name, dtype=dtype, groups=groups, watts=self.place.watts, fitted=fitted
             )
@@ -184,18 +195,18 @@ class _Stage:
         shared = self.workload.expert_tensor
         return self.tensor if shared is None else float(shared)
 
-    def _routed(self, taken: float) -> tuple[Numbers, Numbers, float]:
-        """Rows of one expert's product, experts of a rank, and a factor: routing is taken as even."""
+    def _routed(self, taken: float) -> tuple[Numbers, Numbers]:
+        """Rows of one expert's product, and experts of a rank: routing is taken as even."""
         degrees, experts = self.workload.degrees, self.layers.experts
         expert = np.minimum(np.asarray(degrees.expert, float), experts)
         local = experts / expert
         # A rank's share of what its group routes. Tensor-parallel ranks that hold whole experts share their tokens.
         tokens = self.tokens * self._expert_tensor() / self.tensor
-        return tokens * taken / local, local, 1.0
+        return tokens * taken / local, local
 
     def _attention(self) -> Numbers:
         """Seconds of attention and of recurrences, over all stages."""
-        flops, length = self.layers.attention, self.workload.sequence_length or 1
+        flops, length = self.layers.attention, self.length
         eager = self.workload.framework.startswith(EAGER)
         forward, backward = attention_rates(
             self.place.accelerator,
@@ -203,7 +214,8 @@ class _Stage:
             length=length,
             kernel="triton" if eager else "fused",
         )
-        scores = self.tokens * sum(count * min(seen, length) * width for count, seen, width in flops) / self.tensor
+        seen = sum(count * np.minimum(most, length) * width for count, most, width in flops)
+        scores = self.tokens * seen / self.tensor
         again = 1.0 if self.workload.recompute != "none" else 0.0
         # Forward two products of 2 FLOPs, half of them behind the mask; backward five (arXiv:2205.14135).
         forward_flops = 2 * scores
