@@ -266,7 +266,8 @@ def test_unknown_peak_is_none():
         ("NVIDIA L40S", "L40S"),
         # Not in the table, although a name of the table is part of theirs.
         ("NVIDIA GH200 480GB", None),
-        ("NVIDIA GB300", None),
+        ("NVIDIA GB300", "GB300"),
+        ("NVIDIA GB10", None),
         ("NVIDIA L40", None),
         ("NVIDIA A10", None),
         ("NVIDIA T400 4GB", None),
@@ -275,7 +276,8 @@ def test_unknown_peak_is_none():
         ("NVIDIA H100 80GB HBM3 MIG 1g.10gb", None),
         ("GRID T4-8Q", None),
         ("NVIDIA GeForce RTX 4090", None),
-        ("AMD Instinct MI300X", None),
+        ("AMD Instinct MI300X", "MI300X"),
+        ("AMD Instinct MI250X", None),
         ("", None),
     ],
 )

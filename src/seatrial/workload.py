@@ -81,7 +81,7 @@ class Workload:
     sequence_length: int | None = None
     """Tokens per sample; None: samples are no sequences."""
     degrees: Degrees
-    compute: Literal["fp32", "bf16", "fp16", "fp8"]
+    compute: Literal["fp32", "bf16", "fp16", "fp8", "fp4"]
     """What matrices are multiplied in."""
     recompute: Literal["none", "selective", "full"] = "none"
     """Activations that are computed again in the backward pass."""
@@ -105,6 +105,15 @@ class Workload:
     """Whether a compiler joins what lies between the matrices: torch.compile, XLA, Transformer Engine's kernels."""
     framework: str = ""
     """What trains it, by the name that published measurements give it; empty: not known."""
+    scaling: Literal["delayed", "current", "row", "block", "mx", "nv"] = "delayed"
+    """What shares a scale in fp8 and fp4: a tensor, by what it was in steps before or is now; a row; a block of 128 by
+    128 numbers; 32 numbers (MX); 16 (NVFP4)."""
+    tensor_overlap: bool = False
+    """Whether products and the tensor-parallel collectives beside them run at once, in slices."""
+    graphs: bool = False
+    """Whether the host starts a block's kernels at once, as a CUDA graph or a compiled program."""
+    expert_tensor: int | None = None
+    """Ranks that share the matrices of one expert; None: as many as share other matrices."""
 
     @property
     def micro_batches(self) -> int:

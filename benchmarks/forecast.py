@@ -1,0 +1,229 @@
+"""How good a forecast of a step is: published measurements, each forecast without what it is compared with.
+
+    python benchmarks/forecast.py [--also COLLECTED.csv] [--worst]
+
+Families are left out whole: each accelerator, model, source in turn, and each configuration in turn. Beside the
+forecast stand two predictors of the same split: the nearest measurement's MFU, and the median MFU by accelerator and
+dtype. `--also` tries a second collection (columns of benchmarks/published_anchors.py) against all of the package's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seatrial.forecast.anchors import Anchor, anchors
+from seatrial.forecast.expectation import QUANTILE, SPREADS, features, modelled
+from seatrial.forecast.residual import Residual
+
+
+@dataclass
+class Measured:
+    """Measurements as arrays."""
+
+    anchors: list[Anchor]
+
+    def __post_init__(self) -> None:
+        steps = modelled(self.anchors)
+        self.jobs = [
+            features(one.workload, one.place, found, year=one.year, task=one.task)
+            for one, found in zip(self.anchors, steps, strict=True)
+        ]
+        self.model = np.log([float(found.tokens_per_second) for found in steps])
+        self.flops = np.log([float(found.flops["causal"] / found.tokens) for found in steps])
+        self.peak = np.log([found.peak for found in steps])
+        self.truth = np.log([one.tokens_per_second for one in self.anchors])
+        self.residual = Residual(self.jobs, self.truth - self.model, SPREADS)
+
+    def __len__(self) -> int:
+        return len(self.anchors)
+
+
+def nearest(data: Measured, train: list[int], test: list[int]) -> Any:
+    """The MFU of the measurement that has most in common: accelerator, precision, model, then sizes."""
+
+    def distance(one: int, other: int) -> float:
+        a, b = data.jobs[one], data.jobs[other]
+        unlike = (
+            8.0 * (a.accelerator != b.accelerator) + 6.0 * (a.precision != b.precision) + 8.0 * (a.model != b.model)
+        )
+        unlike += 4.0 * (a.kind != b.kind) + 3.0 * (a.task != b.task) + 2.0 * (a.framework != b.framework)
+        return unlike + 0.2 * sum(abs(x - y) for x, y in zip(a.layout, b.layout, strict=True)) + abs(a.year - b.year)
+
+    near = [min(train, key=lambda other: distance(one, other)) for one in test]
+    mfu = data.truth + data.flops - data.peak
+    return mfu[near] - data.flops[test] + data.peak[test]
+
+
+def constant(data: Measured, train: list[int], test: list[int]) -> Any:
+    """The median MFU of that accelerator and dtype; of that dtype, of all, where there is none."""
+    mfu = data.truth + data.flops - data.peak
+
+    def median(one: int) -> float:
+        job = data.jobs[one]
+        for same in (
+            lambda other: (
+                (other.accelerator, other.precision.split()[0]) == (job.accelerator, job.precision.split()[0])
+            ),
+            lambda other: other.precision.split()[0] == job.precision.split()[0],
+            lambda other: True,
+        ):
+            found = [mfu[i] for i in train if same(data.jobs[i])]
+            if found:
+                return float(np.median(found))
+        raise AssertionError
+
+    return np.array([median(one) for one in test]) - data.flops[test] + data.peak[test]
+
+
+@dataclass
+class Result:
+    """Errors of one way to split."""
+
+    truth: Any
+    expected: Any
+    spread: Any
+    near: Any
+    flat: Any
+    index: list[int]
+
+
+def cross_validate(data: Measured, family: Callable[[int], Any], baselines: bool = True) -> Result:
+    """Each family forecast without itself."""
+    groups: dict[Any, list[int]] = collections.defaultdict(list)
+    for i in range(len(data)):
+        groups[family(i)].append(i)
+    order, expected, spread, near, flat = [], [], [], [], []
+    for members in groups.values():
+        left = set(members)
+        train = [i for i in range(len(data)) if i not in left]
+        ratio, deviation = data.residual.left_out(members)
+        mean = data.model[members] + ratio
+        order += members
+        expected.append(mean)
+        spread.append(deviation)
+        near.append(nearest(data, train, members) if baselines else mean)
+        flat.append(constant(data, train, members) if baselines else mean)
+    return Result(data.truth[order], np.concatenate(expected), np.concatenate(spread), np.concatenate(near),
+                  np.concatenate(flat), order)  # fmt: skip
+
+
+def errors(expected: Any, truth: Any) -> tuple[float, float]:
+    """Median and 90th percentile of the relative error."""
+    error = np.abs(np.exp(expected - truth) - 1)
+    return float(np.median(error)), float(np.quantile(error, 0.9))
+
+
+def line(title: str, result: Result, chosen: Any) -> str:
+    """A row of the table: the measurements that `chosen` picks."""
+    pick = np.array([bool(chosen(i)) for i in result.index])
+    if not pick.any():
+        return f"| {title} | 0 |"
+    truth, deviation = result.truth[pick], result.spread[pick]
+    within = np.abs(truth - result.expected[pick]) <= QUANTILE * deviation
+    figures = [*errors(result.expected[pick], truth), within.mean()]
+    figures += [*errors(result.near[pick], truth), *errors(result.flat[pick], truth)]
+    return f"| {title} | {pick.sum()} | " + " | ".join(f"{figure * 100:.1f} %" for figure in figures) + " |"
+
+
+def configuration(data: Measured, i: int) -> Any:
+    """What makes two measurements the same configuration, whatever release and source."""
+    one, job = data.anchors[i], data.jobs[i]
+    return one.architecture, job.accelerator, job.precision, one.accelerators, job.layout, one.workload.recompute
+
+
+def pairs(data: Measured, result: Result) -> tuple[int, int, int]:
+    """Of pairs of configurations of one model on one accelerator and count that differ by over 10 %, those whose faster
+    one is named; the same by the nearest measurement; and how many there are."""
+    place = {row: k for k, row in enumerate(result.index)}
+    groups: dict[Any, list[int]] = collections.defaultdict(list)
+    for i in range(len(data)):
+        one = data.anchors[i]
+        groups[one.architecture, one.place.accelerator, one.accelerators, one.source, one.task].append(place[i])
+    right = flat = total = 0
+    for members in groups.values():
+        for n, a in enumerate(members):
+            for b in members[:n]:
+                difference = result.truth[a] - result.truth[b]
+                if abs(difference) > np.log(1.1):
+                    total += 1
+                    right += (result.expected[a] - result.expected[b]) * difference > 0
+                    flat += (result.near[a] - result.near[b]) * difference > 0
+    return right, flat, total
+
+
+def table(data: Measured) -> list[str]:
+    """The report, in Markdown."""
+
+    def dense(i: int) -> bool:
+        return data.jobs[i].kind == "dense"
+
+    lines = [
+        "| left out | measurements | median | 90th | within 80 % interval "
+        "| nearest: median | 90th | constant MFU: median | 90th |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    splits = {
+        "measurement": lambda i: i,
+        "configuration": lambda i: configuration(data, i),
+        "accelerator": lambda i: data.jobs[i].accelerator,
+        "model": lambda i: data.jobs[i].model,
+        "source": lambda i: data.anchors[i].source,
+    }
+    results = {name: cross_validate(data, family) for name, family in splits.items()}
+    for name, result in results.items():
+        lines.append(line(f"{name}, dense", result, dense))
+        lines.append(line(f"{name}, mixtures and hybrids", result, lambda i: not dense(i)))
+    for accelerator in sorted({job.accelerator for job in data.jobs}):
+        lines.append(line(f"accelerator {accelerator}, dense", results["accelerator"],
+                          lambda i, a=accelerator: dense(i) and data.jobs[i].accelerator == a))  # fmt: skip
+    right, near, total = pairs(data, results["configuration"])
+    lines += ["", f"Faster of two named: {right} of {total} pairs; by the nearest measurement {near}."]
+    everything = results["configuration"], results["accelerator"], results["model"], results["source"]
+    z = np.concatenate([np.abs(r.truth - r.expected) / r.spread for r in everything])
+    lines.append(f"80 % of all that was left out lies within {np.quantile(z, 0.8):.2f} standard deviations.")
+    return lines
+
+
+def worst(data: Measured) -> None:
+    """Prints families by their error, to look for causes."""
+    for name, family in (
+        ("configuration", lambda i: configuration(data, i)),
+        ("accelerator", lambda i: data.jobs[i].accelerator),
+    ):
+        result = cross_validate(data, family, baselines=False)
+        print(f"\n# {name}")
+        groups = collections.defaultdict(list)
+        for k, i in enumerate(result.index):
+            one = data.anchors[i]
+            job = data.jobs[i]
+            groups[job.kind, one.workload.framework, one.architecture, job.accelerator, job.precision, one.task].append(
+                (float(result.expected[k] - result.truth[k]), float(data.model[i] - data.truth[i]))
+            )
+        for key, values in sorted(groups.items()):
+            array = np.array(values)
+            if np.abs(array[:, 0]).max() > 0.08:
+                print(*key, len(values), "forecast", np.round(array[:, 0], 2), "model", np.round(array[:, 1], 2))
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--also", type=Path)
+    parser.add_argument("--worst", action="store_true")
+    arguments = parser.parse_args()
+    tuned = Measured([one for one in anchors() if one.tuned])
+    if arguments.worst:
+        worst(tuned)
+        return
+    print("\n".join(table(tuned)))
+
+
+if __name__ == "__main__":
+    main()

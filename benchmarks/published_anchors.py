@@ -1,0 +1,312 @@
+"""Makes src/seatrial/forecast/anchors.csv of a table in which published measurements were collected.
+
+    python benchmarks/published_anchors.py COLLECTED.csv > src/seatrial/forecast/anchors.csv
+
+The collection keeps what each source says, in its words; the package's table says it in ours. What a source leaves out
+is inferred here by rules that are the same for all rows, and rows that cannot be computed are left out and counted on
+standard error, by reason.
+"""
+
+from __future__ import annotations
+
+import collections
+import csv
+import re
+import sys
+from pathlib import Path
+
+from seatrial.forecast.anchors import COLUMNS
+from seatrial.forecast.published import PUBLISHED
+
+ACCELERATORS = {
+    "A100-40GB-SXM": "A100 40GB",
+    "A100-80GB-SXM": "A100 80GB",
+    "H100-80GB-SXM": "H100 SXM",
+    "H100-96GB-HBM2e-500W": "H100 SXM",
+    "H200-141GB-SXM": "H200 SXM",
+    "B200-SXM": "B200",
+    "B300-SXM": "B300",
+    "B300": "B300",
+    "GB200": "GB200",
+    "GB300": "GB300",
+    "MI300X 192GB HBM3": "MI300X",
+    "MI325X 256GB HBM3E": "MI325X",
+    "MI350X": "MI350X",
+    "MI355X": "MI355X",
+    "Trainium1": "Trainium1",
+}
+ARCHITECTURES = (
+    (r"405b proxy", "llama3.1-405b-{layers}l"),
+    (r"llama-?_?2-?_?(7|13|34|70)b", "llama2-{1}b"),
+    (r"llama-?_?3(?:\.1)?-?_?(8|70|405)b", "llama3.1-{1}b"),
+    (r"deepseek-?v3|deepseek-v3-685b", "deepseek-v3"),
+    (r"gpt[ -]oss[ -](20|120)b", "gpt-oss-{1}b"),
+    (r"qwen3[-_](30b[-_]a3b|235b[-_]a22b)$", "qwen3-{1}"),
+    (r"qwen3-8b", "qwen3-8b"),
+    (r"qwen3[-_]next[-_]80b", "qwen3-next-80b-a3b"),
+    (r"qwen3\.5-397b", "qwen3.5-397b-a17b"),
+    (r"nemotron[-_]3[-_]nano(-30b-a3b)?$", "nemotron-3-nano"),
+    (r"nemotron[-_]3[-_]super(-120b-a12b)?$|nemotron3_super", "nemotron-3-super"),
+    (r"kimi[-_ ]k2", "kimi-k2"),
+    (r"nemotron-?h-?56b", "nemotron-h-56b"),
+    (r"nemotron-?4-?(15|340)b", "nemotron4-{1}b"),
+    (r"grok-?1", "grok1-314b"),
+    (r"llama4-maverick", "llama4-maverick"),
+    (r"moonlight-16b", "moonlight-16b"),
+    (r"mixtral[-_]8x7b", "mixtral-8x7b"),
+    (r"gpt-?3?-?5b", "gpt3-5b"),
+    (r"gpt3-175b", "gpt3-175b"),
+    (r"gpt-22b", "gpt-22b"),
+    (r"mt-nlg-530b", "mt-nlg-530b"),
+    (r"gpt3_15b", "megatron-15b"),
+    (r"gpt3_7b", "megatron-7b"),
+    (r"mpt-(\d+[mb])", "mpt-{1}"),
+)
+"""Pattern of a source's name -> our name, tried in order."""
+
+PRECISIONS = {
+    "bf16": ("bf16", ""), "fp16": ("fp16", ""), "fp8": ("fp8", "delayed"), "fp8-cs": ("fp8", "current"),
+    "fp8-mx": ("fp8", "mx"), "fp8_mx": ("fp8", "mx"), "mxfp8": ("fp8", "mx"), "nvfp4": ("fp4", "nv"),
+    "fp8-blockwise": ("fp8", "block"),
+}  # fmt: skip
+SHARDED = ("llm-foundry", "torchtitan", "fms-fsdp", "maxtext", "paxml")
+"""Frameworks of which all ranks that are left share the states."""
+
+
+class LeftOut(Exception):
+    """Why a row cannot be computed."""
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def _family(row: dict[str, str]) -> str:
+    name, source = row["framework"], row["source"]
+    if source.startswith("mlcommons"):
+        return "mlperf-rocm" if "MI3" in row["gpu_type"] else "mlperf"
+    if source.startswith("awslabs") and name == "Megatron-Bridge":
+        return "megatron-bridge"
+    for prefix, family in (
+        ("Megatron-Bridge", "megatron-bridge"), ("NeMo", "nemo"), ("llm-foundry", "llm-foundry"),
+        ("torchtitan", "torchtitan"), ("Megatron-LM", "megatron-lm"), ("MaxText", "maxtext"), ("Paxml", "paxml"),
+        ("fms", "fms-fsdp"), ("Meta", "meta"), ("NeuronX", "neuron"), ("nemo-megatron", "neuron"),
+    ):  # fmt: skip
+        if name.startswith(prefix):
+            return family
+    return name.lower()
+
+
+def _architecture(row: dict[str, str]) -> str:
+    name = row["model"].lower()
+    for pattern, ours in ARCHITECTURES:
+        found = re.search(pattern, name)
+        if found:
+            filled = ours.replace("{1}", found.group(1).replace("_", "-") if found.groups() and found.group(1) else "")
+            filled = filled.replace("{layers}", row["layers"])
+            if filled == "deepseek-v3" and "w/o MTP" in row["note"]:
+                filled = "deepseek-v3-no-mtp"
+            if filled in PUBLISHED:
+                return filled
+    raise LeftOut(f"architecture of {row['model']} not known")
+
+
+def _tuned(row: dict[str, str]) -> str:
+    note = row["note"]
+    functional = ("functional check", "MEMORY anchor", "short run", "resume")
+    return "no" if any(mark in note for mark in functional) else "yes"
+
+
+def _task(row: dict[str, str]) -> str:
+    text = f"{row['model']} {row['note']}".lower()
+    if "lora" in text or "task peft" in text:
+        return "lora"
+    return "sft" if "sft" in text else "pretrain"
+
+
+def _precision(row: dict[str, str], family: str) -> tuple[str, str]:
+    compute, scaling = PRECISIONS.get(row["dtype"].lower(), ("", ""))
+    if not compute:
+        if family not in ("mlperf", "mlperf-rocm"):
+            raise LeftOut("precision not given")
+        # Submitters of MLPerf Training 4.0 and later compute language models in fp8, unless a name says fp4.
+        compute, scaling = "fp8", "delayed"
+    if scaling == "delayed" and family in ("megatron-bridge", "torchtitan"):
+        scaling = "current"  # their only recipes with one scale per tensor
+    return compute, "row" if "rowwise" in row["note"] else scaling
+
+
+def _links(row: dict[str, str], accelerator: str) -> tuple[int, float]:
+    """Accelerators that NVLink joins, and GB/s of each to others."""
+    note = row["note"]
+    per = {"A100": 25, "H100": 50, "H200": 50, "B200": 50, "B300": 100, "GB200": 50, "GB300": 100, "Trainium1": 6.25}
+    outside = per.get(accelerator.split()[0], 50)
+    if "node network 400 Gb/s" in note:
+        outside = 6.25
+    if "TCPX" in note:
+        outside = 12.5
+    if accelerator in ("GB200", "GB300"):
+        return 72, outside
+    return 16 if accelerator == "Trainium1" else 8, outside
+
+
+def _layout(row: dict[str, str], family: str, gpus: int, accelerator: str) -> dict[str, int]:
+    """Degrees as given; else so that one copy of the model takes as few ranks as the batch leaves."""
+    given = {name: int(row[column]) if row[column] else None for name, column in (
+        ("tensor", "tp"), ("pipeline", "pp"), ("context", "cp"), ("expert", "ep"), ("shard", "dp_shard"))}  # fmt: skip
+    per_rank = _number(row["mbs"]) or 1.0
+    batch = _number(row["gbs"])
+    known = (given["tensor"] or 1) * (given["pipeline"] or 1) * (given["context"] or 1)
+    if batch and gpus / known * per_rank > batch:
+        share = round(gpus / known * per_rank / batch)
+        if given["tensor"] is None and accelerator.startswith(("H100", "A100")):
+            given["tensor"] = min(share, 4)
+            share //= given["tensor"]
+        if share > 1 and given["context"] is None:
+            given["context"] = share
+    degrees = {name: value or 1 for name, value in given.items()}
+    if accelerator.startswith("Trainium"):
+        degrees["tensor"] = max(1, degrees["tensor"] // 2)  # Neuron counts cores, two of a chip
+    degrees["data"] = gpus // (degrees["tensor"] * degrees["pipeline"] * degrees["context"])
+    if degrees["data"] < 1:
+        raise LeftOut("degrees exceed the accelerators")
+    if family in SHARDED and not given["shard"]:
+        degrees["shard"] = degrees["data"] * degrees["context"]
+    return degrees
+
+
+def convert(row: dict[str, str]) -> dict[str, object]:
+    """A row in our columns. LeftOut says why there is none."""
+    note, family, architecture = row["note"], _family(row), _architecture(row)
+    task, (compute, scaling) = _task(row), _precision(row, family)
+    accelerator = ACCELERATORS.get(re.sub(r" \(.*", "", row["gpu_type"]))
+    if accelerator is None:
+        raise LeftOut(f"accelerator {row['gpu_type']}")
+    if "offload" in note and "offload none" not in note:
+        raise LeftOut("optimizer on the host")
+    if not row["gpus"]:
+        raise LeftOut("number of accelerators not given")
+    gpus, sequence = int(row["gpus"]), _sequence(row, family)
+    degrees = _layout(row, family, gpus, accelerator)
+    batch, micro = _batch(row, family, degrees["data"])
+    speed, how = _speed(row, family, architecture, sequence, batch)
+    domain, outside = _links(row, accelerator)
+    stages = _virtual(row, family, PUBLISHED[architecture].num_layers, degrees["pipeline"])
+    expert_tensor = re.search(r"ETP (\d+)", note)
+    named = f"{note} {row['framework']} {row['source']}"
+    found = re.search(r"(?:container |Release |ngc)(2\d\.\d+(?:\.\d+)?)", named)
+    release = found.group(1) if found else ""
+    return {
+        "source": row["source"], "date": row["date"], "framework": family, "release": release,
+        "architecture": architecture, "task": task, "tuned": _tuned(row), "accelerator": accelerator,
+        "watts": "500" if "500W" in row["gpu_type"] else "", "accelerators": gpus, "domain": domain,
+        "outside": outside, "fabric": _fabric(row), **degrees, "virtual": stages,
+        "expert_tensor": int(expert_tensor.group(1)) if expert_tensor else 1,
+        "sequence": sequence, "batch": int(batch), "micro": int(micro), "compute": compute, "scaling": scaling,
+        "recompute": _recompute(row), "tensor_overlap": _overlap(row, family),
+        "compiled": "no" if "no compile" in note or family == "llm-foundry" else "yes",
+        "graphs": _graphs(row, family, architecture, accelerator, release),
+        "tokens_per_second": f"{speed:.6g}", "measured": how, "memory_gb": row["peak_mem_gb"],
+    }  # fmt: skip
+
+
+def _sequence(row: dict[str, str], family: str) -> int:
+    if row["seq"]:
+        return int(row["seq"])
+    named = f"{row['source']} {row['note']}"
+    if family == "megatron-bridge" and ("performance" in named or "-perf-" in named):
+        return 4096  # of all performance recipes for the mixtures that do not say it
+    raise LeftOut("sequence length not given")
+
+
+def _batch(row: dict[str, str], family: str, data: int) -> tuple[float, float]:
+    """Global batch and micro-batch. FSDP frameworks say the batch of a rank, which a pipeline cuts into single ones."""
+    given, batch = _number(row["mbs"]), _number(row["gbs"])
+    micro = 1.0 if "local batch" in row["note"] else given
+    if batch is None:
+        if not given and not family.startswith(("torchtitan", "maxtext")):
+            raise LeftOut("batch not given")
+        micro = micro or (2.0 if family == "maxtext" else 1.0)
+        batch = (given or micro) * data
+    micro = micro or 1.0
+    return max(batch, data * micro), micro
+
+
+def _speed(row: dict[str, str], family: str, architecture: str, sequence: int, batch: float) -> tuple[float, str]:
+    """Tokens a second and accelerator, and what it is made of."""
+    if row["tokens_per_s_per_gpu"]:
+        return float(row["tokens_per_s_per_gpu"]), "tokens"
+    if row["step_time_s"]:
+        return batch * sequence / float(row["step_time_s"]) / int(row["gpus"]), "step"
+    if row["tflops_per_gpu"]:
+        convention = "causal" if family == "megatron-bridge" else "full"
+        flops = PUBLISHED[architecture].flops_per_token(sequence)[convention]
+        return float(row["tflops_per_gpu"]) * 1e12 / flops, f"flops {convention}"
+    raise LeftOut("no throughput")
+
+
+def _fabric(row: dict[str, str]) -> str:
+    return "efa" if "EFA" in row["gpu_type"] or row["gpu_type"].startswith("Trainium") else "infiniband"
+
+
+def _virtual(row: dict[str, str], family: str, layers: int, pipeline: int) -> int:
+    """Parts of a stage; where Megatron's recipes do not say, as many as leave two layers to each."""
+    given = re.search(r"\bVP (n/a|\d+)", row["note"])
+    most = max(1, layers // pipeline)
+    if pipeline == 1 or (given and given.group(1) == "n/a"):
+        return 1
+    if given:
+        return min(int(given.group(1)), most)  # some sources count the stages of all ranks
+    return max(1, most // 2) if family in ("nemo", "mlperf", "meta") else 1
+
+
+def _graphs(row: dict[str, str], family: str, architecture: str, accelerator: str, release: str) -> str:
+    """Whether Megatron-Bridge's recipe of that model captures graphs (scripts/performance/configs, cuda_graph_impl):
+    all those for racks, and from 26.02.01 those of the small mixtures; compiled programs of JAX always are."""
+    if family in ("maxtext", "paxml"):
+        return "yes"
+    if "eager" in row["note"] or family != "megatron-bridge" or _tuned(row) != "yes":
+        return "no"
+    small = (
+        architecture in ("qwen3-30b-a3b", "nemotron-3-nano") and release >= "26.02.01" and "EFA" not in row["gpu_type"]
+    )
+    return "yes" if accelerator in ("GB200", "GB300") or small or "graphs" in row["note"] else "no"
+
+
+def _recompute(row: dict[str, str]) -> str:
+    text = row["recompute"]
+    return text if text in ("", "none", "full") else "selective"
+
+
+def _overlap(row: dict[str, str], family: str) -> str:
+    if "vanilla TP" in row["note"] or row["source"].startswith("awslabs"):
+        return "no"
+    if re.search(r"async ?TP", row["note"], re.I):
+        return "yes"
+    return "yes" if family in ("nemo", "megatron-bridge", "mlperf", "meta") else "no"
+
+
+def collected(path: Path) -> tuple[list[dict[str, object]], collections.Counter[str]]:
+    """Rows of a collection in our columns, and how many are left out, by reason."""
+    rows, left_out = [], collections.Counter[str]()
+    with path.open() as file:
+        for row in csv.DictReader(file):
+            try:
+                rows.append(convert(row))
+            except LeftOut as reason:
+                left_out[str(reason)] += 1
+    return rows, left_out
+
+
+def main(path: Path) -> None:
+    """Prints the table, and on standard error what is left out."""
+    rows, left_out = collected(path)
+    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    for reason, count in left_out.most_common():
+        print(f"{count:4} left out: {reason}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

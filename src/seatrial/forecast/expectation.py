@@ -1,0 +1,137 @@
+"""What a job will reach: the model of its step, corrected by what was measured of jobs like it, with an interval."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from seatrial.forecast.anchors import Anchor, anchors
+from seatrial.forecast.fitted import FITTED, Fitted
+from seatrial.forecast.interval import Interval
+from seatrial.forecast.residual import Features, Residual, Spreads
+from seatrial.forecast.step import COMPONENTS, Step, step
+from seatrial.forecast.traffic import Place
+from seatrial.workload import Degrees, Workload
+
+SPREADS = Spreads()
+QUANTILE = 1.28
+"""Standard deviations on both sides that hold 80 % of what was left out of the evidence."""
+_VARY = ("global_batch_size", "micro_batch_size", "sequence_length", "virtual_stages")
+"""Fields of a Workload that may be arrays, beside its degrees."""
+_DEGREES = tuple(field.name for field in fields(Degrees))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expectation:
+    """The forecast of one job."""
+
+    step: Step
+    """By the model alone."""
+    tokens_per_second: Interval
+    """Of one accelerator."""
+    evidence: tuple[str, ...]
+    """The measurements that it rests on most, the nearest first; empty: the model alone."""
+
+
+def features(workload: Workload, place: Place, found: Step, *, year: float, task: str = "pretrain") -> Features:
+    """What the job is grouped by. `found` is its step, of one layout."""
+    model, degrees = workload.model, workload.degrees
+    if model is None:
+        raise ValueError("no architecture is known")
+    recurrent = getattr(model, "recurrence", None) is not None
+    kind = "hybrid" if recurrent else "mixture" if getattr(model, "num_experts", 0) else "dense"
+    total = float(found.seconds)
+    sizes = (degrees.tensor, degrees.pipeline, degrees.context, degrees.expert, degrees.data,
+             workload.micro_batch_size, workload.sequence_length or 1)  # fmt: skip
+    return Features(
+        framework=workload.framework,
+        year=year,
+        accelerator=place.accelerator,
+        generation=generation(place.accelerator),
+        fabric=place.fabric,
+        precision=f"{workload.compute} {workload.scaling}" if workload.compute in ("fp8", "fp4") else workload.compute,
+        kind=kind,
+        task="lora" if workload.frozen else task,
+        model=(model.num_layers, model.hidden_size, model.intermediate_size, model.num_heads, model.vocab_size),
+        shares=tuple(float(getattr(found, name)) / total for name in COMPONENTS),
+        layout=tuple(float(np.log2(size)) for size in sizes),
+    )
+
+
+def generation(accelerator: str) -> str:
+    """Accelerators with one sort of multiprocessor."""
+    name = accelerator.split()[0]
+    return {"H100": "Hopper", "H200": "Hopper", "B200": "Blackwell", "GB200": "Blackwell", "B300": "Blackwell",
+            "GB300": "Blackwell", "MI300X": "CDNA3", "MI325X": "CDNA3", "MI350X": "CDNA4", "MI355X": "CDNA4"}.get(
+        name, name)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Measurements, and what they say beyond the model."""
+
+    names: tuple[str, ...]
+    residual: Residual
+
+
+def evidence(measured: Sequence[Anchor], spreads: Spreads = SPREADS) -> Evidence:
+    """Of those measurements, each against the model of its own step."""
+    steps = modelled(measured)
+    jobs = [
+        features(one.workload, one.place, found, year=one.year, task=one.task)
+        for one, found in zip(measured, steps, strict=True)
+    ]
+    ratios = [one.tokens_per_second / found.tokens_per_second for one, found in zip(measured, steps, strict=True)]
+    return Evidence(tuple(one.name for one in measured), Residual(jobs, np.log(ratios), spreads))
+
+
+def _with(workload: Workload, numbers: dict[str, Any], degrees: Degrees) -> Workload:
+    """The workload with other numbers; 1 where none are given."""
+    return replace(workload, degrees=degrees, **{name: numbers.get(name, 1) for name in _VARY})
+
+
+def modelled(measured: Sequence[Anchor], fitted: Fitted = FITTED) -> list[Step]:
+    """The step of each, by the model: one call for all that differ in numbers alone."""
+    alike: dict[object, list[int]] = {}
+    for index, one in enumerate(measured):
+        alike.setdefault((one.place, _with(one.workload, {}, Degrees())), []).append(index)
+    found: list[Step | None] = [None] * len(measured)
+    for members in alike.values():
+        jobs = [measured[index].workload for index in members]
+        numbers = {name: np.array([getattr(job, name) for job in jobs], float) for name in _VARY}
+        degrees = {name: np.array([getattr(job.degrees, name) for job in jobs], float) for name in _DEGREES}
+        together = _with(jobs[0], numbers, Degrees(**degrees))  # type: ignore[arg-type]
+        steps = step(together, measured[members[0]].place, fitted)
+        for place, index in enumerate(members):
+            found[index] = steps.pick(place)
+    return [one for one in found if one is not None]
+
+
+@functools.cache
+def published() -> Evidence:
+    """Of all published measurements of tuned jobs."""
+    return evidence([one for one in anchors() if one.tuned])
+
+
+def expect(
+    workload: Workload, place: Place, *, year: float, task: str = "pretrain", known: Evidence | None = None
+) -> Expectation:
+    """The forecast of a tuned job. `year` is that of its framework's release, with its months as a fraction.
+
+    ValueError, with what is not known: no decoder, no rate, no bandwidth.
+    """
+    found, rests = step(workload, place), known or published()
+    job = features(workload, place, found, year=year, task=task)
+    (mean,), (spread,) = rests.residual.expect([job])
+    expected = float(found.tokens_per_second) * float(np.exp(mean))
+    factor = float(np.exp(QUANTILE * spread))
+    near = rests.residual.nearest(job)
+    return Expectation(
+        step=found,
+        tokens_per_second=Interval(expected / factor, expected, expected * factor),
+        evidence=tuple(rests.names[index] for index in near),
+    )
