@@ -4,7 +4,8 @@
 
 Target: 16,384 accelerators for 54 days, 1,000 draws, in at most 10 s of one core. The second table has the goodput of
 that run by how long an interruption takes to be noticed and to be recovered from, which its paper does not say; it says
-more than 90 %; in brackets by the closed form, which takes what was announced as unexpected. The third has the mean times to failure that its tables give for jobs of some sizes.
+more than 90 %. In brackets the closed form, which takes what was announced as unexpected. The third has the mean times
+to failure that the tables give for jobs of some sizes.
 """
 
 from __future__ import annotations
