@@ -333,6 +333,13 @@ PCIE_BYTES: Mapping[int, float] = {3: 15.75e9, 4: 31.5e9, 5: 63.0e9, 6: 121.0e9}
 """Generation -> bytes a second over 16 lanes in one direction: 8, 16, 32 and 64 GT/s a lane, less what the encoding
 takes (128b/130b, and 242 of 256 bytes). PCI Express Base Specification."""
 
+NVLINK_DOMAINS: Mapping[str, int] = {"p6e-gb200": 72}
+"""Family -> accelerators that NVLink joins, where they are more than an instance's: an UltraServer is 18 instances.
+https://aws.amazon.com/ec2/instance-types/p6/, 2026-11"""
+NEURONLINK_BYTES: Mapping[str, float] = {"Trainium2": 640e9}
+"""Accelerator -> bytes a second over all its NeuronLinks in one direction: half of the 1.28 TB/s of NeuronLink-v3 that
+Neuron's page on Trainium2 has, read 2026-11. Of Trainium1's AWS publishes no figure."""
+
 _ACCELERATORS = {item.name: item for item in ACCELERATORS}
 _INSTANCES = {item.name: item for item in INSTANCES}
 

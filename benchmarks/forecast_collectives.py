@@ -1,0 +1,294 @@
+"""The forecast of collective operations against published measurements, and how good it is where it has seen nothing.
+
+    python benchmarks/forecast_collectives.py              # the tables
+    python benchmarks/forecast_collectives.py --fit        # the constants anew, for seatrial.forecast.collectives
+    python benchmarks/forecast_collectives.py --rows       # every point
+    python benchmarks/forecast_collectives.py --gloo       # gloo on this machine, by a line through half of its sizes
+
+`anchors_collectives.csv` has the points that the constants are fitted to; `curves_collectives.csv` two whole curves of
+which the fit sees five points. Left out means fitted without any point of that instance type. Two simple rules stand
+beside the model: every link at its line rate without latency, and a ring through one network card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import minimize
+
+from programs import HERE, environment
+from seatrial.checks.collectives import formulas
+from seatrial.forecast import bus
+from seatrial.forecast.collectives import FITTED, Fitted, times
+from seatrial.forecast.line import fit as fit_line
+from seatrial.forecast.links import links
+
+OPERATIONS = {"alltoall": "all_to_all"}
+INSTANCES = {"8x H200 (p5en class)": "p5en.48xlarge"}
+FORCED = {"Ring (NVLS off)": "ring", "Ring forced": "ring", "NVLSTree forced": "NVLS tree"}
+CHOSEN = {"Ring": "ring", "default = Ring": "ring", "NVLS": "NVLS", "NVLSTree": "NVLS tree"}
+RUNS = 3
+"""Of gloo."""
+LARGE = 16 * 2**30
+"""What points without a size are taken for: their sources give the largest of their sweeps."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One published measurement."""
+
+    instance: str
+    nodes: int
+    ranks: int
+    operation: str
+    size: int
+    seconds: float
+    forced: str | None
+    chosen: str | None
+    """What NCCL took, where the source says so."""
+    alone: bool
+    """Whether each operation was timed by itself, as torch's benchmark does."""
+    note: str
+
+    @property
+    def shape(self) -> tuple[str, int, str]:
+        return self.instance, self.nodes, self.operation
+
+
+def anchors() -> list[Point]:
+    """Those that the constants are fitted to."""
+    with (HERE / "anchors_collectives.csv").open(encoding="utf-8", newline="") as file:
+        return [_anchor(row) for row in csv.DictReader(file)]
+
+
+def _anchor(row: dict[str, str]) -> Point:
+    operation, ranks, size = OPERATIONS.get(row["op"], row["op"]), int(row["gpus"]), int(row["size_bytes"] or LARGE)
+    return Point(
+        instance=INSTANCES.get(row["shape"], row["shape"]),
+        nodes=int(row["nodes"]),
+        ranks=ranks,
+        operation=operation,
+        size=size,
+        seconds=bus.on_the_wire(operation, ranks, size) / float(row["busbw_gbps"]) / bus.GB,
+        forced=FORCED.get(row["algo"]),
+        chosen=CHOSEN.get(row["algo"]),
+        alone=row["versions"].startswith("torch"),
+        note=", ".join(filter(None, (row["algo"], row["versions"]))),
+    )
+
+
+def curves() -> list[Point]:
+    """Two sweeps from 8 bytes on, back-to-back."""
+    with (HERE / "curves_collectives.csv").open(encoding="utf-8", newline="") as file:
+        return [
+            Point(
+                instance=row["shape"],
+                nodes=int(row["nodes"]),
+                ranks=int(row["gpus"]),
+                operation=row["op"],
+                size=int(row["size_bytes"]),
+                seconds=float(row["time_us"]) / 1e6,
+                forced=None,
+                chosen=None,
+                alone=False,
+                note="curve",
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def forecast(points: Sequence[Point], fitted: Fitted = FITTED) -> tuple[np.ndarray, list[str]]:
+    """Seconds and algorithm of each."""
+    found = [
+        times(
+            p.operation,
+            p.size,
+            p.ranks,
+            p.ranks // p.nodes,
+            links(p.instance),
+            only=p.forced,
+            alone=p.alone,
+            fitted=fitted,
+        )
+        for p in points
+    ]
+    return np.array([float(f.seconds) for f in found]), [str(f.way) for f in found]
+
+
+def errors(points: Sequence[Point], seconds: np.ndarray) -> np.ndarray:
+    """Relative errors of the times."""
+    return np.abs(seconds / np.array([p.seconds for p in points]) - 1)
+
+
+def fit(points: Sequence[Point]) -> Fitted:
+    """The constants by which the times of these points are off least: absolute logarithms, so outliers pull little.
+
+    What these points say nothing of stays as nccl-tests measures: no start.
+    """
+    names = [field.name for field in fields(Fitted)]
+    if not any(p.alone for p in points):
+        names = [name for name in names if not name.startswith("start")]
+    first = replace(Fitted(), start=0.0, start_between=0.0) if len(names) < len(fields(Fitted)) else Fitted()
+    measured = np.log([p.seconds for p in points])
+    begin = np.log([getattr(Fitted(), name) for name in names])
+
+    def off(logs: np.ndarray) -> float:
+        made = replace(first, **dict(zip(names, np.exp(logs).tolist(), strict=True)))
+        return float(np.mean(np.abs(np.log(forecast(points, made)[0]) - measured)))
+
+    found = minimize(off, begin, method="Nelder-Mead", options={"maxiter": 300, "xatol": 1e-3, "fatol": 1e-5})
+    return replace(first, **dict(zip(names, np.exp(found.x).tolist(), strict=True)))
+
+
+def line_rate(points: Sequence[Point]) -> np.ndarray:
+    """What crosses the narrowest link, at its line rate."""
+
+    def one(p: Point) -> float:
+        known = links(p.instance)
+        wide = known.between * p.ranks / p.nodes if p.nodes > 1 else known.inside
+        if p.operation == "all_to_all":
+            wide = known.between
+        return bus.on_the_wire(p.operation, p.ranks, p.size) / wide
+
+    return np.array([one(p) for p in points])
+
+
+def one_card(points: Sequence[Point]) -> np.ndarray:
+    """A flat ring: between nodes all goes through the card of one accelerator."""
+
+    def one(p: Point) -> float:
+        known = links(p.instance)
+        return bus.on_the_wire(p.operation, p.ranks, p.size) / (known.between if p.nodes > 1 else known.inside)
+
+    return np.array([one(p) for p in points])
+
+
+def left_out(points: Sequence[Point]) -> np.ndarray:
+    """Errors of each point, by constants that no point of its instance type had a part in."""
+    found = np.empty(len(points))
+    for instance in dict.fromkeys(p.instance for p in points):
+        mine = [number for number, p in enumerate(points) if p.instance == instance]
+        made = fit([p for p in points if p.instance != instance])
+        held = [points[number] for number in mine]
+        found[mine] = errors(held, forecast(held, made)[0])
+    return found
+
+
+def table(points: Sequence[Point]) -> str:
+    """A row of each shape, and one of all."""
+    seconds, ways = forecast(points)
+    columns = {
+        "model": errors(points, seconds),
+        "left out": left_out(points),
+        "line rate": errors(points, line_rate(points)),
+        "one card": errors(points, one_card(points)),
+    }
+    lines = [
+        "| instance | nodes | operation | points | model: median | 90 % | left out: median | line rate | one card |",
+        "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    shapes = {p.shape: [q.shape == p.shape for q in points] for p in points}
+    for (instance, nodes, operation), chosen in shapes.items():
+        lines.append(_row(f"| {instance} | {nodes} | {operation} |", columns, np.array(chosen)))
+    lines.append(_row("| **all** | | |", columns, np.ones(len(points), bool)))
+    told = [(p.chosen, way) for p, way in zip(points, ways, strict=True) if p.chosen]
+    right = sum(chosen == way for chosen, way in told)
+    return "\n".join([*lines, "", f"Algorithm named right: {right} of the {len(told)} points whose sources say which."])
+
+
+def _row(head: str, columns: dict[str, np.ndarray], chosen: np.ndarray) -> str:
+    model = columns["model"][chosen]
+    figures = [np.median(model), np.quantile(model, 0.9)]
+    figures += [np.median(columns[name][chosen]) for name in ("left out", "line rate", "one card")]
+    return f"{head} {chosen.sum()} | " + " | ".join(f"{figure:.1%}" for figure in figures) + " |"
+
+
+def rows(points: Sequence[Point]) -> str:
+    """Every point."""
+    seconds, ways = forecast(points)
+    return "\n".join(
+        f"{p.instance:18} {p.nodes:>2} {p.ranks:>3} {p.operation:11} {p.size:>12} {p.seconds * 1e6:>10.1f} us "
+        f"{s * 1e6:>10.1f} us {s / p.seconds - 1:>+7.1%} {way:9} {p.note}"
+        for p, s, way in zip(points, seconds, ways, strict=True)
+    )
+
+
+def constants(made: Fitted) -> str:
+    """The constants, one a line."""
+    return "\n".join(f"{name} = {value:.4g}" for name, value in asdict(made).items())
+
+
+def gloo() -> str:
+    """A row of each operation: a line through every second size, held against the others. The quickest of all runs."""
+    lines = [
+        "| operation | alpha, us | beta, GB/s | sizes held back | median error |",
+        "| --- | --: | --: | --: | --: |",
+    ]
+    runs = [sweep() for _ in range(RUNS)]
+    for operation in runs[0]:
+        measured = [
+            min(same, key=lambda point: point[1]) for same in zip(*(run[operation] for run in runs), strict=True)
+        ]
+        seen, held = measured[::2], measured[1::2]
+        line = fit_line(seen)
+        if line is None:
+            lines.append(f"| {operation} | no line | | {len(held)} | |")
+            continue
+        off = np.median([abs(line.seconds(wire) / seconds - 1) for wire, seconds in held])
+        lines.append(f"| {operation} | {line.alpha_us:.3g} | {line.beta_gbps:.3g} | {len(held)} | {off:.1%} |")
+    return "\n".join(lines)
+
+
+def sweep() -> dict[str, list[tuple[float, float]]]:
+    """Operation -> (bytes on the wire, seconds), by the case `collectives` on two processes of this machine."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = ["--set", "min_bytes=1024", "--set", "max_bytes=67108864", "--set", "step_factor=2"]
+        command = [sys.executable, "-m", "seatrial", "run", "collectives", *settings, "--runs-dir", folder]
+        subprocess.run(command, env=environment({}), stdout=subprocess.DEVNULL, check=True)
+        found = {}
+        for path in sorted(Path(folder).glob("*/collectives/*.json")):
+            name, document = formulas.operation(path.stem), json.loads(path.read_text(encoding="utf-8"))
+            ranks = len(document["config"]["devices"])
+            found[name] = [
+                (bus.on_the_wire(name, ranks, row["size"]), _quickest_us(row) / 1e6) for row in document["results"]
+            ]
+        return found
+
+
+def _quickest_us(row: dict) -> float:
+    """Of the iterations: what else the machine does only adds to them."""
+    return (row.get("out_of_place_per_iter") or row["in_place_per_iter"])["min_us"]
+
+
+def main() -> None:
+    """Print what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, what in (("fit", "the constants anew"), ("rows", "every point"), ("gloo", "gloo on this machine")):
+        parser.add_argument(f"--{name}", action="store_true", help=what)
+    chosen = parser.parse_args()
+    known = anchors()
+    if chosen.fit:
+        print(constants(fit(known)))
+    elif chosen.rows:
+        print(rows([*known, *curves()]))
+    elif chosen.gloo:
+        print(gloo())
+    else:
+        print(table(known))
+        seen = errors(curves(), forecast(curves())[0])
+        for instance in dict.fromkeys(p.instance for p in curves()):
+            mine = seen[[p.instance == instance for p in curves()]]
+            print(f"{instance}, the whole curve from 8 bytes on, {len(mine)} sizes: median {np.median(mine):.1%}")
+
+
+if __name__ == "__main__":
+    main()
