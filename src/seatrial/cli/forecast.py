@@ -1,4 +1,4 @@
-"""seatrial forecast: a group whose verbs are imported when they are used."""
+"""seatrial forecast: of a target, or one of its verbs, which are imported when they are used."""
 
 from __future__ import annotations
 
@@ -11,6 +11,24 @@ COMMANDS = {
 }
 
 
-@click.command(cls=Verbs, modules="seatrial.cli.forecast_", titles=COMMANDS)
+class _TargetOrVerb(Verbs):
+    """What is no verb is a target."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] in COMMANDS:
+            return super().resolve_command(ctx, args)
+        from seatrial.cli.forecast_target import command
+
+        return command.name, command, args
+
+
+@click.command(cls=_TargetOrVerb, modules="seatrial.cli.forecast_", titles=COMMANDS)
 def command() -> None:
-    """What a run will need and give, before it starts."""
+    """What a run will need and give, before it starts.
+
+    \b
+    seatrial forecast CASE[/RECIPE] [--on CLUSTER | --instance TYPE]
+        memory of a rank, time of a step; --help after it shows its options
+    """
