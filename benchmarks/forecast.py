@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import collections
+import csv
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +20,16 @@ from typing import Any
 
 import numpy as np
 
-from seatrial.forecast.anchors import Anchor, anchors
+from published_anchors import collected
+from seatrial.forecast.anchors import COLUMNS, Anchor, anchors, read
 from seatrial.forecast.expectation import QUANTILE, SPREADS, features, modelled
 from seatrial.forecast.residual import Residual
+
+HEAD = (
+    "| left out | measurements | median | 90th | within 80 % interval "
+    "| nearest: median | 90th | constant MFU: median | 90th |",
+    "|---|---|---|---|---|---|---|---|---|",
+)
 
 
 @dataclass
@@ -164,11 +173,7 @@ def table(data: Measured) -> list[str]:
     def dense(i: int) -> bool:
         return data.jobs[i].kind == "dense"
 
-    lines = [
-        "| left out | measurements | median | 90th | within 80 % interval "
-        "| nearest: median | 90th | constant MFU: median | 90th |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    lines = [*HEAD]
     splits = {
         "measurement": lambda i: i,
         "configuration": lambda i: configuration(data, i),
@@ -212,17 +217,56 @@ def worst(data: Measured) -> None:
                 print(*key, len(values), "forecast", np.round(array[:, 0], 2), "model", np.round(array[:, 1], 2))
 
 
+def untuned(tuned: Measured) -> list[str]:
+    """Measurements of jobs that only had to work: what they reach of the forecast, which is for a tuned one."""
+    others = [one for one in anchors() if not one.tuned]
+    data = Measured(others)
+    mean, _ = tuned.residual.expect(data.jobs)
+    share = np.exp(data.truth - data.model - mean)
+    low, middle, high = np.quantile(share, [0.1, 0.5, 0.9])
+    reached = f"{middle:.0%} of the forecast (80 %: {low:.0%} to {high:.0%})"
+    return ["", f"{len(others)} functional checks, not tuned, reach {reached}; they are no evidence for it."]
+
+
+def other(tuned: Measured, path: Path) -> list[str]:
+    """The report for a second collection, forecast with all of the package's measurements."""
+    rows, left_out = collected(path)
+    lines = io.StringIO()
+    writer = csv.DictWriter(lines, COLUMNS)
+    writer.writeheader()
+    writer.writerows(rows)
+    lines.seek(0)
+    measured = read(lines)
+    data = Measured(measured)
+    both = Measured([*tuned.anchors, *measured])
+    first = list(range(len(tuned)))
+    mean, spread = tuned.residual.expect(data.jobs)
+    index = list(range(len(tuned), len(both)))
+    result = Result(data.truth, data.model + mean, spread, nearest(both, first, index), constant(both, first, index),
+                    list(range(len(data))))  # fmt: skip
+    report = [*HEAD]
+    for title, wanted in (("tuned", True), ("functional checks", False)):
+        for kind in ("dense", "mixture", "hybrid"):
+            chosen = [i for i in range(len(data)) if measured[i].tuned == wanted and data.jobs[i].kind == kind]
+            report.append(line(f"{title}, {kind}", result, set(chosen).__contains__))
+    right, near, total = pairs(data, result)
+    report += ["", f"Faster of two named: {right} of {total} pairs; by the nearest measurement {near}."]
+    return report + [f"{count} left out: {reason}" for reason, count in left_out.most_common()]
+
+
 def main() -> None:
     """Prints the table."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--also", type=Path)
-    parser.add_argument("--worst", action="store_true")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--also", type=Path, metavar="COLLECTED")
+    parser.add_argument("--worst", action="store_true", help="families by their error, to look for causes")
     arguments = parser.parse_args()
     tuned = Measured([one for one in anchors() if one.tuned])
     if arguments.worst:
         worst(tuned)
-        return
-    print("\n".join(table(tuned)))
+    elif arguments.also:
+        print("\n".join(other(tuned, arguments.also)))
+    else:
+        print("\n".join(table(tuned) + untuned(tuned)))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from seatrial.forecast.traffic import Place
 from seatrial.workload import Degrees, Workload
 
 SPREADS = Spreads()
-QUANTILE = 1.28
+QUANTILE = 1.15
 """Standard deviations on both sides that hold 80 % of what was left out of the evidence."""
 _VARY = ("global_batch_size", "micro_batch_size", "sequence_length", "virtual_stages")
 """Fields of a Workload that may be arrays, beside its degrees."""
