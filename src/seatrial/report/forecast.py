@@ -13,7 +13,7 @@ from seatrial.forecast.memory import Memory
 from seatrial.forecast.step import COMPONENTS
 from seatrial.hardware import GIB
 from seatrial.report.document import Section, Table
-from seatrial.report.format import bytes_, duration, percent, quantity
+from seatrial.report.format import duration, percent, quantity
 
 MEMORY = {
     "parameters": "parameters",
@@ -55,7 +55,7 @@ def sections(found: Forecast) -> Iterator[Section]:
 
 
 def in_a_line(found: Forecast) -> str:
-    """The short form, which dry runs print: ``memory fits, 61 of 80 GiB; 5.2K tokens/s per accelerator (4.4K to 6.1K)``."""
+    """The short form, for dry runs: ``memory fits: 61 of 80 GiB (55 to 67); 5.2K (4.4K to 6.1K) tokens/s ...``."""
     parts = []
     if found.fit is not None:
         parts.append(_verdict(found.fit))
@@ -67,10 +67,8 @@ def in_a_line(found: Forecast) -> str:
 
 def _verdict(fit: Fit) -> str:
     """``memory fits: 61 of 80 GiB (55 to 67)``"""
-    need = fit.bytes * (1 / GIB)
-    return (
-        f"memory {fit.verdict}: {need.expected:.3g} of {fit.available / GIB:.3g} GiB ({need.low:.3g} to {need.high:.3g})"
-    )
+    need, there = fit.bytes * (1 / GIB), fit.available / GIB
+    return f"memory {fit.verdict}: {need.expected:.3g} of {there:.3g} GiB ({need.low:.3g} to {need.high:.3g})"
 
 
 def _between(found: Interval) -> str:
@@ -91,7 +89,7 @@ def _memory(found: Forecast) -> Iterator[Section]:
     told = []
     if found.fit is not None:
         where = f", decided by stage {found.fit.stage}" if len(found.stages) > 1 else ""
-        told.append(f"{_verdict(found.fit).capitalize()}{where}.")
+        told.append(f"M{_verdict(found.fit)[1:]}{where}.")
         if found.fit.unknown:
             told.append(f"Not counted, so that this is the least: {', '.join(found.fit.unknown)}.")
     tables = [Table(headers=("GiB", *names), rows=tuple(rows), numeric=frozenset(range(1, len(names) + 1)))]
@@ -152,14 +150,17 @@ def _time(pace: Expectation) -> Section:
 
 def _rests(pace: Expectation, factor: float) -> str:
     if not pace.evidence:
-        return "It rests on the model alone: nothing like it has been published."
+        return "Nothing measured is much like it: it rests on the model, and on what all measurements have in common."
     model = f"The model alone says {duration(float(pace.step.seconds))}; measurements nearest to this job:"
     return f"{model} {'; '.join(pace.evidence[:3])}."
 
 
 def as_record(found: Forecast) -> dict[str, Any]:
     """What its JSON holds: bytes and seconds."""
-    record: dict[str, Any] = {"memory": {"stages": [_bytes(one) for one in found.stages]}, "unknown": dict(found.unknown)}
+    record: dict[str, Any] = {
+        "memory": {"stages": [_bytes(one) for one in found.stages]},
+        "unknown": dict(found.unknown),
+    }
     if found.fit is not None:
         record["memory"] |= {
             "verdict": found.fit.verdict,
@@ -167,7 +168,9 @@ def as_record(found: Forecast) -> dict[str, Any]:
             "available": found.fit.available,
             "bytes": interval(found.fit.bytes),
             "not_counted": list(found.fit.unknown),
-            "changes": [{"names": list(c.names), "bytes": c.fit.bytes.expected, "seconds": c.price} for c in found.changes],
+            "changes": [
+                {"names": list(c.names), "bytes": c.fit.bytes.expected, "seconds": c.price} for c in found.changes
+            ],
         }
     if found.pace is not None:
         step = found.pace.step

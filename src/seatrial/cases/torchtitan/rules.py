@@ -111,8 +111,8 @@ def workload(args: Args, layout: Layout) -> Workload:
         states=FP32_ADAM,
         sharded=("parameters", "gradients", "optimizer"),
         gathered=4.0 if args.precision == "fp32" else 2.0,
-        compiled=args.compile,
         framework="torchtitan",
+        compiled=args.compile,
         # With pipeline stages weights stay whole for all micro-batches, and gradients until the last of them.
         reshard_after_forward=args.pipeline_parallel == 1,
         accumulate_whole=args.pipeline_parallel > 1,
