@@ -19,7 +19,7 @@ COLUMNS: Mapping[str, Callable[[Workload], object]] = {
     "context": lambda one: one.degrees.context,
     "expert": lambda one: one.degrees.expert,
     "data": lambda one: one.degrees.data,
-    "micro-batch": lambda one: one.micro_batch_size,
+    "micro": lambda one: one.micro_batch_size,
     "recompute": lambda one: one.recompute,
 }
 """What tells layouts apart, by the names of their columns."""
