@@ -55,7 +55,7 @@ def between(workload: Workload) -> Any:
 
 
 def norm(workload: Workload, width: int) -> Any:
-    """Of a norm, per token: its input and output; of operations in fp32 the input and the normalised one are so wide."""
+    """Of a norm, per token: its input and output; of operations in fp32 the input and, normalised, once more."""
     inner = width_bytes(workload) if workload.fused_norm else 8
     return width * (inner + input_bytes(workload)) / between(workload)
 
