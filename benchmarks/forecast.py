@@ -22,7 +22,7 @@ import numpy as np
 
 from published_anchors import collected
 from seatrial.forecast.anchors import COLUMNS, Anchor, anchors, read
-from seatrial.forecast.expectation import QUANTILE, SPREADS, features, modelled
+from seatrial.forecast.expectation import QUANTILE, SPREADS, features, modelled, ripeness
 from seatrial.forecast.residual import Residual
 
 HEAD = (
@@ -45,6 +45,7 @@ class Measured:
             for one, found in zip(self.anchors, steps, strict=True)
         ]
         self.model = np.log([float(found.tokens_per_second) for found in steps])
+        self.model += [ripeness(job) for job in self.jobs]
         self.flops = np.log([float(found.flops["causal"] / found.tokens) for found in steps])
         self.peak = np.log([found.peak for found in steps])
         self.truth = np.log([one.tokens_per_second for one in self.anchors])

@@ -30,6 +30,9 @@ LORA_RANK = 16
 MEGATRON_ADAM = States(parameters=2, gradients=4, optimizer=12)
 """16-bit parameters with fp32 gradients, moments and master copy (Megatron's distributed optimizer)."""
 FSDP_ADAM = States(parameters=4, gradients=4, optimizer=8)
+_REDUCED_IN_FP32 = ("torchtitan", "meta", "maxtext", "paxml")
+"""Frameworks whose measurements reduce gradients in fp32; the recipes of the others say 16 bits
+(grad_reduce_in_fp32=False, PURE mixed precision)."""
 _FSDP = ("llm-foundry", "torchtitan", "fms-fsdp", "maxtext", "paxml", "meta")
 
 
@@ -128,6 +131,7 @@ def workload(row: dict[str, str]) -> Workload:
         recompute=cast(Any, row["recompute"] or "none"),
         states=FSDP_ADAM if sharded else MEGATRON_ADAM,
         sharded=("parameters", "gradients", "optimizer") if sharded else ("optimizer",),
+        reduced=4.0 if framework in _REDUCED_IN_FP32 else 2.0,
         virtual_stages=int(row["virtual"]),
         compiled=row["compiled"] == "yes",
         framework=framework,

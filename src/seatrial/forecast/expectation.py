@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -62,12 +62,26 @@ def features(workload: Workload, place: Place, found: Step, *, year: float, task
     )
 
 
+LAUNCHED: Mapping[str, float] = {
+    "A100": 2020.4, "Hopper": 2022.8, "Blackwell": 2025.0, "CDNA3": 2023.9, "CDNA4": 2025.45,
+}  # fmt: skip
+"""Generation of accelerators -> when the first were sold, as a year: NVIDIA's and AMD's announcements of availability
+(A100 May 2020, H100 October 2022, GB200 and B200 turn of 2025, MI300X December 2023, MI350 June 2025)."""
+
+
 def generation(accelerator: str) -> str:
     """Accelerators with one sort of multiprocessor."""
     name = accelerator.split()[0]
     return {"H100": "Hopper", "H200": "Hopper", "B200": "Blackwell", "GB200": "Blackwell", "B300": "Blackwell",
             "GB300": "Blackwell", "MI300X": "CDNA3", "MI325X": "CDNA3", "MI350X": "CDNA4", "MI355X": "CDNA4"}.get(
         name, name)  # fmt: skip
+
+
+def ripeness(job: Features, fitted: Fitted = FITTED) -> float:
+    """Logarithm of the speed with the software of that time over that with software for which all is written."""
+    launched = LAUNCHED.get(job.generation)
+    age = np.inf if launched is None else max(job.year - launched, 0.0)
+    return -fitted.early * float(np.exp(-age / fitted.ripening))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +99,11 @@ def evidence(measured: Sequence[Anchor], spreads: Spreads = SPREADS) -> Evidence
         features(one.workload, one.place, found, year=one.year, task=one.task)
         for one, found in zip(measured, steps, strict=True)
     ]
-    ratios = [one.tokens_per_second / found.tokens_per_second for one, found in zip(measured, steps, strict=True)]
-    return Evidence(tuple(one.name for one in measured), Residual(jobs, np.log(ratios), spreads))
+    ratios = np.log(
+        [one.tokens_per_second / found.tokens_per_second for one, found in zip(measured, steps, strict=True)]
+    )
+    ripe = np.array([ripeness(job) for job in jobs])
+    return Evidence(tuple(one.name for one in measured), Residual(jobs, ratios - ripe, spreads))
 
 
 def _with(workload: Workload, numbers: dict[str, Any], degrees: Degrees) -> Workload:
@@ -127,7 +144,7 @@ def expect(
     found, rests = step(workload, place), known or published()
     job = features(workload, place, found, year=year, task=task)
     (mean,), (spread,) = rests.residual.expect([job])
-    expected = float(found.tokens_per_second) * float(np.exp(mean))
+    expected = float(found.tokens_per_second) * float(np.exp(mean + ripeness(job)))
     factor = float(np.exp(QUANTILE * spread))
     near = rests.residual.nearest(job)
     return Expectation(

@@ -9,44 +9,48 @@ from dataclasses import dataclass
 class Fitted:
     """What no data sheet says. Ratios are pure numbers."""
 
-    products: float = 1.04
+    products: float = 0.985
     """Time of products in a step over that of the same products alone: power, caches, other kernels. Ratio."""
-    fill: float = 1.09e-06
+    fill: float = 1.01e-06
     """What a tile of a product takes beyond its arithmetic, to fill its pipeline and write its result. Seconds."""
-    power: float = 0.69
+    power: float = 0.716
     """Exponent with which the rate of products grows with the power that an accelerator may take. Between a B200 and
     a GB200 (1000 and 1200 W) short measurements grow with its 0.24th (bf16) and 0.29th (fp8) power. Pure number."""
-    low_precision: float = 1.16
+    low_precision: float = 1.13
     """The same, in addition, for products in fp8 and fp4. Ratio."""
     grouped: float = 1.27
     """The same, in addition, for the grouped products of experts. Ratio."""
-    attention: float = 1.37
+    attention: float = 1.29
     """Time of attention in a step over that at its kernel's published rate. Ratio."""
-    passes: float = 1.38
+    passes: float = 1.21
     """Bytes that passes over memory move over the least that fused kernels must. Ratio."""
-    eager: float = 2.5
+    eager: float = 2.54
     """The same, in addition, where no compiler joins passes. Ratio."""
-    permuted: float = 2.14
+    permuted: float = 2.16
     """Times that routed tokens are read and written to sort them by expert, forward. Times."""
-    launch: float = 8.54e-06
+    launch: float = 8.53e-06
     """Time that the host takes to start a kernel. Seconds."""
-    mixture_launch: float = 0.0122
+    mixture_launch: float = 0.0121
     """Time that the host takes for a mixture layer of one micro-batch, forward and backward, where it starts each
     kernel itself and waits to learn how many tokens each expert gets. Seconds."""
-    tensor: float = 0.983
+    tensor: float = 0.99
     """Part of tensor-parallel communication that is exposed where nothing overlaps it. Ratio."""
-    tensor_overlapped: float = 0.744
+    tensor_overlapped: float = 0.742
     """The same where it runs in slices beside products. Ratio."""
-    context: float = 0.649
+    context: float = 0.607
     """Part of the ring of keys and values that is exposed. Ratio."""
-    expert: float = 0.545
+    expert: float = 0.591
     """Part of dispatch and combine that is exposed. Ratio."""
-    contention: float = 0.429
+    contention: float = 0.436
     """Part of hidden communication by which it slows what it hides behind, with which it shares the chip. Ratio."""
-    unhidden: float = 0.391
+    unhidden: float = 0.413
     """Part of communication once a step that is exposed, where backward and forward pass are long enough. Ratio."""
-    host: float = 0.0252
+    host: float = 0.0254
     """Time of a step in which the host alone works: data, logging, the optimizer's launch. Seconds."""
+    early: float = 0.212
+    """By how much jobs are slower with the software of a generation's first day: the logarithm of the speed."""
+    ripening: float = 1.41
+    """Time in which that falls to a third, as kernels are written for the new chip. Years."""
 
 
 FITTED = Fitted()

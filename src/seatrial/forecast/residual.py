@@ -41,38 +41,38 @@ class Features:
 class Spreads:
     """Standard deviations of the effects, in the logarithm of the speed; 0.1 is about 10 %."""
 
-    component: float = 0.098
+    component: float = 0.0923
     """An error of a component's time, the same for all jobs: counts by the component's share."""
-    framework: float = 0.136
+    framework: float = 0.124
     """The same, for jobs of one framework."""
-    framework_kind: float = 0.342
+    framework_kind: float = 0.245
     """The same, for one framework and kind of model."""
-    release: float = 0.0714
+    release: float = 0.0608
     """One framework and kind on one generation, at one time; fades with `fading` years."""
-    generation: float = 0.0677
+    generation: float = 0.0747
     """Components of jobs on one generation of accelerators."""
-    accelerator: float = 0.042
-    precision: float = 0.137
+    accelerator: float = 0.041
+    precision: float = 0.146
     """Components of jobs in one precision and generation."""
-    fabric: float = 0.253
+    fabric: float = 0.243
     """Components of jobs of one framework on one fabric between nodes."""
-    task: float = 0.0459
+    task: float = 0.0527
     """One task and framework."""
-    model: float = 0.0492
+    model: float = 0.0479
     """One model."""
-    model_accelerator: float = 0.0224
+    model_accelerator: float = 0.0221
     """One model on one accelerator in one precision."""
-    layout: float = 0.0538
+    layout: float = 0.0529
     """The same and the framework, for layouts that differ little: fades with `layout_length` doublings."""
-    noise: float = 0.0382
+    noise: float = 0.0385
     """What differs between measurements of one configuration of a dense model."""
     noise_mixture: float = 0.0964
     """The same, of a mixture or hybrid."""
-    mixture: float = 2.32
+    mixture: float = 2.44
     """Times by which effects of a mixture or hybrid are larger."""
-    fading: float = 1.54
+    fading: float = 1.58
     """Years."""
-    layout_length: float = 4.39
+    layout_length: float = 4.33
     """Doublings of a degree."""
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from seatrial import hardware
 from seatrial.forecast.fitted import FITTED, Fitted
-from seatrial.forecast.layers import Layers, layers_of
+from seatrial.forecast.layers import Layers, Matrix, layers_of
 from seatrial.forecast.rates import Numbers, attention_rates, pass_seconds, product_seconds
 from seatrial.forecast.traffic import Place, Traffic, traffic
 from seatrial.workload import Workload
@@ -168,28 +168,35 @@ class _Stage:
             peak=hardware.accelerator(self.place.accelerator).peak_flops[dtype],
         )
 
-    def _products(self, matrices: tuple[tuple[int, int, int, float, str], ...], *, low: bool = True) -> Numbers:
+    def _products(self, matrices: tuple[Matrix, ...], *, low: bool = True) -> Numbers:
         """Seconds of products on one tensor-parallel rank, over all stages."""
-        fitted, name, total = self.fitted, self.place.accelerator, 0.0 * self.tokens
-        dtype = self.workload.compute if low else "bf16"
-        for count, inputs, outputs, taken, kind in matrices:
-            rows, groups, slow = self.tokens, 1.0, fitted.products
-            inner = inputs / (self.tensor if kind == "rows" else 1.0)
-            outer = outputs / (self.tensor if kind == "columns" else 1.0)
-            if kind == "experts":
-                rows, groups = self._routed(taken)
-                slow = fitted.products * fitted.grouped
-                outer = outputs / self._expert_tensor()
-            cost = functools.partial(
-                product_seconds, name=name, dtype=dtype, groups=groups, watts=self.place.watts, fitted=fitted
-            )
-            forward = cost(rows, inner, outer)
-            inputs_back = cost(rows, outer, inner)
-            weights_back = cost(inner, rows, outer)
-            trained = weights_back if self.backward == 2.0 else 0.0
-            again = self.again if low else 0.0
-            total = total + count * slow * ((1 + again) * forward + inputs_back + trained)
-        return total * (fitted.low_precision if dtype in ("fp8", "fp4") else 1.0)
+        fitted, dtype = self.fitted, self.workload.compute if low else "bf16"
+        # A row for each matrix, a column for each layout.
+        parts = np.broadcast_arrays(*[np.asarray(part, float) for matrix in matrices for part in self._shape(matrix)])
+        rows, groups, inner, outer = (np.stack(parts[part::4]) for part in range(4))
+        cost = functools.partial(
+            product_seconds,
+            name=self.place.accelerator,
+            dtype=dtype,
+            groups=groups,
+            watts=self.place.watts,
+            fitted=fitted,
+        )
+        forward = (1 + (self.again if low else 0.0)) * cost(rows, inner, outer)
+        trained = cost(inner, rows, outer) if self.backward == 2.0 else 0.0
+        seconds = forward + cost(rows, outer, inner) + trained
+        slow = fitted.products * (fitted.low_precision if dtype in ("fp8", "fp4") else 1.0)
+        weights = [matrix[0] * (fitted.grouped if matrix[4] == "experts" else 1.0) for matrix in matrices]
+        return slow * np.tensordot(weights, seconds, axes=1)
+
+    def _shape(self, matrix: Matrix) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+        """Rows, products in one kernel, inputs and outputs of a rank's part."""
+        _, inputs, outputs, taken, kind = matrix
+        if kind == "experts":
+            return *self._routed(taken), inputs, outputs / self._expert_tensor()
+        inner = inputs / (self.tensor if kind == "rows" else 1.0)
+        outer = outputs / (self.tensor if kind == "columns" else 1.0)
+        return self.tokens, 1.0, inner, outer
 
     def _expert_tensor(self) -> Numbers:
         shared = self.workload.expert_tensor

@@ -109,7 +109,9 @@ def traffic(
     chunks = workload.virtual_stages
     ranks = np.asarray(degrees.data) * degrees.context
     shard = np.asarray(degrees.shard)
-    sharded = "parameters" in workload.sharded
+    # Behind a pipeline, gathered parameters stay until the last micro-batch: to gather them each time would cost more
+    # than it saves (torchtitan's default, arXiv:2407.21783 section 3.3).
+    sharded = ("parameters" in workload.sharded) & (np.asarray(degrees.pipeline) == 1)
     stride = tensor
     per_pass = (shard - 1) / shard * held * (2 * workload.gathered + workload.reduced)
     once = (ranks - 1) / np.maximum(ranks, 1) * held * (workload.gathered + workload.reduced)
@@ -120,6 +122,6 @@ def traffic(
         pipeline=place.seconds(
             2 * chunks * activations / tensor, degrees.pipeline, stride=ranks * tensor, messages=2 * chunks
         ),
-        gathered=place.seconds(per_pass, shard, stride=stride, messages=3 * layers) if sharded else 0.0 * tokens,
-        step=0.0 * tokens if sharded else place.seconds(once, ranks, stride=stride, messages=2 * layers),
+        gathered=np.where(sharded, place.seconds(per_pass, shard, stride=stride, messages=3 * layers), 0.0),
+        step=np.where(sharded, 0.0, place.seconds(once, ranks, stride=stride, messages=2 * layers)),
     )
