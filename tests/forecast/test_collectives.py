@@ -93,6 +93,28 @@ def test_large_operations_fill_the_links():
     assert busbw("all_reduce", 32, 8, only="NVLS tree") == pytest.approx(200 * 0.85 * 31 / 16, rel=1e-3)
 
 
+def test_small_operations_take_the_latencies_of_their_hops():
+    """Four nodes of eight: a ring has 6 of its 62 steps over the network, a tree two levels up and two down."""
+    known = links("p5en.48xlarge")
+
+    def microseconds(only):
+        return 1e6 * float(times("all_reduce", 8, 32, 8, known, only=only, alone=False).seconds)
+
+    assert microseconds("ring") == pytest.approx(6.6 + 56 * 1.0 + 6 * (2.7 + 18), rel=1e-3)
+    assert microseconds("tree") == pytest.approx(6.8 + 2 * (7 * 0.6 + 2 * (5 + 18)), rel=1e-3)
+
+
+def test_a_tree_of_middling_size_reaches_the_share_that_nccl_gives_it():
+    found = times("all_reduce", 2**24, 16, 8, links("p4de.24xlarge"), only="tree", fitted=IDEAL)
+    latency = 8.4e-6 + 2 * (7 * 4e-6 + 14e-6 + 2 * 20e-6)  # Simple: the network's latency twice
+    assert found.seconds == pytest.approx(latency + 2**24 / (50e9 * 0.92 * 0.7), rel=1e-6)
+
+
+def test_low_latency_flags_do_not_get_far_through_a_network():
+    found = times("all_reduce", [2**18, 2**19], 32, 8, links("p5en.48xlarge"), only="tree", fitted=IDEAL)
+    assert [*found.protocol] == ["LL", "LL128"]
+
+
 def test_rings_use_all_cards_of_a_node():
     found = times("all_reduce", LARGE, 32, 8, links("p6-b200.48xlarge"), fitted=IDEAL, only="ring")
     assert bus.bandwidth("all_reduce", 32, LARGE, float(found.seconds)) == pytest.approx(400, rel=1e-3)
