@@ -67,6 +67,23 @@ def test_the_algorithm_is_the_one_that_nccl_took(row):
     assert of_anchor(row)[0].way == NAMED[row["algo"]]
 
 
+def test_choices_agree_with_the_regions_that_aws_measured():
+    """On 400 sizes and numbers of ranks at least as often as four times in five; where not, little is lost."""
+    right, worst = [], 1.0
+    sizes = np.unique(np.round(2.0 ** np.linspace(10, 34, 80)))
+    for ranks in (16, 32, 64, 128, 256):
+        regions = [row for row in published("regions_collectives.csv") if int(row["ranks"]) == ranks]
+        until = [int(row["until_bytes"]) for row in regions]
+        found = times("all_reduce", sizes, ranks, 8, links("p5en.48xlarge"), alone=False)
+        wanted = [regions[place]["way"] for place in np.searchsorted(until, sizes)]
+        right += [way == want for way, want in zip(found.way, wanted, strict=True)]
+        for want in {*wanted}:
+            there = np.array(wanted) == want
+            other = times("all_reduce", sizes[there], ranks, 8, links("p5en.48xlarge"), alone=False, only=want)
+            worst = max(worst, float((other.seconds / found.seconds[there]).max()))
+    assert len(right) == 400 and np.mean(right) >= 0.8 and worst < 4 / 3
+
+
 def test_small_operations_take_low_latency_protocols_and_large_ones_whole_chunks():
     found = times("all_reduce", [1024, 2**40], 16, 8, links("p5.48xlarge"))
     assert [*found.protocol] == ["LL", "Simple"]
@@ -151,6 +168,11 @@ def test_a_hundred_thousand_layouts_are_one_call():
     assert np.isfinite(found.seconds).all()
 
 
+def test_few_ranks_share_a_domain_that_has_room_for_more():
+    known = links("p5.48xlarge")
+    assert times("all_reduce", 2**30, 4, 8, known) == times("all_reduce", 2**30, 4, 4, known)
+
+
 def test_a_rank_alone_takes_no_time():
     found = times("all_reduce", 2**30, 1, 1, links("p5.48xlarge"))
     assert found.seconds == 0 and found.way == "none" and found.protocol == ""
@@ -169,10 +191,16 @@ def test_more_bytes_and_slower_links_never_take_less(operation, ranks):
 
 def test_what_is_unknown_is_nan_and_named():
     known = links("trn1.32xlarge")
-    assert known.unknown == ("bandwidth within a node", "its latency")
-    assert np.isnan(times("all_reduce", 2**20, 16, 16, known).seconds)
+    within, network = ("bandwidth within a node", "latency within a node"), "latency of the network"
+    assert known.unknown == (*within, network) and known.domain == 32
+    assert np.isnan(times("all_reduce", 2**20, 32, 32, known).seconds)
     assert np.isfinite(times("all_reduce", 2**20, 4, 1, known).seconds)  # one of each node: its network is known
-    assert links("p5.4xlarge").unknown == () and links("g5.xlarge").unknown == ("its latency",)
+    assert links("p5.4xlarge").unknown == () and links("g5.xlarge").unknown == (network,)
+
+
+def test_what_a_framework_sees_of_a_trainium_chip_has_its_share_of_the_links():
+    known = links("trn2.48xlarge")
+    assert known.domain == 64 and known.inside == pytest.approx(160e9) and known.between == pytest.approx(6.25e9)
 
 
 def test_links_within_a_node_without_nvlink_are_pcie():

@@ -114,7 +114,7 @@ def times(
 ) -> Times:
     """Of operations on `size` bytes: all that a rank has afterwards, or before a reduce-scatter, as in nccl-tests.
 
-    `ranks` take part, of which `inner` share a domain (as many in each); both at least 1. `alone`: whether it follows
+    `ranks` take part, of which at most `inner` share a domain, as many in each; both at least 1. `alone`: whether it follows
     no other operation, as in training, or back-to-back as nccl-tests measures. `only`: one of WAYS, as NCCL_ALGO
     forces it. Broadcasts over all numbers. Raises ValueError for an unknown operation.
     """
@@ -137,11 +137,12 @@ def times(
 
 
 def _group(size: Numbers, ranks: Numbers, inner: Numbers, links: Links, fitted: Fitted) -> _Group:
-    bytes_, all_, mine = (
+    bytes_, all_, most = (
         np.asarray(a, dtype=np.float64)
         for a in np.broadcast_arrays(np.asarray(size), np.asarray(ranks), np.asarray(inner))
     )
-    domains = all_ / mine
+    domains = np.ceil(all_ / most)
+    mine = all_ / domains
     inside = np.nan if links.inside is None else links.inside * fitted.inside
     between = np.nan if links.between is None else links.between * fitted.between
     return _Group(
