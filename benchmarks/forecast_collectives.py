@@ -210,7 +210,7 @@ def table(points: Sequence[Point]) -> str:
         "in levels": errors(points, in_levels(points)),
     }
     lines = [
-        "| instance | nodes | operation | points | model: median | 90 % | left out | line rate | one card | in levels |",
+        "| instance | nodes | operation | points | model | 90 % | left out | line rate | one card | in levels |",
         "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     shapes = {p.shape: [q.shape == p.shape for q in points] for p in points}

@@ -50,7 +50,7 @@ class Fitted:
     """Bytes that lie in the stages of a switch or a tree before the first is through. 16 channels with the 8 MiB that
     aws-ofi-nccl sets for NCCL_BUFFSIZE are as many."""
     start: float = 33e-6
-    """Seconds until the ranks of a domain are all in an operation that follows no other."""
+    """Seconds until the ranks of a domain, coming from a barrier, are all in an operation."""
     start_between: float = 240e-6
     """The same across domains."""
 
@@ -109,14 +109,14 @@ def times(
     links: Links,
     *,
     only: str | None = None,
-    alone: bool = True,
+    alone: bool = False,
     fitted: Fitted = FITTED,
 ) -> Times:
     """Of operations on `size` bytes: all that a rank has afterwards, or before a reduce-scatter, as in nccl-tests.
 
-    `ranks` take part, of which at most `inner` share a domain, as many in each; both at least 1. `alone`: whether it follows
-    no other operation, as in training, or back-to-back as nccl-tests measures. `only`: one of WAYS, as NCCL_ALGO
-    forces it. Broadcasts over all numbers. Raises ValueError for an unknown operation.
+    `ranks` take part, of which at most `inner` share a domain, as many in each; both at least 1. `alone`: whether its
+    ranks come to it from a barrier, as in torch's benchmark; otherwise one follows another, as nccl-tests measures.
+    `only`: one of WAYS, as NCCL_ALGO forces it. Broadcasts over all numbers. Raises ValueError for an unknown operation.
     """
     group = _group(size, ranks, inner, links, fitted)
     found = [way for way in _ways(operation, group) if only in (None, way[0]) and way[1] in links.protocols]
