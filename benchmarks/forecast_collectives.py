@@ -3,7 +3,6 @@
     python benchmarks/forecast_collectives.py              # the tables
     python benchmarks/forecast_collectives.py --fit        # the constants anew, for seatrial.forecast.collectives
     python benchmarks/forecast_collectives.py --rows       # every point
-    python benchmarks/forecast_collectives.py --gloo       # gloo on this machine, by a line through half of its sizes
 
 `anchors_collectives.csv` has the points that the constants are fitted to; `curves_collectives.csv` two whole curves of
 which the fit sees five points; `regions_collectives.csv` where aws-ofi-nccl changes the algorithm on p5en (between its
@@ -16,30 +15,21 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
 
-from programs import HERE, environment
-from seatrial.checks.collectives import formulas
+from programs import HERE
 from seatrial.forecast import bus
 from seatrial.forecast.collectives import FITTED, Fitted, times
-from seatrial.forecast.line import fit as fit_line
 from seatrial.forecast.links import links
 
 OPERATIONS = {"alltoall": "all_to_all"}
 INSTANCES = {"8x H200 (p5en class)": "p5en.48xlarge"}
 FORCED = {"Ring (NVLS off)": "ring", "Ring forced": "ring", "NVLSTree forced": "NVLS tree"}
 CHOSEN = {"Ring": "ring", "default = Ring": "ring", "NVLS": "NVLS", "NVLSTree": "NVLS tree"}
-RUNS = 3
-"""Of gloo."""
 LARGE = 16 * 2**30
 """What points without a size are taken for: their sources give the largest of their sweeps."""
 
@@ -265,52 +255,10 @@ def constants(made: Fitted) -> str:
     return "\n".join(f"{name} = {value:.4g}" for name, value in asdict(made).items())
 
 
-def gloo() -> str:
-    """A row of each operation: a line through every second size, held against the others. The quickest of all runs."""
-    lines = [
-        "| operation | alpha, us | beta, GB/s | sizes held back | median error |",
-        "| --- | --: | --: | --: | --: |",
-    ]
-    runs = [sweep() for _ in range(RUNS)]
-    for operation in runs[0]:
-        measured = [
-            min(same, key=lambda point: point[1]) for same in zip(*(run[operation] for run in runs), strict=True)
-        ]
-        seen, held = measured[::2], measured[1::2]
-        line = fit_line(seen)
-        if line is None:
-            lines.append(f"| {operation} | no line | | {len(held)} | |")
-            continue
-        off = np.median([abs(line.seconds(wire) / seconds - 1) for wire, seconds in held])
-        lines.append(f"| {operation} | {line.alpha_us:.3g} | {line.beta_gbps:.3g} | {len(held)} | {off:.1%} |")
-    return "\n".join(lines)
-
-
-def sweep() -> dict[str, list[tuple[float, float]]]:
-    """Operation -> (bytes on the wire, seconds), by the case `collectives` on two processes of this machine."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = ["--set", "min_bytes=1024", "--set", "max_bytes=67108864", "--set", "step_factor=2"]
-        command = [sys.executable, "-m", "seatrial", "run", "collectives", *settings, "--runs-dir", folder]
-        subprocess.run(command, env=environment({}), stdout=subprocess.DEVNULL, check=True)
-        found = {}
-        for path in sorted(Path(folder).glob("*/collectives/*.json")):
-            name, document = formulas.operation(path.stem), json.loads(path.read_text(encoding="utf-8"))
-            ranks = len(document["config"]["devices"])
-            found[name] = [
-                (bus.on_the_wire(name, ranks, row["size"]), _quickest_us(row) / 1e6) for row in document["results"]
-            ]
-        return found
-
-
-def _quickest_us(row: dict) -> float:
-    """Of the iterations: what else the machine does only adds to them."""
-    return (row.get("out_of_place_per_iter") or row["in_place_per_iter"])["min_us"]
-
-
 def main() -> None:
     """Print what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, what in (("fit", "the constants anew"), ("rows", "every point"), ("gloo", "gloo on this machine")):
+    for name, what in (("fit", "the constants anew"), ("rows", "every point")):
         parser.add_argument(f"--{name}", action="store_true", help=what)
     chosen = parser.parse_args()
     known = anchors()
@@ -318,8 +266,6 @@ def main() -> None:
         print(constants(fit(known)))
     elif chosen.rows:
         print(rows([*known, *curves()]))
-    elif chosen.gloo:
-        print(gloo())
     else:
         print(table(known))
         print(regions())

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from seatrial.forecast import bus, nccl
-from seatrial.forecast.collectives import OPERATIONS, Fitted, times
+from seatrial.forecast.collectives import Fitted, times
 from seatrial.forecast.links import links
+from seatrial.forecast.ways import OPERATIONS
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 IDEAL = Fitted(inside=1.0, between=1.0, fill=0.0, start=0.0, start_between=0.0)
