@@ -3,41 +3,33 @@
     python benchmarks/forecast_collectives.py              # the tables
     python benchmarks/forecast_collectives.py --fit        # the constants anew, for seatrial.forecast.collectives
     python benchmarks/forecast_collectives.py --rows       # every point
-    python benchmarks/forecast_collectives.py --gloo       # gloo on this machine, by a line through half of its sizes
 
 `anchors_collectives.csv` has the points that the constants are fitted to; `curves_collectives.csv` two whole curves of
-which the fit sees five points. Left out means fitted without any point of that instance type. Two simple rules stand
-beside the model: every link at its line rate without latency, and a ring through one network card.
+which the fit sees five points; `regions_collectives.csv` where aws-ofi-nccl changes the algorithm on p5en (between its
+vertices by straight lines of logarithms). Left out means fitted without any point of that instance type. Three simple
+rules stand beside the model: every link at its line rate without latency; a ring through one network card; and a
+reduce-scatter within nodes, an all-reduce between them on all cards, an all-gather within.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import json
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
 
-from programs import HERE, environment
-from seatrial.checks.collectives import formulas
+from programs import HERE
 from seatrial.forecast import bus
 from seatrial.forecast.collectives import FITTED, Fitted, times
-from seatrial.forecast.line import fit as fit_line
 from seatrial.forecast.links import links
 
 OPERATIONS = {"alltoall": "all_to_all"}
 INSTANCES = {"8x H200 (p5en class)": "p5en.48xlarge"}
 FORCED = {"Ring (NVLS off)": "ring", "Ring forced": "ring", "NVLSTree forced": "NVLS tree"}
 CHOSEN = {"Ring": "ring", "default = Ring": "ring", "NVLS": "NVLS", "NVLSTree": "NVLS tree"}
-RUNS = 3
-"""Of gloo."""
 LARGE = 16 * 2**30
 """What points without a size are taken for: their sources give the largest of their sweeps."""
 
@@ -172,6 +164,20 @@ def one_card(points: Sequence[Point]) -> np.ndarray:
     return np.array([one(p) for p in points])
 
 
+def in_levels(points: Sequence[Point]) -> np.ndarray:
+    """An all-reduce by levels; anything else as the model has it."""
+
+    def one(p: Point) -> float:
+        known, inner = links(p.instance), p.ranks // p.nodes
+        if p.operation != "all_reduce" or p.nodes == 1:
+            return float(times(p.operation, p.size, p.ranks, inner, known, alone=p.alone).seconds)
+        within = [times(op, p.size, inner, inner, known, alone=p.alone) for op in ("reduce_scatter", "all_gather")]
+        across = times("all_reduce", p.size / inner, p.nodes, 1, known, alone=p.alone)
+        return float(sum(level.seconds for level in (*within, across)))
+
+    return np.array([one(p) for p in points])
+
+
 def left_out(points: Sequence[Point]) -> np.ndarray:
     """Errors of each point, by constants that no point of its instance type had a part in."""
     found = np.empty(len(points))
@@ -191,10 +197,11 @@ def table(points: Sequence[Point]) -> str:
         "left out": left_out(points),
         "line rate": errors(points, line_rate(points)),
         "one card": errors(points, one_card(points)),
+        "in levels": errors(points, in_levels(points)),
     }
     lines = [
-        "| instance | nodes | operation | points | model: median | 90 % | left out: median | line rate | one card |",
-        "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| instance | nodes | operation | points | model | 90 % | left out | line rate | one card | in levels |",
+        "| --- | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     shapes = {p.shape: [q.shape == p.shape for q in points] for p in points}
     for (instance, nodes, operation), chosen in shapes.items():
@@ -202,13 +209,34 @@ def table(points: Sequence[Point]) -> str:
     lines.append(_row("| **all** | | |", columns, np.ones(len(points), bool)))
     told = [(p.chosen, way) for p, way in zip(points, ways, strict=True) if p.chosen]
     right = sum(chosen == way for chosen, way in told)
-    return "\n".join([*lines, "", f"Algorithm named right: {right} of the {len(told)} points whose sources say which."])
+    ratios = np.quantile(seconds / np.array([p.seconds for p in points]), [0.1, 0.9])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            f"Algorithm named right: {right} of the {len(told)} points whose sources say which.",
+            f"Four of five points take {1 / ratios[1]:.2f} to {1 / ratios[0]:.2f} of the time that is forecast.",
+        ]
+    )
+
+
+def regions() -> str:
+    """How often the algorithm is that of aws-ofi-nccl's table, on 80 sizes from 1 KiB to 16 GiB each."""
+    with (HERE / "regions_collectives.csv").open(encoding="utf-8", newline="") as file:
+        rows_ = [*csv.DictReader(file)]
+    sizes, right = 2.0 ** np.linspace(10, 34, 80), []
+    for ranks in dict.fromkeys(int(row["ranks"]) for row in rows_):
+        mine = [row for row in rows_ if int(row["ranks"]) == ranks]
+        places = np.searchsorted([int(row["until_bytes"]) for row in mine], sizes * (1 - 1e-9))
+        found = times("all_reduce", sizes, ranks, 8, links("p5en.48xlarge"), alone=False)
+        right += [way == mine[place]["way"] for way, place in zip(found.way, places, strict=True)]
+    return f"Algorithm as in aws-ofi-nccl's table for p5en: {np.mean(right):.0%} of {len(right)} sizes and ranks."
 
 
 def _row(head: str, columns: dict[str, np.ndarray], chosen: np.ndarray) -> str:
     model = columns["model"][chosen]
     figures = [np.median(model), np.quantile(model, 0.9)]
-    figures += [np.median(columns[name][chosen]) for name in ("left out", "line rate", "one card")]
+    figures += [np.median(columns[name][chosen]) for name in ("left out", "line rate", "one card", "in levels")]
     return f"{head} {chosen.sum()} | " + " | ".join(f"{figure:.1%}" for figure in figures) + " |"
 
 
@@ -227,52 +255,10 @@ def constants(made: Fitted) -> str:
     return "\n".join(f"{name} = {value:.4g}" for name, value in asdict(made).items())
 
 
-def gloo() -> str:
-    """A row of each operation: a line through every second size, held against the others. The quickest of all runs."""
-    lines = [
-        "| operation | alpha, us | beta, GB/s | sizes held back | median error |",
-        "| --- | --: | --: | --: | --: |",
-    ]
-    runs = [sweep() for _ in range(RUNS)]
-    for operation in runs[0]:
-        measured = [
-            min(same, key=lambda point: point[1]) for same in zip(*(run[operation] for run in runs), strict=True)
-        ]
-        seen, held = measured[::2], measured[1::2]
-        line = fit_line(seen)
-        if line is None:
-            lines.append(f"| {operation} | no line | | {len(held)} | |")
-            continue
-        off = np.median([abs(line.seconds(wire) / seconds - 1) for wire, seconds in held])
-        lines.append(f"| {operation} | {line.alpha_us:.3g} | {line.beta_gbps:.3g} | {len(held)} | {off:.1%} |")
-    return "\n".join(lines)
-
-
-def sweep() -> dict[str, list[tuple[float, float]]]:
-    """Operation -> (bytes on the wire, seconds), by the case `collectives` on two processes of this machine."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = ["--set", "min_bytes=1024", "--set", "max_bytes=67108864", "--set", "step_factor=2"]
-        command = [sys.executable, "-m", "seatrial", "run", "collectives", *settings, "--runs-dir", folder]
-        subprocess.run(command, env=environment({}), stdout=subprocess.DEVNULL, check=True)
-        found = {}
-        for path in sorted(Path(folder).glob("*/collectives/*.json")):
-            name, document = formulas.operation(path.stem), json.loads(path.read_text(encoding="utf-8"))
-            ranks = len(document["config"]["devices"])
-            found[name] = [
-                (bus.on_the_wire(name, ranks, row["size"]), _quickest_us(row) / 1e6) for row in document["results"]
-            ]
-        return found
-
-
-def _quickest_us(row: dict) -> float:
-    """Of the iterations: what else the machine does only adds to them."""
-    return (row.get("out_of_place_per_iter") or row["in_place_per_iter"])["min_us"]
-
-
 def main() -> None:
     """Print what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, what in (("fit", "the constants anew"), ("rows", "every point"), ("gloo", "gloo on this machine")):
+    for name, what in (("fit", "the constants anew"), ("rows", "every point")):
         parser.add_argument(f"--{name}", action="store_true", help=what)
     chosen = parser.parse_args()
     known = anchors()
@@ -280,10 +266,9 @@ def main() -> None:
         print(constants(fit(known)))
     elif chosen.rows:
         print(rows([*known, *curves()]))
-    elif chosen.gloo:
-        print(gloo())
     else:
         print(table(known))
+        print(regions())
         seen = errors(curves(), forecast(curves())[0])
         for instance in dict.fromkeys(p.instance for p in curves()):
             mine = seen[[p.instance == instance for p in curves()]]

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from seatrial.forecast import bus, nccl
-from seatrial.forecast.collectives import OPERATIONS, Fitted, times
+from seatrial.forecast.collectives import Fitted, times
 from seatrial.forecast.links import links
+from seatrial.forecast.ways import OPERATIONS
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 IDEAL = Fitted(inside=1.0, between=1.0, fill=0.0, start=0.0, start_between=0.0)
@@ -67,6 +68,23 @@ def test_the_algorithm_is_the_one_that_nccl_took(row):
     assert of_anchor(row)[0].way == NAMED[row["algo"]]
 
 
+def test_choices_agree_with_the_regions_that_aws_measured():
+    """On 400 sizes and numbers of ranks at least as often as four times in five; where not, little is lost."""
+    right, worst = [], 1.0
+    sizes = np.unique(np.round(2.0 ** np.linspace(10, 34, 80)))
+    for ranks in (16, 32, 64, 128, 256):
+        regions = [row for row in published("regions_collectives.csv") if int(row["ranks"]) == ranks]
+        until = [int(row["until_bytes"]) for row in regions]
+        found = times("all_reduce", sizes, ranks, 8, links("p5en.48xlarge"), alone=False)
+        wanted = [regions[place]["way"] for place in np.searchsorted(until, sizes)]
+        right += [way == want for way, want in zip(found.way, wanted, strict=True)]
+        for want in {*wanted}:
+            there = np.array(wanted) == want
+            other = times("all_reduce", sizes[there], ranks, 8, links("p5en.48xlarge"), alone=False, only=want)
+            worst = max(worst, float((other.seconds / found.seconds[there]).max()))
+    assert len(right) == 400 and np.mean(right) >= 0.8 and worst < 4 / 3
+
+
 def test_small_operations_take_low_latency_protocols_and_large_ones_whole_chunks():
     found = times("all_reduce", [1024, 2**40], 16, 8, links("p5.48xlarge"))
     assert [*found.protocol] == ["LL", "Simple"]
@@ -91,6 +109,28 @@ def test_large_operations_fill_the_links():
     assert busbw("all_reduce", 8, 8, only="NVLS") == pytest.approx(370.8 * 0.85 * 7 / 8 * 7 / 4, rel=1e-3)
     # Two domains pass each byte once in each direction, three and more twice.
     assert busbw("all_reduce", 32, 8, only="NVLS tree") == pytest.approx(200 * 0.85 * 31 / 16, rel=1e-3)
+
+
+def test_small_operations_take_the_latencies_of_their_hops():
+    """Four nodes of eight: a ring has 6 of its 62 steps over the network, a tree two levels up and two down."""
+    known = links("p5en.48xlarge")
+
+    def microseconds(only):
+        return 1e6 * float(times("all_reduce", 8, 32, 8, known, only=only, alone=False).seconds)
+
+    assert microseconds("ring") == pytest.approx(6.6 + 56 * 1.0 + 6 * (2.7 + 18), rel=1e-3)
+    assert microseconds("tree") == pytest.approx(6.8 + 2 * (7 * 0.6 + 2 * (5 + 18)), rel=1e-3)
+
+
+def test_a_tree_of_middling_size_reaches_the_share_that_nccl_gives_it():
+    found = times("all_reduce", 2**24, 16, 8, links("p4de.24xlarge"), only="tree", fitted=IDEAL)
+    latency = 8.4e-6 + 2 * (7 * 4e-6 + 14e-6 + 2 * 20e-6)  # Simple: the network's latency twice
+    assert found.seconds == pytest.approx(latency + 2**24 / (50e9 * 0.92 * 0.7), rel=1e-6)
+
+
+def test_low_latency_flags_do_not_get_far_through_a_network():
+    found = times("all_reduce", [2**18, 2**19], 32, 8, links("p5en.48xlarge"), only="tree", fitted=IDEAL)
+    assert [*found.protocol] == ["LL", "LL128"]
 
 
 def test_rings_use_all_cards_of_a_node():
@@ -129,6 +169,11 @@ def test_a_hundred_thousand_layouts_are_one_call():
     assert np.isfinite(found.seconds).all()
 
 
+def test_few_ranks_share_a_domain_that_has_room_for_more():
+    known = links("p5.48xlarge")
+    assert times("all_reduce", 2**30, 4, 8, known) == times("all_reduce", 2**30, 4, 4, known)
+
+
 def test_a_rank_alone_takes_no_time():
     found = times("all_reduce", 2**30, 1, 1, links("p5.48xlarge"))
     assert found.seconds == 0 and found.way == "none" and found.protocol == ""
@@ -147,10 +192,16 @@ def test_more_bytes_and_slower_links_never_take_less(operation, ranks):
 
 def test_what_is_unknown_is_nan_and_named():
     known = links("trn1.32xlarge")
-    assert known.unknown == ("bandwidth within a node", "its latency")
-    assert np.isnan(times("all_reduce", 2**20, 16, 16, known).seconds)
+    within, network = ("bandwidth within a node", "latency within a node"), "latency of the network"
+    assert known.unknown == (*within, network) and known.domain == 32
+    assert np.isnan(times("all_reduce", 2**20, 32, 32, known).seconds)
     assert np.isfinite(times("all_reduce", 2**20, 4, 1, known).seconds)  # one of each node: its network is known
-    assert links("p5.4xlarge").unknown == () and links("g5.xlarge").unknown == ("its latency",)
+    assert links("p5.4xlarge").unknown == () and links("g5.xlarge").unknown == (network,)
+
+
+def test_what_a_framework_sees_of_a_trainium_chip_has_its_share_of_the_links():
+    known = links("trn2.48xlarge")
+    assert known.domain == 64 and known.inside == pytest.approx(160e9) and known.between == pytest.approx(6.25e9)
 
 
 def test_links_within_a_node_without_nvlink_are_pcie():

@@ -12,19 +12,20 @@ from seatrial.hardware import Instance
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Links:
-    """Bandwidths are bytes a second of one accelerator, in one direction; latencies are seconds."""
+    """Bandwidths are bytes a second of one rank, in one direction; latencies are seconds. A rank is a GPU, or what a
+    framework sees of a Trainium chip."""
 
     domain: int
-    """Accelerators that are joined without the network: those of an instance, or of an UltraServer."""
+    """Ranks that are joined without the network: those of an instance, or of an UltraServer."""
     medium: str
     """What joins them, a key of nccl.INSIDE."""
     inside: float | None
-    """What a kernel gets through all links of an accelerator within its domain; None: not known."""
+    """What a kernel gets through all links of a rank within its domain; None: not known."""
     nvls: float
     """Share of `inside` that is left where switches add up; 0: they do not."""
     between: float | None
-    """An accelerator's share of its instance's network: all ranks of an instance use their parts at the same time.
-    None: not known."""
+    """A rank's share of its instance's network: all ranks of an instance use their parts at the same time. None: not
+    known."""
     hop: float | None
     """Of the network; None: not known, so that times over the network are too short."""
 
@@ -34,11 +35,13 @@ class Links:
     @property
     def unknown(self) -> tuple[str, ...]:
         """What is not known: times that need a bandwidth of it are NaN."""
-        names = {"inside": "bandwidth within a node", "between": "bandwidth of the network", "hop": "its latency"}
-        alone = self.domain == 1
-        return tuple(
-            text for name, text in names.items() if getattr(self, name) is None and not (alone and name == "inside")
-        )
+        found = {
+            "bandwidth within a node": self.inside is None and self.domain > 1,
+            "latency within a node": self.medium == "neuronlink",
+            "bandwidth of the network": self.between is None,
+            "latency of the network": self.hop is None,
+        }
+        return tuple(text for text, missing in found.items() if missing)
 
 
 @functools.cache
@@ -49,9 +52,9 @@ def links(instance_type: str) -> Links:
         raise ValueError(f"{instance.name} has no accelerator")
     family = instance.name.partition(".")[0]
     medium, inside, nvls = _inside(instance, instance.accelerator)
-    network = None if instance.network_gbps is None else instance.network_gbps * 1e9 / 8 / instance.accelerators
+    network = None if instance.network_gbps is None else instance.network_gbps * 1e9 / 8 / instance.ranks
     return Links(
-        domain=hardware.NVLINK_DOMAINS.get(family, instance.accelerators),
+        domain=hardware.NVLINK_DOMAINS.get(family, instance.ranks),
         medium=medium,
         inside=inside,
         nvls=nvls,
@@ -65,7 +68,8 @@ def _inside(instance: Instance, name: str) -> tuple[str, float | None, float]:
     """Medium, bandwidth and what switches leave of it."""
     accelerator = hardware.accelerator(name)
     if accelerator.vendor != "NVIDIA":
-        return "nvlink", hardware.NEURONLINK_BYTES.get(name), 0.0
+        chip = hardware.NEURONLINK_BYTES.get(name)
+        return "neuronlink", None if chip is None else chip / accelerator.ranks_per_accelerator, 0.0
     major = hardware.COMPUTE_CAPABILITIES[name][0]
     if accelerator.links and accelerator.nvlink_bytes:
         return "nvlink", accelerator.links * nccl.NVLINK_BYTES[major], nccl.NVLS_SHARE.get(major, 0.0)

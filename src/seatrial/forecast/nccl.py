@@ -28,9 +28,10 @@ BASE: Mapping[str, tuple[float, ...]] = {
 """Algorithm -> what every operation takes."""
 INSIDE: Mapping[str, Mapping[str, tuple[float, ...]]] = {
     "nvlink": {"tree": (0.6 * US, 1.25 * US, 4.0 * US), "ring": (0.6 * US, 1.9 * US, 3.4 * US)},
+    "neuronlink": {"tree": (0.6 * US, 1.25 * US, 4.0 * US), "ring": (0.6 * US, 1.9 * US, 3.4 * US)},
     "pcie": {"tree": (1.0 * US, 1.9 * US, 4.0 * US), "ring": (1.0 * US, 2.5 * US, 5.7 * US)},
 }
-"""Medium -> algorithm -> a hop between two accelerators of a domain."""
+"""Medium -> algorithm -> a hop within a domain. NeuronLink's, which nobody publishes, are given as NVLink's."""
 NETWORK: Mapping[str, tuple[float, ...]] = {
     "tree": (5.0 * US, 8.5 * US, 14.0 * US),
     "ring": (2.7 * US, 4.0 * US, 14.0 * US),
