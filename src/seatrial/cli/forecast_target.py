@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 @click.option("--nodes", "nodes", metavar="N|N..M", help="Nodes; a range for --search.  [default: the recipe's]")
 @click.option("--processes", type=click.IntRange(1), help="Processes per node.  [default: the recipe's]")
 @settings_option("Change an argument; see show.")
+@click.option("--storage", type=float, metavar="GB/S", help="What the file system gives all ranks together.")
+@click.option("--start", type=float, metavar="SECONDS", help="From the launch to the first step.")
 @click.option("--search", is_flag=True, help="Look for the best layouts of this training, over all that there are.")
 @click.option(
     "--minimise", type=click.Choice(["time", "cost"]), default="time", show_default=True, help="What --search is for."
@@ -42,6 +44,8 @@ def command(
     nodes: str | None,
     processes: int | None,
     settings: tuple[str, ...],
+    storage: float | None,
+    start: float | None,
     search: bool,
     minimise: Minimise,
     deadline: float | None,
@@ -74,7 +78,7 @@ def command(
     if search:
         _search(bound, wanted, asked, minimise, deadline, budget, as_json=as_json)
     else:
-        _show(bound, as_json=as_json)
+        _show(bound, storage, start, as_json=as_json)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,11 +117,13 @@ def _year() -> float:
     return today.year + (today.month - 1) / 12
 
 
-def _show(bound: Bound, *, as_json: bool) -> None:
+def _show(bound: Bound, storage: float | None, start: float | None, *, as_json: bool) -> None:
+    from seatrial.cli.forecast_running import run_of
     from seatrial.fits import memory_of_a_rank
     from seatrial.forecast.job import forecast
     from seatrial.report import document
     from seatrial.report.forecast import as_record, sections
+    from seatrial.report.forecast_run import run_record, run_section
 
     on_gpu = bound.layout.device != "cpu"
     found = forecast(
@@ -127,11 +133,14 @@ def _show(bound: Bound, *, as_json: bool) -> None:
         year=_year(),
     )
     nodes = bound.layout.nodes
+    played = run_of(bound.args, found, bound.where, nodes, storage=storage, start=start, today=datetime.date.today())
     if as_json:
-        print_json({"target": bound.label, "nodes": nodes, "place": bound.place, **as_record(found)})
-    else:
-        title = f"Forecast of {bound.label} on {nodes} x {bound.place}"
-        click.echo(document.to_text(title, sections(found)), nl=False)
+        record = {"target": bound.label, "nodes": nodes, "place": bound.place, **as_record(found)}
+        print_json(record | ({"run": run_record(*played)} if played else {}))
+        return
+    title = f"Forecast of {bound.label} on {nodes} x {bound.place}"
+    told = [*sections(found), *([run_section(*played, bound.args.steps)] if played else [])]
+    click.echo(document.to_text(title, told), nl=False)
 
 
 def _search(
