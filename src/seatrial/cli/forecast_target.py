@@ -12,6 +12,7 @@ import click
 
 from seatrial.cli.completing import complete_cluster, complete_instance
 from seatrial.cli.forecast_searching import Chosen, Minimise, choose, nodes_of, space_of
+from seatrial.cli.forecasting import year
 from seatrial.cli.options import as_json, parse_settings, print_json, settings_option, target_argument
 from seatrial.errors import Problem, UserError
 from seatrial.extras import needed
@@ -112,11 +113,6 @@ def _check(cluster: str | None, instance: str | None, *, search: bool, only: dic
         raise UserError(problems)
 
 
-def _year() -> float:
-    today = datetime.date.today()
-    return today.year + (today.month - 1) / 12
-
-
 def _show(bound: Bound, storage: float | None, start: float | None, *, as_json: bool) -> None:
     from seatrial.cli.forecast_running import run_of
     from seatrial.fits import memory_of_a_rank
@@ -130,7 +126,7 @@ def _show(bound: Bound, storage: float | None, start: float | None, *, as_json: 
         bound.workload,
         bound.where.instance_type if on_gpu else None,
         memory_of_a_rank(bound.layout, bound.where),
-        year=_year(),
+        year=year(),
     )
     nodes = bound.layout.nodes
     played = run_of(bound.args, found, bound.where, nodes, storage=storage, start=start, today=datetime.date.today())
@@ -178,7 +174,7 @@ def _search(
         )
     except ValueError as error:
         raise UserError(Problem(f"the time of a step cannot be told: {error}", bound.label)) from None
-    found = choose(bound.case, bound.recipe, bound.where, answer, settings, year=_year(), minimise=minimise, count=20)
+    found = choose(bound.case, bound.recipe, bound.where, answer, settings, year=year(), minimise=minimise, count=20)
     if as_json:
         print_json(_record(bound, found))
         return
