@@ -15,7 +15,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from seatrial.forecast.checkpoints import goodput
+from seatrial.forecast.checkpoints import shares
 from seatrial.forecast.failures import FLEETS, fleet, mean_time_to_failure
 from seatrial.forecast.simulate import Scenario, simulate, spread
 from seatrial.report.format import duration, percent
@@ -55,14 +55,14 @@ def sensitivity() -> str:
 
 
 def _cell(scenario: Scenario) -> str:
-    exact = goodput(
+    exact = shares(
         1 / scenario.rate,
         interval=scenario.every,
         stall=scenario.stall,
         detection=scenario.detection,
         restart=scenario.restart,
     )
-    return f"{percent(spread(simulate(scenario, draws=300).goodput).expected)} ({percent(float(exact))})"
+    return f"{percent(spread(simulate(scenario, draws=300).goodput).expected)} ({percent(float(exact['useful']))})"
 
 
 def mean_times() -> str:

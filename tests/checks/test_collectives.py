@@ -126,7 +126,8 @@ def test_what_is_written_is_read_as_it_was(in_place):
             assert [finding.verdict for finding in judge(rule, found)] == [Verdict.PASS]
     assert document.rows[0].main.iterations_us == made.rows[0].main.iterations_us
     assert of_sweep(document) == of_sweep(made)
-    assert json.loads(to_json(made, SETTING))["seatrial"]["fit"]["alpha_us"] == pytest.approx(100)
+    line = json.loads(to_json(made, SETTING))["seatrial"]["fit"]
+    assert line["alpha_us"] == pytest.approx(100) and line["beta_gbps"] == pytest.approx(3 * 1.5)  # on the bus
 
 
 def test_percentiles_are_nccl_tests_own():

@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seatrial.forecast.checkpoints import daly, goodput, young
+from seatrial.forecast.checkpoints import daly, shares, young
 
 HOUR = 3600.0
+
+
+def goodput(mean_time, **more):
+    return shares(mean_time, **more)["useful"]
 
 
 def test_young_and_daly_agree_where_a_stall_is_short():
@@ -30,6 +34,11 @@ def test_waste_is_what_young_says():
     left = goodput(mean_time, interval=interval, stall=stall, detection=300, restart=300)
     waste = stall / interval + (interval / 2 + 600) / mean_time
     assert 1 - left == pytest.approx(waste, rel=0.05)
+
+
+def test_shares_are_all_of_the_time():
+    found = shares(np.array([600.0, 3600.0, 1e6]), interval=900.0, stall=30.0, detection=60.0, restart=120.0)
+    assert sum(found.values()) == pytest.approx(np.ones(3)) and all((share > 0).all() for share in found.values())
 
 
 def test_more_failures_longer_detection_and_restarts_leave_less():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seatrial.errors import UserError
-from seatrial.forecast.checkpoints import goodput, young
+from seatrial.forecast.checkpoints import shares, young
 from seatrial.forecast.failures import Component, Fleet, fleet
 from seatrial.forecast.simulate import PARTS, Scenario, simulate, spread
 
@@ -40,10 +40,13 @@ def test_the_waste_of_checkpoints_is_youngs():
     assert lost == pytest.approx(interval / 2, rel=0.03)
 
 
-def test_goodput_is_that_of_the_closed_form():
+def test_parts_are_those_of_the_closed_form():
     scenario = replace(BARE, days=200, fleet=of_rate(5e-4), stall=20.0, detection=300.0, restart=400.0)
-    exact = goodput(1 / scenario.rate, interval=600.0, stall=20.0, detection=300.0, restart=400.0)
-    assert simulate(scenario, draws=200).goodput.mean() == pytest.approx(float(exact), rel=0.003)
+    exact = shares(1 / scenario.rate, interval=600.0, stall=20.0, detection=300.0, restart=400.0)
+    found = simulate(scenario, draws=200)
+    assert found.goodput.mean() == pytest.approx(float(exact["useful"]), rel=0.003)
+    for part, share in exact.items():
+        assert found.seconds[part].mean() / (200 * 86_400) == pytest.approx(float(share), rel=0.01), part
 
 
 def test_the_published_run_of_16384_gpus_keeps_above_90_percent():

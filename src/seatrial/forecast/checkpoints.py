@@ -26,14 +26,25 @@ def daly(stall: Numbers, mean_time: Numbers) -> Numbers:
     return np.where(stall < 2 * mean_time, best, mean_time)
 
 
-def goodput(
+def shares(
     mean_time: Numbers, *, interval: Numbers, stall: Numbers, detection: Numbers = 0.0, restart: Numbers = 0.0
-) -> Numbers:
-    """Share of the time that is training which counts, in a run without end (ETTR).
+) -> dict[str, Numbers]:
+    """Of the time of a run without end, by the parts of seatrial.forecast.simulate; `useful` is its goodput (ETTR).
 
-    Exact for interruptions that come at random, also during a restart: of the periods between them, whole intervals
-    with their checkpoint count. Daly 2006, section 4, with what is said there of time rather than of work.
+    Exact for interruptions that come at random, also during a restart: a period between two lasts `mean_time` and the
+    `detection`, whole intervals with their checkpoints count, and the rest has an exponential's truncated distribution.
+    Daly 2006, section 4, with what is said there of work said of time.
     """
-    rate = 1 / np.asarray(mean_time, float)
-    period = mean_time + np.asarray(detection, float)
-    return interval * np.exp(-rate * restart) / np.expm1(rate * (np.asarray(interval, float) + stall)) / period
+    mean_time, interval, stall = (np.asarray(value, float) for value in (mean_time, interval, stall))
+    started = np.exp(-restart / mean_time)
+    whole = started / np.expm1((interval + stall) / mean_time)
+    unfinished = np.exp(-(interval + stall) / mean_time)
+    rest = (mean_time * -np.expm1(-interval / mean_time) - interval * unfinished) / (1 - unfinished)
+    period = {
+        "useful": whole * interval,
+        "checkpoints": mean_time * started - whole * interval - started * rest,
+        "lost work": started * rest,
+        "detection": detection + 0.0 * mean_time,
+        "restart": mean_time * (1 - started),
+    }
+    return {part: seconds / (mean_time + detection) for part, seconds in period.items()}

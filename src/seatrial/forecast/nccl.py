@@ -1,8 +1,9 @@
 """What NCCL and aws-ofi-nccl reckon with when they choose an algorithm and a protocol: their figures, once.
 
-NCCL: src/graph/tuning.cc and src/graph/topo.h, read 2026-11 (the tables of 2.27 and later). aws-ofi-nccl:
+NCCL: src/graph/tuning.cc and src/graph/topo.h as of 2026-06 (the tables of 2.27 and later). aws-ofi-nccl:
 src/tuner/nccl_ofi_model.cpp and src/platform-aws.cpp, read 2026-11. Latencies in seconds, in the order of PROTOCOLS.
-Left out are NCCL's caps per channel, which bind on none of the instance types that are known here.
+Left out are NCCL's caps per channel, which take the number of channels, and what it takes off small NVLS trees on
+Blackwell: published times have neither.
 """
 
 from __future__ import annotations
