@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from seatrial.forecast.checkpoints import daly, goodput
+from seatrial.forecast.checkpoints import daly, shares
 from seatrial.forecast.failures import Belief, mean_time_to_failure
 from seatrial.forecast.interval import Interval
 
@@ -149,23 +149,16 @@ def _played(plan: Plan, step: float, rate: float) -> _Time:
     between = 3600 * mean_time_to_failure(rate, plan.accelerators)
     if plan.stall is None:
         # Nothing can be said of what is lost by an interruption, only that it has to be noticed and mended.
-        interval, stalls, lost = None, 0.0, 0.0
-        interruptions = training / between
+        interval, interruptions = None, training / between
+        lost = {"checkpoints": 0.0, "lost work": 0.0, "detection": interruptions * detection,
+                "restart": interruptions * restart}  # fmt: skip
     else:
         interval = min(max(float(daly(plan.stall, between)), step), training)
-        share = float(goodput(between, interval=interval, stall=plan.stall, detection=detection, restart=restart))
-        running = training / share
-        stalls = training / interval * plan.stall
+        found = shares(between, interval=interval, stall=plan.stall, detection=detection, restart=restart)
+        running = training / float(found.pop("useful"))
         interruptions = running / (between + detection)
-        lost = max(0.0, running - training - stalls - interruptions * (detection + restart))
-    parts = {
-        "start-up": start,
-        "training": training,
-        "checkpoints": stalls,
-        "lost work": lost,
-        "detection": interruptions * detection,
-        "restart": interruptions * restart,
-    }
+        lost = {part: float(share) * running for part, share in found.items()}
+    parts = {"start-up": start, "training": training, **lost}
     return _Time(wall=sum(parts.values()), parts=parts, interval=interval, interruptions=interruptions)
 
 
