@@ -50,3 +50,21 @@ def test_steps_computed_together_are_those_computed_alone():
     some = anchors()[::25]
     for one, found in zip(some, modelled(some), strict=True):
         assert found.seconds == pytest.approx(float(step(one.workload, one.place).seconds)), one.name
+
+
+def test_the_same_job_was_slower_in_a_generations_first_months(known):
+    place = dataclasses.replace(KNOWN.place, accelerator="B200", inside=900e9)
+    strange = dataclasses.replace(KNOWN.workload, framework="mine")
+    first, later = (
+        expect(strange, place, year=year, known=known).tokens_per_second.expected for year in (2025.0, 2030.0)
+    )
+    assert 1.05 < later / first < 1.5
+
+
+def test_what_was_measured_faster_is_expected_faster():
+    faster = [dataclasses.replace(one, tokens_per_second=1.4 * one.tokens_per_second) for one in OTHERS]
+    plain, more = (
+        expect(KNOWN.workload, KNOWN.place, year=KNOWN.year, known=evidence(some)).tokens_per_second.expected
+        for some in (OTHERS, faster)
+    )
+    assert more / plain == pytest.approx(1.4, rel=0.05)
