@@ -10,7 +10,7 @@ from importlib import resources
 from typing import Any, cast
 
 from seatrial import hardware
-from seatrial.forecast.published import PUBLISHED
+from seatrial.forecast.published import architecture_of
 from seatrial.forecast.traffic import Place
 from seatrial.workload import Degrees, States, Workload
 
@@ -46,7 +46,7 @@ class Anchor:
     release: str
     """Of the framework's container; empty: not given."""
     architecture: str
-    """A name of PUBLISHED."""
+    """A name of published.architecture_of()."""
     task: str
     """pretrain, sft or lora."""
     tuned: bool
@@ -111,7 +111,7 @@ def _anchor(row: dict[str, str]) -> Anchor:
 
 def workload(row: dict[str, str]) -> Workload:
     """The workload of a row."""
-    model, framework = PUBLISHED[row["architecture"]], row["framework"]
+    model, framework = architecture_of(row["architecture"]), row["framework"]
     sharded = framework in _FSDP or int(row["shard"]) > 1
     lora = row["task"] == "lora"
     adapters = 8 * LORA_RANK * model.hidden_size * model.num_layers

@@ -41,38 +41,38 @@ class Features:
 class Spreads:
     """Standard deviations of the effects, in the logarithm of the speed; 0.1 is about 10 %."""
 
-    component: float = 0.0923
+    component: float = 0.0896
     """An error of a component's time, the same for all jobs: counts by the component's share."""
-    framework: float = 0.124
+    framework: float = 0.123
     """The same, for jobs of one framework."""
-    framework_kind: float = 0.245
+    framework_kind: float = 0.233
     """The same, for one framework and kind of model."""
-    release: float = 0.0608
+    release: float = 0.0603
     """One framework and kind on one generation, at one time; fades with `fading` years."""
-    generation: float = 0.0747
+    generation: float = 0.0743
     """Components of jobs on one generation of accelerators."""
-    accelerator: float = 0.041
+    accelerator: float = 0.0406
     precision: float = 0.146
     """Components of jobs in one precision and generation."""
-    fabric: float = 0.243
+    fabric: float = 0.242
     """Components of jobs of one framework on one fabric between nodes."""
-    task: float = 0.0527
+    task: float = 0.0547
     """One task and framework."""
-    model: float = 0.0479
+    model: float = 0.0476
     """One model."""
     model_accelerator: float = 0.0221
     """One model on one accelerator in one precision."""
-    layout: float = 0.0529
+    layout: float = 0.053
     """The same and the framework, for layouts that differ little: fades with `layout_length` doublings."""
     noise: float = 0.0385
     """What differs between measurements of one configuration of a dense model."""
-    noise_mixture: float = 0.0964
+    noise_mixture: float = 0.0965
     """The same, of a mixture or hybrid."""
-    mixture: float = 2.44
+    mixture: float = 2.46
     """Times by which effects of a mixture or hybrid are larger."""
     fading: float = 1.58
     """Years."""
-    layout_length: float = 4.33
+    layout_length: float = 4.36
     """Doublings of a degree."""
 
 
