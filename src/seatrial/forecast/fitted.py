@@ -1,4 +1,4 @@
-"""The constants that published measurements settle, each with its meaning and unit: `benchmarks/forecast.py --fit`."""
+"""The constants that published measurements settle, each with its meaning and unit: benchmarks/forecast_fit.py."""
 
 from __future__ import annotations
 

@@ -156,7 +156,7 @@ class Residual:
 
     def __init__(self, jobs: Sequence[Features], logarithms: Array, spreads: Spreads) -> None:
         self.jobs, self.spreads, self.logarithms = Groups(jobs), spreads, logarithms
-        covariance = _total(self.jobs, self.jobs, spreads)
+        covariance = total(self.jobs, self.jobs, spreads)
         self.own = np.diag(covariance).copy()
         self.inverse = np.linalg.inv(covariance + np.diag(noise(self.jobs, spreads)))
         self.weights = self.inverse @ logarithms
@@ -165,7 +165,7 @@ class Residual:
         """Mean and standard deviation of the logarithm of a new measurement of each job."""
         groups = Groups(jobs, self.jobs)
         across = self.covariance(groups)
-        before = np.array([_total(each, each, self.spreads)[0, 0] for each in _each(jobs, self.jobs)])
+        before = np.array([total(each, each, self.spreads)[0, 0] for each in _each(jobs, self.jobs)])
         variance = before + noise(groups, self.spreads) - np.einsum("ij,jk,ik->i", across, self.inverse, across)
         return across @ self.weights, np.sqrt(np.maximum(variance, 1e-8))
 
@@ -177,12 +177,12 @@ class Residual:
 
     def covariance(self, groups: Groups) -> Array:
         """Of new jobs with those that were measured."""
-        return _total(groups, self.jobs, self.spreads)
+        return total(groups, self.jobs, self.spreads)
 
     def nearest(self, job: Features, least: float = 0.3, count: int = 5) -> list[int]:
         """The measurements whose effects are most like those of `job`, by correlation, nearest first."""
         groups = Groups([job], self.jobs)
-        own = _total(groups, groups, self.spreads)[0, 0]
+        own = total(groups, groups, self.spreads)[0, 0]
         alike = self.covariance(groups)[0] / np.sqrt(own * self.own)
         return [int(index) for index in np.argsort(-alike, kind="stable")[:count] if alike[index] >= least]
 
@@ -192,7 +192,8 @@ def larger(one: Groups, other: Groups, spreads: Spreads) -> Array:
     return np.multiply.outer(np.where(one.mixed, spreads.mixture, 1.0), np.where(other.mixed, spreads.mixture, 1.0))
 
 
-def _total(one: Groups, other: Groups, spreads: Spreads) -> Array:
+def total(one: Groups, other: Groups, spreads: Spreads) -> Array:
+    """The covariance between jobs, without noise."""
     return np.asarray(larger(one, other, spreads) * sum(parts(one, other, spreads).values()))
 
 
