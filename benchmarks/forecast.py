@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+import forecast_fit
 from published_anchors import collected
 from seatrial.forecast.anchors import COLUMNS, Anchor, anchors, read
 from seatrial.forecast.expectation import QUANTILE, SPREADS, features, modelled, ripeness
