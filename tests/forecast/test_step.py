@@ -115,10 +115,10 @@ def test_a_mixture_of_small_batches_waits_for_the_host_and_graphs_help():
 
 def test_layouts_may_be_arrays():
     tensor, micro = np.array([1, 2, 4, 8]), np.array([1, 2, 1, 2])
-    together = step(job(tensor=tensor, micro_batch_size=micro), PLACE)
+    together = step(job(tensor=tensor, micro_batch_size=micro), PLACE).each(4)
     for index, (t, m) in enumerate(zip(tensor.tolist(), micro.tolist(), strict=True)):
         alone = step(job(tensor=t, micro_batch_size=m), PLACE)
-        assert float(together.pick(index).seconds) == pytest.approx(float(alone.seconds))
+        assert together[index].seconds == pytest.approx(float(alone.seconds))
 
 
 def test_the_two_forms_of_deepseek_compute_the_same():

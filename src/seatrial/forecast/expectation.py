@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,7 @@ QUANTILE = 1.15
 """Standard deviations on both sides that hold 80 % of what was left out of the evidence."""
 _VARY = ("global_batch_size", "micro_batch_size", "sequence_length", "virtual_stages")
 """Fields of a Workload that may be arrays, beside its degrees."""
+_FIXED = tuple(field.name for field in fields(Workload) if field.name not in (*_VARY, "degrees", "model", "states"))
 _DEGREES = tuple(field.name for field in fields(Degrees))
 
 
@@ -106,25 +106,22 @@ def evidence(measured: Sequence[Anchor], spreads: Spreads = SPREADS) -> Evidence
     return Evidence(tuple(one.name for one in measured), Residual(jobs, ratios - ripe, spreads))
 
 
-def _with(workload: Workload, numbers: dict[str, Any], degrees: Degrees) -> Workload:
-    """The workload with other numbers; 1 where none are given."""
-    return replace(workload, degrees=degrees, **{name: numbers.get(name, 1) for name in _VARY})
-
-
 def modelled(measured: Sequence[Anchor], fitted: Fitted = FITTED) -> list[Step]:
     """The step of each, by the model: one call for all that differ in numbers alone."""
     alike: dict[object, list[int]] = {}
     for index, one in enumerate(measured):
-        alike.setdefault((one.place, _with(one.workload, {}, Degrees())), []).append(index)
+        alike.setdefault((one.place, one.architecture, *(getattr(one.workload, name) for name in _FIXED)), []).append(
+            index
+        )
     found: list[Step | None] = [None] * len(measured)
     for members in alike.values():
         jobs = [measured[index].workload for index in members]
         numbers = {name: np.array([getattr(job, name) for job in jobs], float) for name in _VARY}
         degrees = {name: np.array([getattr(job.degrees, name) for job in jobs], float) for name in _DEGREES}
-        together = _with(jobs[0], numbers, Degrees(**degrees))  # type: ignore[arg-type]
-        steps = step(together, measured[members[0]].place, fitted)
-        for place, index in enumerate(members):
-            found[index] = steps.pick(place)
+        together = replace(jobs[0], degrees=Degrees(**degrees), **numbers)  # type: ignore[arg-type]
+        steps = step(together, measured[members[0]].place, fitted).each(len(members))
+        for index, one_step in zip(members, steps, strict=True):
+            found[index] = one_step
     return [one for one in found if one is not None]
 
 

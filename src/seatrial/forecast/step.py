@@ -65,11 +65,19 @@ class Step:
         """All of it."""
         return sum(getattr(self, name) for name in COMPONENTS)
 
-    def pick(self, index: int) -> Step:
-        """The step of one layout of an array of them."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        flops = {name: _one(value, index) for name, value in self.flops.items()}
-        return Step(**{name: _one(value, index) for name, value in values.items() if name != "flops"}, flops=flops)
+    def each(self, count: int) -> list[Step]:
+        """The steps of `count` layouts, one by one."""
+        values = {
+            field.name: _each(getattr(self, field.name), count) for field in fields(self) if field.name != "flops"
+        }
+        flops = {name: _each(value, count) for name, value in self.flops.items()}
+        return [
+            Step(
+                **{name: value[index] for name, value in values.items()},
+                flops={name: value[index] for name, value in flops.items()},
+            )
+            for index in range(count)
+        ]
 
     @property
     def tokens_per_second(self) -> Numbers:
@@ -97,8 +105,8 @@ COMPONENTS = (
 """The parts of a step, in order. They add up to its seconds."""
 
 
-def _one(value: Numbers, index: int) -> float:
-    return float(np.ravel(value)[index if np.size(value) > 1 else 0])
+def _each(value: Numbers, count: int) -> list[float]:
+    return list(np.broadcast_to(np.asarray(value, float), count).tolist())
 
 
 def step(workload: Workload, place: Place, fitted: Fitted = FITTED) -> Step:
