@@ -65,6 +65,7 @@ PRECISIONS = {
     "fp8-mx": ("fp8", "mx"), "fp8_mx": ("fp8", "mx"), "mxfp8": ("fp8", "mx"), "nvfp4": ("fp4", "nv"),
     "fp8-blockwise": ("fp8", "block"),
 }  # fmt: skip
+MX = tuple(name for name, (_, scaling) in PRECISIONS.items() if scaling == "mx")
 SHARDED = ("llm-foundry", "torchtitan", "fms-fsdp", "maxtext", "paxml")
 """Frameworks of which all ranks that are left share the states."""
 
@@ -219,7 +220,8 @@ def convert(row: dict[str, str]) -> dict[str, object]:
         "sequence": sequence, "batch": int(batch), "micro": int(micro), "compute": compute, "scaling": scaling,
         "recompute": _recompute(row), "tensor_overlap": _overlap(row, family),
         "compiled": "no" if "no compile" in note or family == "llm-foundry" else "yes",
-        "graphs": _graphs(row, family, architecture, accelerator, release),
+        "graphs": (graphs := _graphs(row, family, architecture, accelerator, release)),
+        "expert_overlap": "yes" if graphs == "step" or re.search(r"overlap on|1F1B overlap", note) else "no",
         "tokens_per_second": f"{speed:.6g}", "measured": how, "memory_gb": row["peak_mem_gb"],
     }  # fmt: skip
 
@@ -275,16 +277,28 @@ def _virtual(row: dict[str, str], family: str, layers: int, pipeline: int) -> in
 
 
 def _graphs(row: dict[str, str], family: str, architecture: str, accelerator: str, release: str) -> str:
-    """Whether Megatron-Bridge's recipe of that model captures graphs (scripts/performance/configs, cuda_graph_impl):
-    all those for racks, and from 26.02.01 those of the small mixtures; compiled programs of JAX always are."""
+    """What Megatron-Bridge's recipes capture (scripts/performance/configs, cuda_graph_impl).
+
+    From 26.06 on the whole step of the mixtures in MXFP8 on racks, and of Qwen3-30B elsewhere; what routing does not
+    touch of all other mixtures on racks but GPT-OSS in bf16 on GB200, and of the small ones from 26.02.01 on. Compiled
+    programs of JAX are one.
+    """
     if family in ("maxtext", "paxml"):
-        return "yes"
-    if "eager" in row["note"] or family != "megatron-bridge" or _tuned(row) != "yes":
-        return "no"
-    small = (
-        architecture in ("qwen3-30b-a3b", "nemotron-3-nano") and release >= "26.02.01" and "EFA" not in row["gpu_type"]
-    )
-    return "yes" if accelerator in ("GB200", "GB300") or small or "graphs" in row["note"] else "no"
+        return "step"
+    if family != "megatron-bridge" or _tuned(row) != "yes" or "eager" in row["note"] or _fabric(row) == "efa":
+        return "none"
+    rack = accelerator in ("GB200", "GB300")
+    later = (release or _release_of(row["date"])) >= "26.06"
+    whole = ("deepseek-v3", "gpt-oss-120b", "qwen3-235b-a22b") if rack else ()
+    if later and row["dtype"].lower() in MX and architecture in (*whole, "qwen3-30b-a3b"):
+        return "step"
+    small = architecture in ("qwen3-30b-a3b", "nemotron-3-nano") and release >= "26.02.01"
+    plain = architecture == "gpt-oss-120b" and accelerator == "GB200"
+    return "layers" if (rack and not plain) or small or "graphs" in row["note"] else "none"
+
+
+def _release_of(date: str) -> str:
+    return date[2:7].replace("-", ".")
 
 
 def _recompute(row: dict[str, str]) -> str:

@@ -106,11 +106,27 @@ def test_low_precision_is_faster_and_mx_scaling_costs_a_pass():
     assert speed(job(compute="fp8", scaling="mx")) < speed(job(compute="fp8"))
 
 
-def test_a_mixture_of_small_batches_waits_for_the_host_and_graphs_help():
+def test_a_mixture_waits_for_the_host_whatever_its_batch_and_graphs_help():
     small = job("qwen3-30b-a3b", expert=8, data=8, expert_tensor=1, sequence_length=512)
-    found = step(small, PLACE)
-    assert float(found.launch) > 0.5 * float(found.seconds)
-    assert float(step(dataclasses.replace(small, graphs=True), PLACE).launch) == 0
+    waits = {
+        graphs: float(step(dataclasses.replace(small, graphs=graphs), PLACE).launch)
+        for graphs in ("none", "layers", "step")
+    }
+    assert waits["none"] > waits["layers"] > waits["step"] == 0
+    assert waits["none"] > 0.5 * float(step(small, PLACE).seconds)
+    long = dataclasses.replace(small, sequence_length=8192)
+    assert float(step(long, PLACE).launch) == pytest.approx(waits["none"], rel=0.3)
+
+
+def test_a_dense_job_waits_for_the_host_only_where_kernels_are_short():
+    assert float(step(job("mpt-125m", sequence_length=128), PLACE).launch) > 0
+    assert float(step(job(), PLACE).launch) == 0
+
+
+def test_overlap_hides_a_part_of_what_goes_to_experts():
+    plain = job("qwen3-30b-a3b", expert=8, data=8, expert_tensor=1)
+    hidden = dataclasses.replace(plain, expert_overlap=True)
+    assert float(step(hidden, PLACE).expert / step(plain, PLACE).expert) == pytest.approx(0.63)
 
 
 def test_layouts_may_be_arrays():

@@ -18,7 +18,7 @@ COLUMNS = (
     "source", "date", "framework", "release", "architecture", "task", "tuned", "accelerator", "watts",
     "accelerators", "domain", "outside", "fabric", "tensor", "pipeline", "virtual", "context", "expert",
     "expert_tensor", "data", "shard", "sequence", "batch", "micro", "compute", "scaling", "recompute", "compiled",
-    "tensor_overlap", "graphs", "tokens_per_second", "measured", "memory_gb",
+    "tensor_overlap", "graphs", "expert_overlap", "tokens_per_second", "measured", "memory_gb",
 )  # fmt: skip
 """Of anchors.csv. `outside` is in GB/s and accelerator, `tokens_per_second` of one accelerator; `measured` says how it
 was found: as such, by the time of a step, or by FLOP/s in a convention. `recompute` is empty where a source is silent.
@@ -136,6 +136,7 @@ def workload(row: dict[str, str]) -> Workload:
         compiled=row["compiled"] == "yes",
         framework=framework,
         tensor_overlap=row["tensor_overlap"] == "yes",
-        graphs=row["graphs"] == "yes",
+        graphs=cast(Any, row["graphs"]),
+        expert_overlap=row["expert_overlap"] == "yes",
         expert_tensor=int(row["expert_tensor"]),
     )

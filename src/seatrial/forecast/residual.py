@@ -41,36 +41,36 @@ class Features:
 class Spreads:
     """Standard deviations of the effects, in the logarithm of the speed; 0.1 is about 10 %."""
 
-    component: float = 0.0896
+    component: float = 0.0755
     """An error of a component's time, the same for all jobs: counts by the component's share."""
-    framework: float = 0.123
+    framework: float = 0.109
     """The same, for jobs of one framework."""
-    framework_kind: float = 0.233
+    framework_kind: float = 0.24
     """The same, for one framework and kind of model."""
-    release: float = 0.0603
+    release: float = 0.0568
     """One framework and kind on one generation, at one time; fades with `fading` years."""
-    generation: float = 0.0743
+    generation: float = 0.0741
     """Components of jobs on one generation of accelerators."""
-    accelerator: float = 0.0406
-    precision: float = 0.146
+    accelerator: float = 0.0318
+    precision: float = 0.141
     """Components of jobs in one precision and generation."""
-    fabric: float = 0.242
+    fabric: float = 0.192
     """Components of jobs of one framework on one fabric between nodes."""
-    task: float = 0.0547
+    task: float = 0.0554
     """One task and framework."""
-    model: float = 0.0476
+    model: float = 0.0616
     """One model."""
-    model_accelerator: float = 0.0221
+    model_accelerator: float = 0.0237
     """One model on one accelerator in one precision."""
-    layout: float = 0.053
+    layout: float = 0.0541
     """The same and the framework, for layouts that differ little: fades with `layout_length` doublings."""
-    noise: float = 0.0385
+    noise: float = 0.0386
     """What differs between measurements of one configuration of a dense model."""
-    noise_mixture: float = 0.0965
+    noise_mixture: float = 0.0953
     """The same, of a mixture or hybrid."""
-    mixture: float = 2.46
+    mixture: float = 2.17
     """Times by which effects of a mixture or hybrid are larger."""
-    fading: float = 1.58
+    fading: float = 1.85
     """Years."""
     layout_length: float = 4.36
     """Doublings of a degree."""
