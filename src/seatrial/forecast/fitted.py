@@ -17,9 +17,9 @@ class Fitted:
     """Exponent with which the rate of products grows with the power that an accelerator may take. Between a B200 and
     a GB200 (1000 and 1200 W) short measurements grow with its 0.24th (bf16) and 0.29th (fp8) power. Pure number."""
     low_precision: float = 1.04
-    """The same, in addition, for products in fp8 and fp4. Ratio."""
+    """Time of products in fp8 and fp4, in addition to `products`. Ratio."""
     grouped: float = 1.21
-    """The same, in addition, for the grouped products of experts. Ratio."""
+    """Time of the grouped products of experts, in addition to `products`. Ratio."""
     attention: float = 1.34
     """Time of attention in a step over that at its kernel's published rate. Ratio."""
     passes: float = 1.26

@@ -115,6 +115,10 @@ def traffic(
     stride = tensor
     per_pass = (shard - 1) / shard * held * (2 * workload.gathered + workload.reduced)
     once = (ranks - 1) / np.maximum(ranks, 1) * held * (workload.gathered + workload.reduced)
+    # Copies of what is sharded (HSDP, arXiv:2304.11277) reduce their part of the gradients among them.
+    copies = ranks / shard
+    between = 2 * (copies - 1) / copies * held / shard * workload.reduced
+    replicated = place.seconds(between, copies, stride=tensor * shard, messages=2 * layers)
     return Traffic(
         tensor=layers * place.seconds(4 * all_reduced, tensor, messages=8),
         context=layers * place.seconds(3 * around, degrees.context, stride=tensor, messages=3),
@@ -123,5 +127,5 @@ def traffic(
             2 * chunks * activations / tensor, degrees.pipeline, stride=ranks * tensor, messages=2 * chunks
         ),
         gathered=np.where(sharded, place.seconds(per_pass, shard, stride=stride, messages=3 * layers), 0.0),
-        step=np.where(sharded, 0.0, place.seconds(once, ranks, stride=stride, messages=2 * layers)),
+        step=np.where(sharded, replicated, place.seconds(once, ranks, stride=stride, messages=2 * layers)),
     )
