@@ -149,3 +149,9 @@ def test_what_cannot_be_computed_is_refused():
         step(job(model=next(iter(ESM.values()))), PLACE)
     with pytest.raises(ValueError, match="no fp8 rate"):
         step(job(compute="fp8"), dataclasses.replace(PLACE, accelerator="A100 80GB"))
+
+
+def test_a_rank_with_one_expert_does_not_wait_to_sort():
+    many, one = (job("grok1-314b", expert=expert, data=8, tensor=4, expert_tensor=1) for expert in (1, 8))
+    assert float(step(many, PLACE).launch) > 0
+    assert float(step(one, PLACE).launch) == 0

@@ -90,3 +90,9 @@ def test_degrees_may_be_arrays():
 def test_without_an_architecture_nothing_is_said():
     with pytest.raises(ValueError, match="no model"):
         sent(job(model=None))
+
+
+def test_small_collectives_take_as_long_as_their_fabric_answers():
+    slow, fast = (dataclasses.replace(PLACE, fabric=name, outside_latency=None) for name in ("efa", "infiniband"))
+    assert slow.seconds(8, 16) == pytest.approx(360e-6, rel=0.01)
+    assert fast.seconds(8, 16, messages=2) == pytest.approx(80e-6, rel=0.01)

@@ -41,38 +41,38 @@ class Features:
 class Spreads:
     """Standard deviations of the effects, in the logarithm of the speed; 0.1 is about 10 %."""
 
-    component: float = 0.0755
+    component: float = 0.0781
     """An error of a component's time, the same for all jobs: counts by the component's share."""
-    framework: float = 0.109
+    framework: float = 0.119
     """The same, for jobs of one framework."""
-    framework_kind: float = 0.24
+    framework_kind: float = 0.215
     """The same, for one framework and kind of model."""
-    release: float = 0.0568
+    release: float = 0.0577
     """One framework and kind on one generation, at one time; fades with `fading` years."""
-    generation: float = 0.0741
+    generation: float = 0.0827
     """Components of jobs on one generation of accelerators."""
-    accelerator: float = 0.0318
-    precision: float = 0.141
+    accelerator: float = 0.0339
+    precision: float = 0.138
     """Components of jobs in one precision and generation."""
-    fabric: float = 0.192
+    fabric: float = 0.217
     """Components of jobs of one framework on one fabric between nodes."""
-    task: float = 0.0554
+    task: float = 0.053
     """One task and framework."""
-    model: float = 0.0616
+    model: float = 0.0521
     """One model."""
-    model_accelerator: float = 0.0237
+    model_accelerator: float = 0.0219
     """One model on one accelerator in one precision."""
-    layout: float = 0.0541
+    layout: float = 0.0544
     """The same and the framework, for layouts that differ little: fades with `layout_length` doublings."""
-    noise: float = 0.0386
+    noise: float = 0.0384
     """What differs between measurements of one configuration of a dense model."""
-    noise_mixture: float = 0.0953
+    noise_mixture: float = 0.0972
     """The same, of a mixture or hybrid."""
-    mixture: float = 2.17
+    mixture: float = 1.93
     """Times by which effects of a mixture or hybrid are larger."""
-    fading: float = 1.85
+    fading: float = 1.81
     """Years."""
-    layout_length: float = 4.36
+    layout_length: float = 4.06
     """Doublings of a degree."""
 
 

@@ -136,9 +136,14 @@ class Stage:
         return (1 + self.again / 3) * ahead / self.stages
 
     def waits(self) -> Numbers:
-        """Seconds in which the device waits for the host, which waits to learn how many tokens each expert gets."""
+        """Seconds in which the device waits for the host, which waits to learn how many tokens each expert gets.
+
+        A rank with one expert has nothing to sort by it.
+        """
         part = {"none": 1.0, "layers": self.fitted.partly, "step": 0.0}[self.workload.graphs]
-        return part * (1 + self.again / 3) * self.fitted.mixture_launch * self.layers.mixtures / self.stages
+        sorting = 1 - 1 / self._routed(1.0)[1]
+        each = self.fitted.mixture_launch * (1 + self.again / 3)
+        return part * sorting * each * self.layers.mixtures / self.stages
 
     def held(self) -> Numbers:
         """Parameters that a rank works with in its stage."""
