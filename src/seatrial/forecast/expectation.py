@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
 from seatrial.forecast.anchors import Anchor, anchors
 from seatrial.forecast.fitted import FITTED, Fitted
 from seatrial.forecast.interval import Interval
+from seatrial.forecast.rates import Numbers
 from seatrial.forecast.residual import Features, Residual, Spreads
 from seatrial.forecast.step import COMPONENTS, Step, step
 from seatrial.forecast.traffic import Place
@@ -38,15 +40,12 @@ class Expectation:
 
 
 def features(workload: Workload, place: Place, found: Step, *, year: float, task: str = "pretrain") -> Features:
-    """What the job is grouped by. `found` is its step, of one layout."""
-    model, degrees = workload.model, workload.degrees
+    """What the job is grouped by. `found` is its step; of many layouts, by the first."""
+    model = workload.model
     if model is None:
         raise ValueError("no architecture is known")
     recurrent = getattr(model, "recurrence", None) is not None
     kind = "hybrid" if recurrent else "mixture" if getattr(model, "num_experts", 0) else "dense"
-    total = float(found.seconds)
-    sizes = (degrees.tensor, degrees.pipeline, degrees.context, degrees.expert, degrees.data,
-             workload.micro_batch_size, workload.sequence_length or 1)  # fmt: skip
     return Features(
         framework=workload.framework,
         year=year,
@@ -57,9 +56,23 @@ def features(workload: Workload, place: Place, found: Step, *, year: float, task
         kind=kind,
         task="lora" if workload.frozen else task,
         model=(model.num_layers, model.hidden_size, model.intermediate_size, model.num_heads, model.vocab_size),
-        shares=tuple(float(getattr(found, name)) / total for name in COMPONENTS),
-        layout=tuple(float(np.log2(size)) for size in sizes),
+        shares=tuple(_shares(found)[0].tolist()),
+        layout=tuple(_layouts(workload)[0].tolist()),
     )
+
+
+def _shares(found: Step) -> np.ndarray[Any, Any]:
+    """Parts of the step's time: a row for each layout, a column for each component."""
+    parts = np.broadcast_arrays(*[np.atleast_1d(getattr(found, name) / found.seconds) for name in COMPONENTS])
+    return np.stack(parts, axis=1)
+
+
+def _layouts(workload: Workload) -> np.ndarray[Any, Any]:
+    """Logarithms of degrees and batch: a row for each layout."""
+    degrees, length = workload.degrees, workload.sequence_length
+    sizes = (degrees.tensor, degrees.pipeline, degrees.context, degrees.expert, degrees.data)
+    batch = (workload.micro_batch_size, 1 if length is None else length)
+    return np.stack(np.broadcast_arrays(*[np.atleast_1d(np.log2(size)) for size in (*sizes, *batch)]), axis=1)
 
 
 LAUNCHED: Mapping[str, float] = {
@@ -149,3 +162,16 @@ def expect(
         tokens_per_second=Interval(expected / factor, expected, expected * factor),
         evidence=tuple(rests.names[index] for index in near),
     )
+
+
+def expected_speeds(
+    workload: Workload, place: Place, *, year: float, task: str = "pretrain", known: Evidence | None = None
+) -> Numbers:
+    """What expect() expects of many layouts, whose numbers are arrays: tokens a second of one accelerator.
+
+    To rank them; the interval of those that are chosen is expect()'s.
+    """
+    found, rests = step(workload, place), known or published()
+    job = features(workload, place, found, year=year, task=task)
+    means = rests.residual.means(job, _shares(found), _layouts(workload))
+    return found.tokens_per_second * np.exp(means + ripeness(job))
