@@ -5,8 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from seatrial.forecast.fitted import FITTED
 from seatrial.forecast.layers import layers_of
 from seatrial.forecast.published import PUBLISHED
+from seatrial.forecast.rates import attention_rates
 from seatrial.forecast.step import COMPONENTS, step
 from seatrial.forecast.traffic import Place
 from seatrial.models import DEEPSEEK, ESM
@@ -73,6 +75,26 @@ def test_recomputation_raises_what_is_computed_and_not_what_counts():
     assert float(again.computed / plain.computed) == pytest.approx(4 / 3)
     assert float(again.mfu("causal")) < float(plain.mfu("causal"))
     assert float(again.hfu) > float(again.mfu("causal"))
+
+
+def test_attention_takes_two_products_forward_and_five_backward():
+    found = step(job(global_batch_size=8), PLACE)  # one sequence a rank
+    forward, backward = attention_rates("H100 SXM")
+    flops = 32 * 2 * 4096 * 8192**2  # layers, queries and values, half of the positions, two products of 2 FLOPs
+    assert float(found.attention) == pytest.approx(FITTED.attention * flops * (1 / forward + 2.5 / backward))
+
+
+def test_memory_is_passed_over_for_gradients_and_logits():
+    model = PUBLISHED["llama3.1-8b"]
+    trained, frozen = (
+        step(job(global_batch_size=8, parameters=count, frozen=model.parameters() - count), PLACE)
+        for count in (model.parameters(), 0)
+    )
+    assert float(trained.memory - frozen.memory) == pytest.approx(8 * model.parameters() / 3.35e12)
+    twice = dataclasses.replace(model, vocab_size=2 * model.vocab_size)
+    more = step(job(global_batch_size=8, model=twice), PLACE).memory - trained.memory
+    logits = FITTED.passes * 24 * 8192 * model.vocab_size / 3.35e12
+    assert float(more) == pytest.approx(logits)
 
 
 @pytest.mark.parametrize(
