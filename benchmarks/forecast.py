@@ -196,6 +196,10 @@ def table(data: Measured) -> list[str]:
     everything = results["configuration"], results["accelerator"], results["model"], results["source"]
     z = np.concatenate([np.abs(r.truth - r.expected) / r.spread for r in everything])
     lines.append(f"80 % of all that was left out lies within {np.quantile(z, 0.8):.2f} standard deviations.")
+    counts = len(forecast_fit.CONSTANTS), len(forecast_fit.NAMES)
+    lines.append(
+        f"Fitted: {counts[0]} constants of the model, {counts[1]} of the residual, and the interval's quantile."
+    )
     return lines
 
 
