@@ -1,6 +1,6 @@
 """How good a forecast of a step is: published measurements, each forecast without what it is compared with.
 
-    python benchmarks/forecast.py [--also COLLECTED.csv] [--worst]
+    python benchmarks/forecast.py [--refit | --also COLLECTED.csv | --worst]
 
 Families are left out whole: each accelerator, model, source in turn, and each configuration in turn. Beside the
 forecast stand two predictors of the same split: the nearest measurement's MFU, and the median MFU by accelerator and
@@ -13,6 +13,7 @@ import argparse
 import collections
 import csv
 import io
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+import forecast_fit
 from published_anchors import collected
 from seatrial.forecast.anchors import COLUMNS, Anchor, anchors, read
 from seatrial.forecast.expectation import QUANTILE, SPREADS, features, modelled, ripeness
@@ -194,6 +196,10 @@ def table(data: Measured) -> list[str]:
     everything = results["configuration"], results["accelerator"], results["model"], results["source"]
     z = np.concatenate([np.abs(r.truth - r.expected) / r.spread for r in everything])
     lines.append(f"80 % of all that was left out lies within {np.quantile(z, 0.8):.2f} standard deviations.")
+    counts = len(forecast_fit.CONSTANTS), len(forecast_fit.NAMES)
+    lines.append(
+        f"Fitted: {counts[0]} constants of the model, {counts[1]} of the residual, and the interval's quantile."
+    )
     return lines
 
 
@@ -216,6 +222,32 @@ def worst(data: Measured) -> None:
             array = np.array(values)
             if np.abs(array[:, 0]).max() > 0.08:
                 print(*key, len(values), "forecast", np.round(array[:, 0], 2), "model", np.round(array[:, 1], 2))
+
+
+def refitted(data: Measured) -> list[str]:
+    """Each accelerator forecast with constants, too, that were settled without it, from their prior values."""
+    lines = ["| constants settled without | dense | median | 90th | within 80 % interval |", "|---|---|---|---|---|"]
+    everything = []
+    for name in sorted({job.accelerator for job in data.jobs}):
+        others = [one for one in data.anchors if one.place.accelerator != name]
+        mine = [one for one in data.anchors if one.place.accelerator == name]
+        fitted, spreads = forecast_fit.fit(others, forecast_fit.CENTRE, forecast_fit.SPREAD_CENTRE, rounds=2)
+        observed, jobs = forecast_fit.ratios(others, fitted)
+        truth, asked = forecast_fit.ratios(mine, fitted)
+        mean, spread = Residual(jobs, observed, spreads).expect(asked)
+        dense = np.array([job.kind == "dense" for job in asked])
+        if dense.any():
+            found = np.stack([truth, mean, spread])[:, dense]
+            everything.append(found)
+            lines.append(_refitted_line(name, found))
+            print(lines[-1], file=sys.stderr, flush=True)
+    return [*lines, _refitted_line("each in turn", np.concatenate(everything, axis=1))]
+
+
+def _refitted_line(name: str, found: Any) -> str:
+    truth, mean, spread = found
+    figures = [*errors(mean, truth), (np.abs(truth - mean) <= QUANTILE * spread).mean()]
+    return f"| {name} | {len(truth)} | " + " | ".join(f"{figure * 100:.1f} %" for figure in figures) + " |"
 
 
 def untuned(tuned: Measured) -> list[str]:
@@ -259,11 +291,14 @@ def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--also", type=Path, metavar="COLLECTED")
+    parser.add_argument("--refit", action="store_true", help="settle the constants again for each accelerator, slowly")
     parser.add_argument("--worst", action="store_true", help="families by their error, to look for causes")
     arguments = parser.parse_args()
     tuned = Measured([one for one in anchors() if one.tuned])
     if arguments.worst:
         worst(tuned)
+    elif arguments.refit:
+        print("\n".join(refitted(tuned)))
     elif arguments.also:
         print("\n".join(other(tuned, arguments.also)))
     else:

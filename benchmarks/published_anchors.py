@@ -15,30 +15,26 @@ import re
 import sys
 from pathlib import Path
 
+from seatrial import hardware
 from seatrial.forecast.anchors import COLUMNS
-from seatrial.forecast.published import PUBLISHED
+from seatrial.forecast.published import PUBLISHED, architecture_of
 
-ACCELERATORS = {
-    "A100-40GB-SXM": "A100 40GB",
-    "A100-80GB-SXM": "A100 80GB",
-    "H100-80GB-SXM": "H100 SXM",
-    "H100-96GB-HBM2e-500W": "H100 SXM",
-    "H200-141GB-SXM": "H200 SXM",
-    "B200-SXM": "B200",
-    "B300-SXM": "B300",
-    "B300": "B300",
-    "GB200": "GB200",
-    "GB300": "GB300",
-    "MI300X 192GB HBM3": "MI300X",
-    "MI325X 256GB HBM3E": "MI325X",
-    "MI350X": "MI350X",
-    "MI355X": "MI355X",
-    "Trainium1": "Trainium1",
-}
+ACCELERATORS = (
+    (r"A100-40GB", "A100 40GB"), (r"A100-80GB", "A100 80GB"), (r"H100.*PCIe", "H100 PCIe"), (r"H100.*NVL", "H100 NVL"),
+    (r"H100-\d+GB|H100$", "H100 SXM"), (r"H200.*NVL", "H200 NVL"), (r"H200", "H200 SXM"), (r"GB(\d)00", "GB{1}00"),
+    (r"B(\d)00", "B{1}00"), (r"MI(\d+X)", "MI{1}"), (r"Trainium(\d)", "Trainium{1}"), (r"L40S", "L40S"),
+    (r"A10G", "A10G"),
+)  # fmt: skip
+"""Pattern of a source's name -> our name, tried in order."""
 ARCHITECTURES = (
     (r"405b proxy", "llama3.1-405b-{layers}l"),
     (r"llama-?_?2-?_?(7|13|34|70)b", "llama2-{1}b"),
-    (r"llama-?_?3(?:\.1)?-?_?(8|70|405)b", "llama3.1-{1}b"),
+    (r"llama-?_?3(?:\.[13])?-?_?(8|70|405)b", "llama3.1-{1}b"),
+    (r"llama-?_?3\.2-?_?(1|3)b", "llama3.2-{1}b"),
+    (r"mistral-7b", "mistral-7b"),
+    (r"mixtral[-_]8x22b", "mixtral-8x22b"),
+    (r"nemotron-?4?-?22b", "nemotron4-22b"),
+    (r"nemotron-?h-?(8|47)b", "nemotron-h-{1}b"),
     (r"deepseek-?v3|deepseek-v3-685b", "deepseek-v3"),
     (r"gpt[ -]oss[ -](20|120)b", "gpt-oss-{1}b"),
     (r"qwen3[-_](30b[-_]a3b|235b[-_]a22b)$", "qwen3-{1}"),
@@ -69,6 +65,7 @@ PRECISIONS = {
     "fp8-mx": ("fp8", "mx"), "fp8_mx": ("fp8", "mx"), "mxfp8": ("fp8", "mx"), "nvfp4": ("fp4", "nv"),
     "fp8-blockwise": ("fp8", "block"),
 }  # fmt: skip
+MX = tuple(name for name, (_, scaling) in PRECISIONS.items() if scaling == "mx")
 SHARDED = ("llm-foundry", "torchtitan", "fms-fsdp", "maxtext", "paxml")
 """Frameworks of which all ranks that are left share the states."""
 
@@ -97,17 +94,27 @@ def _family(row: dict[str, str]) -> str:
     return name.lower()
 
 
-def _architecture(row: dict[str, str]) -> str:
-    name = row["model"].lower()
-    for pattern, ours in ARCHITECTURES:
+def _by_pattern(name: str, table: tuple[tuple[str, str], ...]) -> str | None:
+    for pattern, ours in table:
         found = re.search(pattern, name)
         if found:
-            filled = ours.replace("{1}", found.group(1).replace("_", "-") if found.groups() and found.group(1) else "")
-            filled = filled.replace("{layers}", row["layers"])
-            if filled == "deepseek-v3" and "w/o MTP" in row["note"]:
-                filled = "deepseek-v3-no-mtp"
-            if filled in PUBLISHED:
-                return filled
+            return ours.replace("{1}", (found.groups() or ("",))[0] or "")
+    return None
+
+
+def _architecture(row: dict[str, str]) -> str:
+    """By its name, else by its figures where the source gives all and it has no experts."""
+    ours = _by_pattern(row["model"].lower(), ARCHITECTURES)
+    if ours:
+        ours = ours.replace("_", "-").replace("{layers}", row["layers"])
+        if ours == "deepseek-v3" and "w/o MTP" in row["note"]:
+            ours = "deepseek-v3-no-mtp"
+        if ours in PUBLISHED:
+            return ours
+    figures = [row[name] for name in ("layers", "hidden", "heads", "kv_heads", "ffn", "vocab")]
+    mixture = re.search(r"experts|\bMoE\b|-a\d+b", f"{row['note']} {row['model']}", re.I)
+    if all(figures) and not mixture:
+        return "dense-" + "-".join(figures)
     raise LeftOut(f"architecture of {row['model']} not known")
 
 
@@ -124,13 +131,23 @@ def _task(row: dict[str, str]) -> str:
     return "sft" if "sft" in text else "pretrain"
 
 
-def _precision(row: dict[str, str], family: str) -> tuple[str, str]:
+def _accelerator(row: dict[str, str]) -> str:
+    name = _by_pattern(re.sub(r" \(.*", "", row["gpu_type"]), ACCELERATORS)
+    if name not in {item.name for item in hardware.ACCELERATORS}:
+        raise LeftOut(f"accelerator {row['gpu_type']}")
+    return str(name)
+
+
+def _precision(row: dict[str, str], family: str, accelerator: str) -> tuple[str, str]:
     compute, scaling = PRECISIONS.get(row["dtype"].lower(), ("", ""))
     if not compute:
         if family not in ("mlperf", "mlperf-rocm"):
             raise LeftOut("precision not given")
-        # Submitters of MLPerf Training 4.0 and later compute language models in fp8, unless a name says fp4.
-        compute, scaling = "fp8", "delayed"
+        # Submitters of MLPerf Training compute language models in fp8 where there is such, unless a name says fp4.
+        able = hardware.peak_flops(accelerator, "fp8") is not None
+        compute, scaling = ("fp8", "delayed") if able else ("bf16", "")
+    if hardware.peak_flops(accelerator, "bf16" if compute == "fp16" else compute) is None:
+        raise LeftOut(f"{accelerator} has no {compute}")
     if scaling == "delayed" and family in ("megatron-bridge", "torchtitan"):
         scaling = "current"  # their only recipes with one scale per tensor
     return compute, "row" if "rowwise" in row["note"] else scaling
@@ -152,7 +169,7 @@ def _links(row: dict[str, str], accelerator: str) -> tuple[int, float]:
 
 def _layout(row: dict[str, str], family: str, gpus: int, accelerator: str) -> dict[str, int]:
     """Degrees as given; else so that one copy of the model takes as few ranks as the batch leaves."""
-    given = {name: int(row[column]) if row[column] else None for name, column in (
+    given = {name: int(float(row[column])) if row[column] else None for name, column in (
         ("tensor", "tp"), ("pipeline", "pp"), ("context", "cp"), ("expert", "ep"), ("shard", "dp_shard"))}  # fmt: skip
     per_rank = _number(row["mbs"]) or 1.0
     batch = _number(row["gbs"])
@@ -178,20 +195,18 @@ def _layout(row: dict[str, str], family: str, gpus: int, accelerator: str) -> di
 def convert(row: dict[str, str]) -> dict[str, object]:
     """A row in our columns. LeftOut says why there is none."""
     note, family, architecture = row["note"], _family(row), _architecture(row)
-    task, (compute, scaling) = _task(row), _precision(row, family)
-    accelerator = ACCELERATORS.get(re.sub(r" \(.*", "", row["gpu_type"]))
-    if accelerator is None:
-        raise LeftOut(f"accelerator {row['gpu_type']}")
+    accelerator, task = _accelerator(row), _task(row)
+    compute, scaling = _precision(row, family, accelerator)
     if "offload" in note and "offload none" not in note:
         raise LeftOut("optimizer on the host")
     if not row["gpus"]:
         raise LeftOut("number of accelerators not given")
-    gpus, sequence = int(row["gpus"]), _sequence(row, family)
+    gpus, sequence = int(float(row["gpus"])), _sequence(row, family)
     degrees = _layout(row, family, gpus, accelerator)
     batch, micro = _batch(row, family, degrees["data"])
     speed, how = _speed(row, family, architecture, sequence, batch)
     domain, outside = _links(row, accelerator)
-    stages = _virtual(row, family, PUBLISHED[architecture].num_layers, degrees["pipeline"])
+    stages = _virtual(row, family, architecture_of(architecture).num_layers, degrees["pipeline"])
     expert_tensor = re.search(r"ETP (\d+)", note)
     named = f"{note} {row['framework']} {row['source']}"
     found = re.search(r"(?:container |Release |ngc)(2\d\.\d+(?:\.\d+)?)", named)
@@ -205,14 +220,15 @@ def convert(row: dict[str, str]) -> dict[str, object]:
         "sequence": sequence, "batch": int(batch), "micro": int(micro), "compute": compute, "scaling": scaling,
         "recompute": _recompute(row), "tensor_overlap": _overlap(row, family),
         "compiled": "no" if "no compile" in note or family == "llm-foundry" else "yes",
-        "graphs": _graphs(row, family, architecture, accelerator, release),
+        "graphs": (graphs := _graphs(row, family, architecture, accelerator, release)),
+        "expert_overlap": "yes" if graphs == "step" or re.search(r"overlap on|1F1B overlap", note) else "no",
         "tokens_per_second": f"{speed:.6g}", "measured": how, "memory_gb": row["peak_mem_gb"],
     }  # fmt: skip
 
 
 def _sequence(row: dict[str, str], family: str) -> int:
     if row["seq"]:
-        return int(row["seq"])
+        return int(float(row["seq"]))
     named = f"{row['source']} {row['note']}"
     if family == "megatron-bridge" and ("performance" in named or "-perf-" in named):
         return 4096  # of all performance recipes for the mixtures that do not say it
@@ -237,10 +253,10 @@ def _speed(row: dict[str, str], family: str, architecture: str, sequence: int, b
     if row["tokens_per_s_per_gpu"]:
         return float(row["tokens_per_s_per_gpu"]), "tokens"
     if row["step_time_s"]:
-        return batch * sequence / float(row["step_time_s"]) / int(row["gpus"]), "step"
+        return batch * sequence / float(row["step_time_s"]) / float(row["gpus"]), "step"
     if row["tflops_per_gpu"]:
         convention = "causal" if family == "megatron-bridge" else "full"
-        flops = PUBLISHED[architecture].flops_per_token(sequence)[convention]
+        flops = architecture_of(architecture).flops_per_token(sequence)[convention]
         return float(row["tflops_per_gpu"]) * 1e12 / flops, f"flops {convention}"
     raise LeftOut("no throughput")
 
@@ -261,16 +277,28 @@ def _virtual(row: dict[str, str], family: str, layers: int, pipeline: int) -> in
 
 
 def _graphs(row: dict[str, str], family: str, architecture: str, accelerator: str, release: str) -> str:
-    """Whether Megatron-Bridge's recipe of that model captures graphs (scripts/performance/configs, cuda_graph_impl):
-    all those for racks, and from 26.02.01 those of the small mixtures; compiled programs of JAX always are."""
+    """What Megatron-Bridge's recipes capture (scripts/performance/configs, cuda_graph_impl).
+
+    From 26.06 on the whole step of the mixtures in MXFP8 on racks, and of Qwen3-30B elsewhere; what routing does not
+    touch of all other mixtures on racks but GPT-OSS in bf16 on GB200, and of the small ones from 26.02.01 on. Compiled
+    programs of JAX are one.
+    """
     if family in ("maxtext", "paxml"):
-        return "yes"
-    if "eager" in row["note"] or family != "megatron-bridge" or _tuned(row) != "yes":
-        return "no"
-    small = (
-        architecture in ("qwen3-30b-a3b", "nemotron-3-nano") and release >= "26.02.01" and "EFA" not in row["gpu_type"]
-    )
-    return "yes" if accelerator in ("GB200", "GB300") or small or "graphs" in row["note"] else "no"
+        return "step"
+    if family != "megatron-bridge" or _tuned(row) != "yes" or "eager" in row["note"] or _fabric(row) == "efa":
+        return "none"
+    rack = accelerator in ("GB200", "GB300")
+    later = (release or _release_of(row["date"])) >= "26.06"
+    whole = ("deepseek-v3", "gpt-oss-120b", "qwen3-235b-a22b") if rack else ()
+    if later and row["dtype"].lower() in MX and architecture in (*whole, "qwen3-30b-a3b"):
+        return "step"
+    small = architecture in ("qwen3-30b-a3b", "nemotron-3-nano") and release >= "26.02.01"
+    plain = architecture == "gpt-oss-120b" and accelerator == "GB200"
+    return "layers" if (rack and not plain) or small or "graphs" in row["note"] else "none"
+
+
+def _release_of(date: str) -> str:
+    return date[2:7].replace("-", ".")
 
 
 def _recompute(row: dict[str, str]) -> str:
@@ -295,6 +323,8 @@ def collected(path: Path) -> tuple[list[dict[str, object]], collections.Counter[
                 rows.append(convert(row))
             except LeftOut as reason:
                 left_out[str(reason)] += 1
+            except ValueError:
+                left_out["a figure that is no number"] += 1
     return rows, left_out
 
 

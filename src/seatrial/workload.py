@@ -99,8 +99,10 @@ class Workload:
     128 numbers; 32 numbers (MX); 16 (NVFP4)."""
     tensor_overlap: bool = False
     """Whether products and the tensor-parallel collectives beside them run at once, in slices."""
-    graphs: bool = False
-    """Whether the host starts a block's kernels at once, as a CUDA graph or a compiled program."""
+    graphs: Literal["none", "layers", "step"] = "none"
+    """What the host starts at once, as a CUDA graph: nothing, what of a layer routing leaves alone, the whole step."""
+    expert_overlap: bool = False
+    """Whether tokens travel to experts and back beside the work of another micro-batch."""
     expert_tensor: int | None = None
     """Ranks that share the matrices of one expert; None: as many as share other matrices."""
     stage_layers: tuple[int, ...] = ()

@@ -42,7 +42,7 @@ def test_a_release_dates_a_measurement_better_than_its_publication():
         "source": "s", "date": "2025-11", "framework": "nemo", "release": "25.04.02", "architecture": "llama3.1-8b",
         "task": "pretrain", "tuned": "yes", "accelerator": "B200", "watts": "", "domain": "8", "outside": "50",
         "fabric": "efa", "sequence": "8192", "batch": "8", "data": "8", "compute": "bf16", "scaling": "",
-        "recompute": "", "tokens_per_second": "100.5", "measured": "tokens",
+        "recompute": "", "graphs": "none", "tokens_per_second": "100.5", "measured": "tokens",
     }  # fmt: skip
     (one,) = read([",".join(row), ",".join(row.values())])
     assert one.year == pytest.approx(2025.25)

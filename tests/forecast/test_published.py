@@ -2,7 +2,7 @@
 
 import pytest
 
-from seatrial.forecast.published import PUBLISHED
+from seatrial.forecast.published import PUBLISHED, architecture_of
 
 SIZES = {
     "deepseek-v3": (671, 37.5), "kimi-k2": (1026, 32.6), "moonlight-16b": (16.0, 2.9), "gpt-oss-120b": (116.8, 5.7),
@@ -37,3 +37,11 @@ def test_a_window_limits_what_attention_computes():
     wide, narrow = PUBLISHED["gpt-oss-120b"].flops_per_token(32768), PUBLISHED["gpt-oss-120b"].flops_per_token(4096)
     # Half of the layers see 128 positions at either length: 18 layers, 64 heads of 64.
     assert wide["full"] - narrow["full"] == pytest.approx(12 * 18 * 64 * 64 * (32768 - 4096))
+
+
+def test_a_decoder_without_a_name_is_known_by_its_figures():
+    named, described = PUBLISHED["llama3.1-8b"], architecture_of("dense-32-4096-32-8-14336-128256")
+    assert described.parameters() == named.parameters()
+    assert architecture_of("dense-32-4096-32-32-16384-50368").gated is False
+    with pytest.raises(KeyError):
+        architecture_of("no-such-model")

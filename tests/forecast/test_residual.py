@@ -55,9 +55,12 @@ def test_leaving_out_says_what_a_process_without_them_says(process):
     assert spread == pytest.approx(deviation, rel=1e-6)
 
 
-def test_a_mixture_is_less_certain(process):
+def test_effects_and_noise_of_a_mixture_are_larger(process):
     _, (dense, mixture) = process.expect([job(), job(kind="mixture")])
     assert mixture > dense
+    alike = Residual(NEAR, np.zeros(4), Spreads(mixture=1.0, framework_kind=0.0, release=0.0))
+    _, (dense, mixture) = alike.expect([job(), job(kind="mixture")])
+    assert mixture**2 - dense**2 == pytest.approx(Spreads().noise_mixture ** 2 - Spreads().noise ** 2)
 
 
 def test_old_releases_count_less(process):

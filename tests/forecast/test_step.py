@@ -5,8 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from seatrial.forecast.fitted import FITTED
 from seatrial.forecast.layers import layers_of
 from seatrial.forecast.published import PUBLISHED
+from seatrial.forecast.rates import attention_rates
 from seatrial.forecast.step import COMPONENTS, step
 from seatrial.forecast.traffic import Place
 from seatrial.models import DEEPSEEK, ESM
@@ -75,6 +77,26 @@ def test_recomputation_raises_what_is_computed_and_not_what_counts():
     assert float(again.hfu) > float(again.mfu("causal"))
 
 
+def test_attention_takes_two_products_forward_and_five_backward():
+    found = step(job(global_batch_size=8), PLACE)  # one sequence a rank
+    forward, backward = attention_rates("H100 SXM")
+    flops = 32 * 2 * 4096 * 8192**2  # layers, queries and values, half of the positions, two products of 2 FLOPs
+    assert float(found.attention) == pytest.approx(FITTED.attention * flops * (1 / forward + 2.5 / backward))
+
+
+def test_memory_is_passed_over_for_gradients_and_logits():
+    model = PUBLISHED["llama3.1-8b"]
+    trained, frozen = (
+        step(job(global_batch_size=8, parameters=count, frozen=model.parameters() - count), PLACE)
+        for count in (model.parameters(), 0)
+    )
+    assert float(trained.memory - frozen.memory) == pytest.approx(8 * model.parameters() / 3.35e12)
+    twice = dataclasses.replace(model, vocab_size=2 * model.vocab_size)
+    more = step(job(global_batch_size=8, model=twice), PLACE).memory - trained.memory
+    logits = FITTED.passes * 24 * 8192 * model.vocab_size / 3.35e12
+    assert float(more) == pytest.approx(logits)
+
+
 @pytest.mark.parametrize(
     "workload",
     [
@@ -106,19 +128,35 @@ def test_low_precision_is_faster_and_mx_scaling_costs_a_pass():
     assert speed(job(compute="fp8", scaling="mx")) < speed(job(compute="fp8"))
 
 
-def test_a_mixture_of_small_batches_waits_for_the_host_and_graphs_help():
+def test_a_mixture_waits_for_the_host_whatever_its_batch_and_graphs_help():
     small = job("qwen3-30b-a3b", expert=8, data=8, expert_tensor=1, sequence_length=512)
-    found = step(small, PLACE)
-    assert float(found.launch) > 0.5 * float(found.seconds)
-    assert float(step(dataclasses.replace(small, graphs=True), PLACE).launch) == 0
+    waits = {
+        graphs: float(step(dataclasses.replace(small, graphs=graphs), PLACE).launch)
+        for graphs in ("none", "layers", "step")
+    }
+    assert waits["none"] > waits["layers"] > waits["step"] == 0
+    assert waits["none"] > 0.5 * float(step(small, PLACE).seconds)
+    long = dataclasses.replace(small, sequence_length=8192)
+    assert float(step(long, PLACE).launch) == pytest.approx(waits["none"], rel=0.3)
+
+
+def test_a_dense_job_waits_for_the_host_only_where_kernels_are_short():
+    assert float(step(job("mpt-125m", sequence_length=128), PLACE).launch) > 0
+    assert float(step(job(), PLACE).launch) == 0
+
+
+def test_overlap_hides_a_part_of_what_goes_to_experts():
+    plain = job("qwen3-30b-a3b", expert=8, data=8, expert_tensor=1)
+    hidden = dataclasses.replace(plain, expert_overlap=True)
+    assert float(step(hidden, PLACE).expert / step(plain, PLACE).expert) == pytest.approx(0.63)
 
 
 def test_layouts_may_be_arrays():
     tensor, micro = np.array([1, 2, 4, 8]), np.array([1, 2, 1, 2])
-    together = step(job(tensor=tensor, micro_batch_size=micro), PLACE)
+    together = step(job(tensor=tensor, micro_batch_size=micro), PLACE).each(4)
     for index, (t, m) in enumerate(zip(tensor.tolist(), micro.tolist(), strict=True)):
         alone = step(job(tensor=t, micro_batch_size=m), PLACE)
-        assert float(together.pick(index).seconds) == pytest.approx(float(alone.seconds))
+        assert together[index].seconds == pytest.approx(float(alone.seconds))
 
 
 def test_the_two_forms_of_deepseek_compute_the_same():
@@ -133,3 +171,9 @@ def test_what_cannot_be_computed_is_refused():
         step(job(model=next(iter(ESM.values()))), PLACE)
     with pytest.raises(ValueError, match="no fp8 rate"):
         step(job(compute="fp8"), dataclasses.replace(PLACE, accelerator="A100 80GB"))
+
+
+def test_a_rank_with_one_expert_does_not_wait_to_sort():
+    many, one = (job("grok1-314b", expert=expert, data=8, tensor=4, expert_tensor=1) for expert in (1, 8))
+    assert float(step(many, PLACE).launch) > 0
+    assert float(step(one, PLACE).launch) == 0

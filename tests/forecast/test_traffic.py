@@ -56,6 +56,17 @@ def test_sharded_parameters_are_gathered_in_each_micro_batch_and_zero_1_waits_fo
     assert zero.step == pytest.approx(7 / 8 * 1e9 * (2 + 4) / 400e9 / LINK_SHARE)
 
 
+def test_copies_of_what_is_sharded_reduce_their_part_once_a_step():
+    found = sent(job(data=64, shard=8, sharded=("parameters", "gradients", "optimizer")))
+    assert found.step == pytest.approx(2 * 7 / 8 * 1e9 / 8 * 4 / 50e9 / LINK_SHARE)  # one card of each of eight nodes
+
+
+def test_behind_a_pipeline_parameters_are_gathered_once():
+    found = sent(job(data=8, shard=8, pipeline=2, sharded=("parameters", "gradients", "optimizer")))
+    assert found.gathered == 0
+    assert found.step >= sent(job(data=8, shard=8, pipeline=2, sharded=("optimizer",))).step
+
+
 def test_the_ring_of_keys_and_values_grows_with_context_ranks():
     assert sent(job(context=2)).context == pytest.approx(32 * 3 * 2 * 2 * 8192 * 1024 / 400e9 / LINK_SHARE)
     assert sent(job(context=8)).context > sent(job(context=4)).context > 0
@@ -79,3 +90,9 @@ def test_degrees_may_be_arrays():
 def test_without_an_architecture_nothing_is_said():
     with pytest.raises(ValueError, match="no model"):
         sent(job(model=None))
+
+
+def test_small_collectives_take_as_long_as_their_fabric_answers():
+    slow, fast = (dataclasses.replace(PLACE, fabric=name, outside_latency=None) for name in ("efa", "infiniband"))
+    assert slow.seconds(8, 16) == pytest.approx(360e-6, rel=0.01)
+    assert fast.seconds(8, 16, messages=2) == pytest.approx(80e-6, rel=0.01)

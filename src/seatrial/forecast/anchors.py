@@ -10,7 +10,7 @@ from importlib import resources
 from typing import Any, cast
 
 from seatrial import hardware
-from seatrial.forecast.published import PUBLISHED
+from seatrial.forecast.published import architecture_of
 from seatrial.forecast.traffic import Place
 from seatrial.workload import Degrees, States, Workload
 
@@ -18,7 +18,7 @@ COLUMNS = (
     "source", "date", "framework", "release", "architecture", "task", "tuned", "accelerator", "watts",
     "accelerators", "domain", "outside", "fabric", "tensor", "pipeline", "virtual", "context", "expert",
     "expert_tensor", "data", "shard", "sequence", "batch", "micro", "compute", "scaling", "recompute", "compiled",
-    "tensor_overlap", "graphs", "tokens_per_second", "measured", "memory_gb",
+    "tensor_overlap", "graphs", "expert_overlap", "tokens_per_second", "measured", "memory_gb",
 )  # fmt: skip
 """Of anchors.csv. `outside` is in GB/s and accelerator, `tokens_per_second` of one accelerator; `measured` says how it
 was found: as such, by the time of a step, or by FLOP/s in a convention. `recompute` is empty where a source is silent.
@@ -46,7 +46,7 @@ class Anchor:
     release: str
     """Of the framework's container; empty: not given."""
     architecture: str
-    """A name of PUBLISHED."""
+    """A name of published.architecture_of()."""
     task: str
     """pretrain, sft or lora."""
     tuned: bool
@@ -111,7 +111,7 @@ def _anchor(row: dict[str, str]) -> Anchor:
 
 def workload(row: dict[str, str]) -> Workload:
     """The workload of a row."""
-    model, framework = PUBLISHED[row["architecture"]], row["framework"]
+    model, framework = architecture_of(row["architecture"]), row["framework"]
     sharded = framework in _FSDP or int(row["shard"]) > 1
     lora = row["task"] == "lora"
     adapters = 8 * LORA_RANK * model.hidden_size * model.num_layers
@@ -136,6 +136,7 @@ def workload(row: dict[str, str]) -> Workload:
         compiled=row["compiled"] == "yes",
         framework=framework,
         tensor_overlap=row["tensor_overlap"] == "yes",
-        graphs=row["graphs"] == "yes",
+        graphs=cast(Any, row["graphs"]),
+        expert_overlap=row["expert_overlap"] == "yes",
         expert_tensor=int(row["expert_tensor"]),
     )

@@ -12,6 +12,7 @@ import numpy as np
 from seatrial.forecast.anchors import Anchor, anchors
 from seatrial.forecast.fitted import FITTED, Fitted
 from seatrial.forecast.interval import Interval
+from seatrial.forecast.rates import Numbers
 from seatrial.forecast.residual import Features, Residual, Spreads
 from seatrial.forecast.step import COMPONENTS, Step, step
 from seatrial.forecast.traffic import Place
@@ -22,6 +23,7 @@ QUANTILE = 1.15
 """Standard deviations on both sides that hold 80 % of what was left out of the evidence."""
 _VARY = ("global_batch_size", "micro_batch_size", "sequence_length", "virtual_stages")
 """Fields of a Workload that may be arrays, beside its degrees."""
+_FIXED = tuple(field.name for field in fields(Workload) if field.name not in (*_VARY, "degrees", "model", "states"))
 _DEGREES = tuple(field.name for field in fields(Degrees))
 
 
@@ -38,15 +40,12 @@ class Expectation:
 
 
 def features(workload: Workload, place: Place, found: Step, *, year: float, task: str = "pretrain") -> Features:
-    """What the job is grouped by. `found` is its step, of one layout."""
-    model, degrees = workload.model, workload.degrees
+    """What the job is grouped by. `found` is its step; of many layouts, by the first."""
+    model = workload.model
     if model is None:
         raise ValueError("no architecture is known")
     recurrent = getattr(model, "recurrence", None) is not None
     kind = "hybrid" if recurrent else "mixture" if getattr(model, "num_experts", 0) else "dense"
-    total = float(found.seconds)
-    sizes = (degrees.tensor, degrees.pipeline, degrees.context, degrees.expert, degrees.data,
-             workload.micro_batch_size, workload.sequence_length or 1)  # fmt: skip
     return Features(
         framework=workload.framework,
         year=year,
@@ -57,9 +56,23 @@ def features(workload: Workload, place: Place, found: Step, *, year: float, task
         kind=kind,
         task="lora" if workload.frozen else task,
         model=(model.num_layers, model.hidden_size, model.intermediate_size, model.num_heads, model.vocab_size),
-        shares=tuple(float(getattr(found, name)) / total for name in COMPONENTS),
-        layout=tuple(float(np.log2(size)) for size in sizes),
+        shares=tuple(_shares(found)[0].tolist()),
+        layout=tuple(_layouts(workload)[0].tolist()),
     )
+
+
+def _shares(found: Step) -> np.ndarray[Any, Any]:
+    """Parts of the step's time: a row for each layout, a column for each component."""
+    parts = np.broadcast_arrays(*[np.atleast_1d(getattr(found, name) / found.seconds) for name in COMPONENTS])
+    return np.stack(parts, axis=1)
+
+
+def _layouts(workload: Workload) -> np.ndarray[Any, Any]:
+    """Logarithms of degrees and batch: a row for each layout."""
+    degrees, length = workload.degrees, workload.sequence_length
+    sizes = (degrees.tensor, degrees.pipeline, degrees.context, degrees.expert, degrees.data)
+    batch = (workload.micro_batch_size, 1 if length is None else length)
+    return np.stack(np.broadcast_arrays(*[np.atleast_1d(np.log2(size)) for size in (*sizes, *batch)]), axis=1)
 
 
 LAUNCHED: Mapping[str, float] = {
@@ -106,25 +119,22 @@ def evidence(measured: Sequence[Anchor], spreads: Spreads = SPREADS) -> Evidence
     return Evidence(tuple(one.name for one in measured), Residual(jobs, ratios - ripe, spreads))
 
 
-def _with(workload: Workload, numbers: dict[str, Any], degrees: Degrees) -> Workload:
-    """The workload with other numbers; 1 where none are given."""
-    return replace(workload, degrees=degrees, **{name: numbers.get(name, 1) for name in _VARY})
-
-
 def modelled(measured: Sequence[Anchor], fitted: Fitted = FITTED) -> list[Step]:
     """The step of each, by the model: one call for all that differ in numbers alone."""
     alike: dict[object, list[int]] = {}
     for index, one in enumerate(measured):
-        alike.setdefault((one.place, _with(one.workload, {}, Degrees())), []).append(index)
+        alike.setdefault((one.place, one.architecture, *(getattr(one.workload, name) for name in _FIXED)), []).append(
+            index
+        )
     found: list[Step | None] = [None] * len(measured)
     for members in alike.values():
         jobs = [measured[index].workload for index in members]
         numbers = {name: np.array([getattr(job, name) for job in jobs], float) for name in _VARY}
         degrees = {name: np.array([getattr(job.degrees, name) for job in jobs], float) for name in _DEGREES}
-        together = _with(jobs[0], numbers, Degrees(**degrees))  # type: ignore[arg-type]
-        steps = step(together, measured[members[0]].place, fitted)
-        for place, index in enumerate(members):
-            found[index] = steps.pick(place)
+        together = replace(jobs[0], degrees=Degrees(**degrees), **numbers)  # type: ignore[arg-type]
+        steps = step(together, measured[members[0]].place, fitted).each(len(members))
+        for index, one_step in zip(members, steps, strict=True):
+            found[index] = one_step
     return [one for one in found if one is not None]
 
 
@@ -152,3 +162,16 @@ def expect(
         tokens_per_second=Interval(expected / factor, expected, expected * factor),
         evidence=tuple(rests.names[index] for index in near),
     )
+
+
+def expected_speeds(
+    workload: Workload, place: Place, *, year: float, task: str = "pretrain", known: Evidence | None = None
+) -> Numbers:
+    """What expect() expects of many layouts, whose numbers are arrays: tokens a second of one accelerator.
+
+    To rank them; the interval of those that are chosen is expect()'s.
+    """
+    found, rests = step(workload, place), known or published()
+    job = features(workload, place, found, year=year, task=task)
+    means = rests.residual.means(job, _shares(found), _layouts(workload))
+    return found.tokens_per_second * np.exp(means + ripeness(job))

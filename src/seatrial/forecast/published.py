@@ -178,8 +178,20 @@ _GPT3_5B = _dense(24, 4096, 32, 32, 16_384, 51_200, gated=False)  # NeMo launche
 _LLAMA_405B = LLAMA["llama3.1-405b"]
 
 PUBLISHED: dict[str, Decoder] = {
-    **{name: LLAMA[name] for name in ("llama2-7b", "llama2-13b", "llama2-70b", "llama3.1-8b", "llama3.1-70b")},
+    **{
+        name: LLAMA[name]
+        for name in (
+            "llama2-7b",
+            "llama2-13b",
+            "llama2-70b",
+            "llama3.1-8b",
+            "llama3.1-70b",
+            "llama3.2-1b",
+            "llama3.2-3b",
+        )
+    },
     "llama2-34b": _dense(48, 8192, 64, 8, 22_016, 32_000),
+    "mistral-7b": LLAMA["mathstral-7b"],
     "llama3.1-405b": _LLAMA_405B,
     # The 405B's width with fewer layers: proxies of NVIDIA's benchmarks.
     **{f"llama3.1-405b-{layers}l": replace(_LLAMA_405B, num_layers=layers) for layers in (8, 30, 62)},
@@ -189,6 +201,7 @@ PUBLISHED: dict[str, Decoder] = {
     "gpt3-175b": _dense(96, 12_288, 96, 96, 49_152, 51_200, gated=False, bias=True),
     "mt-nlg-530b": _dense(105, 20_480, 128, 128, 81_920, 51_200, gated=False, bias=True),
     "nemotron4-15b": _dense(32, 6144, 48, 8, 24_576, 256_000, gated=False),
+    "nemotron4-22b": _dense(40, 6144, 48, 48, 24_576, 256_000, gated=False),  # NVIDIA/NeMo, Nemotron4Config22B
     "nemotron4-340b": _dense(96, 18_432, 96, 8, 73_728, 256_000, gated=False),
     "megatron-7b": _dense(32, 4096, 32, 8, 14_336, 131_073, gated=False),
     "megatron-15b": _dense(32, 6144, 48, 8, 24_576, 256_000, gated=False),
@@ -229,10 +242,42 @@ PUBLISHED: dict[str, Decoder] = {
         _GPT_OSS, num_layers=24, attention_layers=24, mixture_layers=24, num_experts=32, windowed_layers=12
     ),  # openai/gpt-oss-20b
     "mixtral-8x7b": _mixture(32, 4096, 32, 8, 14_336, 32_000, 8, 2, 128),  # mistralai/Mixtral-8x7B-v0.1
+    "mixtral-8x22b": _mixture(56, 6144, 48, 8, 16_384, 32_768, 8, 2, 128),  # mistralai/Mixtral-8x22B-v0.3
     "grok1-314b": _mixture(64, 6144, 48, 8, 32_768, 131_072, 8, 2, 128),  # xai-org/grok-1
     "llama4-maverick": _MAVERICK,
     "nemotron-3-nano": _NANO,
     "nemotron-3-super": _SUPER,
     "nemotron-h-56b": _NEMOTRON_H_56B,
+    "nemotron-h-47b": replace(
+        _NEMOTRON_H_56B,
+        intermediate_size=30_720,
+        num_layers=98,
+        attention_layers=5,
+        dense_layers=49,
+        dense_intermediate_size=30_720,
+        recurrence=Recurrence(layers=44, inner=16_384, keys=2048, state=256),
+    ),
+    "nemotron-h-8b": replace(
+        _NEMOTRON_H_56B,
+        hidden_size=4096,
+        intermediate_size=21_504,
+        num_layers=52,
+        num_heads=32,
+        attention_layers=4,
+        dense_layers=24,
+        dense_intermediate_size=21_504,
+        recurrence=Recurrence(layers=24, inner=8192, keys=1024, state=128),
+    ),
 }
 """Name -> its architecture."""
+
+
+def architecture_of(name: str) -> Decoder:
+    """The architecture of that name; ``dense-LAYERS-HIDDEN-HEADS-KV-INNER-VOCABULARY`` describes one without a name.
+
+    KeyError: neither. A network four times as wide as the model has no gate, by the habit of those that have none.
+    """
+    if not name.startswith("dense-"):
+        return PUBLISHED[name]
+    layers, hidden, heads, kv, inner, vocabulary = (int(part) for part in name.split("-")[1:])
+    return _dense(layers, hidden, heads, kv, inner, vocabulary, gated=inner != 4 * hidden)

@@ -41,41 +41,43 @@ class Features:
 class Spreads:
     """Standard deviations of the effects, in the logarithm of the speed; 0.1 is about 10 %."""
 
-    component: float = 0.0923
+    component: float = 0.0781
     """An error of a component's time, the same for all jobs: counts by the component's share."""
-    framework: float = 0.124
+    framework: float = 0.119
     """The same, for jobs of one framework."""
-    framework_kind: float = 0.245
+    framework_kind: float = 0.215
     """The same, for one framework and kind of model."""
-    release: float = 0.0608
+    release: float = 0.0577
     """One framework and kind on one generation, at one time; fades with `fading` years."""
-    generation: float = 0.0747
+    generation: float = 0.0827
     """Components of jobs on one generation of accelerators."""
-    accelerator: float = 0.041
-    precision: float = 0.146
+    accelerator: float = 0.0339
+    precision: float = 0.138
     """Components of jobs in one precision and generation."""
-    fabric: float = 0.243
+    fabric: float = 0.217
     """Components of jobs of one framework on one fabric between nodes."""
-    task: float = 0.0527
+    task: float = 0.053
     """One task and framework."""
-    model: float = 0.0479
+    model: float = 0.0521
     """One model."""
-    model_accelerator: float = 0.0221
+    model_accelerator: float = 0.0219
     """One model on one accelerator in one precision."""
-    layout: float = 0.0529
+    layout: float = 0.0544
     """The same and the framework, for layouts that differ little: fades with `layout_length` doublings."""
-    noise: float = 0.0385
+    noise: float = 0.0384
     """What differs between measurements of one configuration of a dense model."""
-    noise_mixture: float = 0.0964
+    noise_mixture: float = 0.0972
     """The same, of a mixture or hybrid."""
-    mixture: float = 2.44
+    mixture: float = 1.93
     """Times by which effects of a mixture or hybrid are larger."""
-    fading: float = 1.58
+    fading: float = 1.81
     """Years."""
-    layout_length: float = 4.33
+    layout_length: float = 4.06
     """Doublings of a degree."""
 
 
+BY_SHARE = ("component", "framework", "framework_kind", "generation", "precision", "fabric")
+"""Effects that count by the shares of components that two jobs have in common."""
 NAMES = tuple(field.name for field in fields(Spreads))
 
 
@@ -156,7 +158,7 @@ class Residual:
 
     def __init__(self, jobs: Sequence[Features], logarithms: Array, spreads: Spreads) -> None:
         self.jobs, self.spreads, self.logarithms = Groups(jobs), spreads, logarithms
-        covariance = _total(self.jobs, self.jobs, spreads)
+        covariance = total(self.jobs, self.jobs, spreads)
         self.own = np.diag(covariance).copy()
         self.inverse = np.linalg.inv(covariance + np.diag(noise(self.jobs, spreads)))
         self.weights = self.inverse @ logarithms
@@ -165,9 +167,29 @@ class Residual:
         """Mean and standard deviation of the logarithm of a new measurement of each job."""
         groups = Groups(jobs, self.jobs)
         across = self.covariance(groups)
-        before = np.array([_total(each, each, self.spreads)[0, 0] for each in _each(jobs, self.jobs)])
+        before = np.array([total(each, each, self.spreads)[0, 0] for each in _each(jobs, self.jobs)])
         variance = before + noise(groups, self.spreads) - np.einsum("ij,jk,ik->i", across, self.inverse, across)
         return across @ self.weights, np.sqrt(np.maximum(variance, 1e-8))
+
+    def means(self, job: Features, shares: Array, layout: Array) -> Array:
+        """Means of expect() for layouts of one job, which share all its groups: a row of both arrays for each.
+
+        What differs between them is linear in the shares of components, but for layouts that were measured.
+        """
+        groups = Groups([job], self.jobs)
+        found = {name: part[0] for name, part in parts(groups, self.jobs, self.spreads).items()}
+        factors = self.weights * larger(groups, self.jobs, self.spreads)[0]
+        mix = groups.shares[0] @ self.jobs.shares.T
+        by_share = factors * sum(found[name] for name in BY_SHARE) / mix
+        constant = factors @ sum(part for name, part in found.items() if name not in (*BY_SHARE, "layout"))
+        means = shares @ (by_share @ self.jobs.shares) + constant
+        for index in np.flatnonzero(found["layout"]):
+            further = (
+                np.abs(layout - self.jobs.layout[index]).sum(-1)
+                - np.abs(groups.layout[0] - self.jobs.layout[index]).sum()
+            )
+            means += factors[index] * found["layout"][index] * np.exp(-further / self.spreads.layout_length)
+        return np.asarray(means)
 
     def left_out(self, members: Sequence[int]) -> tuple[Array, Array]:
         """What expect() would say of these measurements if they had not been made (Rasmussen and Williams, 5.4.2)."""
@@ -177,12 +199,12 @@ class Residual:
 
     def covariance(self, groups: Groups) -> Array:
         """Of new jobs with those that were measured."""
-        return _total(groups, self.jobs, self.spreads)
+        return total(groups, self.jobs, self.spreads)
 
     def nearest(self, job: Features, least: float = 0.3, count: int = 5) -> list[int]:
         """The measurements whose effects are most like those of `job`, by correlation, nearest first."""
         groups = Groups([job], self.jobs)
-        own = _total(groups, groups, self.spreads)[0, 0]
+        own = total(groups, groups, self.spreads)[0, 0]
         alike = self.covariance(groups)[0] / np.sqrt(own * self.own)
         return [int(index) for index in np.argsort(-alike, kind="stable")[:count] if alike[index] >= least]
 
@@ -192,7 +214,8 @@ def larger(one: Groups, other: Groups, spreads: Spreads) -> Array:
     return np.multiply.outer(np.where(one.mixed, spreads.mixture, 1.0), np.where(other.mixed, spreads.mixture, 1.0))
 
 
-def _total(one: Groups, other: Groups, spreads: Spreads) -> Array:
+def total(one: Groups, other: Groups, spreads: Spreads) -> Array:
+    """The covariance between jobs, without noise."""
     return np.asarray(larger(one, other, spreads) * sum(parts(one, other, spreads).values()))
 
 

@@ -5,6 +5,7 @@ What of it is exposed depends on what runs beside it: seatrial.forecast.step.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,11 @@ from seatrial.workload import Workload
 LINK_SHARE = 0.8
 """Of a link's bandwidth that a large collective reaches: NCCL's own model has 0.85 on Hopper's and 0.74 on Blackwell's
 NVLink (src/graph/tuning.cc, 2026-06); the published bus bandwidth of EFA lies between 0.7 and 0.9 of the cards'."""
+
+LATENCY: Mapping[str, float] = {"efa": 360e-6, "infiniband": 40e-6}
+"""Fabric -> seconds that a collective across domains takes at least. EFA: all-reduces of 128 to 512 KiB on 4
+p6-b200.48xlarge take 360 to 560 us (stas00/ml-engineering, network/README.md, 2026-08). InfiniBand: NCCL's network ring
+of 8 nodes, 14 hops of 2.7 us (src/graph/tuning.cc)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,8 +41,11 @@ class Place:
     """What an accelerator may take; None: what its data sheet says."""
     inside_latency: float = 10e-6
     """Seconds that a collective takes at least, inside a domain."""
-    outside_latency: float = 40e-6
-    """The same, across domains."""
+    outside_latency: float | None = None
+    """The same, across domains; None: that of its fabric."""
+
+    def _across(self) -> float:
+        return LATENCY[self.fabric] if self.outside_latency is None else self.outside_latency
 
     def seconds(self, sent: Numbers, ranks: Numbers, stride: Numbers = 1, messages: Numbers = 1) -> Numbers:
         """Seconds in which each of `ranks`, every `stride`-th accelerator, sends so many bytes.
@@ -47,7 +56,7 @@ class Place:
         inside = np.asarray(ranks) * np.asarray(stride) <= self.domain
         across = np.minimum(self.inside or np.inf, together * self.outside)
         speed = LINK_SHARE * np.where(inside, self.inside or self.outside, across)
-        latency = np.where(inside, self.inside_latency, self.outside_latency)
+        latency = np.where(inside, self.inside_latency, self._across())
         return np.where(np.asarray(ranks) > 1, sent / speed + messages * latency, 0.0)
 
     def exchange_seconds(self, token: Numbers, ranks: Numbers, taken: int, messages: Numbers = 1) -> Numbers:
@@ -65,7 +74,7 @@ class Place:
         near = reached(ranks) * (1 - 1 / ranks)
         far = reached(domains) * (1 - 1 / domains)
         slowest = np.maximum(near / (self.inside or self.outside), far / self.outside)
-        latency = np.where(domains > 1, self.outside_latency, self.inside_latency)
+        latency = np.where(domains > 1, self._across(), self.inside_latency)
         return np.where(ranks > 1, token * slowest / LINK_SHARE + messages * latency, 0.0)
 
 
@@ -115,6 +124,10 @@ def traffic(
     stride = tensor
     per_pass = (shard - 1) / shard * held * (2 * workload.gathered + workload.reduced)
     once = (ranks - 1) / np.maximum(ranks, 1) * held * (workload.gathered + workload.reduced)
+    # Copies of what is sharded (HSDP, arXiv:2304.11277) reduce their part of the gradients among them.
+    copies = ranks / shard
+    between = 2 * (copies - 1) / copies * held / shard * workload.reduced
+    replicated = place.seconds(between, copies, stride=tensor * shard, messages=2 * layers)
     return Traffic(
         tensor=layers * place.seconds(4 * all_reduced, tensor, messages=8),
         context=layers * place.seconds(3 * around, degrees.context, stride=tensor, messages=3),
@@ -123,5 +136,5 @@ def traffic(
             2 * chunks * activations / tensor, degrees.pipeline, stride=ranks * tensor, messages=2 * chunks
         ),
         gathered=np.where(sharded, place.seconds(per_pass, shard, stride=stride, messages=3 * layers), 0.0),
-        step=np.where(sharded, 0.0, place.seconds(once, ranks, stride=stride, messages=2 * layers)),
+        step=np.where(sharded, replicated, place.seconds(once, ranks, stride=stride, messages=2 * layers)),
     )
