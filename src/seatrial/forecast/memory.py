@@ -157,7 +157,7 @@ def _moments(workload: Workload, model: Decoder | Encoder, at: Stage, units: Uni
         logits=_logits(workload, model, at),
         gathered=units.waiting + units.whole + (units.first + units.stay) * workload.gathered,
     )
-    positions = (at.layers, most(at.layers - 1, 1), 1)
+    positions = (at.layers, most(at.layers - units.together, 1), 1)
     layers = [moment for left in positions for moment in _in_layer(workload, model, at, units, passing, left)]
     grown = activations.width_bytes(workload) if "gradients" in workload.sharded else 0
     reduced = most(units.each, units.rest) * workload.reduced
@@ -183,10 +183,15 @@ def _in_layer(
         workload, stages.layers_of(model, at) * (done / at.layers), "gradients"
     )
     passing = replace(passing, gradients=most(passing.gradients, shards) if sharded else passing.gradients)
-    here = least(left, 2) if workload.reshard_after_forward else left
+    units_left = (left + units.together - 1) // units.together
+    here = least(units_left, 2) if workload.reshard_after_forward else units_left
     waiting = units.waiting + _head(workload, model, at) + units.whole - units.whole_layer * done
-    gathered = waiting + units.each * (here * workload.gathered + where(done > 0, workload.reduced, 0))
-    later = under_way - kept / at.layers
+    gathered = waiting + units.each * (
+        here * workload.gathered
+        + where(done >= units.together, workload.reduced, 0)
+        + done % units.together / units.together * each
+    )
+    later = under_way - kept * least(units.together, left) / at.layers
     matrix = model.hidden_size * model.intermediate_size / workload.degrees.tensor
     yield replace(
         passing,
@@ -276,6 +281,8 @@ class Units:
 
     each: Any = 0.0
     """Of a unit that is freed again."""
+    together: int = 1
+    """Layers that share a unit."""
     rest: Any = 0.0
     """Of all that stay gathered in both passes."""
     stay: Any = 0.0
@@ -300,14 +307,15 @@ def _units(workload: Workload, model: Decoder | Encoder, at: Stage) -> Units:
     one = stages.layer(model, mixture=model.experts_per_token > 0)
     together = max(1, math.ceil(workload.unit_bytes / (one.total * 4)))
     if together > model.num_layers:
-        each, rest, first = 0.0, root, root
+        each, rest, first, together = 0.0, root, root, 1
     else:
         each, rest = stages.on_a_rank(workload, one) * together, root - layers
         first = each
     return Units(
         each=each,
         rest=rest,
-        stay=0.0 if workload.reshard_after_forward or together > model.num_layers else layers,
+        together=together,
+        stay=0.0 if workload.reshard_after_forward or rest is root else layers,
         first=first,
         waiting=rest * workload.gathered,
         whole=root * wide,
