@@ -80,22 +80,16 @@ def of_stage(workload: Workload, index: Any, *, on_gpu: bool = True) -> Memory:
     """
     model = workload.model
     if model is None:
-        return _on(
-            workload, _states(workload, stages.Parts(split=workload.parameters / workload.degrees.pipeline)), on_gpu
-        )
-    at = stages.stage(workload, model, index)
-    units = _units(workload, model, at)
-    fullest = reduce(_fuller, _moments(workload, model, at, units))
-    return _on(workload, fullest, on_gpu, most(units.each, units.rest) * workload.reduced)
-
-
-def _on(workload: Workload, allocated: Memory, on_gpu: bool, copied: Any = 0.0) -> Memory:
-    """With what a device adds; on a CPU that is what is `copied` to be reduced."""
+        found = _states(workload, stages.Parts(split=workload.parameters / workload.degrees.pipeline))
+    else:
+        at = stages.stage(workload, model, index)
+        units = _units(workload, model, at, copied=0.0 if on_gpu else workload.reduced)
+        found = reduce(_fuller, _moments(workload, model, at, units))
     if not on_gpu:
-        return replace(allocated, communication=copied)
+        return found
     return replace(
-        allocated,
-        allocator=allocated.allocated * (RESERVED - 1),
+        found,
+        allocator=found.allocated * (RESERVED - 1),
         communication=COMMUNICATOR_BYTES * communicators(workload),
         context=CONTEXT_BYTES,
     )
@@ -161,7 +155,11 @@ def _moments(workload: Workload, model: Decoder | Encoder, at: Stage, units: Uni
     layers = [moment for left in positions for moment in _in_layer(workload, model, at, units, passing, left)]
     grown = activations.width_bytes(workload) if "gradients" in workload.sharded else 0
     reduced = most(units.each, units.rest) * workload.reduced
-    end = replace(resting, gathered=units.waiting + units.rest * grown + reduced)
+    end = replace(
+        resting,
+        gathered=units.waiting + units.rest * grown + reduced,
+        communication=most(units.each, units.rest) * units.copied,
+    )
     return [loss, *layers, end, resting]
 
 
@@ -191,15 +189,16 @@ def _in_layer(
         + where(done >= units.together, workload.reduced, 0)
         + done % units.together / units.together * each
     )
+    reducing = replace(passing, communication=units.each * where(done >= units.together, units.copied, 0))
     later = under_way - kept * least(units.together, left) / at.layers
     matrix = model.hidden_size * model.intermediate_size / workload.degrees.tensor
     yield replace(
-        passing,
+        reducing,
         activations=under_way + tokens * (again + grown),
         gathered=gathered + (where(units.each > 0, matrix * each, 0)),
     )
     yield replace(
-        passing,
+        reducing,
         activations=later + tokens * activations.at_the_end(workload, model),
         gathered=gathered + units.each * each,
     )
@@ -208,6 +207,7 @@ def _in_layer(
         activations=later,
         gathered=waiting
         + units.each * ((here - 1) * workload.gathered + where(units.whole > 0, 0, each) + workload.reduced),
+        communication=units.each * units.copied,
     )
 
 
@@ -295,9 +295,11 @@ class Units:
     """Bytes of gradients that are whole until the last micro-batch."""
     whole_layer: Any = 0.0
     """Of them, those of one layer."""
+    copied: float = 0.0
+    """Bytes of each gradient that its reduction copies."""
 
 
-def _units(workload: Workload, model: Decoder | Encoder, at: Stage) -> Units:
+def _units(workload: Workload, model: Decoder | Encoder, at: Stage, *, copied: float) -> Units:
     """As FSDP2 does it: what is not in a unit belongs to the root, which is not freed after the forward pass."""
     if "parameters" not in workload.sharded:
         return Units()
@@ -320,6 +322,7 @@ def _units(workload: Workload, model: Decoder | Encoder, at: Stage) -> Units:
         waiting=rest * workload.gathered,
         whole=root * wide,
         whole_layer=layers / at.layers * wide,
+        copied=copied,
     )
 
 
@@ -336,7 +339,7 @@ def _tokens(workload: Workload) -> Any:
 
 
 def _fuller(one: Memory, other: Memory) -> Memory:
-    picked: Memory = _pick(other.allocated > one.allocated, other, one)
+    picked: Memory = _pick(other.total > one.total, other, one)
     return picked
 
 
