@@ -94,7 +94,9 @@ def gradients(workload: Workload, model: Decoder | Encoder, *, mixture: bool) ->
     The gradients of the product, and of what it is made of, while the product itself has gone; the sum's waits.
     """
     each = width_bytes(workload)
-    times = (model.experts_per_token if mixture else 1) / workload.degrees.tensor
+    times = 1 / workload.degrees.tensor
+    if mixture and isinstance(model, Decoder):  # one expert after the other, unless a kernel takes them all at once
+        times *= model.experts_per_token / (1 if workload.compiled else model.num_experts)
     inner = (
         model.dense_intermediate_size if isinstance(model, LatentDecoder) and not mixture else model.intermediate_size
     )

@@ -80,22 +80,16 @@ def of_stage(workload: Workload, index: Any, *, on_gpu: bool = True) -> Memory:
     """
     model = workload.model
     if model is None:
-        return _on(
-            workload, _states(workload, stages.Parts(split=workload.parameters / workload.degrees.pipeline)), on_gpu
-        )
-    at = stages.stage(workload, model, index)
-    units = _units(workload, model, at)
-    fullest = reduce(_fuller, _moments(workload, model, at, units))
-    return _on(workload, fullest, on_gpu, most(units.each, units.rest) * workload.reduced)
-
-
-def _on(workload: Workload, allocated: Memory, on_gpu: bool, copied: Any = 0.0) -> Memory:
-    """With what a device adds; on a CPU that is what is `copied` to be reduced."""
+        found = _states(workload, stages.Parts(split=workload.parameters / workload.degrees.pipeline))
+    else:
+        at = stages.stage(workload, model, index)
+        units = _units(workload, model, at, copied=0.0 if on_gpu else workload.reduced)
+        found = reduce(_fuller, _moments(workload, model, at, units))
     if not on_gpu:
-        return replace(allocated, communication=copied)
+        return found
     return replace(
-        allocated,
-        allocator=allocated.allocated * (RESERVED - 1),
+        found,
+        allocator=found.allocated * (RESERVED - 1),
         communication=COMMUNICATOR_BYTES * communicators(workload),
         context=CONTEXT_BYTES,
     )
@@ -157,11 +151,15 @@ def _moments(workload: Workload, model: Decoder | Encoder, at: Stage, units: Uni
         logits=_logits(workload, model, at),
         gathered=units.waiting + units.whole + (units.first + units.stay) * workload.gathered,
     )
-    positions = (at.layers, most(at.layers - 1, 1), 1)
+    positions = (at.layers, most(at.layers - units.together, 1), 1)
     layers = [moment for left in positions for moment in _in_layer(workload, model, at, units, passing, left)]
     grown = activations.width_bytes(workload) if "gradients" in workload.sharded else 0
     reduced = most(units.each, units.rest) * workload.reduced
-    end = replace(resting, gathered=units.waiting + units.rest * grown + reduced)
+    end = replace(
+        resting,
+        gathered=units.waiting + units.rest * grown + reduced,
+        communication=most(units.each, units.rest) * units.copied,
+    )
     return [loss, *layers, end, resting]
 
 
@@ -183,18 +181,24 @@ def _in_layer(
         workload, stages.layers_of(model, at) * (done / at.layers), "gradients"
     )
     passing = replace(passing, gradients=most(passing.gradients, shards) if sharded else passing.gradients)
-    here = least(left, 2) if workload.reshard_after_forward else left
+    units_left = (left + units.together - 1) // units.together
+    here = least(units_left, 2) if workload.reshard_after_forward else units_left
     waiting = units.waiting + _head(workload, model, at) + units.whole - units.whole_layer * done
-    gathered = waiting + units.each * (here * workload.gathered + where(done > 0, workload.reduced, 0))
-    later = under_way - kept / at.layers
+    gathered = waiting + units.each * (
+        here * workload.gathered
+        + where(done >= units.together, workload.reduced, 0)
+        + done % units.together / units.together * each
+    )
+    reducing = replace(passing, communication=units.each * where(done >= units.together, units.copied, 0))
+    later = under_way - kept * least(units.together, left) / at.layers
     matrix = model.hidden_size * model.intermediate_size / workload.degrees.tensor
     yield replace(
-        passing,
+        reducing,
         activations=under_way + tokens * (again + grown),
         gathered=gathered + (where(units.each > 0, matrix * each, 0)),
     )
     yield replace(
-        passing,
+        reducing,
         activations=later + tokens * activations.at_the_end(workload, model),
         gathered=gathered + units.each * each,
     )
@@ -203,6 +207,7 @@ def _in_layer(
         activations=later,
         gathered=waiting
         + units.each * ((here - 1) * workload.gathered + where(units.whole > 0, 0, each) + workload.reduced),
+        communication=units.each * units.copied,
     )
 
 
@@ -276,6 +281,8 @@ class Units:
 
     each: Any = 0.0
     """Of a unit that is freed again."""
+    together: int = 1
+    """Layers that share a unit."""
     rest: Any = 0.0
     """Of all that stay gathered in both passes."""
     stay: Any = 0.0
@@ -288,9 +295,11 @@ class Units:
     """Bytes of gradients that are whole until the last micro-batch."""
     whole_layer: Any = 0.0
     """Of them, those of one layer."""
+    copied: float = 0.0
+    """Bytes of each gradient that its reduction copies."""
 
 
-def _units(workload: Workload, model: Decoder | Encoder, at: Stage) -> Units:
+def _units(workload: Workload, model: Decoder | Encoder, at: Stage, *, copied: float) -> Units:
     """As FSDP2 does it: what is not in a unit belongs to the root, which is not freed after the forward pass."""
     if "parameters" not in workload.sharded:
         return Units()
@@ -300,18 +309,20 @@ def _units(workload: Workload, model: Decoder | Encoder, at: Stage) -> Units:
     one = stages.layer(model, mixture=model.experts_per_token > 0)
     together = max(1, math.ceil(workload.unit_bytes / (one.total * 4)))
     if together > model.num_layers:
-        each, rest, first = 0.0, root, root
+        each, rest, first, together = 0.0, root, root, 1
     else:
         each, rest = stages.on_a_rank(workload, one) * together, root - layers
         first = each
     return Units(
         each=each,
         rest=rest,
-        stay=0.0 if workload.reshard_after_forward or together > model.num_layers else layers,
+        together=together,
+        stay=0.0 if workload.reshard_after_forward or rest is root else layers,
         first=first,
         waiting=rest * workload.gathered,
         whole=root * wide,
         whole_layer=layers / at.layers * wide,
+        copied=copied,
     )
 
 
@@ -328,7 +339,7 @@ def _tokens(workload: Workload) -> Any:
 
 
 def _fuller(one: Memory, other: Memory) -> Memory:
-    picked: Memory = _pick(other.allocated > one.allocated, other, one)
+    picked: Memory = _pick(other.total > one.total, other, one)
     return picked
 
 
