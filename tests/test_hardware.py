@@ -266,7 +266,8 @@ def test_unknown_peak_is_none():
         ("NVIDIA L40S", "L40S"),
         # Not in the table, although a name of the table is part of theirs.
         ("NVIDIA GH200 480GB", None),
-        ("NVIDIA GB300", None),
+        ("NVIDIA GB300", "GB300"),
+        ("NVIDIA GB10", None),
         ("NVIDIA L40", None),
         ("NVIDIA A10", None),
         ("NVIDIA T400 4GB", None),
@@ -275,7 +276,8 @@ def test_unknown_peak_is_none():
         ("NVIDIA H100 80GB HBM3 MIG 1g.10gb", None),
         ("GRID T4-8Q", None),
         ("NVIDIA GeForce RTX 4090", None),
-        ("AMD Instinct MI300X", None),
+        ("AMD Instinct MI300X", "MI300X"),
+        ("AMD Instinct MI250X", None),
         ("", None),
     ],
 )
@@ -337,3 +339,20 @@ def test_a_known_gpus_peak_is_the_tables():
 )
 def test_an_unknown_gpu_or_dtype_has_no_peak(name, dtype):
     assert hardware.peak_of_device(name, dtype) == (None, f"unknown: no {dtype} peak for {name} in the hardware table")
+
+
+@pytest.mark.parametrize("accelerator", ACCELERATORS, ids=lambda item: item.name)
+def test_memory_keeps_up_with_a_few_hundred_operations_a_byte(accelerator):
+    """A bandwidth in the wrong unit, or of the wrong chip, is far off what all makers build."""
+    dtype = "bf16" if "bf16" in accelerator.peak_flops else "fp16"
+    assert 90 < accelerator.peak_flops[dtype] / accelerator.hbm_bytes < 450
+
+
+@pytest.mark.parametrize("accelerator", ACCELERATORS, ids=lambda item: item.name)
+def test_a_multiprocessor_computes_a_few_tera_operations_at_a_few_watts(accelerator):
+    if accelerator.vendor == "AWS":
+        assert accelerator.multiprocessors is None
+        return
+    dtype = "bf16" if "bf16" in accelerator.peak_flops else "fp16"
+    assert 0.8e12 < accelerator.peak_flops[dtype] / accelerator.multiprocessors < 18e12
+    assert 1 < accelerator.watts / accelerator.multiprocessors < 10

@@ -37,16 +37,7 @@ def bind(
     problems at once.
     """
     problems: list[Problem] = []
-    args = recipe.args
-    try:
-        args = override(recipe.args, settings or {})
-    except UserError as error:
-        problems += error.problems
-    layout = Layout(
-        nodes=nodes or recipe.nodes,
-        processes_per_node=processes_per_node or recipe.processes_per_node or cluster.accelerators_per_node or 1,
-        device=_device(recipe, cluster),
-    )
+    args, layout = _asked(recipe, cluster, settings, nodes, processes_per_node, problems)
     problems += fits.onto(layout, recipe, cluster)
     wrong = [*args.problems(), *case.check(args, layout)]
     problems += wrong
@@ -64,6 +55,48 @@ def bind(
         expectations=_expected(recipe, expect),
         notes=tuple(fits.notes(case, recipe, cluster, layout, workload)),
         profile=profile,
+    )
+
+
+def outline(
+    case: Case,
+    recipe: Recipe,
+    cluster: Cluster,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    nodes: int | None = None,
+    processes_per_node: int | None = None,
+) -> tuple[Any, Layout, Workload | None]:
+    """What `bind` would make a job of: arguments, layout, and the workload where the case tells one.
+
+    It need not fit into memory, nor be started. Raises UserError with all problems at once.
+    """
+    problems: list[Problem] = []
+    args, layout = _asked(recipe, cluster, settings, nodes, processes_per_node, problems)
+    problems += [*fits.onto(layout, recipe, cluster), *args.problems(), *case.check(args, layout)]
+    if problems:
+        raise UserError(problems)
+    return args, layout, case.workload(args, layout)
+
+
+def _asked(
+    recipe: Recipe,
+    cluster: Cluster,
+    settings: Mapping[str, Any] | None,
+    nodes: int | None,
+    processes_per_node: int | None,
+    problems: list[Problem],
+) -> tuple[Any, Layout]:
+    """Arguments and layout that the user asks for; what is wrong with his settings is added to `problems`."""
+    args = recipe.args
+    try:
+        args = override(recipe.args, settings or {})
+    except UserError as error:
+        problems += error.problems
+    return args, Layout(
+        nodes=nodes or recipe.nodes,
+        processes_per_node=processes_per_node or recipe.processes_per_node or cluster.accelerators_per_node or 1,
+        device=_device(recipe, cluster),
     )
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, fields, replace
+from typing import TYPE_CHECKING, Any, cast
 
 from seatrial import hardware
 from seatrial.errors import Problem
 from seatrial.spec import Case, Cluster, Device, Layout, Recipe
 
 if TYPE_CHECKING:
-    from seatrial.workload import Memory, Workload
-
-TIGHT = 0.8
-"""Share of the memory up to which an estimate like ours never failed, in 454 experiments on A100 and H100:
-arXiv:2411.06465, abstract."""
+    from seatrial.forecast.fitting import Kind
+    from seatrial.forecast.memory import Memory
+    from seatrial.workload import Workload
 
 
 def onto(layout: Layout, recipe: Recipe, cluster: Cluster) -> Iterable[Problem]:
@@ -47,7 +45,7 @@ def onto(layout: Layout, recipe: Recipe, cluster: Cluster) -> Iterable[Problem]:
             yield Problem(f"{what}; {cluster.instance_type} has {found.name}", cluster.instance_type)
 
 
-def _memory_of_a_rank(layout: Layout, cluster: Cluster) -> int | None:
+def memory_of_a_rank(layout: Layout, cluster: Cluster) -> int | None:
     """Bytes that one rank may use; None: unknown."""
     if layout.device == "cpu":
         return cluster.memory_per_node // layout.processes_per_node if cluster.memory_per_node else None
@@ -59,8 +57,10 @@ def _memory_of_a_rank(layout: Layout, cluster: Cluster) -> int | None:
 
 def too_large(workload: Workload, case: Case, args: Any, layout: Layout, cluster: Cluster) -> Iterable[Problem]:
     """What cannot be in the memory of the ranks there, whatever else is. What may fit is let through."""
-    memory = _memory_of_a_rank(layout, cluster)
-    least = workload.least_memory()
+    from seatrial.forecast.memory import floor  # with the tables of models: the command starts without them
+
+    memory = memory_of_a_rank(layout, cluster)
+    least = floor(workload)
     if memory is not None and least.total > memory:
         place = cluster.instance_type if layout.device != "cpu" and cluster.instance_type else f"cluster {cluster.name}"
         yield Problem(
@@ -73,7 +73,7 @@ def too_large(workload: Workload, case: Case, args: Any, layout: Layout, cluster
 
 def _arithmetic(workload: Workload, memory: Memory) -> str:
     """``parameters 30.2 + ... = 120.8 GiB (64.9 billion parameters x 4 + 4 + 8 bytes)``"""
-    held = asdict(memory.states) | {"activations": memory.activations, "logits": memory.logits}
+    held = {field.name: getattr(memory, field.name) for field in fields(memory)}
     parts = " + ".join(f"{name} {size / hardware.GIB:.1f}" for name, size in held.items() if size)
     each = " + ".join(f"{size:g}" for size in asdict(workload.states).values())
     return (
@@ -96,13 +96,44 @@ def notes(case: Case, recipe: Recipe, cluster: Cluster, layout: Layout, workload
             f"{layout.processes_per_node} the same global batch of {workload.global_batch_size} is "
             f"{_micro_batches(workload)}{_instead(case, recipe, made, workload)}."
         )
-    memory = _memory_of_a_rank(layout, cluster)
-    expected = workload.memory()
-    if layout.device != "cpu" and memory is not None and expected.total > TIGHT * memory:
-        yield (
-            f"Memory is tight: {_arithmetic(workload, expected)} are expected of the {memory / hardware.GIB:.1f} GiB "
-            "of a rank, and buffers come on top."
-        )
+    memory = memory_of_a_rank(layout, cluster)
+    if layout.device != "cpu" and memory is not None:
+        yield from _doubt(case, workload, memory, on_gpu=layout.device == "cuda")
+
+
+_SET_BY: dict[Kind, str] = {
+    "accumulate": "accumulate",
+    "reshard": "reshard_after_forward",
+    "optimizer": "use_distributed_optimizer",
+    "shard": "shard_size",
+    "micro_batch": "micro_batch_size",
+    "recompute": "recompute",
+    "expert": "expert_parallel",
+    "pipeline": "pipeline_parallel",
+    "tensor": "tensor_parallel",
+    "context": "context_parallel",
+    "offload": "cpu_offload",
+}
+"""What a change touches -> the argument that cases have for it."""
+
+
+def _doubt(case: Case, workload: Workload, available: int, *, on_gpu: bool) -> Iterator[str]:
+    """What speaks against a job's memory without being certain, and what the case could do about it."""
+    from seatrial.forecast.fitting import changes, fit
+
+    found = fit(workload, available, on_gpu=on_gpu)
+    if found.verdict in ("fits", "unknown"):
+        return
+    says = "is tight" if found.verdict == "tight" else "will hardly do"
+    stage = f" in pipeline stage {found.stage}" if workload.degrees.pipeline > 1 else ""
+    arguments = {field.name for field in fields(cast(Any, case.Args))}
+    kinds = [kind for kind, argument in _SET_BY.items() if argument in arguments]
+    helpful = changes(workload, available, on_gpu=on_gpu, kinds=kinds, at_most=3)
+    helps = "; or ".join(" and ".join(change.names) for change in helpful)
+    yield (
+        f"Memory {says}: {_arithmetic(workload, found.memory)} are expected of the {available / hardware.GIB:.1f} GiB "
+        f"of a rank{stage}.{f' It would fit with {helps}.' if helps else ''}"
+    )
 
 
 def _made_for(recipe: Recipe) -> Layout | None:
@@ -128,11 +159,13 @@ def _instead(case: Case, recipe: Recipe, made: Layout, workload: Workload) -> st
 
 def _where_it_fits(case: Case, args: Any, layout: Layout, cluster: Cluster, memory: int) -> str:
     """The fewest nodes of the cluster on which nothing speaks against the job."""
+    from seatrial.forecast.memory import floor
+
     for nodes in range(layout.nodes + 1, cluster.nodes + 1):
         larger = replace(layout, nodes=nodes)
         if not list(case.check(args, larger)):
             workload = case.workload(args, larger)
-            if workload and workload.least_memory().total <= memory:
+            if workload and floor(workload).total <= memory:
                 return f"--nodes {nodes}"
     return "more accelerators than this cluster has, more that share the states, or a recipe of a smaller model"
 

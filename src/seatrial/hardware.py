@@ -47,6 +47,12 @@ class Accelerator:
     nvlink_bytes: float = 0.0
     """Bytes a second over all NVLinks of a GPU, in one direction: half of what data sheets print. 0: it has
     none, or that depends on a bridge."""
+    hbm_bytes: float | None = None
+    """Bytes a second between its memory and its caches, as the data sheet prints them. None: not found."""
+    watts: float | None = None
+    """Power that it may take, by its data sheet: what clocks are lowered to keep. None: not found."""
+    multiprocessors: int | None = None
+    """Streaming multiprocessors of a GPU (compute units of AMD's): how many tiles of a product it computes at once."""
     cores_per_accelerator: int = 1
     """NeuronCores of a Trainium chip; a GPU counts as 1."""
     ranks_per_accelerator: int = 1
@@ -95,10 +101,14 @@ def _gpu(
     nvlink_bytes: float,
     pcie: int,
     source: str,
+    hbm_bytes: float,
+    multiprocessors: int,
+    watts: float,
+    vendor: str = "NVIDIA",
 ) -> Accelerator:
     return Accelerator(
         name=name,
-        vendor="NVIDIA",
+        vendor=vendor,
         memory_bytes=memory_bytes,
         peak_flops=peaks,
         device_names=(device_name,),
@@ -106,6 +116,9 @@ def _gpu(
         source=source,
         pcie=pcie,
         nvlink_bytes=nvlink_bytes,
+        hbm_bytes=hbm_bytes,
+        multiprocessors=multiprocessors,
+        watts=watts,
     )
 
 
@@ -121,6 +134,11 @@ _B300 = _tera(fp32=75, tf32=1125, bf16=2250, fp16=2250, fp8=4500, fp4=13500)
 # One of the two GPUs of a superchip, at 1200 W. NVIDIA's benchmark recipes (dgxc-benchmarking) divide by 2450 for
 # bf16 and 4900 for fp8 instead, so their MFU reads 2 % higher.
 _GB200 = _tera(fp32=80, tf32=1250, bf16=2500, fp16=2500, fp8=5000, fp4=10000, int8=5000)
+# fp8 and fp4 of the rack, 360 and 1080 PFLOP/s dense, by its 72 GPUs.
+_GB300 = _tera(fp32=80, tf32=1250, bf16=2500, fp16=2500, fp8=5000, fp4=15000)
+_MI300X = _tera(fp32=163.4, tf32=653.7, bf16=1307.4, fp16=1307.4, fp8=2614.9, int8=2614.9)
+_MI350X = _tera(fp32=144.2, bf16=2306.9, fp16=2306.9, fp8=4613.7, fp4=9227.5, int8=4613.7)
+_MI355X = _tera(fp32=157.3, bf16=2516.6, fp16=2516.6, fp8=5033.2, fp4=10066.3, int8=5033.2)
 _T4 = _tera(fp32=8.1, fp16=65, int8=130)  # Turing has no tensor core for bf16, tf32 or fp8.
 # Not the A10, whose sheet says 125 for bf16. tf32 and int8 are left out: not confirmed for the A10G.
 _A10G = _tera(fp32=35, bf16=70, fp16=70)
@@ -138,6 +156,8 @@ _H100_SHEET = "NVIDIA H100 data sheet, sparse figures halved, https://www.nvidia
 _H200_SHEET = "NVIDIA H200 data sheet, sparse figures halved, https://www.nvidia.com/en-us/data-center/h200/"
 _HGX = "NVIDIA HGX specifications, an eighth of 8 GPUs, https://www.nvidia.com/en-us/data-center/hgx/"
 _NVL72 = "NVIDIA Blackwell data sheet, sparse figures halved, https://www.nvidia.com/en-us/data-center/gb200-nvl72/"
+_NVL72_ULTRA = "NVIDIA GB300 NVL72, a 72nd of the rack, dense, https://www.nvidia.com/en-us/data-center/gb300-nvl72/"
+_AMD = "AMD Instinct data sheets, dense, https://www.amd.com/en/products/accelerators/instinct.html"
 _T4_SHEET = "NVIDIA T4 data sheet, https://www.nvidia.com/en-us/data-center/tesla-t4/"
 _A10G_SHEET = "https://d1.awsstatic.com/product-marketing/ec2/NVIDIA_AWS_A10G_DataSheet_FINAL_02_17_2022.pdf"
 _L4_SHEET = "NVIDIA L4 data sheet, sparse figures halved, https://www.nvidia.com/en-us/data-center/l4/"
@@ -145,22 +165,28 @@ _L40S_SHEET = "NVIDIA L40S data sheet, https://www.nvidia.com/en-us/data-center/
 _NEURON = "https://awsdocs-neuron.readthedocs-hosted.com/en/latest/about-neuron/arch/neuron-hardware/"
 
 ACCELERATORS = (
-    _gpu("A100 40GB", 40 * GIB, _A100, "A100-SXM4-40GB", 12, 300e9, 4, _A100_SHEET),
-    _gpu("A100 80GB", 80 * GIB, _A100, "A100-SXM4-80GB", 12, 300e9, 4, _A100_SHEET),
-    _gpu("H100 SXM", 80 * GIB, _HOPPER_SXM, "H100 80GB HBM3", 18, 450e9, 5, _HOPPER_PAPER),
-    _gpu("H100 PCIe", 80 * GIB, _HOPPER_PCIE, "H100 PCIe", None, 0, 5, _HOPPER_PAPER),
-    _gpu("H100 NVL", 94 * GIB, _HOPPER_NVL, "H100 NVL", None, 0, 5, _H100_SHEET),
+    _gpu("A100 40GB", 40 * GIB, _A100, "A100-SXM4-40GB", 12, 300e9, 4, _A100_SHEET, 1.555e12, 108, 400),
+    _gpu("A100 80GB", 80 * GIB, _A100, "A100-SXM4-80GB", 12, 300e9, 4, _A100_SHEET, 2.039e12, 108, 400),
+    _gpu("H100 SXM", 80 * GIB, _HOPPER_SXM, "H100 80GB HBM3", 18, 450e9, 5, _HOPPER_PAPER, 3.35e12, 132, 700),
+    _gpu("H100 PCIe", 80 * GIB, _HOPPER_PCIE, "H100 PCIe", None, 0, 5, _HOPPER_PAPER, 2.0e12, 114, 350),
+    _gpu("H100 NVL", 94 * GIB, _HOPPER_NVL, "H100 NVL", None, 0, 5, _H100_SHEET, 3.9e12, 132, 400),
     # The chip of the H100 SXM with other memory: its sheet prints the same peaks, rounded.
-    _gpu("H200 SXM", 141 * GIB, _HOPPER_SXM, "H200", 18, 450e9, 5, f"{_H200_SHEET}; {_HOPPER_PAPER}"),
-    _gpu("H200 NVL", 141 * GIB, _HOPPER_NVL, "H200 NVL", None, 0, 5, _H200_SHEET),
-    _gpu("B200", 183359 * MIB, _B200, "B200", 18, 900e9, 5, _HGX),
-    _gpu("B300", 275040 * MIB, _B300, "B300", 18, 900e9, 6, _HGX),
+    _gpu("H200 SXM", 141 * GIB, _HOPPER_SXM, "H200", 18, 450e9, 5, f"{_H200_SHEET}; {_HOPPER_PAPER}", 4.8e12, 132, 700),
+    _gpu("H200 NVL", 141 * GIB, _HOPPER_NVL, "H200 NVL", None, 0, 5, _H200_SHEET, 4.8e12, 132, 600),
+    _gpu("B200", 183359 * MIB, _B200, "B200", 18, 900e9, 5, _HGX, 7.7e12, 148, 1000),
+    _gpu("B300", 275040 * MIB, _B300, "B300", 18, 900e9, 6, _HGX, 7.7e12, 148, 1100),
     # Memory as the driver shows it, which on B200 and B300 is also what EC2 reports.
-    _gpu("GB200", 189471 * MIB, _GB200, "GB200", 18, 900e9, 6, _NVL72),
-    _gpu("T4", 16 * GIB, _T4, "T4", 0, 0, 3, _T4_SHEET),
-    _gpu("A10G", 22888 * MIB, _A10G, "A10G", 0, 0, 4, _A10G_SHEET),
-    _gpu("L4", 22888 * MIB, _L4, "L4", 0, 0, 4, _L4_SHEET),
-    _gpu("L40S", 45776 * MIB, _L40S, "L40S", 0, 0, 4, _L40S_SHEET),
+    _gpu("GB200", 189471 * MIB, _GB200, "GB200", 18, 900e9, 6, _NVL72, 8.0e12, 148, 1200),
+    _gpu("GB300", 284208 * MIB, _GB300, "GB300", 18, 900e9, 6, _NVL72_ULTRA, 8.0e12, 148, 1400),
+    # Not on EC2; published measurements exist. Infinity Fabric: 7 links of 64 GB/s a direction to the other GPUs.
+    _gpu("MI300X", 192 * GIB, _MI300X, "MI300X", None, 448e9, 5, _AMD, 5.3e12, 304, 750, "AMD"),
+    _gpu("MI325X", 256 * GIB, _MI300X, "MI325X", None, 448e9, 5, _AMD, 6.0e12, 304, 1000, "AMD"),
+    _gpu("MI350X", 288 * GIB, _MI350X, "MI350X", None, 538e9, 5, _AMD, 8.0e12, 256, 1000, "AMD"),
+    _gpu("MI355X", 288 * GIB, _MI355X, "MI355X", None, 538e9, 5, _AMD, 8.0e12, 256, 1400, "AMD"),
+    _gpu("T4", 16 * GIB, _T4, "T4", 0, 0, 3, _T4_SHEET, 320e9, 40, 70),
+    _gpu("A10G", 22888 * MIB, _A10G, "A10G", 0, 0, 4, _A10G_SHEET, 600e9, 80, 300),
+    _gpu("L4", 22888 * MIB, _L4, "L4", 0, 0, 4, _L4_SHEET, 300e9, 58, 72),
+    _gpu("L40S", 45776 * MIB, _L40S, "L40S", 0, 0, 4, _L40S_SHEET, 864e9, 142, 350),
     Accelerator(
         name="Trainium1",
         vendor="AWS",
@@ -169,6 +195,7 @@ ACCELERATORS = (
         device_names=(),
         links=4,
         source=f"{_NEURON}trainium.html",
+        hbm_bytes=820e9,
         cores_per_accelerator=2,
         ranks_per_accelerator=2,
     ),
@@ -180,6 +207,7 @@ ACCELERATORS = (
         device_names=(),
         links=4,
         source=f"{_NEURON}trainium2.html",
+        hbm_bytes=2.9e12,
         cores_per_accelerator=8,
         ranks_per_accelerator=4,  # Logical NeuronCore configuration 2, the default, pairs the cores.
     ),
@@ -305,6 +333,13 @@ PCIE_BYTES: Mapping[int, float] = {3: 15.75e9, 4: 31.5e9, 5: 63.0e9, 6: 121.0e9}
 """Generation -> bytes a second over 16 lanes in one direction: 8, 16, 32 and 64 GT/s a lane, less what the encoding
 takes (128b/130b, and 242 of 256 bytes). PCI Express Base Specification."""
 
+NVLINK_DOMAINS: Mapping[str, int] = {"p6e-gb200": 72}
+"""Family -> accelerators that NVLink joins, where they are more than an instance's: an UltraServer is 18 instances.
+https://aws.amazon.com/ec2/instance-types/p6/, 2026-11"""
+NEURONLINK_BYTES: Mapping[str, float] = {"Trainium2": 640e9}
+"""Accelerator -> bytes a second over all its NeuronLinks in one direction: half of the 1.28 TB/s of NeuronLink-v3 that
+Neuron's page on Trainium2 has, read 2026-11. Of Trainium1's AWS publishes no figure."""
+
 _ACCELERATORS = {item.name: item for item in ACCELERATORS}
 _INSTANCES = {item.name: item for item in INSTANCES}
 
@@ -319,6 +354,7 @@ COMPUTE_CAPABILITIES: Mapping[str, tuple[int, int]] = {
     "B200": (10, 0),
     "B300": (10, 3),
     "GB200": (10, 0),
+    "GB300": (10, 3),
     "T4": (7, 5),
     "A10G": (8, 6),
     "L4": (8, 9),

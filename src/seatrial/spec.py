@@ -71,6 +71,17 @@ class Published:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Expected:
+    """What a job was forecast to give before it started: tokens a second of the whole job, four times in five."""
+
+    low: float
+    expected: float
+    high: float
+    evidence: tuple[str, ...] = ()
+    """The measurements that it rests on most; empty: none is near."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
     """One model at one scale, every hyperparameter fixed."""
 
@@ -283,6 +294,8 @@ class Job:
     """Convention -> model FLOPs per token, for programs and logs that tell none; see seatrial.metrics."""
     published: tuple[Published, ...] = ()
     """Figures that were measured on the same hardware with the same arguments."""
+    expected: Expected | None = None
+    """What it was forecast to give; None: nobody could tell."""
     notes: tuple[str, ...] = ()
     """What differs from the recipe as it was made, and what may go wrong, in sentences."""
     secrets: tuple[str, ...] = ()
@@ -311,10 +324,11 @@ class Job:
         return self.program in self.files
 
     def record(self) -> dict[str, Any]:
-        """The job as plain data: of the files that go with it their digests, where there are any, and its profile."""
+        """The job as plain data: of the files that go with it their digests. What there is none of is left out."""
         record = asdict(self)
-        if self.profile is None:
-            del record["profile"]
+        for name in ("profile", "expected"):
+            if record[name] is None:
+                del record[name]
         files = {path: shipped["sha256"] for path, shipped in record.pop("files").items()}
         return record | ({"files": files} if files else {})
 
@@ -333,6 +347,8 @@ class Job:
         record["files"] = {path: Shipped(sha256) for path, sha256 in record.get("files", {}).items()}
         record["expectations"] = Expectations(**record["expectations"])
         record["profile"] = Profile.of(record["profile"]) if record.get("profile") else None
+        if found := record.get("expected"):
+            record["expected"] = Expected(**found | {"evidence": tuple(found["evidence"])})
         record["published"] = tuple(Published(**figure) for figure in record.get("published", ()))
         for name in ("requires", "secrets", "notes"):
             record[name] = tuple(record.get(name, ()))

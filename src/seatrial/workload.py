@@ -45,25 +45,14 @@ class States:
         return self.parameters + self.gradients + self.optimizer
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Memory:
-    """Bytes in the memory of a rank's device while it trains."""
-
-    states: States
-    activations: float
-    """Kept by the forward pass for the backward pass, in the first pipeline stage, which keeps most."""
-    logits: float
-    """Of one micro-batch, and their gradient in fp32; 0 where the loss is not that of a decoder."""
-
-    @property
-    def total(self) -> float:
-        """All of it."""
-        return self.states.total + self.activations + self.logits
-
-
 # Adam, as counted in arXiv:1910.02054 (ZeRO), section 3.1.
 FP32_ADAM = States(parameters=4, gradients=4, optimizer=8)
 """Everything in fp32, whatever matrices are multiplied in: FSDP2, DDP, autocast."""
+
+
+UNIT_BYTES = 16 * 2**20
+"""Layers of fewer bytes of fp32 parameters share a unit where our own programs shard. Each unit costs collectives of
+its own, on gloo about 2.4 ms of CPU per gather: for a small model more than what overlapping them gains."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,7 +70,7 @@ class Workload:
     sequence_length: int | None = None
     """Tokens per sample; None: samples are no sequences."""
     degrees: Degrees
-    compute: Literal["fp32", "bf16", "fp16", "fp8"]
+    compute: Literal["fp32", "bf16", "fp16", "fp8", "fp4"]
     """What matrices are multiplied in."""
     recompute: Literal["none", "selective", "full"] = "none"
     """Activations that are computed again in the backward pass."""
@@ -89,71 +78,59 @@ class Workload:
     """Bytes per parameter in the memory of the device; 0 for what is kept elsewhere."""
     sharded: tuple[Kind, ...] = ()
     """States that `degrees.shard` ranks deal out among them: all three (FSDP2, ZeRO-3), the optimizer's (ZeRO-1)."""
+    frozen: int = 0
+    """Parameters that are not trained: the model under LoRA's adapters. They take part in both passes."""
+    virtual_stages: int = 1
+    """Parts of the layers that a pipeline stage holds, in an interleaved schedule."""
+    sequence_parallel: bool = True
+    """Whether tensor-parallel ranks deal out what lies between the matrices as well."""
+    gathered: float = 2.0
+    """Bytes of a parameter on the wire, where ranks gather what is sharded."""
+    reduced: float = 4.0
+    """Bytes of a gradient on the wire, where ranks reduce it."""
+    loss_chunks: int = 1
+    """Parts in which logits and loss are computed, so that only one of them is held."""
+    compiled: bool = False
+    """Whether a compiler joins what lies between the matrices: torch.compile, XLA, Transformer Engine's kernels."""
+    framework: str = ""
+    """What trains it, by the name that published measurements give it; empty: not known."""
+    scaling: Literal["delayed", "current", "row", "block", "mx", "nv"] = "delayed"
+    """What shares a scale in fp8 and fp4: a tensor, by what it was in steps before or is now; a row; a block of 128 by
+    128 numbers; 32 numbers (MX); 16 (NVFP4)."""
+    tensor_overlap: bool = False
+    """Whether products and the tensor-parallel collectives beside them run at once, in slices."""
+    graphs: Literal["none", "layers", "step"] = "none"
+    """What the host starts at once, as a CUDA graph: nothing, what of a layer routing leaves alone, the whole step."""
+    expert_overlap: bool = False
+    """Whether tokens travel to experts and back beside the work of another micro-batch."""
+    expert_tensor: int | None = None
+    """Ranks that share the matrices of one expert; None: as many as share other matrices."""
+    stage_layers: tuple[int, ...] = ()
+    """Layers of each pipeline stage, first to last; empty: as many each, and one more in the first if they do not
+    divide."""
+    reshard_after_forward: bool = True
+    """Whether parameters that are sharded are freed after a unit's forward pass, and gathered again for its backward
+    pass."""
+    accumulate_whole: bool = False
+    """Whether a rank keeps whole the gradients that are sharded while micro-batches accumulate, and reduces them once
+    a step; else it reduces those of each micro-batch."""
+    unit_bytes: float = 0.0
+    """Layers of fewer bytes of parameters are gathered together with the next; 0: each by itself."""
+    logit_bytes: float = 12.0
+    """Bytes that a logit takes where the loss is computed. 12: log-softmax, its gradient and that of its input, each in
+    fp32, as in PyTorch."""
+    fused_norm: bool = True
+    """Whether a norm is one kernel; else operations in fp32, each of which keeps its own result."""
+    dropout: bool = False
+    """Whether each layer keeps the two masks of its dropout."""
 
     @property
     def micro_batches(self) -> int:
         """Micro-batches that a rank takes in one optimizer step: more than one accumulate their gradients."""
         return max(1, self.global_batch_size // (self.micro_batch_size * self.degrees.data))
 
-    def least_memory(self) -> Memory:
-        """What no implementation can do without: states, and the input of each block."""
-        return Memory(states=self.states_per_rank(), activations=self._kept(1.0, working=0.0), logits=0.0)
-
-    def memory(self) -> Memory:
-        """What is to be expected, the allocator's waste, communication buffers and gathered weights left out.
-
-        Attention is counted as a kernel does it that keeps no score (arXiv:2205.14135), layers as in arXiv:2205.05198,
-        with the three matrices of SwiGLU and the narrower keys of grouped queries.
-        """
-        model, tokens = self.model, self._tokens()
-        if model is None:
-            return Memory(states=self.states_per_rank(), activations=0.0, logits=0.0)
-        width, kv = 1.0, model.kv_size / model.hidden_size
-        inner = max(model.experts_per_token, 1) * model.intermediate_size / model.hidden_size
-        # In hidden widths. Block input and both norms' outputs, the sum between; queries, keys, values, attention's
-        # output; and of the feed-forward network gate, up, the gate's activation, their product, or up and activation.
-        everything = 6 * width + 2 * kv + (4 if model.gated else 2) * inner
-        products = 5 * width + 2 * kv + (2 if model.gated else 1) * inner
-        kept = {"none": everything, "selective": products, "full": width}[self.recompute]
-        working = 0.0 if self.recompute == "none" else everything  # of the layer that is computed again
-        logits = tokens * model.vocab_size * (self._bytes() + 4) / self.degrees.tensor
-        return Memory(states=self.states_per_rank(), activations=self._kept(kept, working), logits=logits)
-
-    def _kept(self, widths: float, working: float) -> float:
-        """Bytes of so many hidden widths per token and layer, and of one more layer's `working`."""
-        if self.model is None:
-            return 0.0
-        stages = self.degrees.pipeline
-        layers = self.model.num_layers / stages * min(stages, self.micro_batches)  # 1F1B: as many are under way
-        each = self._tokens() * self.model.hidden_size * self._bytes() / self.degrees.tensor
-        return each * (widths * layers + working)
-
-    def _tokens(self) -> float:
-        """Tokens of a micro-batch on one rank."""
-        return self.micro_batch_size * (self.sequence_length or 1) / self.degrees.context
-
-    def _bytes(self) -> int:
-        """Of a number that is kept for the backward pass; fp8 is only what matrices are multiplied in."""
-        return 4 if self.compute == "fp32" else 2
-
     def flops_per_token(self) -> dict[str, float]:
         """Model FLOPs per token, forward and backward, by convention (seatrial.metrics); empty if unknown."""
         if self.model is None or self.sequence_length is None:
             return {}
         return self.model.flops_per_token(self.sequence_length)
-
-    def states_per_rank(self) -> States:
-        """Bytes of states on a rank, averaged over all ranks, so that the fullest rank holds at least as much.
-
-        A bound from below: norms that each tensor-parallel rank keeps whole, uneven stages, weights that are gathered
-        for a layer, activations, communication buffers and the allocator's waste come on top.
-        """
-        experts = self.model.expert_parameters() if self.model else 0
-        together = self.degrees.tensor * self.degrees.pipeline
-
-        def share(kind: Kind) -> float:
-            shard = self.degrees.shard if kind in self.sharded else 1
-            held = (self.parameters - experts) / shard + experts / max(shard, self.degrees.expert)
-            return held / together * float(getattr(self.states, kind))
-
-        return States(parameters=share("parameters"), gradients=share("gradients"), optimizer=share("optimizer"))

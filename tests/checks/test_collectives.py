@@ -11,12 +11,13 @@ import pytest
 
 from seatrial.checks.collectives import baselines, formulas, judging, nccl_tests_json, nccl_tests_text, rules
 from seatrial.checks.collectives.baselines import Baseline, nearest, of_runs, own, published
-from seatrial.checks.collectives.fit import fit, of_sweep
+from seatrial.checks.collectives.fit import of_sweep
 from seatrial.checks.collectives.recording import record
 from seatrial.checks.collectives.sweep import Row, Sweep, Timing, sizes
 from seatrial.checks.collectives.writing import Setting, statistics, to_json, to_text
 from seatrial.errors import UserError
 from seatrial.findings import Verdict
+from seatrial.forecast import bus
 from seatrial.hardware import instance
 
 KEY = ("p5.48xlarge", 2, 16, "all_reduce")
@@ -38,9 +39,9 @@ KEY = ("p5.48xlarge", 2, 16, "all_reduce")
     ],
 )
 def test_bus_bandwidth_of_8_ranks_is_nccl_tests_own(operation, factor):
-    assert formulas.factor(operation, 8) == factor
+    assert bus.factor(operation, 8) == factor
     share = 0.875 if operation == "hypercube" else 1.0
-    assert formulas.bus_bandwidth(operation, 8, 10**9, 1.0) == pytest.approx(factor * share)
+    assert bus.bandwidth(operation, 8, 10**9, 1.0) == pytest.approx(factor * share)
 
 
 def test_names_of_programs_are_operations():
@@ -61,28 +62,6 @@ def test_sizes_step_by_a_factor_or_by_bytes():
     assert sizes(8, 7, by_factor=2) == [] and sizes(8, 8, by_bytes=0) == [8]
 
 
-# --- the line
-
-
-def test_latency_and_bandwidth_of_a_line_are_found():
-    points = [(x, 50e-6 + x / 400e9) for x in (2.0**n for n in range(3, 35))]
-    found = fit(points)
-    assert found is not None and found.alpha_us == pytest.approx(50) and found.beta_gbps == pytest.approx(400)
-    assert found.furthest < 1e-9
-    noisy = [(x, t * (1.2 if n % 2 else 0.8)) for n, (x, t) in enumerate(points)]
-    found = fit(noisy)
-    assert found is not None and found.alpha_us == pytest.approx(50, rel=0.1)
-    assert found.beta_gbps == pytest.approx(400, rel=0.1) and 0.1 < found.furthest < 0.3
-
-
-def test_what_is_no_line_is_none():
-    assert fit([(1.0, 1.0), (2.0, 2.0)]) is None
-    assert fit([(1.0, 3.0), (2.0, 2.0), (4.0, 1.0)]) is None
-    assert fit([(1.0, float("nan")), (2.0, 1.0), (3.0, 0.0)]) is None
-    found = fit([(1e9, 1.0), (2e9, 2.5), (4e9, 5.0)])
-    assert found is not None and found.alpha_us == 0
-
-
 # --- writing
 
 
@@ -90,7 +69,7 @@ def sweep(*, in_place: bool = True) -> Sweep:
     rows = []
     for size in sizes(8, 2**24, by_factor=8):
         seconds = 100e-6 + size / 3e9
-        busbw = formulas.bus_bandwidth("all_reduce", 4, size, seconds)
+        busbw = bus.bandwidth("all_reduce", 4, size, seconds)
         timing = Timing(
             time_us=seconds * 1e6,
             algbw=busbw / 1.5,
@@ -147,7 +126,8 @@ def test_what_is_written_is_read_as_it_was(in_place):
             assert [finding.verdict for finding in judge(rule, found)] == [Verdict.PASS]
     assert document.rows[0].main.iterations_us == made.rows[0].main.iterations_us
     assert of_sweep(document) == of_sweep(made)
-    assert json.loads(to_json(made, SETTING))["seatrial"]["fit"]["alpha_us"] == pytest.approx(100)
+    line = json.loads(to_json(made, SETTING))["seatrial"]["fit"]
+    assert line["alpha_us"] == pytest.approx(100) and line["beta_gbps"] == pytest.approx(3 * 1.5)  # on the bus
 
 
 def test_percentiles_are_nccl_tests_own():

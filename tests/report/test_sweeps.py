@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from seatrial.checks.collectives import formulas, telling
+from seatrial.checks.collectives import telling
 from seatrial.checks.collectives.baselines import published
 from seatrial.checks.collectives.line_rate import line_rate
 from seatrial.checks.collectives.sweep import Row, Sweep, Timing
 from seatrial.events import CollectiveSweep, decode, encode
+from seatrial.forecast import bus
 from seatrial.report import sweeps
 from seatrial.report.html import to_html
 from seatrial.report.record import to_json
@@ -29,8 +30,8 @@ def measured(share: float = 0.5, instance_type: str = P6, nodes: int = 1) -> Col
     sweep.hosts = tuple(f"node-{rank // 8}" for rank in range(8 * nodes))
     lowest = {b.size_bytes: b.busbw_gbps for b in sorted(of, key=lambda b: -b.busbw_gbps)}
     for size, busbw in sorted((size, share * busbw) for size, busbw in lowest.items()):
-        seconds = formulas.on_the_wire("all_reduce", 8 * nodes, size) / busbw / formulas.GB
-        timing = Timing(time_us=seconds * 1e6, algbw=size / seconds / formulas.GB, busbw=busbw)
+        seconds = bus.on_the_wire("all_reduce", 8 * nodes, size) / busbw / bus.GB
+        timing = Timing(time_us=seconds * 1e6, algbw=size / seconds / bus.GB, busbw=busbw)
         sweep.rows.append(Row(size=size, count=size // 4, type="float", out_of_place=timing))
     told = telling.event(sweep, instance_type)
     assert told is not None
@@ -118,7 +119,7 @@ def test_the_curve_has_its_four_lines():
 def test_the_fit_of_a_line_is_that_line():
     told = replace(measured(), alpha_us=100.0, beta_gbps=200.0)
     assert sweeps._fitted(told, 2**50) == pytest.approx(200, rel=1e-3)
-    wire = formulas.on_the_wire("all_reduce", 8, 2**20)
+    wire = bus.on_the_wire("all_reduce", 8, 2**20)
     assert sweeps._fitted(told, 2**20) == pytest.approx(wire / (100e-6 + wire / 200e9) / 1e9)
 
 

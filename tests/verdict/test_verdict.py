@@ -13,7 +13,7 @@ from seatrial.binding import bind
 from seatrial.events import CheckpointSaved, EventWriter, RunEnd, RunStart, Step, Validation
 from seatrial.findings import Finding, Verdict, overall
 from seatrial.runs import History
-from seatrial.spec import Expectations, Published
+from seatrial.spec import Expectations, Expected, Job, Published
 from seatrial.verdict import judge, rules
 from tests.test_binding import CASE, LOCAL, TINY
 
@@ -152,6 +152,36 @@ def test_a_published_figure_must_be_reached_within_the_noise(tmp_path, events, v
         metric="tokens/s per accelerator", value=value, instance_type="p5.48xlarge", nodes=1, source="them, 2025-03"
     )
     assert verdicts(tmp_path, events, replace(JOB, published=(figure,)))["run.published"] is verdict
+
+
+NEAR = Expected(low=0.8, expected=0.9, high=1.1, evidence=("llama3.1-8b on 8 H100 SXM, 2025-04",))
+
+
+@pytest.mark.parametrize(
+    ("events", "expected", "verdict"),
+    [
+        (GOOD, NEAR, Verdict.PASS),  # 1 token in 1 s
+        (GOOD, replace(NEAR, low=0.3, expected=0.4, high=0.5), Verdict.PASS),
+        (GOOD, replace(NEAR, low=1.01), Verdict.FAIL),
+        (GOOD, replace(NEAR, low=1.01, evidence=()), Verdict.UNKNOWN),
+        (GOOD, replace(NEAR, evidence=()), Verdict.PASS),
+        ([START, GOOD[-1]], NEAR, Verdict.UNKNOWN),
+        ([replace(START, flops_per_token={"full": 1.0}, peak_flops=0.01), *GOOD[1:]], NEAR, Verdict.UNKNOWN),
+        ([replace(START, world_size=1), *GOOD[1:]], NEAR, Verdict.UNKNOWN),
+    ],
+)
+def test_what_was_forecast_is_reached_or_nobody_can_say(tmp_path, events, expected, verdict):
+    job = replace(JOB, expected=expected)
+    assert Job.from_json(job.to_json()) == job
+    assert verdicts(tmp_path, events, job)["run.expected"] is verdict
+
+
+def test_a_figure_that_cannot_be_is_never_praised(tmp_path):
+    """Faster than forecast, by more than the hardware can."""
+    start = replace(START, flops_per_token={"full": 1.0}, peak_flops=0.01)
+    events = [start, *GOOD[1:]]
+    found = verdicts(tmp_path, events, replace(JOB, expected=replace(NEAR, low=0.01, expected=0.012, high=0.015)))
+    assert found["run.expected"] is Verdict.UNKNOWN
 
 
 @pytest.mark.parametrize(("value", "verdict"), [(1.0, Verdict.PASS), (1.06, Verdict.FAIL)])

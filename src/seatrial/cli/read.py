@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -54,6 +55,7 @@ def command(
     """
     from seatrial import reading
     from seatrial.binding import bind
+    from seatrial.cli.forecasting import expected
     from seatrial.cli.outcome import judge_and_keep, say
     from seatrial.events import RunStart, write_events
     from seatrial.findings import exit_code
@@ -68,6 +70,7 @@ def command(
         nodes=nodes,
         processes_per_node=processes,
     )
+    job = replace(job, expected=expected(case, job, where))
     with _opened(log) as lines:
         found = reading.events(case, job, lines, log.stat().st_mtime, where.instance_type)
     for form in (event.versions.get("log") for _, event in found[:1] if isinstance(event, RunStart)):

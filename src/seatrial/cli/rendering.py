@@ -13,7 +13,7 @@ from seatrial.cli.options import print_json, say_notes
 
 if TYPE_CHECKING:
     from seatrial.prices import RunCost
-    from seatrial.spec import Cluster, Job
+    from seatrial.spec import Cluster, Expected, Job
 
 
 def show(
@@ -37,11 +37,21 @@ def show(
     else:
         click.echo(plan.text(), nl=False)
         click.echo(f"RENDERED {job.label} on {where.name}: nothing was started", err=True)
+    if job.expected:
+        click.echo(f"expects {_expected(job.expected)}", err=True)
     if cost:
         click.echo(f"costs {cost}", err=True)
     if job.secrets:
         whose = "the environment" if launcher.takes_secrets else "a secret of the cluster"
         click.echo(f"needs {', '.join(job.secrets)} when it runs, from {whose}", err=True)
+
+
+def _expected(found: Expected) -> str:
+    """``194K (174K to 218K) tokens/s; seatrial forecast says ...``"""
+    from seatrial.report.format import quantity
+
+    rate = f"{quantity(found.expected)} ({quantity(found.low)} to {quantity(found.high)}) tokens/s"
+    return f"{rate}; seatrial forecast says what of, and whether it fits"
 
 
 def _cost(job: Job, where: Cluster, *, priced: bool) -> RunCost | None:

@@ -175,6 +175,7 @@ def _follow(plan: Plan, run: Run, where: Cluster, *, quiet: bool) -> Ended:
 
 def _bound(request: Request, case: Case, recipe: Recipe, where: Cluster, stored: Run | None) -> Job:
     from seatrial.binding import bind
+    from seatrial.cli.forecasting import expected
     from seatrial.cli.resuming import stored_settings
 
     overrides, nodes, processes = parse_settings(request.settings), request.nodes, request.processes
@@ -193,4 +194,4 @@ def _bound(request: Request, case: Case, recipe: Recipe, where: Cluster, stored:
     )
     if stored is not None and not request.expect:
         job = replace(job, expectations=stored.job.expectations)
-    return job
+    return replace(job, expected=expected(case, job, where))

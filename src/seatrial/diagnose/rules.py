@@ -244,6 +244,31 @@ IMBALANCE = _cause(
     "cpu of rank 3: 0.4 s a step, of the others 0.2 s",
     source="Understanding Stragglers in Large Model Training, OSDI 2025 (3,079 jobs)",
 )
+SLOWED = _cause(
+    "slow-since",
+    "steps that take as long at the end as they did before",
+    "what was fast and is slow has a cause outside of the job: clocks, a neighbour, a file system, a link",
+    "look at what happened then: seatrial check node on the hosts, throttling, other jobs; a profile of a step now",
+    "from step 61 on a step takes 0.52 s, before 0.31 s",
+    source=OURS,
+    severity=Severity.MONITOR,
+)
+RESUMED = _cause(
+    "slow-after-resume",
+    "steps that take as long after a resume as before it",
+    "three of thirteen published runs were 41 to 54 % slower after their resume, and nobody remarked it",
+    "compare the settings of both attempts first, then their hosts; seatrial check node on those that are new",
+    "a step takes 0.9 s, before the resume 0.6 s",
+    source="NVIDIA-NeMo/Megatron-Bridge, examples/model_verification_cards, 2026-08",
+)
+STALLS = _cause(
+    "stalls",
+    "steps that all take about as long",
+    "a rank that stops to clean up or to write stops all of them",
+    "collect garbage on all ranks in the same step and freeze what lives on; log, validate and evaluate less often",
+    "7 of 60 steps took more than twice as long as the others, 20 % of the time",
+    source=OURS,
+)
 
 RULES: tuple[Rule, ...] = tuple(value for value in globals().values() if isinstance(value, Rule))
 """All of them."""

@@ -60,23 +60,22 @@ class Decoder:
 
     def parameters(self, *, active_only: bool = False) -> int:
         """Number of parameters; with `active_only`, experts that a token is not routed to are left out."""
-        width, kv = self.hidden_size, self.kv_size
+        width = self.hidden_size
         embeddings = self.vocab_size * width * (1 if self.tie_embeddings else 2)
-        attention = 2 * width * (width + kv) + self.bias * 2 * (width + kv)
         experts = (self.experts_per_token if active_only else self.num_experts) or 1
         router = self.num_experts * width
         norm = width * (2 if self.bias else 1)
-        layer = attention + experts * self._feed_forward() + router + 2 * norm
-        return embeddings + self._position_embeddings() + self.num_layers * layer + norm
+        layer = self.attention_parameters() + experts * self.feed_forward_parameters() + router + 2 * norm
+        return embeddings + self.position_parameters() + self.num_layers * layer + norm
 
     def expert_parameters(self) -> int:
         """Parameters of all experts of all layers; 0 for a dense model."""
-        return self.num_layers * self.num_experts * self._feed_forward()
+        return self.num_layers * self.num_experts * self.feed_forward_parameters()
 
     def matmul_parameters(self) -> int:
         """N of the FLOP formulas: active parameters without the input and position embeddings, which are look-ups."""
         lookup = 0 if self.tie_embeddings else self.vocab_size * self.hidden_size
-        return self.parameters(active_only=True) - lookup - self._position_embeddings()
+        return self.parameters(active_only=True) - lookup - self.position_parameters()
 
     def flops_per_token(self, sequence_length: int) -> dict[str, float]:
         """Model FLOPs per token, forward and backward, by convention (see seatrial.metrics)."""
@@ -87,11 +86,17 @@ class Decoder:
             sequence_length=sequence_length,
         )
 
-    def _feed_forward(self) -> int:
+    def attention_parameters(self) -> int:
+        """Parameters of a layer's attention."""
+        width, kv = self.hidden_size, self.kv_size
+        return 2 * width * (width + kv) + self.bias * 2 * (width + kv)
+
+    def feed_forward_parameters(self) -> int:
         """Parameters of a layer's feed-forward network, or of one of its experts."""
         ups = 2 if self.gated else 1
         biases = ups * self.intermediate_size + self.hidden_size
         return (ups + 1) * self.hidden_size * self.intermediate_size + self.bias * biases
 
-    def _position_embeddings(self) -> int:
+    def position_parameters(self) -> int:
+        """Parameters of learned positions."""
         return self.max_context * self.hidden_size if self.positions == "learned" else 0

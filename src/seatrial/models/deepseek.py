@@ -34,15 +34,15 @@ class LatentDecoder(Decoder):
     def parameters(self, *, active_only: bool = False) -> int:
         """See Decoder."""
         experts = self.shared_experts + (self.experts_per_token if active_only else self.num_experts)
-        layer = self._attention() + 2 * self.hidden_size
-        mixture = experts * self._feed_forward() + self.num_experts * self.hidden_size
+        layer = self.attention_parameters() + 2 * self.hidden_size
+        mixture = experts * self.feed_forward_parameters() + self.num_experts * self.hidden_size
         dense = 3 * self.hidden_size * self.dense_intermediate_size
         layers = self.num_layers * layer + self.dense_layers * dense + self._mixtures() * mixture
         return 2 * self.vocab_size * self.hidden_size + layers + self.hidden_size
 
     def expert_parameters(self) -> int:
         """See Decoder: of the experts that tokens are routed to."""
-        return self._mixtures() * self.num_experts * self._feed_forward()
+        return self._mixtures() * self.num_experts * self.feed_forward_parameters()
 
     def flops_per_token(self, sequence_length: int) -> dict[str, float]:
         """See Decoder; scores are as wide as queries, and what they weight as values."""
@@ -56,8 +56,8 @@ class LatentDecoder(Decoder):
     def _mixtures(self) -> int:
         return self.num_layers - self.dense_layers
 
-    def _attention(self) -> int:
-        """Down to the latent vectors and their norms, up to the heads, and the output."""
+    def attention_parameters(self) -> int:
+        """See Decoder: down to the latent vectors and their norms, up to the heads, and the output."""
         query = self.num_heads * (self.plain_width + self.rotary_width)
         values = self.num_heads * self.plain_width
         down = self.hidden_size * (self.query_rank + self.kv_rank + self.rotary_width)

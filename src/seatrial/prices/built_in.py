@@ -1,8 +1,8 @@
 """The prices that come with Seatrial: region -> item -> price. What nobody was certain of is missing.
 
-Missing on purpose: spot prices, which change by the hour; Capacity Blocks, whose price is agreed when one is bought and
-which AWS revises every few months; instances that AWS sells in Capacity Blocks alone (p5e); SageMaker's ``ml.`` types;
-FSx for OpenZFS, whose price follows the deployment type; whatever is billed by use (traffic, requests, Aurora's I/O).
+Missing on purpose: spot prices, which change by the hour; on-demand prices of instances that AWS sells in Capacity
+Blocks alone (p5e); SageMaker's ``ml.`` types; FSx for OpenZFS, whose price follows the deployment type; whatever is
+billed by use (traffic, requests, Aurora's I/O).
 """
 
 from __future__ import annotations
@@ -43,6 +43,14 @@ _TWO: Mapping[str, float] = {
 }  # fmt: skip
 """The same in Virginia, by the API, and in Oregon, by the page; of Ohio nobody was certain."""
 
+_BLOCKS: Mapping[str, float] = {
+    "p4d.24xlarge": 11.80, "p4de.24xlarge": 14.7663, "p5.4xlarge": 3.933, "p5.48xlarge": 31.464, "p5e.48xlarge": 39.799,
+    "p5en.48xlarge": 41.612, "p6-b200.48xlarge": 74.88, "p6-b300.48xlarge": 93.60, "trn1.32xlarge": 9.532,
+    "trn2.3xlarge": 2.235, "trn2.48xlarge": 35.7608,
+}  # fmt: skip
+"""USD an hour of an instance in a Capacity Block, in all regions but us-west-1. AWS revises them every few months, and
+what counts is the price at which a block is bought."""
+
 
 def _items(figures: Mapping[str, float], unit: Unit, said: tuple[str, str]) -> dict[str, Price]:
     source, date = said
@@ -57,6 +65,7 @@ def _merged(*parts: Mapping[str, Price]) -> dict[str, Price]:
     return {item: one for part in parts for item, one in part.items()}
 
 
+_BLOCKS_PAGE = ("https://aws.amazon.com/ec2/capacityblocks/pricing/", "2026-01-31")
 _VPC = ("https://aws.amazon.com/vpc/pricing/", "2025")
 _ENDPOINTS = ("https://aws.amazon.com/privatelink/pricing/", "2025")
 _BALANCERS = ("https://aws.amazon.com/elasticloadbalancing/pricing/", "2025")
@@ -79,6 +88,7 @@ def _beside() -> dict[str, Price]:
         _items({"aurora-acu": 0.12}, "hour", _AURORA),
         _items({"aurora-storage": 0.10}, "GiB-month", _AURORA),
         _items({"eks-cluster": 0.10}, "hour", _EKS),  # in standard support; in extended support 0.60
+        _items({f"capacity-block/{name}": usd for name, usd in _BLOCKS.items()}, "hour", _BLOCKS_PAGE),
         _items({"secret": 0.40}, "month", _SECRETS),
         _items({"ebs/gp3": 0.08}, "GiB-month", _EBS),
     )

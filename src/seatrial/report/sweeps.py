@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from seatrial.checks.collectives import formulas
 from seatrial.checks.collectives.judging import size_text
 from seatrial.events import CollectiveSweep
+from seatrial.forecast import bus
 from seatrial.report import charts
 from seatrial.report.charts import Reference, Series
 from seatrial.report.document import Table
@@ -103,9 +103,9 @@ def _chart(sweep: CollectiveSweep) -> str:
 
 
 def _fitted(sweep: CollectiveSweep, size: int) -> float:
-    wire = formulas.on_the_wire(sweep.operation, sweep.ranks, size)
-    seconds = (sweep.alpha_us or 0.0) / 1e6 + wire / formulas.GB / (sweep.beta_gbps or math.inf)
-    return wire / seconds / formulas.GB if seconds > 0 else math.nan
+    wire = bus.on_the_wire(sweep.operation, sweep.ranks, size)
+    seconds = (sweep.alpha_us or 0.0) / 1e6 + wire / bus.GB / (sweep.beta_gbps or math.inf)
+    return wire / seconds / bus.GB if seconds > 0 else math.nan
 
 
 def newest(sweeps: Sequence[CollectiveSweep]) -> tuple[CollectiveSweep, ...]:

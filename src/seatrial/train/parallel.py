@@ -10,12 +10,10 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import CPUOffloadPolicy, FSDPModule, MixedPrecisionPolicy, OffloadPolicy, fully_shard
 
 from seatrial.train.model import Block
+from seatrial.workload import UNIT_BYTES
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 """What parameters are gathered and computed in."""
-UNIT_BYTES = 16 * 2**20
-"""Blocks of fewer bytes of fp32 parameters share a unit. Each unit costs collectives of its own, on gloo about 2.4 ms
-of CPU per gather: for a small model more than what overlapping them gains."""
 
 
 def make_mesh(device: str, world_size: int, shard_size: int) -> DeviceMesh:

@@ -45,6 +45,7 @@ def judge_events(job: Job, log: EventLog) -> list[Finding]:
         *metrics(job, log),
         *checkpoints(log),
         *published(job, attempts),
+        *expected(job, attempts),
         *impossible(attempts),
     ]
 
@@ -204,6 +205,21 @@ def published(job: Job, attempts: Attempts) -> list[Finding]:
             )
         )
     return found
+
+
+def expected(job: Job, attempts: Attempts) -> list[Finding]:
+    """The steady throughput against what was forecast. Below an interval that rests on nothing near, nobody can say."""
+    found, rate = job.expected, attempts.steady().throughput
+    if found is None:
+        return []
+    wrong = _cannot_be(job, attempts)
+    verdict = Verdict.UNKNOWN
+    if rate is not None and not wrong and (rate >= found.low or found.evidence):
+        verdict = judged(rate >= found.low)
+    rests = f"near {found.evidence[0]}" if found.evidence else "by a model alone: nothing like it was measured"
+    observed = "never measured" if rate is None else f"{rate:,.0f} tokens/s, {rate / found.expected:.0%}{wrong}"
+    interval = f"{found.low:,.0f} to {found.high:,.0f}"
+    return [rules.EXPECTED.finding(verdict, observed, expected=f"{found.expected:,.0f} ({interval}), {rests}")]
 
 
 def _cannot_be(job: Job, attempts: Attempts) -> str:

@@ -101,6 +101,18 @@ PUBLISHED = Rule(
     bad=_STEADY.replace("1000", "900"),
 )
 """The examples are held against 1,000 a second; the first two steps are not steady."""
+EXPECTED = Rule(
+    id="run.expected",
+    reads=f"{EVENTS}, the forecast that was made when it started",
+    severity=Severity.MONITOR,
+    expected="what such a job gives four times in five, or more",
+    why="a run that is slower than it should be costs the difference, every hour of it",
+    remedy="seatrial diagnose says what slowed it; seatrial forecast --search whether another layout is faster",
+    source="seatrial forecast: a model of the step, corrected by published measurements",
+    good=_STEADY,
+    bad=_STEADY.replace("1000", "900"),
+)
+"""The examples are held against an interval that begins at 950 a second."""
 NOT_SAVED = "checkpoint.save"
 """What a rank finds about one checkpoint that it could not write; its rule is in seatrial.train.checkpoint."""
 CHECKPOINTS = Rule(

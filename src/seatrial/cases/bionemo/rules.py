@@ -11,7 +11,7 @@ from seatrial.cases._proteins.fasta import path_of
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.models import ESM
 from seatrial.spec import Fidelity, Layout
-from seatrial.workload import FP32_ADAM, Degrees, Kind, States, Workload
+from seatrial.workload import FP32_ADAM, UNIT_BYTES, Degrees, Kind, States, Workload
 
 if TYPE_CHECKING:
     from seatrial.cases.bionemo import Args
@@ -81,6 +81,9 @@ def workload(args: Args, layout: Layout) -> Workload:
         # Megatron has weights and gradients in bf16; BioNeMo 1 and our program store both in fp32.
         states=States(parameters=2, gradients=2, optimizer=12) if megatron and args.precision == "bf16" else FP32_ADAM,
         sharded=sharded,
+        gathered=4.0 if args.precision == "fp32" else 2.0,
+        accumulate_whole=True,
+        unit_bytes=UNIT_BYTES,
     )
 
 

@@ -9,8 +9,8 @@ import torch
 
 from seatrial.cases.collectives import Args
 from seatrial.cases.collectives.operations import IN_PLACE, Operation
-from seatrial.checks.collectives import formulas
 from seatrial.checks.collectives.sweep import Row, Timing
+from seatrial.forecast import bus
 from seatrial.train.worker import Worker
 
 TYPES = {"float32": "float", "bfloat16": "bfloat16", "float16": "half"}
@@ -36,10 +36,10 @@ def row(worker: Worker, args: Args, operation: Operation) -> tuple[Row, list[int
     ranks = worker.gather([float(wrong), *mine])
     seconds = fmean(fmean(rank[1:]) for rank in ranks)  # nccl-tests' -a 1: the mean of the ranks
     name, count = operation.name, operation.ranks.count
-    busbw = formulas.bus_bandwidth(name, count, operation.size, seconds)
+    busbw = bus.bandwidth(name, count, operation.size, seconds)
     timing = Timing(
         time_us=seconds * 1e6,
-        algbw=busbw / formulas.factor(name, count),
+        algbw=busbw / bus.factor(name, count),
         busbw=busbw,
         wrong=sum(int(rank[0]) for rank in ranks) if args.check else None,
         iterations_us=tuple(max(rank[i] for rank in ranks) * 1e6 for i in range(1, args.iterations + 1)),

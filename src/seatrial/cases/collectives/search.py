@@ -14,9 +14,10 @@ from seatrial.cases.collectives import Args
 from seatrial.cases.collectives.measure import timed
 from seatrial.cases.collectives.operations import Operation, Ranks
 from seatrial.checks import pairwise
-from seatrial.checks.collectives import formulas, rules
+from seatrial.checks.collectives import rules
 from seatrial.checks.pairwise import Found, Group
 from seatrial.findings import Finding, Severity, Verdict
+from seatrial.forecast import bus
 from seatrial.train.worker import Worker
 
 ACROSS = 2.0
@@ -79,7 +80,7 @@ class Oracle:
         for at, one in enumerate(ranks):
             of_group = [told for told in everyone if told[0] == at]
             seconds = max(told[1] for told in of_group)
-            reached.append(formulas.bus_bandwidth("all_reduce", len(one), self._size, seconds))
+            reached.append(bus.bandwidth("all_reduce", len(one), self._size, seconds))
             right.append(not any(told[2] for told in of_group))
             self.wrong += int(sum(told[2] for told in of_group))
         for one, busbw in zip(ranks, reached, strict=True):

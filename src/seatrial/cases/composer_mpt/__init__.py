@@ -90,6 +90,7 @@ def workload(args: Args, layout: Layout) -> Workload:
         recompute="full" if args.recompute else "none",
         states=FP32_ADAM,
         sharded=("parameters", "gradients", "optimizer") if sharded else (),
+        framework="llm-foundry",
     )
 
 

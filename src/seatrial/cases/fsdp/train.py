@@ -84,7 +84,7 @@ def main() -> None:
 
             loss = torch.zeros((), device=worker.device)
             for index, tokens in enumerate(batch.split(args.micro_batch_size)):
-                synchronise_gradients(model, index == accumulation - 1)
+                synchronise_gradients(model, args.accumulate == "sharded" or index == accumulation - 1)
                 with timer.phase("forward"):
                     part = model(tokens[:, :-1], tokens[:, 1:], *rotary) / accumulation
                 with timer.phase("backward"):

@@ -70,6 +70,7 @@ def workload(args: Args, layout: Layout) -> Workload:
         recompute="full",
         states=FP32_ADAM,
         sharded=("parameters", "gradients", "optimizer"),
+        framework="paxml",
     )
 
 

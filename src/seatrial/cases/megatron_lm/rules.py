@@ -107,6 +107,9 @@ def workload(args: Args, layout: Layout) -> Workload:
         recompute=args.recompute,
         states=FP32_ADAM if args.precision == "fp32" else mixed,
         sharded=("optimizer",) if args.use_distributed_optimizer else (),
+        framework="megatron-lm",
+        compiled=layout.device == "cuda",  # Transformer Engine
+        logit_bytes=8.0,  # vocabulary-parallel: in 16 bits, their softmax in fp32, its gradient in 16 bits
     )
 
 

@@ -140,6 +140,9 @@ def workload(args: Args, layout: Layout) -> Workload:
         recompute=training["model.activations_checkpoint_granularity"] or "none",
         states=FP32_ADAM if args.precision == "fp32" else States(parameters=2, gradients=4, optimizer=12),
         sharded=("optimizer",) if sharded else (),
+        framework="nemo",
+        compiled=layout.device == "cuda",  # Transformer Engine
+        logit_bytes=8.0,  # vocabulary-parallel: in 16 bits, their softmax in fp32, its gradient in 16 bits
     )
 
 

@@ -163,6 +163,10 @@ def workload(args: Args, layout: Layout) -> Workload:
         compute=args.precision,
         states=States(parameters=2, gradients=0, optimizer=0) if frozen else trained,
         sharded=("optimizer",),
+        framework="nemo",
+        virtual_stages=args.virtual_pipeline,
+        compiled=layout.device == "cuda",  # Transformer Engine
+        logit_bytes=8.0,  # vocabulary-parallel: in 16 bits, their softmax in fp32, its gradient in 16 bits
     )
 
 

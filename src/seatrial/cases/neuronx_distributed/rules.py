@@ -141,6 +141,7 @@ def workload(args: Args, layout: Layout) -> Workload:
         recompute=args.recompute,
         states=wide if args.precision == "bf16" else FP32_ADAM,
         sharded=("optimizer",) if args.zero1 else (),
+        framework="neuron",
     )
 
 

@@ -110,6 +110,15 @@ def workload(args: Args, layout: Layout) -> Workload:
         recompute=args.recompute,
         states=FP32_ADAM,
         sharded=("parameters", "gradients", "optimizer"),
+        gathered=4.0 if args.precision == "fp32" else 2.0,
+        framework="torchtitan",
+        compiled=args.compile,
+        # With pipeline stages weights stay whole for all micro-batches, and gradients until the last of them.
+        reshard_after_forward=args.pipeline_parallel == 1,
+        accumulate_whole=args.pipeline_parallel > 1,
+        # A compiled loss keeps logits and their gradient alone; one of DTensors keeps five copies in fp32.
+        logit_bytes=4.0 if args.compile else 20.0 if args.tensor_parallel > 1 else 12.0,
+        fused_norm=layout.device != "cpu",
     )
 
 

@@ -10,6 +10,7 @@ from seatrial.checks.collectives import formulas
 from seatrial.checks.collectives.baselines import Baseline, nearest, published
 from seatrial.checks.collectives.sweep import Row, Sweep, Timing
 from seatrial.findings import Finding, Rule, Severity, Verdict
+from seatrial.forecast import bus
 
 MISMATCH = 0.01
 """Share by which a bandwidth may be off what size and time come to, beyond rounding."""
@@ -90,11 +91,11 @@ def _off(row: Row, operation: str, ranks: int) -> Iterator[str]:
     if operation != "alltoallv" and row.size not in (size, size * ranks):
         yield f"{row.count} elements of {row.type} are not {row.size} bytes"
     for name, t in row.timings():
-        right = row.size * formulas.counted(operation, ranks) / t.time_us / 1e3 if t.time_us > 0 else math.nan
+        right = row.size * bus.counted(operation, ranks) / t.time_us / 1e3 if t.time_us > 0 else math.nan
         late = right * t.rounding_us / t.time_us if t.time_us > 0 else 0.0
         if not abs(t.algbw - right) <= MISMATCH * right + late + t.rounding_gbps:  # NaN is near nothing
             yield f"{t.algbw:g} GB/s of {row.size} bytes in {t.time_us:g} us {name}"
-        factor = formulas.factor(operation, ranks)
+        factor = bus.factor(operation, ranks)
         right = t.algbw * factor
         if not abs(t.busbw - right) <= FACTOR_MISMATCH * right + 1.01 * t.rounding_gbps * (1 + factor):
             yield f"bus bandwidth {t.busbw:g} GB/s for {t.algbw:g} x {factor:g} {name}"

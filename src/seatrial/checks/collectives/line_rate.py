@@ -6,8 +6,8 @@ An all-reduce within a node may be: switches that add up on their way (NVLS) spa
 from __future__ import annotations
 
 from seatrial import hardware
-from seatrial.checks.collectives.formulas import GB
 from seatrial.errors import UserError
+from seatrial.forecast.bus import GB
 
 _THROUGH_ALL = ("all_reduce", "all_gather", "reduce_scatter", "broadcast", "reduce")
 """Between nodes each byte crosses once, over all network cards together: a ring for each of them."""

@@ -14,6 +14,7 @@ from seatrial.checks.collectives import formulas
 from seatrial.checks.collectives.sweep import Row, Sweep, Timing, sizes
 from seatrial.checks.collectives.tokens import number, rounding, whole, wrong_elements
 from seatrial.checks.observations import Unreadable
+from seatrial.forecast import bus
 
 ROW = "a row as its header says: size, count, type, then time, algbw, busbw and #wrong"
 _BEGINS = re.compile(r"\s*\d+(?:\s+\d.*|\s*)", re.DOTALL)
@@ -229,7 +230,7 @@ def _guess(sweep: Sweep) -> str:
     row = rows[-1]
     ratio = row.main.busbw / row.main.algbw if row.main else 0.0
     names = ("all_reduce", "reduce_scatter") if row.redop not in ("none", "") and row.root < 0 else ()
-    return next((n for n in names if abs(ratio / formulas.factor(n, sweep.ranks) - 1) < 0.01), "")
+    return next((n for n in names if abs(ratio / bus.factor(n, sweep.ranks) - 1) < 0.01), "")
 
 
 def _code(code: int) -> str:

@@ -17,8 +17,9 @@ from seatrial.checks.collectives import formulas
 from seatrial.checks.collectives.sweep import Row, Sweep, Timing, sizes
 from seatrial.checks.collectives.tokens import number, rounding, whole
 from seatrial.checks.observations import Unreadable
+from seatrial.forecast.bus import GB
 
-GIB = 2**30 / formulas.GB
+GIB = 2**30 / GB
 """GB/s of one GB/s of an older version."""
 HEADER = "the header of nccom-test: size(B) count(elems) type time(us), or time:avg(us), algbw(GB/s) busbw(GB/s)"
 JSON = 'JSON of nccom-test: {"results": [{"size(B)": ..., "count(elems)": ..., "type": ..., "time:avg(us)": ..., ...}]}'

@@ -1,0 +1,34 @@
+"""seatrial forecast: of a target, or one of its verbs, which are imported when they are used."""
+
+from __future__ import annotations
+
+import click
+
+from seatrial.cli.verbs import Verbs
+
+COMMANDS = {
+    "simulate": "A long run of many accelerators, with all that interrupts it: what is left of the time.",
+}
+
+
+class _TargetOrVerb(Verbs):
+    """What is no verb is a target."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] in COMMANDS:
+            return super().resolve_command(ctx, args)
+        from seatrial.cli.forecast_target import command
+
+        return command.name, command, args
+
+
+@click.command(cls=_TargetOrVerb, modules="seatrial.cli.forecast_", titles=COMMANDS)
+def command() -> None:
+    """What a run will need and give, before it starts.
+
+    \b
+    seatrial forecast CASE[/RECIPE] [--on CLUSTER | --instance TYPE]
+        memory of a rank, time of a step; --help after it shows its options
+    """

@@ -1,0 +1,203 @@
+"""seatrial forecast CASE[/RECIPE]"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from seatrial.cli.completing import complete_cluster, complete_instance
+from seatrial.cli.forecast_searching import Chosen, Minimise, choose, nodes_of, space_of
+from seatrial.cli.forecasting import year
+from seatrial.cli.options import as_json, parse_settings, print_json, settings_option, target_argument
+from seatrial.errors import Problem, UserError
+from seatrial.extras import needed
+
+if TYPE_CHECKING:
+    from seatrial.spec import Case, Cluster, Layout, Recipe
+    from seatrial.workload import Workload
+
+
+@click.command(name="forecast")
+@target_argument
+@click.option("--on", "cluster", metavar="CLUSTER", help="Where it would run.", shell_complete=complete_cluster)
+@click.option("--instance", metavar="TYPE", help="Nodes of this type.", shell_complete=complete_instance)
+@click.option("--nodes", "nodes", metavar="N|N..M", help="Nodes; a range for --search.  [default: the recipe's]")
+@click.option("--processes", type=click.IntRange(1), help="Processes per node.  [default: the recipe's]")
+@settings_option("Change an argument; see show.")
+@click.option("--storage", type=float, metavar="GB/S", help="What the file system gives all ranks together.")
+@click.option("--start", type=float, metavar="SECONDS", help="From the launch to the first step.")
+@click.option("--search", is_flag=True, help="Look for the best layouts of this training, over all that there are.")
+@click.option(
+    "--minimise", type=click.Choice(["time", "cost"]), default="time", show_default=True, help="What --search is for."
+)
+@click.option("--deadline", type=float, metavar="HOURS", help="That all steps may take, for --search.")
+@click.option("--budget", type=float, metavar="USD", help="That all steps may cost, for --search.")
+@as_json
+def command(
+    target: str,
+    cluster: str | None,
+    instance: str | None,
+    nodes: str | None,
+    processes: int | None,
+    settings: tuple[str, ...],
+    storage: float | None,
+    start: float | None,
+    search: bool,
+    minimise: Minimise,
+    deadline: float | None,
+    budget: float | None,
+    as_json: bool,
+) -> None:
+    """Memory of a rank and time of a step, before anything is started: each with an interval, and what it rests on.
+
+    Without --on and --instance on the nodes that the recipe is made for.
+    """
+    _check(cluster, instance, search=search, only={"--deadline": deadline, "--budget": budget})
+    with needed("numpy", "profile"):
+        import numpy  # noqa: F401 # said here, once, if it is missing
+    from seatrial import catalog, config, reading
+    from seatrial.binding import outline
+
+    case, recipe = catalog.recipe(target)
+    wanted = nodes_of(nodes, recipe.nodes)
+    if len(wanted) > 1 and not search:
+        raise UserError(Problem(f"{nodes} is a range", "--nodes", "one number, or --search"))
+    where = config.cluster(cluster) if cluster else reading.elsewhere(recipe, instance, wanted[-1], processes)
+    asked = parse_settings(settings)
+    args, layout, workload = outline(
+        case, recipe, where, settings=asked, nodes=recipe.nodes if search else wanted[0], processes_per_node=processes
+    )
+    if workload is None:
+        what = f"{case.name} says nothing of what its jobs compute"
+        raise UserError(Problem(what, target, "seatrial list: cases that train a model"))
+    bound = Bound(case=case, recipe=recipe, where=where, layout=layout, args=args, workload=workload)
+    if search:
+        _search(bound, wanted, asked, minimise, deadline, budget, as_json=as_json)
+    else:
+        _show(bound, storage, start, as_json=as_json)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bound:
+    """A target where it would run."""
+
+    case: Case
+    recipe: Recipe
+    where: Cluster
+    layout: Layout
+    args: Any
+    workload: Workload
+
+    @property
+    def label(self) -> str:
+        return f"{self.case.name}/{self.recipe.name}"
+
+    @property
+    def place(self) -> str:
+        return self.where.instance_type or f"CPUs of {self.where.name}"
+
+
+def _check(cluster: str | None, instance: str | None, *, search: bool, only: dict[str, float | None]) -> None:
+    problems = []
+    if cluster and instance:
+        problems.append(Problem("a cluster has instances of its own", "--instance", "leave --on or --instance out"))
+    if not search:
+        given = [name for name, value in only.items() if value is not None]
+        problems += [Problem("is for --search", name, "add --search, or leave it out") for name in given]
+    if problems:
+        raise UserError(problems)
+
+
+def _show(bound: Bound, storage: float | None, start: float | None, *, as_json: bool) -> None:
+    from seatrial.cli.forecast_running import run_of
+    from seatrial.fits import memory_of_a_rank
+    from seatrial.forecast.job import forecast
+    from seatrial.report import document
+    from seatrial.report.forecast import as_record, sections
+    from seatrial.report.forecast_run import run_record, run_section
+
+    on_gpu = bound.layout.device != "cpu"
+    found = forecast(
+        bound.workload,
+        bound.where.instance_type if on_gpu else None,
+        memory_of_a_rank(bound.layout, bound.where),
+        year=year(),
+    )
+    nodes = bound.layout.nodes
+    played = run_of(bound.args, found, bound.where, nodes, storage=storage, start=start, today=datetime.date.today())
+    if as_json:
+        record = {"target": bound.label, "nodes": nodes, "place": bound.place, **as_record(found)}
+        print_json(record | ({"run": run_record(*played)} if played else {}))
+        return
+    title = f"Forecast of {bound.label} on {nodes} x {bound.place}"
+    told = [*sections(found), *([run_section(*played, bound.args.steps)] if played else [])]
+    click.echo(document.to_text(title, told), nl=False)
+
+
+def _search(
+    bound: Bound, nodes: tuple[int, ...], settings: dict[str, str], minimise: Minimise, deadline: float | None,
+    budget: float | None, *, as_json: bool,
+) -> None:  # fmt: skip
+    from seatrial.fits import memory_of_a_rank
+    from seatrial.forecast.places import place
+    from seatrial.forecast.search import search
+    from seatrial.prices import run_cost
+    from seatrial.report import document
+    from seatrial.report.search import Row, sections
+
+    memory, kind = memory_of_a_rank(bound.layout, bound.where), bound.where.instance_type
+    if memory is None or kind is None or bound.layout.device == "cpu":
+        raise UserError(
+            Problem("layouts are searched on accelerators", bound.place, "--instance TYPE, or --on CLUSTER")
+        )
+    price = run_cost(bound.where, 1, region=os.environ.get("AWS_REGION")).hourly
+    if budget is not None and price is None:
+        why = run_cost(bound.where, 1, region=os.environ.get("AWS_REGION")).why
+        raise UserError(Problem(f"what a node costs is unknown: {why}", "--budget", "seatrial prices refresh"))
+    steps = getattr(bound.args, "steps", 1)
+    try:
+        answer = search(
+            bound.workload,
+            place(kind),
+            space_of(bound.args, bound.workload, nodes),
+            per_node=bound.layout.processes_per_node,
+            available=memory,
+            minimise=minimise,
+            longest=math.inf if deadline is None else deadline * 3600 / steps,
+            dearest=math.inf if budget is None or price is None else budget / price * 3600 / steps,
+            count=60,
+        )
+    except ValueError as error:
+        raise UserError(Problem(f"the time of a step cannot be told: {error}", bound.label)) from None
+    found = choose(bound.case, bound.recipe, bound.where, answer, settings, year=year(), minimise=minimise, count=20)
+    if as_json:
+        print_json(_record(bound, found))
+        return
+    title = f"Layouts of {bound.label} on {' or '.join(map(str, nodes))} x {bound.place}, by {minimise}"
+    rows = [Row(nodes=one.nodes, forecast=one.forecast, seconds=one.seconds) for one in found.choices]
+    click.echo(document.to_text(title, sections(answer, rows, found.refused, price)), nl=False)
+    if found.choices:
+        best = found.choices[0]
+        words = [f"--set {name}={value}" for name, value in best.settings.items()]
+        click.echo(f"\ntake the first: seatrial run {bound.label} {' '.join([f'--nodes {best.nodes}', *words])}")
+
+
+def _record(bound: Bound, found: Chosen) -> dict[str, Any]:
+    from seatrial.report.forecast import as_record
+
+    return {
+        "target": bound.label,
+        "place": bound.place,
+        "layouts": found.answer.layouts,
+        "forbidden": dict(found.answer.forbidden),
+        "refused": found.refused,
+        "best": [
+            {"nodes": one.nodes, "settings": dict(one.settings), "step": one.seconds, **as_record(one.forecast)}
+            for one in found.choices
+        ],
+    }

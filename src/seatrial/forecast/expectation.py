@@ -1,0 +1,177 @@
+"""What a job will reach: the model of its step, corrected by what was measured of jobs like it, with an interval."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from seatrial.forecast.anchors import Anchor, anchors
+from seatrial.forecast.fitted import FITTED, Fitted
+from seatrial.forecast.interval import Interval
+from seatrial.forecast.rates import Numbers
+from seatrial.forecast.residual import Features, Residual, Spreads
+from seatrial.forecast.step import COMPONENTS, Step, step
+from seatrial.forecast.traffic import Place
+from seatrial.workload import Degrees, Workload
+
+SPREADS = Spreads()
+QUANTILE = 1.15
+"""Standard deviations on both sides that hold 80 % of what was left out of the evidence."""
+_VARY = ("global_batch_size", "micro_batch_size", "sequence_length", "virtual_stages")
+"""Fields of a Workload that may be arrays, beside its degrees."""
+_FIXED = tuple(field.name for field in fields(Workload) if field.name not in (*_VARY, "degrees", "model", "states"))
+_DEGREES = tuple(field.name for field in fields(Degrees))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expectation:
+    """The forecast of one job."""
+
+    step: Step
+    """By the model alone."""
+    tokens_per_second: Interval
+    """Of one accelerator."""
+    evidence: tuple[str, ...]
+    """The measurements that it rests on most, the nearest first; empty: the model alone."""
+
+
+def features(workload: Workload, place: Place, found: Step, *, year: float, task: str = "pretrain") -> Features:
+    """What the job is grouped by. `found` is its step; of many layouts, by the first."""
+    model = workload.model
+    if model is None:
+        raise ValueError("no architecture is known")
+    recurrent = getattr(model, "recurrence", None) is not None
+    kind = "hybrid" if recurrent else "mixture" if getattr(model, "num_experts", 0) else "dense"
+    return Features(
+        framework=workload.framework,
+        year=year,
+        accelerator=place.accelerator,
+        generation=generation(place.accelerator),
+        fabric=place.fabric,
+        precision=f"{workload.compute} {workload.scaling}" if workload.compute in ("fp8", "fp4") else workload.compute,
+        kind=kind,
+        task="lora" if workload.frozen else task,
+        model=(model.num_layers, model.hidden_size, model.intermediate_size, model.num_heads, model.vocab_size),
+        shares=tuple(_shares(found)[0].tolist()),
+        layout=tuple(_layouts(workload)[0].tolist()),
+    )
+
+
+def _shares(found: Step) -> np.ndarray[Any, Any]:
+    """Parts of the step's time: a row for each layout, a column for each component."""
+    parts = np.broadcast_arrays(*[np.atleast_1d(getattr(found, name) / found.seconds) for name in COMPONENTS])
+    return np.stack(parts, axis=1)
+
+
+def _layouts(workload: Workload) -> np.ndarray[Any, Any]:
+    """Logarithms of degrees and batch: a row for each layout."""
+    degrees, length = workload.degrees, workload.sequence_length
+    sizes = (degrees.tensor, degrees.pipeline, degrees.context, degrees.expert, degrees.data)
+    batch = (workload.micro_batch_size, 1 if length is None else length)
+    return np.stack(np.broadcast_arrays(*[np.atleast_1d(np.log2(size)) for size in (*sizes, *batch)]), axis=1)
+
+
+LAUNCHED: Mapping[str, float] = {
+    "A100": 2020.4, "Hopper": 2022.8, "Blackwell": 2025.0, "CDNA3": 2023.9, "CDNA4": 2025.45,
+}  # fmt: skip
+"""Generation of accelerators -> when the first were sold, as a year: NVIDIA's and AMD's announcements of availability
+(A100 May 2020, H100 October 2022, GB200 and B200 turn of 2025, MI300X December 2023, MI350 June 2025)."""
+
+
+def generation(accelerator: str) -> str:
+    """Accelerators with one sort of multiprocessor."""
+    name = accelerator.split()[0]
+    return {"H100": "Hopper", "H200": "Hopper", "B200": "Blackwell", "GB200": "Blackwell", "B300": "Blackwell",
+            "GB300": "Blackwell", "MI300X": "CDNA3", "MI325X": "CDNA3", "MI350X": "CDNA4", "MI355X": "CDNA4"}.get(
+        name, name)  # fmt: skip
+
+
+def ripeness(job: Features, fitted: Fitted = FITTED) -> float:
+    """Logarithm of the speed with the software of that time over that with software for which all is written."""
+    launched = LAUNCHED.get(job.generation)
+    age = np.inf if launched is None else max(job.year - launched, 0.0)
+    return -fitted.early * float(np.exp(-age / fitted.ripening))
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Measurements, and what they say beyond the model."""
+
+    names: tuple[str, ...]
+    residual: Residual
+
+
+def evidence(measured: Sequence[Anchor], spreads: Spreads = SPREADS) -> Evidence:
+    """Of those measurements, each against the model of its own step."""
+    steps = modelled(measured)
+    jobs = [
+        features(one.workload, one.place, found, year=one.year, task=one.task)
+        for one, found in zip(measured, steps, strict=True)
+    ]
+    ratios = np.log(
+        [one.tokens_per_second / found.tokens_per_second for one, found in zip(measured, steps, strict=True)]
+    )
+    ripe = np.array([ripeness(job) for job in jobs])
+    return Evidence(tuple(one.name for one in measured), Residual(jobs, ratios - ripe, spreads))
+
+
+def modelled(measured: Sequence[Anchor], fitted: Fitted = FITTED) -> list[Step]:
+    """The step of each, by the model: one call for all that differ in numbers alone."""
+    alike: dict[object, list[int]] = {}
+    for index, one in enumerate(measured):
+        alike.setdefault((one.place, one.architecture, *(getattr(one.workload, name) for name in _FIXED)), []).append(
+            index
+        )
+    found: list[Step | None] = [None] * len(measured)
+    for members in alike.values():
+        jobs = [measured[index].workload for index in members]
+        numbers = {name: np.array([getattr(job, name) for job in jobs], float) for name in _VARY}
+        degrees = {name: np.array([getattr(job.degrees, name) for job in jobs], float) for name in _DEGREES}
+        together = replace(jobs[0], degrees=Degrees(**degrees), **numbers)  # type: ignore[arg-type]
+        steps = step(together, measured[members[0]].place, fitted).each(len(members))
+        for index, one_step in zip(members, steps, strict=True):
+            found[index] = one_step
+    return [one for one in found if one is not None]
+
+
+@functools.cache
+def published() -> Evidence:
+    """Of all published measurements of tuned jobs."""
+    return evidence([one for one in anchors() if one.tuned])
+
+
+def expect(
+    workload: Workload, place: Place, *, year: float, task: str = "pretrain", known: Evidence | None = None
+) -> Expectation:
+    """The forecast of a tuned job. `year` is that of its framework's release, with its months as a fraction.
+
+    ValueError, with what is not known: no decoder, no rate, no bandwidth.
+    """
+    found, rests = step(workload, place), known or published()
+    job = features(workload, place, found, year=year, task=task)
+    (mean,), (spread,) = rests.residual.expect([job])
+    expected = float(found.tokens_per_second) * float(np.exp(mean + ripeness(job)))
+    factor = float(np.exp(QUANTILE * spread))
+    near = rests.residual.nearest(job)
+    return Expectation(
+        step=found,
+        tokens_per_second=Interval(expected / factor, expected, expected * factor),
+        evidence=tuple(rests.names[index] for index in near),
+    )
+
+
+def expected_speeds(
+    workload: Workload, place: Place, *, year: float, task: str = "pretrain", known: Evidence | None = None
+) -> Numbers:
+    """What expect() expects of many layouts, whose numbers are arrays: tokens a second of one accelerator.
+
+    To rank them; the interval of those that are chosen is expect()'s.
+    """
+    found, rests = step(workload, place), known or published()
+    job = features(workload, place, found, year=year, task=task)
+    means = rests.residual.means(job, _shares(found), _layouts(workload))
+    return found.tokens_per_second * np.exp(means + ripeness(job))

@@ -1,0 +1,145 @@
+"""Decoders of which no case trains one, but of which measurements are published: what anchors are computed with.
+
+They differ from seatrial.models.Decoder in that layers need not be alike: attention may be latent (DeepSeek), windowed
+(GPT-OSS) or a recurrence (Mamba-2, gated delta rule), a feed-forward network dense or a mixture with shared experts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seatrial.metrics import flops_per_token
+from seatrial.models import Decoder
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recurrence:
+    """A layer that carries a state along the sequence in place of scores: Mamba-2, or the gated delta rule."""
+
+    layers: int
+    inner: int
+    """Width of what is carried: heads x head size of the values."""
+    keys: int
+    """Width of what it is written and read with: groups x state size, for each of both."""
+    state: int
+    """Numbers of the state for each number of `inner`."""
+    chunk: int = 128
+    """Positions that are computed together, as a small attention."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HybridDecoder(Decoder):
+    """A decoder by the number of its layers of each sort. `intermediate_size` is that of an expert, or of the network
+    where there are none; `num_layers` counts blocks, which is what a pipeline divides."""
+
+    attention_layers: int
+    head_width: int
+    """Of queries and keys, all parts."""
+    value_width: int = 0
+    """Of values; 0: as wide as queries."""
+    query_rank: int = 0
+    """Latent width of queries; 0: none."""
+    kv_rank: int = 0
+    """Latent width of keys and values; 0: none, and they are num_kv_heads wide."""
+    shared_width: int = 0
+    """Part of a key that all heads share, where they are latent."""
+    gated_attention: bool = False
+    """Whether attention's output is multiplied with a gate as wide as the queries."""
+    window: int = 0
+    """Positions that windowed layers attend to; 0: none is windowed."""
+    windowed_layers: int = 0
+    mixture_layers: int = 0
+    """Layers with experts."""
+    dense_layers: int = 0
+    """Layers with a feed-forward network that all tokens take."""
+    dense_intermediate_size: int = 0
+    shared_intermediate_size: int = 0
+    """Width of the network that all tokens take beside the experts."""
+    latent_size: int = 0
+    """Width at which experts work, where tokens are projected down to it and up again; 0: the hidden width."""
+    recurrence: Recurrence | None = None
+    predicted: int = 0
+    """Further tokens that are predicted, each by a block of its own and the output matrix."""
+
+    @property
+    def head_dim(self) -> int:
+        """See Decoder."""
+        return self.head_width
+
+    @property
+    def values(self) -> int:
+        """Width of all heads' values."""
+        return self.num_heads * (self.value_width or self.head_width)
+
+    def attention_matrices(self) -> tuple[tuple[int, int], ...]:
+        """Inputs and outputs of the products around attention, of one layer."""
+        width, query = self.hidden_size, self.num_heads * self.head_width
+        gate = query if self.gated_attention else 0
+        if not self.kv_rank:
+            return (width, query + gate + 2 * self.kv_size), (self.values, width)
+        plain = self.num_heads * (self.head_width - self.shared_width)
+        ups = ((self.query_rank, query),) if self.query_rank else ()
+        down = (self.query_rank or query) + self.kv_rank + self.shared_width
+        return (width, down), *ups, (self.kv_rank, plain + self.values), (self.values, width)
+
+    def recurrence_matrices(self) -> tuple[tuple[int, int], ...]:
+        """Inputs and outputs of the products around a recurrence, of one layer."""
+        part = self.recurrence
+        if part is None:
+            return ()
+        return (self.hidden_size, 2 * part.inner + 2 * part.keys), (part.inner, self.hidden_size)
+
+    def expert_parameters(self) -> int:
+        """See Decoder."""
+        return self.mixture_layers * self.num_experts * self._expert()
+
+    def parameters(self, *, active_only: bool = False) -> int:
+        """See Decoder; norms and convolutions, a ten-thousandth of it, are left out."""
+        width, gates = self.hidden_size, 3 if self.gated else 2
+        attention = self.attention_layers * sum(inputs * outputs for inputs, outputs in self.attention_matrices())
+        layers = self.recurrence.layers if self.recurrence else 0
+        recurrence = layers * sum(inputs * outputs for inputs, outputs in self.recurrence_matrices())
+        experts = self.experts_per_token if active_only else self.num_experts
+        latent = 2 * width * self.latent_size
+        shared = gates * width * self.shared_intermediate_size
+        mixture = self.mixture_layers * (experts * self._expert() + shared + latent + width * self.num_experts)
+        dense = self.dense_layers * gates * width * self.dense_intermediate_size
+        embeddings = self.vocab_size * width * (1 if self.tie_embeddings else 2)
+        return attention + recurrence + mixture + dense + embeddings
+
+    def flops_per_token(self, sequence_length: int) -> dict[str, float]:
+        """See Decoder. Windows and recurrences are counted for what they compute."""
+        seen = np.minimum(self.window, sequence_length)
+        windowed = self.windowed_layers * seen
+        positions = (self.attention_layers - self.windowed_layers) * sequence_length + windowed
+        found = flops_per_token(
+            parameters=self.matmul_parameters() + self.predicted * self._predictor(),
+            layers=1,
+            attention_width=(self.num_heads * self.head_width + self.values) // 2,
+            sequence_length=positions,
+        )
+        extra = 3 * self.recurrent_flops()
+        return {name: flops + extra for name, flops in found.items()}
+
+    def recurrent_flops(self) -> float:
+        """FLOPs of a token's forward pass in all recurrences, beyond the products around them (arXiv:2405.21060)."""
+        part = self.recurrence
+        return part.layers * (4 * part.inner * part.state + 2 * part.chunk * (part.inner + part.keys)) if part else 0.0
+
+    def _predictor(self) -> int:
+        """Parameters of a token's products in one block that predicts a further token."""
+        width, layers = self.hidden_size, max(self.attention_layers, 1)
+        whole = self.matmul_parameters() - self.vocab_size * width
+        block = whole // layers if self.recurrence is None else self._attention_and_mixture()
+        return self.vocab_size * width + 2 * width * width + block
+
+    def _attention_and_mixture(self) -> int:
+        attention = sum(inputs * outputs for inputs, outputs in self.attention_matrices())
+        gates, width = 3 if self.gated else 2, self.hidden_size
+        shared = gates * width * self.shared_intermediate_size + 2 * width * self.latent_size
+        return attention + self.experts_per_token * self._expert() + shared
+
+    def _expert(self) -> int:
+        return (3 if self.gated else 2) * (self.latent_size or self.hidden_size) * self.intermediate_size

@@ -1,0 +1,80 @@
+"""The forecast of a job: what it needs and gives, part by part, and why a part is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from seatrial import hardware
+from seatrial.forecast.expectation import Expectation, expect
+from seatrial.forecast.fitting import Change, Fit, changes, fit
+from seatrial.forecast.memory import Memory, by_stage
+from seatrial.forecast.places import place
+from seatrial.forecast.step import step
+from seatrial.forecast.traffic import Place
+from seatrial.workload import Workload
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Forecast:
+    """Parts that are None are not known; `unknown` says why."""
+
+    workload: Workload
+    fit: Fit | None
+    """Of the rank that decides."""
+    stages: tuple[Memory, ...]
+    """Of a rank of each pipeline stage."""
+    changes: tuple[Change, ...] = ()
+    """What would make it fit, where it does not fit well."""
+    pace: Expectation | None
+    """The step by component, and the rate with its interval."""
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    """Part -> why nothing is said of it."""
+
+
+def forecast(workload: Workload, instance_type: str | None, memory: float | None, *, year: float) -> Forecast:
+    """Of a workload on instances of that type; None: on CPUs, or on what nobody named.
+
+    `memory` is what one rank may use, in bytes; None: not known. `year` is that of the framework's release, with its
+    months as a fraction.
+    """
+    on_gpu = instance_type is not None
+    unknown: dict[str, str] = {}
+    found = fit(workload, memory, on_gpu=on_gpu) if memory is not None else None
+    if found is None:
+        unknown["memory"] = "what a rank may use is not known: the cluster names no instance type and no memory"
+    pace, where = None, None
+    try:
+        if instance_type is None:
+            raise ValueError("the rates of this machine's processors are not known")
+        where = place(instance_type)
+        pace = expect(workload, where, year=year)
+    except ValueError as error:
+        unknown["time"] = str(error)
+    return Forecast(
+        workload=workload,
+        fit=found,
+        stages=by_stage(workload, on_gpu=on_gpu),
+        changes=_changes(workload, found, where if pace else None, on_gpu=on_gpu),
+        pace=pace,
+        unknown=unknown,
+    )
+
+
+def _changes(workload: Workload, found: Fit | None, where: Place | None, *, on_gpu: bool) -> tuple[Change, ...]:
+    if found is None or found.verdict not in ("tight", "does not fit"):
+        return ()
+
+    def price(changed: Workload) -> float:
+        """Seconds that a step takes longer, by the model alone."""
+        assert where is not None
+        return float(step(changed, where).seconds) - float(step(workload, where).seconds)
+
+    return tuple(changes(workload, found.available, on_gpu=on_gpu, price=price if where else None))
+
+
+def accelerators(workload: Workload, instance_type: str) -> float:
+    """Accelerators that a workload's ranks take there."""
+    degrees, instance = workload.degrees, hardware.instance(instance_type)
+    ranks = degrees.tensor * degrees.pipeline * degrees.context * degrees.data
+    return ranks * instance.accelerators / instance.ranks

@@ -1,0 +1,194 @@
+"""What is expected of a job, in sections: memory, time, and what they rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from seatrial.forecast.expectation import Expectation
+from seatrial.forecast.fitting import Change, Fit
+from seatrial.forecast.interval import Interval
+from seatrial.forecast.job import Forecast
+from seatrial.forecast.memory import Memory
+from seatrial.forecast.step import COMPONENTS
+from seatrial.hardware import GIB
+from seatrial.report.document import Section, Table
+from seatrial.report.format import duration, percent, quantity
+
+MEMORY = {
+    "parameters": "parameters",
+    "gradients": "gradients",
+    "optimizer": "optimizer's states",
+    "activations": "activations",
+    "logits": "logits and loss",
+    "gathered": "gathered weights, whole gradients",
+    "allocator": "reserved, not handed out",
+    "communication": "buffers of communicators",
+    "context": "context of the device",
+}
+"""Component of Memory -> its name on the page."""
+TIME = {
+    "products": "matrix products",
+    "attention": "attention",
+    "memory": "passes over memory",
+    "launch": "waiting for the host's launches",
+    "tensor": "tensor-parallel communication",
+    "context": "context-parallel communication",
+    "expert": "expert-parallel communication",
+    "pipeline": "between pipeline stages",
+    "shard": "gathering and reducing shards",
+    "data": "reducing gradients once a step",
+    "bubble": "pipeline bubble",
+    "optimizer": "optimizer",
+    "host": "host, once a step",
+}
+"""Component of Step -> its name on the page. Communication is what is not hidden behind computation."""
+
+
+def sections(found: Forecast) -> Iterator[Section]:
+    """All that there is to say."""
+    yield from _memory(found)
+    if found.pace is not None:
+        yield _time(found.pace)
+    if found.unknown:
+        yield Section(title="Not known", paragraphs=tuple(f"{part}: {why}" for part, why in found.unknown.items()))
+
+
+def in_a_line(found: Forecast) -> str:
+    """The short form, for dry runs: ``memory fits: 61 of 80 GiB (55 to 67); 5.2K (4.4K to 6.1K) tokens/s ...``."""
+    parts = []
+    if found.fit is not None:
+        parts.append(_verdict(found.fit))
+    if found.pace is not None:
+        parts.append(f"{_between(found.pace.tokens_per_second)} tokens/s per accelerator")
+    parts += [f"{part} unknown: {why}" for part, why in found.unknown.items()]
+    return "; ".join(parts)
+
+
+def _verdict(fit: Fit) -> str:
+    """``memory fits: 61 of 80 GiB (55 to 67)``"""
+    need, there = fit.bytes * (1 / GIB), fit.available / GIB
+    return f"memory {fit.verdict}: {need.expected:.3g} of {there:.3g} GiB ({need.low:.3g} to {need.high:.3g})"
+
+
+def _between(found: Interval) -> str:
+    return f"{quantity(found.expected)} ({quantity(found.low)} to {quantity(found.high)})"
+
+
+def _memory(found: Forecast) -> Iterator[Section]:
+    stages = _shown(found)
+    names = [f"stage {index}" if len(found.stages) > 1 else "each rank" for index in stages]
+    held = [found.stages[index] for index in stages]
+    rows = [
+        (title, *(_gib(getattr(one, part)) for one in held))
+        for part, title in MEMORY.items()
+        if any(getattr(one, part) for one in held)
+    ]
+    for title in ("allocated", "reserved", "total"):
+        rows.append((title, *(_gib(getattr(one, title)) for one in held)))
+    told = []
+    if found.fit is not None:
+        where = f", decided by stage {found.fit.stage}" if len(found.stages) > 1 else ""
+        told.append(f"M{_verdict(found.fit)[1:]}{where}.")
+        if found.fit.unknown:
+            told.append(f"Not counted, so that this is the least: {', '.join(found.fit.unknown)}.")
+    tables = [Table(headers=("GiB", *names), rows=tuple(rows), numeric=frozenset(range(1, len(names) + 1)))]
+    if found.changes:
+        tables.append(_changes(found.changes))
+    yield Section(title="Memory of a rank", paragraphs=tuple(told), tables=tuple(tables))
+
+
+def _shown(found: Forecast) -> list[int]:
+    """The first stage, the one that decides, and the last."""
+    last = len(found.stages) - 1
+    return sorted({0, last, *([found.fit.stage] if found.fit else [])})
+
+
+def _gib(size: float) -> str:
+    return f"{size / GIB:.2f}"
+
+
+def _changes(found: tuple[Change, ...]) -> Table:
+    rows = tuple(
+        (
+            " and ".join(one.names),
+            f"{one.fit.bytes.expected / GIB:.3g} GiB",
+            "" if one.price is None else f"{'+' if one.price >= 0 else '-'}{duration(abs(one.price))} a step",
+        )
+        for one in found
+    )
+    return Table(headers=("would fit with", "memory", "price"), rows=rows, numeric=frozenset({1, 2}))
+
+
+def _time(pace: Expectation) -> Section:
+    step = pace.step
+    factor = float(step.tokens_per_second) / pace.tokens_per_second.expected
+    whole = float(step.seconds)
+    parts = {name: float(getattr(step, name)) for name in COMPONENTS}
+    rows = [
+        (TIME[name], duration(seconds * factor), percent(seconds / whole))
+        for name, seconds in parts.items()
+        if seconds >= 0.0005 * whole
+    ]
+    rows.append(("step", duration(whole * factor), ""))
+    rate = pace.tokens_per_second
+    reached = ", ".join(f"{percent(float(step.mfu(name)) / factor)} ({name})" for name in step.flops)
+    per_second = ", ".join(
+        f"{quantity(float(step.flops_per_second(name)) / factor, 'FLOP/s')} ({name})" for name in step.flops
+    )
+    told = (
+        f"{_between(rate)} tokens/s per accelerator, {_between(rate * float(step.accelerators))} in all: four times in "
+        f"five it lies between. MFU {reached}, HFU {percent(float(step.hfu) / factor)}; {per_second} per accelerator.",
+        _rests(pace, factor),
+    )
+    return Section(
+        title="Time of a step",
+        paragraphs=told,
+        tables=(Table(headers=("part", "time", "share"), rows=tuple(rows), numeric=frozenset({1, 2})),),
+    )
+
+
+def _rests(pace: Expectation, factor: float) -> str:
+    if not pace.evidence:
+        return "Nothing measured is much like it: it rests on the model, and on what all measurements have in common."
+    model = f"The model alone says {duration(float(pace.step.seconds))}; measurements nearest to this job:"
+    return f"{model} {'; '.join(pace.evidence[:3])}."
+
+
+def as_record(found: Forecast) -> dict[str, Any]:
+    """What its JSON holds: bytes and seconds."""
+    record: dict[str, Any] = {
+        "memory": {"stages": [_bytes(one) for one in found.stages]},
+        "unknown": dict(found.unknown),
+    }
+    if found.fit is not None:
+        record["memory"] |= {
+            "verdict": found.fit.verdict,
+            "stage": found.fit.stage,
+            "available": found.fit.available,
+            "bytes": interval(found.fit.bytes),
+            "not_counted": list(found.fit.unknown),
+            "changes": [
+                {"names": list(c.names), "bytes": c.fit.bytes.expected, "seconds": c.price} for c in found.changes
+            ],
+        }
+    if found.pace is not None:
+        step = found.pace.step
+        record["time"] = {
+            "model": {name: float(getattr(step, name)) for name in COMPONENTS} | {"step": float(step.seconds)},
+            "tokens_per_second": interval(found.pace.tokens_per_second),
+            "step": float(step.tokens) / float(step.accelerators) / found.pace.tokens_per_second.expected,
+            "accelerators": float(step.accelerators),
+            "evidence": list(found.pace.evidence),
+        }
+    return record
+
+
+def _bytes(one: Memory) -> dict[str, float]:
+    sums = ("allocated", "reserved", "total")
+    return {name: float(getattr(one, name)) for name in (*MEMORY, *sums)}
+
+
+def interval(found: Interval) -> dict[str, float]:
+    """An interval in JSON."""
+    return {"low": found.low, "expected": found.expected, "high": found.high}

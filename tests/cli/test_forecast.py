@@ -1,0 +1,154 @@
+"""seatrial forecast: simulate."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner, Result
+
+from seatrial.cli import cli
+from seatrial.errors import UserError
+
+FEW = ("--accelerators", "1024", "--days", "10", "--draws", "50")
+
+
+def simulate(*args: str) -> Result:
+    done = CliRunner().invoke(cli, ["forecast", "simulate", *args])
+    if isinstance(done.exception, UserError):
+        return done
+    assert done.exit_code == 0, done.output
+    return done
+
+
+def test_it_says_what_is_left_and_where_the_rest_goes() -> None:
+    text = simulate(*FEW).stdout
+    assert "run            1,024 accelerators for 10 days" in text and "arXiv:2407.21783, table 5" in text
+    for part in ("useful", "checkpoints", "lost work", "detection", "waiting", "restart", "stragglers"):
+        assert f"\n{part} " in text
+
+
+def test_as_json_holds_numbers_and_their_origin() -> None:
+    record = json.loads(
+        simulate(*FEW, "--json", "--failures", "meta-rsc-1", "--interval", "900", "--spares", "2").stdout
+    )
+    assert record["scenario"]["source"].startswith("arXiv:2410.21680") and record["scenario"]["spares"] == 2
+    assert record["interval"] == 900 and record["by_component"].keys() == {"node"}
+    assert record["goodput"]["low"] <= record["goodput"]["expected"] <= record["goodput"]["high"] < 1
+    total = sum(part["expected"] for part in record["seconds"].values())
+    assert total == pytest.approx(10 * 86_400)
+
+
+def test_the_same_seed_prints_the_same() -> None:
+    assert simulate(*FEW, "--seed", "3").stdout == simulate(*FEW, "--seed", "3").stdout
+    assert simulate(*FEW, "--seed", "3").stdout != simulate(*FEW, "--seed", "4").stdout
+
+
+def test_a_picture_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "run.svg"
+    assert simulate(*FEW, "-o", str(path)).stdout.endswith(f"wrote {path}\n")
+    assert ElementTree.fromstring(path.read_text(encoding="utf-8")).tag.endswith("svg")
+
+
+def test_all_that_cannot_be_is_said_at_once() -> None:
+    done = simulate("--accelerators", "0", "--days", "10", "--slowdown", "2", "--spares", "-1")
+    assert str(done.exception).splitlines() == [
+        "accelerators: 0 is not above 0",
+        "spares: -1 is not 0 or more",
+        "slowdown: 2 is not in [0, 1)",
+    ]
+
+
+# --- of a target
+
+
+def told(*args: str) -> str:
+    done = CliRunner().invoke(cli, ["forecast", *args])
+    if isinstance(done.exception, UserError):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_a_target_s_page_has_memory_time_and_what_they_rest_on() -> None:
+    text = told("nemo-run/llama3.1-8b")
+    assert text.startswith("Forecast of nemo-run/llama3.1-8b on 1 x p5.48xlarge\n")
+    for words in ("Memory of a rank", "optimizer's states", "Time of a step", "matrix products", "nearest to this job"):
+        assert words in text
+    assert re.search(r"Memory (fits|tight|does not fit): \d+(\.\d)? of 80 GiB \(", text)
+
+
+def test_as_json_it_holds_bytes_and_seconds_that_add_up() -> None:
+    record = json.loads(told("megatron-lm/gpt-7.5b", "--json"))
+    [stage] = record["memory"]["stages"]
+    parts = ("parameters", "gradients", "optimizer", "activations", "logits", "gathered")
+    assert sum(stage[name] for name in parts) == pytest.approx(stage["allocated"])
+    model = record["time"]["model"]
+    assert sum(value for name, value in model.items() if name != "step") == pytest.approx(model["step"])
+    rate = record["time"]["tokens_per_second"]
+    assert rate["low"] < rate["expected"] < rate["high"] and record["unknown"] == {}
+
+
+def test_another_instance_and_other_arguments_are_forecast() -> None:
+    fewer = json.loads(told("fsdp/llama3.1-8b", "--json", "--set", "recompute=full"))
+    more = json.loads(told("fsdp/llama3.1-8b", "--json", "--set", "recompute=none"))
+    assert fewer["memory"]["stages"][0]["activations"] < more["memory"]["stages"][0]["activations"]
+    faster = json.loads(told("fsdp/llama3.1-8b", "--json", "--instance", "p6-b200.48xlarge", "--nodes", "1"))
+    assert faster["place"] == "p6-b200.48xlarge"
+    assert faster["time"]["tokens_per_second"]["expected"] > fewer["time"]["tokens_per_second"]["expected"]
+
+
+def test_what_does_not_fit_says_what_would() -> None:
+    text = told("fsdp/llama3.1-70b", "--nodes", "1", "--instance", "p5.48xlarge")
+    assert "Memory does not fit:" in text
+
+
+def test_on_cpus_the_time_is_unknown_and_said_to_be() -> None:
+    text = told("fsdp/tiny")
+    assert "Not known" in text and "time: the rates of this machine's processors are not known" in text
+
+
+def test_a_search_names_the_best_and_how_to_take_it() -> None:
+    text = told("nemo-run/llama3.1-70b", "--search", "--nodes", "8..16")
+    assert "332,640 layouts" not in text and "layouts, " in text and "What forbids the others" in text
+    assert "\ntake the first: seatrial run nemo-run/llama3.1-70b --nodes 16 --set " in text
+
+
+def test_the_first_of_a_search_is_forecast_as_the_search_says() -> None:
+    found = json.loads(told("megatron-lm/gpt-39.1b", "--search", "--nodes", "8", "--json"))
+    best = found["best"][0]
+    settings = [word for name, value in best["settings"].items() for word in ("--set", f"{name}={value}")]
+    again = json.loads(told("megatron-lm/gpt-39.1b", "--nodes", "8", "--json", *settings))
+    assert again["time"] == best["time"] and again["memory"] == best["memory"]
+    steps = [one["step"] for one in found["best"]]
+    assert steps == sorted(steps)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("fsdp/tiny", "--search"), "layouts are searched on accelerators"),
+        (("fsdp/llama3.1-8b", "--nodes", "1..4"), "1..4 is a range"),
+        (("fsdp/llama3.1-8b", "--nodes", "x"), "'x' is neither a number nor a range"),
+        (("fsdp/llama3.1-8b", "--nodes", "4..2"), "'4..2' is no range of nodes"),
+        (("fsdp/llama3.1-8b", "--deadline", "1", "--budget", "1"), "--budget: is for --search"),
+        (("fsdp/llama3.1-8b", "--search", "--budget", "1"), "what a node costs is unknown"),
+        (("fsdp/llama3.1-8b", "--on", "x", "--instance", "p5.48xlarge"), "a cluster has instances of its own"),
+        (("collectives/tiny",), "collectives says nothing of what its jobs compute"),
+        (("simulat",), "simulat"),
+    ],
+)
+def test_bad_input_is_said_at_once(args: tuple[str, ...], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    with pytest.raises(UserError) as caught:
+        told(*args)
+    assert said in str(caught.value)
+
+
+def test_a_budget_is_held_where_prices_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    found = json.loads(told("fsdp/llama3.1-8b", "--search", "--nodes", "1..4", "--budget", "1", "--json"))
+    assert found["best"] == [] and found["forbidden"]["budget"] > 0
