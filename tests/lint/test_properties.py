@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from seatrial.lint import documents, shell, statements
@@ -38,6 +38,7 @@ PIECES = [
 
 
 @settings(deadline=None, max_examples=60)
+@example([PIECES[-1], PIECES[10]], "")
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6), st.sampled_from(["", "if true; then", "g() {"]))
 def test_what_bash_accepts_is_never_wholly_unreadable(pieces, around):
     inner = "\n".join(pieces)

@@ -39,6 +39,11 @@ _REWRITES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], .
     (re.compile(r"(?m)((?:^|[;{(])[ \t]*for[ \t]+\w+)[ \t]+do\b"), r"\1; do"),
     # ;& and ;;& after the commands of a pattern
     (re.compile(r";;?&(?=\s)"), ";;"),
+    # ${x//["']/}: quotes among the characters of a pattern
+    (
+        re.compile(r"(\$\{\w+(?:\[[^\]{}]*\])?(?:[%#/]|//|%%|##)\[)([^\]\n]+)(?=\])"),
+        lambda found: found[1] + re.sub(r"[\"'`]", "_", found[2]),
+    ),
     # m[$a,$b]: two parts of one key
     (re.compile(r"\w\[[^\]\s]*\$\w[^\]\s]*\]"), lambda found: found[0].replace(",", ".")),
 )
