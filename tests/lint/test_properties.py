@@ -38,7 +38,7 @@ PIECES = [
 
 
 @settings(deadline=None, max_examples=60)
-@example([PIECES[-1], PIECES[10]], "")
+@example([PIECES[index] for index in (7, 19, 11, 15, 14, 2)], "")
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=6), st.sampled_from(["", "if true; then", "g() {"]))
 def test_what_bash_accepts_is_never_wholly_unreadable(pieces, around):
     inner = "\n".join(pieces)
