@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from seatrial.findings import Rule, Verdict
 
@@ -56,8 +55,7 @@ _SIZE = re.compile(r"([\d.,]+) ?((?:[kKMGT]i?)?B)", re.ASCII)
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of a log."""
 
     text: str
@@ -138,8 +136,7 @@ class Reading:
         torn, self._torn = self._torn, None
         events: list[Event] = []
         try:
-            for event in self._reader.read(line):
-                events.append(event)
+            events.extend(self._reader.read(line))
         except self._survives as error:
             return self._refused(line, error, torn, events)
         if torn is not None:
@@ -227,9 +224,12 @@ def clean(raw: str, *, prefixed: bool = True) -> Line:
     text = _ANSI.sub("", raw) if "\x1b" in raw else raw
     found = _PREFIX.match(text) if prefixed else None
     start = found.end() if found else 0
-    number = (found["rank"] or found["task"]) if found else None
-    shown = text[start:].rstrip().rpartition("\r")[2]
-    return Line(shown, int(number) if number else None, text[:start])
+    shown = text[start:].rstrip()
+    if "\r" in shown:
+        shown = shown.rpartition("\r")[2]
+    if found is None or found.lastindex is None:
+        return Line(shown, None, text[:start])
+    return Line(shown, int(found["rank"] or found["task"]), text[:start])
 
 
 def failure(rank: int, moment: float) -> str:

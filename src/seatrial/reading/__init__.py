@@ -101,7 +101,7 @@ def events(
 
 def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
     rest = iter(lines)
-    while batch := list(islice(rest, BATCH)):
+    while batch := [line.rstrip("\n") for line in islice(rest, BATCH)]:
         yield batch
 
 

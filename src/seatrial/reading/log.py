@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from seatrial.events import Event, RunEnd, Step
 from seatrial.rank.lines import Reader, Reading
 from seatrial.reading import ends, thinning
 from seatrial.reading.ends import Watch
+from seatrial.reading.kinds import ANEW, METRIC, SIGN, Kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,38 +42,37 @@ class Log:
         self._first: int | None = None
         self._every = 1
         """Steps between two lines."""
-        self._words: tuple[str, ...] = getattr(reader, "words", ())
+        self._kinds = Kinds(getattr(reader, "words", ()))
         self._spared: str | None = None
         """The line before, if the reader needed not see it."""
 
     def take(self, lines: list[str]) -> None:
-        """Read some more lines."""
-        text = "\n".join(lines)
-        words = [word for word in ends.WORDS if word in text]
-        anew = [word for word in ends.ANEW_WORDS if word in text]
-        mine = [word for word in self._words if word in text]
-        for raw in lines:
-            self._number += 1
-            needed = self.reading.waits or not self._words
-            for word in mine:
-                if word in raw:
-                    needed = True
-                    break
-            if needed:
-                if self._spared is not None:
-                    self.reading.passed_over(self._spared)
-                    self._spared = None
+        """Read some more lines, without what ends them. Most say nothing to anybody, and are not looked at."""
+        kinds = self._kinds.of(lines)
+        seen = -1
+        for at in self._order([at for at, kind in enumerate(kinds) if kind], len(lines)):
+            raw, kind = lines[at], kinds[at]
+            if kind & METRIC or self.reading.waits:
+                before = self._spared if at == 0 else lines[at - 1] if seen != at - 1 else None
+                if before is not None:
+                    self.reading.passed_over(before)
+                seen = at
                 self._add(self.reading.line(raw))
-            else:
-                self._spared = raw
-            if words or self._watch.sign is not None or self._watch.ignores:
-                if self._watch.ignores:
-                    self._watch.line(self._number, raw)
-                    continue
-                for word in words if self._watch.sign is None else [*words, *anew]:
-                    if word in raw:
-                        self._watch.line(self._number, raw)
-                        break
+            if kind & SIGN or self._watch.ignores or (kind & ANEW and self._watch.sign is not None):
+                self._watch.line(self._number + at + 1, raw)
+        self._number += len(lines)
+        self._spared = lines[-1] if seen != len(lines) - 1 else None
+
+    def _order(self, marked: list[int], count: int) -> Iterator[int]:
+        """Which of `count` lines are looked at: those that are marked, and all while the next one is waited for."""
+        done = -1
+        for at in [*marked, count]:
+            while done + 1 < at and (self.reading.waits or self._watch.ignores):
+                done += 1
+                yield done
+            if at < count:
+                done = at
+                yield at
 
     def end(self) -> list[Event | Anew]:
         """All that was found: nothing more comes."""

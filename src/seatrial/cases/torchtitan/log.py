@@ -87,37 +87,32 @@ class Reader(lines.Reader):
             if self.shape:
                 raise ValueError("it lacks what the lines before it tell")
             self.form = _form(*shape)
-        event = self._step(step, loss, grad_norm, memory, tps, tflops, mfu)
-        self.shape = shape
-        if event.step <= self.last:
-            return ()
-        self.last, self.finished = event.step, False
-        if total is not None:
-            self.total = int(total)
-        return (event,)
-
-    def _step(
-        self, step: str, loss: str, grad_norm: str | None, memory: str, tps: str, tflops: str | None, mfu: str | None
-    ) -> Step:
-        told = float(loss)
+        number, told, rate = int(step), float(loss), float(tps.replace(",", ""))
         if told < 0:
             raise ValueError("a negative loss is that of a pipeline stage which has none: log the last stage's ranks")
-        rate = float(tps.replace(",", "")) * (self.ranks or self.world_size)  # per accelerator, and a whole number
         if not rate:
             raise ValueError("0 tokens per second: less than half a token, so its time is unknown")
+        self.shape = shape
+        if number <= self.last:
+            return ()
+        self.last, self.finished = number, False
+        if total is not None:
+            self.total = int(total)
         printed = {} if mfu is None else {"mfu": float(mfu) / 100}
         if tflops is not None:
             printed["flops"] = float(tflops.replace(",", "")) * 1e12
-        return Step(
-            step=int(step),
+        event = Step(
+            step=number,
             loss=told,
             grad_norm=None if grad_norm is None else float(grad_norm),
             count=self.count,
-            seconds=self.count / rate,
+            # The rate is that of an accelerator, and a whole number.
+            seconds=self.count / (rate * (self.ranks or self.world_size)),
             # A device that cannot tell prints less than nothing.
             memory_bytes=None if memory.startswith("-") else round(float(memory[:-3]) * 2**30),
             printed=printed,
         )
+        return (event,)
 
 
 def _message(text: str) -> str:
