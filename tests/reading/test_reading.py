@@ -21,11 +21,14 @@ from tests.test_binding import CASE, LARGE, LOCAL, TINY, Args
 class Reader(lines.Reader):
     """Reads lines such as ``step 3 loss 2.5`` of runs of 5 steps; the world size is the number of tokens."""
 
+    finish = "bye"
+
     def __init__(self, args: Args, world_size: int) -> None:
         self.count = world_size
         self.total = 5
 
     def read(self, line: Line) -> Iterable[Event]:
+        self.finished = line.text == self.finish
         if line.text.startswith("step"):
             found = re.fullmatch(r"step (\d+) loss ([\d.]+)", line.text)
             if found is None:

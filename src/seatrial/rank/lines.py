@@ -76,7 +76,7 @@ class Reader(Protocol):
     total: int | None = None
     """Steps of the whole run, as the log itself tells them; None: it does not, or not yet."""
     finish: str = ""
-    """What the framework prints when it is through; empty: nothing, so that its last step is its end."""
+    """What the framework prints when it is through; empty: nothing, so that only its launcher can tell."""
     finished: bool = False
     """Whether it printed that after its newest step."""
     ranks: int | None = None

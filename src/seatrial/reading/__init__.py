@@ -87,7 +87,8 @@ def events(
     if not log.last:
         what = log.reading.first or f"no metric line of {case.name} among its lines"
         raise UserError(Problem(what, "the log", f"is it a log of {case.framework}?"))
-    steps = log.reader.total or (log.last if log.reader.finished else int(job.args.get("steps", log.last)))
+    asked = log.last if log.completed or job.recipe == NAMELESS else int(job.args.get("steps", log.last))
+    steps = log.reader.total or asked
     peak, source = _peak(case, job, instance_type)
     start = replace(
         _start(case, job, steps, log.before),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from seatrial.events import Event, RunEnd, Step
 from seatrial.rank.lines import Reader, Reading
-from seatrial.reading import ends, thinning
+from seatrial.reading import thinning
 from seatrial.reading.ends import Watch
 from seatrial.reading.kinds import ANEW, METRIC, SIGN, Kinds
 
@@ -23,9 +23,10 @@ class Anew:
 class Log:
     """Metrics, attempts and end of a log.
 
-    A run is completed if the log shows that: the framework's own words that it is through, or, where it says none, the
-    last step that the log itself tells as the last. The recipe does not decide it. A sign of a failure that no other
-    attempt followed is how it ended. All else is an end that nobody saw.
+    A run is completed if the log shows that: the framework's own words that it is through, or its launcher's that all
+    processes ended well, and no step is missing of those that the log itself tells. The recipe does not decide it, and
+    neither does the last step alone: a crash behind it may be cut off. A sign of a failure that no other attempt
+    followed is how it ended. All else is an end that nobody saw.
     """
 
     def __init__(self, reader: Reader) -> None:
@@ -76,10 +77,18 @@ class Log:
 
     def end(self) -> list[Event | Anew]:
         """All that was found: nothing more comes."""
-        self._add([*self.reading.end()])
+        succeeded = self._watch.succeeded
+        self._add([*self.reading.end()])  # what a block told whose end nobody saw: it stands before what came last
+        self._watch.succeeded = succeeded
         if self._first is not None:
             self._found.append(self._ended())
         return self._found
+
+    @property
+    def completed(self) -> bool:
+        """Whether the log shows a good end, so far."""
+        end = self._found[-1] if self._found else None
+        return isinstance(end, RunEnd) and end.outcome == "completed"
 
     def _add(self, events: list[Event]) -> None:
         for event in events:
@@ -95,7 +104,7 @@ class Log:
             self._first, self.last = step, step
             self.before = max(step - 1, 0) if begun is None else min(begun, step - 1)
             self._every = step if begun is None else step - self.before
-            self._watch = Watch()  # what was said before training is another matter
+            self._watch.begin()
             return
         again = step < self.last or (sign is not None and (step == self.last or sign.anew))
         if again:
@@ -117,16 +126,17 @@ class Log:
             went_on = f"{self._watch.survived}; steps went on after it, though nothing tells of a start anew"
             return RunEnd(outcome="lost", step=last, reason=went_on)
         finish, finished = getattr(self.reader, "finish", ""), getattr(self.reader, "finished", False)
-        through = finished and (total is None or last > total - max(self._every, 1))
-        if through or (not finish and total is not None and last >= total):
+        through = finished or self._watch.succeeded
+        if through and (total is None or last > total - max(self._every, 1)):
             return RunEnd(outcome="completed", step=total or last)
-        return RunEnd(outcome="lost", step=last, reason=_unseen(last, total, finish, finished=finished))
+        return RunEnd(outcome="lost", step=last, reason=_unseen(last, total, finish, through=through))
 
 
-def _unseen(last: int, total: int | None, finish: str, *, finished: bool) -> str:
+def _unseen(last: int, total: int | None, finish: str, *, through: bool) -> str:
     """Why the end of a run is not known."""
     if total is not None and last < total:
-        return f"the log {'says that it is through' if finished else 'ends'} after step {last} of {total}"
+        return f"the log {'says that it is through' if through else 'ends'} after step {last} of {total}"
     if finish:
         return f"the log ends without {finish!r}"
-    return "the log does not tell how many steps were asked for"
+    told = "does not tell how many steps were asked for" if total is None else "ends with its last step"
+    return f"the log {told}, and nothing in it says that the processes ended well"
