@@ -33,7 +33,7 @@ def verdicts(answer: dict[str, Any]) -> dict[str, str]:
 
 
 LINE = (
-    "{rank:>2}: 2025-03-04 00:{minute:02}:44,441 - root - INFO - \x1b[36mstep: {step:2}  \x1b[32mloss: {loss:7.4f}  "
+    "{rank:>2}: 2025-03-04 00:00:{second:06.3f} - root - INFO - \x1b[36mstep: {step:2}  \x1b[32mloss: {loss:7.4f}  "
     "\x1b[33mmemory: 68.57GiB(86.69%)  \x1b[34mtps: {rate}  \x1b[35mmfu: 39.73%\x1b[39m\n"
 )
 
@@ -43,7 +43,7 @@ def test_a_log_of_srun_is_held_against_the_published_figure(read, tmp_path, rate
     """Four nodes as upstream's example prints them: every rank, with srun's labels and colours."""
     log = tmp_path / "slurm-17.out"
     lines = [
-        LINE.format(rank=rank, minute=step, step=step, loss=12.0 - step / 2, rate=rate)
+        LINE.format(rank=rank, second=step * 8192 / 6785, step=step, loss=12.0 - step / 2, rate=rate)
         for step in range(1, 21)
         for rank in (3, 0, 31)
     ]

@@ -50,7 +50,7 @@ def test_steps_lie_before_the_end_as_long_as_they_took():
         start_step=0,
         steps=5,
         world_size=2,
-        device="cpu (as the command said)",
+        device="cpu, as the command said",
         backend="gloo",
         unit="samples",
         parameters=7,

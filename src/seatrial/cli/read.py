@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -53,27 +54,25 @@ def command(
     know, such as whether all ranks agree; figures that were published for the same hardware are compared.
     """
     from seatrial import reading
-    from seatrial.binding import bind
     from seatrial.cli.outcome import judge_and_keep, say
     from seatrial.events import RunStart, write_events
     from seatrial.findings import exit_code
 
     case, recipe = _found(log) if target == AUTO else _named(target)
-    where = reading.elsewhere(recipe, instance, nodes, processes)
-    job = bind(
+    job, instance_type = reading.job(
         case,
         recipe,
-        where,
         settings=parse_settings(settings),
+        instance_type=instance,
         nodes=nodes,
-        processes_per_node=processes,
+        processes=processes,
     )
     with _opened(log) as lines:
-        found = reading.events(case, job, lines, log.stat().st_mtime, where.instance_type)
+        found = reading.events(case, job, lines, log.stat().st_mtime, instance_type)
     for form in (event.versions.get("log") for _, event in found[:1] if isinstance(event, RunStart)):
         if form:
             _note(f"the lines are those of {form}")
-    run = history.create(reading.nameless(job) if recipe.name == reading.NAMELESS else job, name)
+    run = history.create(replace(job, args={}) if recipe.name == reading.NAMELESS else job, name)
     shutil.copyfile(log, run.log_path(0))
     write_events(run.events_path, found)
     findings = judge_and_keep(run)

@@ -49,6 +49,8 @@ _NUMBER = re.compile(
 _SUFFIXES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}
 _NARROWEST = 72
 """Characters of a line that a terminal may have wrapped: 80 columns, less what is cut off between two words."""
+ROUNDED = 1.2
+"""Factor by which numbers of a line with three digits, some of them means, may be off from each other."""
 FAILURE = re.compile(r"seatrial: rank (?P<rank>\d+) failed at (?P<time>\d{4}-\d\d-\d\dT[\d:.]+\+00:00)")
 """What a rank prints before the traceback that ends it."""
 _SIZE = re.compile(r"([\d.,]+) ?((?:[kKMGT]i?)?B)", re.ASCII)
@@ -83,6 +85,12 @@ class Reader(Protocol):
     """Ranks that it ran on, where the log tells; None: it does not."""
     begun: int | None = None
     """Steps that were done when it began, where the log tells; None: it does not."""
+    device: str = ""
+    """Name of what a rank computed on, as the log tells it; empty: it does not."""
+    device_bytes: int | None = None
+    """Memory of that, where the log tells; None: it does not."""
+    guessed: bool = False
+    """Whether the times of its steps rest on the arguments' batch, since the log tells none."""
     form: str = ""
     """Which version's or fork's form the lines have, for people; empty: the one that the case was made with."""
 
@@ -250,6 +258,14 @@ def number(text: str) -> float:
     if found[1] is None:
         return float(found[0])
     return float(found[1].replace(",", "")) * _SUFFIXES[found[2]]
+
+
+def same(count: float, rate: float, seconds: float) -> None:
+    """Raises ValueError unless a batch of `count` at `rate` per second takes about `seconds`, where all are known."""
+    if count > 0 and rate > 0 and seconds > 0 and not 1 / ROUNDED <= rate * seconds / count <= ROUNDED:
+        raise ValueError(
+            f"{rate:g} a second over {seconds:g} s are {rate * seconds:.4g}, and it says a batch of {count:g}"
+        )
 
 
 def size(text: str) -> int:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 from seatrial import hardware, launchers, loading
+from seatrial.binding import bind
 from seatrial.errors import Problem, UserError
 from seatrial.events import Event, RunStart, Step
 from seatrial.rank.lines import Reader
+from seatrial.reading import device
 from seatrial.reading.foreign import CASES as FOREIGN
 from seatrial.reading.foreign import NAMELESS
 from seatrial.reading.log import Anew, Log
 from seatrial.reading.recognise import Candidate, find
-from seatrial.spec import ELSEWHERE, Case, Cluster, Device, Expectations, Job, Layout, Recipe
+from seatrial.spec import ELSEWHERE, Case, Cluster, Expectations, Job, Layout, Recipe
 
-__all__ = ["FOREIGN", "NAMELESS", "anonymous", "elsewhere", "events", "nameless", "reader", "recognise"]
-
-BACKENDS: dict[Device, str] = {"cpu": "gloo", "cuda": "nccl", "neuron": "xla"}
+__all__ = ["FOREIGN", "NAMELESS", "anonymous", "elsewhere", "events", "job", "reader", "recognise"]
 
 BATCH = 2000
 """Lines that are looked through at once for words that only few lines hold."""
@@ -52,9 +52,39 @@ def anonymous(recipe: Recipe) -> Recipe:
     return replace(recipe, name=NAMELESS, title="a log, its recipe unknown", expectations=Expectations(), published=())
 
 
-def nameless(job: Job) -> Job:
-    """The job of such a recipe, without the arguments and the model that are another's."""
-    return replace(job, args={}, parameters=None, flops_per_token={}, fidelity="real", fidelity_note="", notes=())
+def job(
+    case: Case,
+    recipe: Recipe,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    instance_type: str | None = None,
+    nodes: int | None = None,
+    processes: int | None = None,
+) -> tuple[Job, str | None]:
+    """The job that a log is of, and the instance type of its nodes, as far as anybody said. Raises UserError.
+
+    Of a recipe that nobody named nothing is taken but what a reader needs: its model, its layout and the device that it
+    is for are another's.
+    """
+    if recipe.name != NAMELESS:
+        where = elsewhere(recipe, instance_type, nodes, processes)
+        bound = bind(case, recipe, where, settings=settings, nodes=nodes, processes_per_node=processes)
+        return bound, where.instance_type
+    ranks = hardware.instance(instance_type).ranks if instance_type else 0
+    bound = bind(case, recipe, elsewhere(recipe, None, None, None), settings=settings)
+    told = "Of its hardware, its batch and its number of ranks is known what the log or the command told."
+    nameless = replace(
+        bound,
+        device=device.kind(instance_type),
+        nodes=nodes or 1,
+        processes_per_node=processes or ranks or 1,
+        parameters=None,
+        flops_per_token={},
+        fidelity="real",
+        fidelity_note="",
+        notes=(told,),
+    )
+    return nameless, instance_type
 
 
 def elsewhere(recipe: Recipe, instance_type: str | None, nodes: int | None, processes: int | None) -> Cluster:
@@ -87,17 +117,26 @@ def events(
     if not log.last:
         what = log.reading.first or f"no metric line of {case.name} among its lines"
         raise UserError(Problem(what, "the log", f"is it a log of {case.framework}?"))
-    asked = log.last if log.completed or job.recipe == NAMELESS else int(job.args.get("steps", log.last))
-    steps = log.reader.total or asked
-    peak, source = _peak(case, job, instance_type)
-    start = replace(
-        _start(case, job, steps, log.before),
-        world_size=getattr(log.reader, "ranks", None) or job.world_size,
-        peak_flops=peak,
-        peak_source=source,
-        versions={"log": form} if (form := getattr(log.reader, "form", "")) else {},
-    )
-    return _timed(start, found, end)
+    guessed = job.recipe == NAMELESS and getattr(log.reader, "guessed", False)
+    if guessed:
+        found = _by_the_clock(found, log.clock.ratio)
+    doubts = (None if guessed else log.clock.finding(), device.contradiction(log.reader, instance_type))
+    found[-1:-1] = [doubt for doubt in doubts if doubt is not None]
+    return _timed(_start(case, job, log, instance_type), found, end)
+
+
+def _by_the_clock(found: list[Event | Anew], ratio: float | None) -> list[Event | Anew]:
+    """Steps whose time and batch rest on another's arguments, with those that the lines' times give: None, unknown.
+
+    What the log tells is their quotient, tokens per second, and that stays.
+    """
+    scale = ratio or 0.0
+    return [
+        replace(event, seconds=event.seconds * scale, count=round(event.count * scale))
+        if isinstance(event, Step)
+        else event
+        for event in found
+    ]
 
 
 def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
@@ -122,30 +161,23 @@ def _timed(start: RunStart, found: list[Event | Anew], end: float) -> list[tuple
     return [(end - moment + after, event) for after, event in timed]
 
 
-def _start(case: Case, job: Job, steps: int, first_step: int) -> RunStart:
+def _start(case: Case, job: Job, log: Log, instance_type: str | None) -> RunStart:
+    known = job.recipe != NAMELESS
+    asked = int(job.args.get("steps", log.last)) if known and not log.completed else log.last
+    layout = Layout(nodes=job.nodes, processes_per_node=job.processes_per_node, device=job.device)
+    workload = case.workload(case.Args(**job.args), layout) if known else None
+    peak, source = device.peak(job, log.reader, instance_type, workload.compute if workload else None)
+    form = getattr(log.reader, "form", "")
     return RunStart(
         attempt=0,
-        start_step=first_step,
-        steps=steps,
-        world_size=job.world_size,
-        device=f"{job.device} (as the command said)",
-        backend=BACKENDS[job.device],
+        start_step=log.before,
+        steps=log.reader.total or asked,
+        world_size=getattr(log.reader, "ranks", None) or job.world_size,
+        device=device.told(job, log.reader, instance_type),
+        backend=device.BACKENDS[job.device],
         unit=case.unit,
         parameters=job.parameters,
+        peak_flops=peak,
+        peak_source=source,
+        versions={"log": form} if form else {},
     )
-
-
-def _peak(case: Case, job: Job, instance_type: str | None) -> tuple[float | None, str]:
-    """Dense peak FLOP/s of a rank at what the job multiplies matrices in, and who says so; None and why if unknown."""
-    layout = Layout(nodes=job.nodes, processes_per_node=job.processes_per_node, device=job.device)
-    workload = case.workload(case.Args(**job.args), layout)
-    name = hardware.instance(instance_type).accelerator if instance_type else None
-    if job.device == "cpu":
-        return None, "unknown"
-    if name is None or workload is None:
-        return None, "unknown: a log does not tell its hardware, and none was named"
-    found = hardware.accelerator(name)
-    peak = found.peak_flops.get(workload.compute)
-    if peak is None:
-        return None, f"unknown: no {workload.compute} peak for {found.name} in the hardware table"
-    return peak / found.ranks_per_accelerator, f"{found.name}, dense {workload.compute}: {found.source}"

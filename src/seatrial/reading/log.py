@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from seatrial.events import Event, RunEnd, Step
 from seatrial.rank.lines import Reader, Reading
 from seatrial.reading import thinning
+from seatrial.reading.clock import Clock
 from seatrial.reading.ends import Watch
 from seatrial.reading.kinds import ANEW, METRIC, SIGN, Kinds
 
@@ -36,6 +37,8 @@ class Log:
         """The newest step."""
         self.before = 0
         """Steps that were done before the log began."""
+        self.clock = Clock()
+        """The steps' times beside those of the lines."""
         self._found: list[Event | Anew] = []
         self._watch = Watch()
         self._number = 0
@@ -58,7 +61,7 @@ class Log:
                 if before is not None:
                     self.reading.passed_over(before)
                 seen = at
-                self._add(self.reading.line(raw))
+                self._add(self.reading.line(raw), raw)
             if kind & SIGN or self._watch.ignores or (kind & ANEW and self._watch.sign is not None):
                 self._watch.line(self._number + at + 1, raw)
         self._number += len(lines)
@@ -78,7 +81,7 @@ class Log:
     def end(self) -> list[Event | Anew]:
         """All that was found: nothing more comes."""
         succeeded = self._watch.succeeded
-        self._add([*self.reading.end()])  # what a block told whose end nobody saw: it stands before what came last
+        self._add([*self.reading.end()], "")  # what a block told whose end nobody saw: it stands before what came last
         self._watch.succeeded = succeeded
         if self._first is not None:
             self._found.append(self._ended())
@@ -90,21 +93,22 @@ class Log:
         end = self._found[-1] if self._found else None
         return isinstance(end, RunEnd) and end.outcome == "completed"
 
-    def _add(self, events: list[Event]) -> None:
+    def _add(self, events: list[Event], raw: str) -> None:
         for event in events:
             if isinstance(event, Step):
-                self._step(event)
+                self._step(event, raw)
             self._found.append(event)
         if len(self._found) > thinning.MOST:
             self._found = thinning.thinned(self._found, self.before)
 
-    def _step(self, event: Step) -> None:
+    def _step(self, event: Step, raw: str) -> None:
         step, sign, begun = event.step, self._watch.sign, getattr(self.reader, "begun", None)
         if self._first is None:
             self._first, self.last = step, step
             self.before = max(step - 1, 0) if begun is None else min(begun, step - 1)
             self._every = step if begun is None else step - self.before
             self._watch.begin()
+            self.clock.step(raw, 0.0)
             return
         again = step < self.last or (sign is not None and (step == self.last or sign.anew))
         if again:
@@ -115,6 +119,8 @@ class Log:
             if begun is None and self.last == self._first:  # a line every so many steps, and the first is one of them
                 self.before = max(self._first - (step - self._first), 0)
             self._every = step - self.last
+        if step != self.last or again:
+            self.clock.step(raw, 0.0 if again else (step - self.last) * event.seconds)
         self._watch.step(again=again)
         self.last = step
 

@@ -28,6 +28,9 @@ _MEMORY = re.compile(r"\[Rank \d+\] \(after \d+ iterations\) memory \(MB\).*\| m
 _BRIDGE = re.compile(r"\bGPU utilization: ([\d.]+) ?MODEL_TFLOP/s/GPU")
 """Megatron-Bridge says it in a line of its own, before the step's."""
 _THROUGH = re.compile(r"\[after training is done\]|\bvalidation loss at iteration +\d+ on (?:validation|test) set\b")
+_RANKS = re.compile(r"\busing world size: (\d+),? ")
+_RATE = "samples per second"
+"""Of Megatron-DeepSpeed."""
 _FLOPS = {"throughput per GPU (TFLOP/s/GPU)": 1e12, "TFLOPs": 1e12, "approx flops per GPU": 1.0}
 """There with --log-throughput, of forks always."""
 _TIMES = {"elapsed time per iteration (ms)": 1e3, "elapsed time per iteration (s)": 1.0}
@@ -48,7 +51,8 @@ class Reader(lines.Reader):
     numbers, and neither is its loss.
     """
 
-    words = ("iteration ", "(after ", "| lm loss", "consumed samples:", "[after training", "MODEL_TFLOP")
+    words = ("iteration ", "(after ", "| lm loss", "consumed samples:", "[after training", "MODEL_TFLOP",
+             "using world size:")  # fmt: skip
     finish = "[after training is done]"
 
     def __init__(self, args: SequenceArgs, world_size: int) -> None:
@@ -67,6 +71,8 @@ class Reader(lines.Reader):
             self._flops = {"flops": float(bridge[1]) * 1e12}
         if _THROUGH.search(text):
             self.finished = True
+        if ranks := _RANKS.search(text):
+            self.ranks = int(ranks[1])
         if not _MARK.search(text) or text == self._last:  # a line that every rank prints counts once
             return []
         events = list(self._metrics(text))
@@ -108,6 +114,7 @@ class Reader(lines.Reader):
             if not fields.get(_SKIPPED):
                 raise ValueError("the line tells no lm loss, though no iteration was skipped")
             return None
+        lines.same(fields.get("global batch size", 0.0), fields.get(_RATE, 0.0), seconds)
         return Step(
             step=number_,
             loss=loss,

@@ -43,6 +43,7 @@ class Reader(lines.Reader):
 
     words = ("step_time", "step_loss", "LOG ", " end ", "Namespace(", "'Final loss'")
     finish = "'MetricName': 'Final loss'"
+    guessed = True
 
     def __init__(self, args: Args, world_size: int) -> None:
         self.args, self.world_size = args, world_size

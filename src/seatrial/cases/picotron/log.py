@@ -52,6 +52,8 @@ class Reader(lines.Reader):
     def _step(self, fields: dict[str, str]) -> Step:
         count = self._count(number(fields["Global batch size"]))
         exact = fields.get("Step time")
+        if exact is not None:
+            lines.same(count, number(fields["Tokens/s"]), _seconds(exact))
         rate, norm, mfu = fields.get("Learning rate"), fields.get("Grad norm"), fields.get("MFU", "")
         return Step(
             step=int(fields["Step"]),

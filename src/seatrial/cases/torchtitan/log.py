@@ -33,6 +33,9 @@ _START = re.compile(r"Training starts at step:? (\d+)")
 _TOTAL = re.compile(r"\btotal steps (\d+)")
 _MESH = re.compile(r"with parallelism: pp=(\d+), dp_replicate=(\d+), dp_shard=(\d+), cp=(\d+), tp=(\d+)")
 _OLD_MESH = re.compile(r"Building \d-D device mesh with \[.*\], \[([\d, ]+)\]")
+_DEVICE = re.compile(r"\b[A-Z]+ capacity: (.+) with ([\d.]+)GiB memory")
+_SHARE = re.compile(r"(\d+\.\d\d)GiB\((\d+\.\d\d)%\)")
+"""What is in use, and how much of all that is; of less than a hundredth two decimals say too little."""
 _BATCH = re.compile(r"\bglobal batch size:? (\d+).*\bsequence length:? (\d+)")
 
 
@@ -43,8 +46,10 @@ class Reader(lines.Reader):
     not know it is reckoned against an A100.
     """
 
-    words = ("step:", "tps:", "wps:", "mfu:", "loss:", "Training ", "Trainer is initialized", "device mesh with")
+    words = ("step:", "tps:", "wps:", "mfu:", "loss:", "Training ", "Trainer is initialized", "device mesh with",
+             " capacity: ")  # fmt: skip
     finish = "Training completed"
+    guessed = True
 
     def __init__(self, args: Args, world_size: int) -> None:
         self.args, self.world_size = args, world_size
@@ -61,14 +66,14 @@ class Reader(lines.Reader):
         found = _STEP.fullmatch(_message(text))
         if found is not None:
             return self._metric(found)
-        if "Train" in text or "device mesh" in text:
+        if "Train" in text or "device mesh" in text or "capacity" in text:
             self._told(text)
         if _MARK.search(text) and not _VALIDATION.fullmatch(_message(text)):
             raise ValueError("this is not a whole metric line of torchtitan")
         return ()
 
     def _told(self, text: str) -> None:
-        """What the log says of the run: its size, where it starts, that it is through."""
+        """What the log says of the run: its device and size, where it starts, that it is through."""
         if text.endswith(self.finish):
             self.finished = True
         if mesh := _MESH.search(text) or _OLD_MESH.search(text):
@@ -78,7 +83,10 @@ class Reader(lines.Reader):
         if start or "Trainer is initialized" in text:
             total, batch = _TOTAL.search(text), _BATCH.search(text)
             self.total = int(total[1]) if total else self.total
-            self.count = int(batch[1]) * int(batch[2]) if batch else self.count
+            if batch:
+                self.count, self.guessed = int(batch[1]) * int(batch[2]), False
+        if device := _DEVICE.search(text):
+            self.device, self.device_bytes = device[1], round(float(device[2]) * 2**30)
 
     def _metric(self, found: re.Match[str]) -> tuple[Step, ...]:
         step, total, loss, grad_norm, memory, name, tps, tflops, mfu = found.groups()
@@ -87,6 +95,8 @@ class Reader(lines.Reader):
             if self.shape:
                 raise ValueError("it lacks what the lines before it tell")
             self.form = _form(*shape)
+            if (share := _SHARE.search(found[0])) and float(share[2]) >= 1 and self.device_bytes is None:
+                self.device_bytes = round(float(share[1]) * 2**30 / float(share[2]) * 100)
         number, told, rate = int(step), float(loss), float(tps.replace(",", ""))
         if told < 0:
             raise ValueError("a negative loss is that of a pipeline stage which has none: log the last stage's ranks")

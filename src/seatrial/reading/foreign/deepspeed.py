@@ -53,7 +53,7 @@ class Reader(lines.Reader):
             raise ValueError("this is not a whole line of DeepSpeed's timer")
         elif self._timer is not None and (told := _LOSS.search(text)):
             timer, self._timer = self._timer, None
-            rate = float(timer["rate"])
+            rate, self.guessed = float(timer["rate"]), True
             yield Step(
                 step=int(timer["step"]),
                 loss=number(told["loss"]),

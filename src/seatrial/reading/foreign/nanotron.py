@@ -45,6 +45,8 @@ class Reader(lines.Reader):
             raise ValueError(f"the line does not tell {', '.join(sorted(missing))}")
         seconds = number(next(fields[name] for name in _TIMES if name in fields)) / 1e3
         rate = number(fields["tokens_per_sec"])
+        if _TIMES[1] in fields:  # before, the batch was counted in sequences
+            lines.same(number(fields.get("global_batch_size", "0")), rate, seconds)
         step = Step(
             step=int(found["step"]),
             loss=number(fields["lm_loss"]),
