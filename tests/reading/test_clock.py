@@ -8,10 +8,12 @@ from seatrial.reading import clock
 from seatrial.reading.clock import Clock
 
 
-def lines(count: int, apart: float, start: float = 86_000.0) -> list[str]:
-    """Stamps with whole seconds, over midnight."""
+def lines(count: int, apart: float, start: float = 86_000.0, *, fraction: bool = False) -> list[str]:
+    """Stamps over midnight, with thousandths or whole seconds."""
     moments = [(start + at * apart) % clock.DAY for at in range(count)]
-    return [f"2025-06-01 {int(m // 3600):02}:{int(m % 3600 // 60):02}:{int(m % 60):02} step" for m in moments]
+    parts = [f",{int(m % 1 * 1000):03}" if fraction else "" for m in moments]
+    times = [f"{int(m // 3600):02}:{int(m % 3600 // 60):02}:{int(m % 60):02}" for m in moments]
+    return [f"2025-06-01 {time}{part} step" for time, part in zip(times, parts, strict=True)]
 
 
 def ratio(stamped: list[str], seconds: float) -> float | None:
@@ -42,7 +44,8 @@ def test_the_time_of_a_line(line: str, moment: float | None) -> None:
 @pytest.mark.parametrize("apart", [0.3, 1.0, 7.0, 40.0])
 def test_times_that_agree(apart: float) -> None:
     found = ratio(lines(600, apart), apart)
-    assert found is not None and found == pytest.approx(1, abs=0.11)  # a second of ten
+    assert found is not None and found == pytest.approx(1, abs=0.26)  # a second of four
+    assert ratio(lines(600, apart, fraction=True), apart) == pytest.approx(1, abs=0.01)
 
 
 @pytest.mark.parametrize("factor", [0.2, 20.0])
@@ -61,7 +64,7 @@ def test_rare_pauses_and_lines_that_wait_in_a_buffer_are_no_fault() -> None:
     assert ratio(buffered, 5.0) == pytest.approx(1)
 
 
-@pytest.mark.parametrize("stamped", [lines(5, 20.0), ["step"] * 100, lines(40, 0.1)])
+@pytest.mark.parametrize("stamped", [lines(5, 20.0), ["step"] * 100, lines(80, 0.2), lines(40, 0.1, fraction=True)])
 def test_too_little_is_no_evidence(stamped: list[str]) -> None:
     assert ratio(stamped, 1000.0) is None
 

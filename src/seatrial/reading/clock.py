@@ -9,8 +9,8 @@ from statistics import median
 from seatrial.findings import Finding, Rule, Verdict
 
 DAY = 86400.0
-STRETCH = 10.0
-"""Seconds between two lines that are compared: many stamps have no fraction of a second."""
+STRETCH, COARSE = 1.0, 4.0
+"""Seconds, at least, between two lines that are compared; where stamps have no fraction of a second."""
 LEAST = 5
 """Stretches without which nothing is said."""
 MOST = 512
@@ -61,13 +61,15 @@ class Clock:
         if self._lines > OFTEN and self._lines % RARELY and self._begun is not None:
             return
         moment = stamp(raw)
-        passed = (moment - self._begun) % DAY if moment is not None and self._begun is not None else 0.0
-        if moment is None or 0 < passed < STRETCH:
+        if moment is None:
             return
-        if passed < DAY / 2 and passed:  # else two lines that changed places
-            self._stretches.append((passed, self._said))
-        if passed or self._begun is None:
-            self._begun, self._said = moment, 0.0
+        if self._begun is not None:
+            passed = (moment - self._begun) % DAY
+            if passed < (STRETCH if moment % 1 or self._begun % 1 else COARSE):
+                return
+            if passed < DAY / 2:  # else two lines that changed places
+                self._stretches.append((passed, self._said))
+        self._begun, self._said = moment, 0.0
         if len(self._stretches) > MOST:
             pairs = zip(self._stretches[::2], self._stretches[1::2], strict=False)
             self._stretches = [(a + b, said + told) for (a, said), (b, told) in pairs]
@@ -85,8 +87,8 @@ class Clock:
         if ratio is None or 1 / APART <= ratio <= APART:
             return None
         observed = (
-            f"between its lines {ratio:.3g} s pass for each second that the steps are said to take: median of "
-            f"{len(self._stretches)} stretches of {STRETCH:g} s or more"
+            f"between its lines {ratio:.3g} s pass for each second that the steps are said to take, by the median of "
+            f"{len(self._stretches)} stretches"
         )
         return LOG_TIMES.finding(Verdict.UNKNOWN, observed, evidence="logs/rank-0.log")
 
