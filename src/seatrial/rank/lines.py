@@ -6,7 +6,7 @@ Standard library only: the command reads logs with it as well as the ranks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -100,6 +100,16 @@ class Reader(Protocol):
         Raises ValueError for a metric line that is torn or cannot be read: none may be lost in silence. What a
         progress bar left without an end of line may stand before it.
         """
+
+    def many(self, lines: Sequence[str], together: int, apart: int) -> Sequence[tuple[int, Event]] | None:
+        """Of many raw lines the numbers of those that say something, from 0, and what: the same as `read`, and faster.
+
+        `together` neighbouring steps may be told as one with the mean of their times, but for those of the last `apart`
+        lines, and for a loss that is no number. None, and nothing is changed, unless all are whole metric lines: then
+        they are read one after the other.
+        """
+        del lines, together, apart
+        return None
 
     def end(self) -> Iterable[Event]:
         """What was still waited for when the log ended: a block whose end is the beginning of the next."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import Any
 
@@ -72,7 +72,10 @@ def job(
         return bound, where.instance_type
     ranks = hardware.instance(instance_type).ranks if instance_type else 0
     bound = bind(case, recipe, elsewhere(recipe, None, None, None), settings=settings)
-    told = "Of its hardware, its batch and its number of ranks is known what the log or the command told."
+    told = (
+        "Of its hardware, its batch and its number of ranks is known what the log or the command told. Where they told no "
+        "batch, and lines no times, the time of a step is that of a batch of another size."
+    )
     nameless = replace(
         bound,
         device=device.kind(instance_type),
@@ -117,22 +120,22 @@ def events(
     if not log.last:
         what = log.reading.first or f"no metric line of {case.name} among its lines"
         raise UserError(Problem(what, "the log", f"is it a log of {case.framework}?"))
-    guessed = job.recipe == NAMELESS and getattr(log.reader, "guessed", False)
-    if guessed:
-        found = _by_the_clock(found, log.clock.ratio)
+    unchanged = job.recipe == NAMELESS and job.args == asdict(case.recipes[0].args)
+    guessed = unchanged and getattr(log.reader, "guessed", False)
+    if guessed and (ratio := log.clock.ratio) is not None:
+        found = _by_the_clock(found, ratio)
     doubts = (None if guessed else log.clock.finding(), device.contradiction(log.reader, instance_type))
     found[-1:-1] = [doubt for doubt in doubts if doubt is not None]
     return _timed(_start(case, job, log, instance_type), found, end)
 
 
-def _by_the_clock(found: list[Event | Anew], ratio: float | None) -> list[Event | Anew]:
-    """Steps whose time and batch rest on another's arguments, with those that the lines' times give: None, unknown.
+def _by_the_clock(found: list[Event | Anew], ratio: float) -> list[Event | Anew]:
+    """Steps whose time and batch rest on another's arguments, with those that the times of the lines give.
 
     What the log tells is their quotient, tokens per second, and that stays.
     """
-    scale = ratio or 0.0
     return [
-        replace(event, seconds=event.seconds * scale, count=round(event.count * scale))
+        replace(event, seconds=event.seconds * ratio, count=round(event.count * ratio))
         if isinstance(event, Step)
         else event
         for event in found

@@ -46,6 +46,9 @@ class Log:
         self._first: int | None = None
         self._every = 1
         """Steps between two lines."""
+        self._many = getattr(reader, "many", lambda *_: None)
+        self._together = 1
+        """Steps that are told as one: several in a log that is too long for all, and of hardly more than one rank."""
         self._kinds = Kinds(getattr(reader, "words", ()))
         self._spared: str | None = None
         """The line before, if the reader needed not see it."""
@@ -53,6 +56,8 @@ class Log:
     def take(self, lines: list[str]) -> None:
         """Read some more lines, without what ends them. Most say nothing to anybody, and are not looked at."""
         kinds = self._kinds.of(lines)
+        if self._at_once(lines, kinds):
+            return
         seen = -1
         for at in self._order([at for at, kind in enumerate(kinds) if kind], len(lines)):
             raw, kind = lines[at], kinds[at]
@@ -61,11 +66,30 @@ class Log:
                 if before is not None:
                     self.reading.passed_over(before)
                 seen = at
-                self._add(self.reading.line(raw), raw)
+                for event in self.reading.line(raw):
+                    self._add(event, raw)
             if kind & SIGN or self._watch.ignores or (kind & ANEW and self._watch.sign is not None):
                 self._watch.line(self._number + at + 1, raw)
+        self._thin()
         self._number += len(lines)
         self._spared = lines[-1] if seen != len(lines) - 1 else None
+
+    def _at_once(self, lines: list[str], kinds: list[int]) -> bool:
+        """Read lines that hold steps and nothing else; false if they must be read one after the other."""
+        watch, signs = self._watch, any(kind & SIGN for kind in set(kinds))
+        if signs or watch.sign is not None or watch.ignores or self.reading.waits or self._first is None:
+            return False
+        metric = [at for at, kind in enumerate(kinds) if kind & METRIC]
+        told = self._many([lines[at] for at in metric], self._together, thinning.ENDS)
+        if told is None:
+            return False
+        dense = len(told) * self._together > len(metric) / 2
+        for at, event in told:
+            self._add(event, lines[metric[at]])
+        self._together = thinning.TOGETHER if self._thin() and dense else self._together if dense else 1
+        self._number += len(lines)
+        self._spared = lines[-1]
+        return True
 
     def _order(self, marked: list[int], count: int) -> Iterator[int]:
         """Which of `count` lines are looked at: those that are marked, and all while the next one is waited for."""
@@ -81,7 +105,8 @@ class Log:
     def end(self) -> list[Event | Anew]:
         """All that was found: nothing more comes."""
         succeeded = self._watch.succeeded
-        self._add([*self.reading.end()], "")  # what a block told whose end nobody saw: it stands before what came last
+        for event in self.reading.end():  # a block whose end nobody saw: it stands before what came last
+            self._add(event, "")
         self._watch.succeeded = succeeded
         if self._first is not None:
             self._found.append(self._ended())
@@ -93,13 +118,17 @@ class Log:
         end = self._found[-1] if self._found else None
         return isinstance(end, RunEnd) and end.outcome == "completed"
 
-    def _add(self, events: list[Event], raw: str) -> None:
-        for event in events:
-            if isinstance(event, Step):
-                self._step(event, raw)
-            self._found.append(event)
-        if len(self._found) > thinning.MOST:
-            self._found = thinning.thinned(self._found, self.before)
+    def _add(self, event: Event, raw: str) -> None:
+        if isinstance(event, Step):
+            self._step(event, raw)
+        self._found.append(event)
+
+    def _thin(self) -> bool:
+        """Whether there were too many events."""
+        if len(self._found) <= thinning.MOST:
+            return False
+        self._found = thinning.thinned(self._found, self.before)
+        return True
 
     def _step(self, event: Step, raw: str) -> None:
         step, sign, begun = event.step, self._watch.sign, getattr(self.reader, "begun", None)

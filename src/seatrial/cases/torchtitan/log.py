@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from seatrial.cases.torchtitan import Args
 from seatrial.events import Event, Step
@@ -22,11 +22,16 @@ _MEMORY = r"m?memory: *(-?\d+\.\d\dGiB)\(-?\d+\.\d\d%\)"
 _TPS = r"(?P<rate>tps|wps): *(\d{1,3}(?:,\d{3})+|\d{1,3})"
 # The first versions printed neither grad_norm nor tflops, four decimals, and words in place of tokens; forks leave out
 # mfu. Blanks are taken as they come: who pastes a log may lose one of two.
-_STEP = re.compile(
+_SAID = " - INFO - "
+"""Of torchtitan's logger, before what it was given."""
+_FIELDS = (
     rf"step: *([1-9]\d*)(?:/(?P<total>\d+)(?: = [\d.]+%)?)? +loss:{_DECIMAL} +"
     rf"(?:grad_norm:{_DECIMAL} +)?{_MEMORY} +{_TPS}"
     r"(?: +tflops: *([\d,]+\.\d\d))?(?: +mfu: *(\d+\.\d\d|nan|inf)%)?"
 )
+_STEP = re.compile(_FIELDS)
+_LINES = re.compile(rf"^([^\n\r\x1b]*?) - INFO - {_FIELDS}[^\S\n]*$", re.MULTILINE)
+"""The same of many lines; without colours and progress bars, which are taken off a line at a time."""
 _VALIDATION = re.compile(rf"validate step: *\d+ +loss:{_DECIMAL} +{_MEMORY} +{_TPS}")
 """This case does not validate, but a foreign log may hold such lines; they do not tell how long it took."""
 _START = re.compile(r"Training starts at step:? (\d+)")
@@ -72,6 +77,34 @@ class Reader(lines.Reader):
             raise ValueError("this is not a whole metric line of torchtitan")
         return ()
 
+    def many(self, lines: Sequence[str], together: int, apart: int) -> list[tuple[int, Step]] | None:
+        """See seatrial.rank.lines.Reader."""
+        found = _LINES.findall("\n".join(lines))
+        if len(found) != len(lines) or not self.shape:
+            return None
+        steps: list[tuple[int, Step]] = []
+        shape, before, last, total = self.shape, self.last, self.last, self.total
+        ranks, until, seconds, group = self.ranks or self.world_size, len(lines) - apart, 0.0, 0
+        for at, (head, step, all_steps, loss, norm, memory, name, tps, tflops, mfu) in enumerate(found):
+            number, told, rate = int(step), float(loss), float(tps.replace(",", ""))
+            if shape != (name == "wps", norm != "", tflops != "", mfu != "") or told < 0 or not rate or _SAID in head:
+                return None
+            if number <= last:
+                continue
+            seconds += (number - last) / rate  # of an accelerator, for a token of each step
+            last, group = number, group + 1
+            total = int(all_steps) if all_steps else total
+            if group < together and at < until and math.isfinite(told) and (not norm or math.isfinite(float(norm))):
+                continue
+            mean = rate if group == 1 else (last - before) / seconds
+            steps.append((at, _step(last, told, norm, memory, tflops, mfu, self.count, mean * ranks)))
+            before, seconds, group = last, 0.0, 0
+        if group:
+            return None
+        if steps:
+            self.last, self.total, self.finished = last, total, False
+        return steps
+
     def _told(self, text: str) -> None:
         """What the log says of the run: its device and size, where it starts, that it is through."""
         if text.endswith(self.finish):
@@ -108,26 +141,39 @@ class Reader(lines.Reader):
         self.last, self.finished = number, False
         if total is not None:
             self.total = int(total)
-        printed = {} if mfu is None else {"mfu": float(mfu) / 100}
-        if tflops is not None:
-            printed["flops"] = float(tflops.replace(",", "")) * 1e12
-        event = Step(
-            step=number,
-            loss=told,
-            grad_norm=None if grad_norm is None else float(grad_norm),
-            count=self.count,
-            # The rate is that of an accelerator, and a whole number.
-            seconds=self.count / (rate * (self.ranks or self.world_size)),
-            # A device that cannot tell prints less than nothing.
-            memory_bytes=None if memory.startswith("-") else round(float(memory[:-3]) * 2**30),
-            printed=printed,
-        )
-        return (event,)
+        rate *= self.ranks or self.world_size
+        return (_step(number, told, grad_norm, memory, tflops, mfu, self.count, rate),)
+
+
+def _step(
+    step: int,
+    loss: float,
+    norm: str | None,
+    memory: str,
+    tflops: str | None,
+    mfu: str | None,
+    count: int,
+    rate: float,
+) -> Step:
+    """`rate`: tokens per second of all ranks. The log tells that of an accelerator, as a whole number."""
+    printed = {"mfu": float(mfu) / 100} if mfu else {}
+    if tflops:
+        printed["flops"] = float(tflops.replace(",", "")) * 1e12
+    return Step(
+        step=step,
+        loss=loss,
+        grad_norm=float(norm) if norm else None,
+        count=count,
+        seconds=count / rate,
+        # A device that cannot tell prints less than nothing.
+        memory_bytes=None if memory.startswith("-") else round(float(memory[:-3]) * 2**30),
+        printed=printed,
+    )
 
 
 def _message(text: str) -> str:
     """What torchtitan's logger was given."""
-    return text.partition(" - INFO - ")[2] or text
+    return text.partition(_SAID)[2] or text
 
 
 def _form(words: bool, grad_norm: bool, tflops: bool, mfu: bool) -> str:
