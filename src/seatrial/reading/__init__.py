@@ -73,8 +73,8 @@ def job(
     ranks = hardware.instance(instance_type).ranks if instance_type else 0
     bound = bind(case, recipe, elsewhere(recipe, None, None, None), settings=settings)
     told = (
-        "Of its hardware, its batch and its number of ranks is known what the log or the command told. Where they told no "
-        "batch, and lines no times, the time of a step is that of a batch of another size."
+        "Of its hardware, its batch and its number of ranks is known what the log or the command told. Where they "
+        "told no batch, and the lines no times, the time of a step is that of a batch of another size."
     )
     nameless = replace(
         bound,

@@ -13,7 +13,7 @@ from typing import Any
 
 from seatrial.events import Step
 
-MOST = 4096
+MOST = 2048
 """Events that are kept; of more, neighbouring steps become one."""
 TOGETHER = 4
 """Neighbours that become one."""
