@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from seatrial import catalog, reading
-from seatrial.events import Event, EventLog, RunStart, Timed
+from seatrial.events import Event, EventLog, RunStart, Step, Timed
 from seatrial.findings import Finding, Verdict
 from seatrial.spec import Case, Job
 from seatrial.verdict import judge_events
@@ -83,6 +83,13 @@ def test_the_form_is_told(name: str) -> None:
 def test_what_it_ran_on_is_told_or_unknown(name: str) -> None:
     start = next(event for event in read(name, lines(name)) if isinstance(event, RunStart))
     assert said(name, "device") == [start.device]
+
+
+def test_a_step_without_a_batch_took_what_passed_between_its_lines() -> None:
+    name = "auto-does-not-know-the-hardware.log"
+    steps = [event for event in read(name, lines(name)) if isinstance(event, Step)]
+    assert [step.seconds for step in steps] == pytest.approx([1.19] * 10, abs=0.01)
+    assert [step.count for step in steps] == pytest.approx([8192] * 10, rel=0.01)  # 6,904 a second of one accelerator
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -48,6 +48,10 @@ def test_times_that_agree(apart: float) -> None:
     assert ratio(lines(600, apart, fraction=True), apart) == pytest.approx(1, abs=0.01)
 
 
+def test_a_day_ends_between_two_lines() -> None:
+    assert ratio(lines(1 + clock.LEAST, 20.0, clock.DAY - 10), 20.0) == pytest.approx(1)
+
+
 @pytest.mark.parametrize("factor", [0.2, 20.0])
 def test_steps_that_took_another_time_are_told(factor: float) -> None:
     seen = Clock()

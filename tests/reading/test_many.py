@@ -57,7 +57,7 @@ def events(log: list[str]) -> list[tuple[float, Event]]:
     return reading.events(CASE, JOB, [*head, *log], 0.0, INSTANCE)
 
 
-@given(LOGS)
+@given(st.one_of(LOGS, st.lists(LINES, max_size=6)))
 @settings(deadline=None)
 def test_it_is_the_same_line_by_line(log: list[str]) -> None:
     at_once = events(log)

@@ -53,7 +53,7 @@ class Clock:
         self._lines = 0
 
     def step(self, raw: str, seconds: float) -> None:
-        """A line says that all since the one before took `seconds`; 0 or NaN: it does not know, or begins anew."""
+        """A line says that all since the one before took `seconds`; 0, less, NaN: that is not known, or begins anew."""
         self._lines += 1
         if not (math.isfinite(seconds) and seconds > 0):
             self._begun = None

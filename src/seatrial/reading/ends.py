@@ -140,8 +140,8 @@ class Watch:
             self.succeeded = True
 
     def begin(self) -> None:
-        """The first step was logged: what was said of failures before training is another matter."""
-        self.sign, self.survived, self.ignores = None, None, False
+        """The first step was logged: what was said of ends before training is another matter."""
+        self.sign, self.survived, self.ignores, self.succeeded = None, None, False, False
 
     def step(self, *, again: bool) -> None:
         """A step was logged; `again`: it is none that comes after the one before it."""

@@ -148,8 +148,8 @@ class Log:
             if begun is None and self.last == self._first:  # a line every so many steps, and the first is one of them
                 self.before = max(self._first - (step - self._first), 0)
             self._every = step - self.last
-        if step != self.last or again:
-            self.clock.step(raw, 0.0 if again else (step - self.last) * event.seconds)
+        if step != self.last:
+            self.clock.step(raw, (step - self.last) * event.seconds)
         self._watch.step(again=again)
         self.last = step
 
