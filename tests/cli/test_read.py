@@ -93,6 +93,29 @@ def test_auto_finds_whose_log_it_is_and_expects_nothing(read):
     assert answer["world_size"] == 2  # as the log says
 
 
+CASES = Path(__file__).parents[1] / "reading" / "cases"
+
+
+@pytest.mark.parametrize(
+    ("log", "options", "said"),
+    [
+        ("auto-knows-nothing-of-megatron.log", [], "(hardware unknown)"),
+        ("auto-does-not-know-the-hardware.log", [], "(unknown device of 79.3 GiB, as the log says)"),
+        ("auto-finds-the-gpu-in-the-log.log", [], "(NVIDIA A100-SXM4-80GB, as the log says)"),
+        ("auto-does-not-know-the-hardware.log", ["--instance", "p5.48xlarge", "--nodes", "4"], "(cuda)"),
+    ],
+)
+def test_auto_says_of_the_hardware_what_is_known(tmp_path, log, options, said):
+    text = (CASES / log).read_text().split("\n")
+    (tmp_path / log).write_text("\n".join(line for line in text if not line.startswith("# ")))
+    command = [sys.executable, "-m", "seatrial", "read", "auto", tmp_path / log, "--runs-dir", tmp_path, "--name", "a"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3 and f"lost: UNKNOWN {said}\n" in done.stdout, done.stdout + done.stderr
+    figures = json.loads(render(Run(tmp_path / "a"), [], "json"))
+    assert figures["world_size"] == (32 if options else 1) and figures["parameters"] is None
+    assert (figures["peak_flops"] is not None) == ("A100" in said or bool(options))
+
+
 def test_auto_says_what_it_looked_for(read, tmp_path):
     log = tmp_path / "other.log"
     log.write_text("epoch 1 is done\n")

@@ -64,16 +64,15 @@ class Reader(lines.Reader):
     def read(self, line: Line) -> Iterable[Event]:
         """See seatrial.rank.lines.Reader."""
         text = line.text
-        memory = _MEMORY.search(text)
-        if memory:
+        if "(after " in text and (memory := _MEMORY.search(text)):
             self._memory = round(float(memory[1]) * 2**20)  # Megatron's MB are MiB
-        if (bridge := _BRIDGE.search(text)) and float(bridge[1]):
+        if "MODEL_TFLOP" in text and (bridge := _BRIDGE.search(text)) and float(bridge[1]):
             self._flops = {"flops": float(bridge[1]) * 1e12}
-        if _THROUGH.search(text):
+        if ("[after " in text or " set" in text) and _THROUGH.search(text):
             self.finished = True
-        if ranks := _RANKS.search(text):
+        if "world size" in text and (ranks := _RANKS.search(text)):
             self.ranks = int(ranks[1])
-        if not _MARK.search(text) or text == self._last:  # a line that every rank prints counts once
+        if text == self._last or not _MARK.search(text):  # a line that every rank prints counts once
             return []
         events = list(self._metrics(text))
         self._last = text
@@ -149,11 +148,14 @@ def _fields(text: str) -> dict[str, float]:
     """``consumed samples:   8 | grad norm: 5.763`` by name."""
     fields: dict[str, float] = {}
     for part in text.split(" |"):
-        found = _FIELD.fullmatch(part)
-        name = found and (found["name"] or found["old"])
-        if found is None or not name or name in fields:
+        name, colon, value = part.partition(":")
+        name, told = name.lstrip(), value.split()
+        if not (colon and name and len(told) == 1) or "|" in name:  # not as all but the first versions write it
+            found = _FIELD.fullmatch(part)
+            name, told = ((found["name"] or found["old"]), [found["value"]]) if found else ("", [])
+        if not name or name in fields:
             raise ValueError(f"{part.strip()!r} is not a field of its own")
-        fields[name] = _value(found["value"])
+        fields[name] = _value(told[0])
     return fields
 
 
