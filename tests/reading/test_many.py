@@ -13,6 +13,7 @@ from seatrial.attempts import Attempts
 from seatrial.cases.torchtitan.log import Reader
 from seatrial.events import Event, Step, Timed
 from seatrial.rank import lines
+from seatrial.reading.kinds import BATCH
 from seatrial.reading.thinning import ENDS, MOST
 
 LINE = "{label}[titan] 2025-06-01 00:00:{step:02d},000 - root - INFO - step: {step:2d}  loss: {loss}  {rest}"
@@ -53,7 +54,7 @@ LOGS = st.lists(
 
 
 def events(log: list[str]) -> list[tuple[float, Event]]:
-    head = [line(1), *["another line"] * (reading.BATCH - 1)]
+    head = [line(1), *["another line"] * (BATCH - 1)]
     return reading.events(CASE, JOB, [*head, *log], 0.0, INSTANCE)
 
 
@@ -79,13 +80,13 @@ def test_whole_lines_of_all_ranks_are_read_at_once(ranks: int) -> None:
 def test_of_a_long_log_the_sums_the_ends_and_what_was_not_finite_stay() -> None:
     count = MOST * 4
     log = [line(step, tps=f"6,{step % 900:03d}", loss=f"{20 - step / count:.4f}") for step in range(1, count + 1)]
-    log[count - 2 * reading.BATCH] = line(count - 2 * reading.BATCH + 1, loss="nan")
+    log[count - 2 * BATCH] = line(count - 2 * BATCH + 1, loss="nan")
     steps = [event for _, event in reading.events(CASE, JOB, log, 0.0, INSTANCE) if isinstance(event, Step)]
-    assert len(steps) < MOST + reading.BATCH
+    assert len(steps) < MOST + BATCH
     assert [step.step for step in steps[-ENDS:]] == list(range(count - ENDS + 1, count + 1))
     assert sum(math.isnan(step.loss) for step in steps) == 1
     batch = 32 * 8192
     seconds = sum(batch / (32 * (6000 + step % 900)) for step in range(1 + steady.WARM_UP, count + 1))
-    seconds += batch / (32 * 6700) - batch / (32 * (6000 + (count - 2 * reading.BATCH + 1) % 900))
+    seconds += batch / (32 * 6700) - batch / (32 * (6000 + (count - 2 * BATCH + 1) % 900))
     found = Attempts(Timed(0.0, event) for _, event in reading.events(CASE, JOB, log, 0.0, INSTANCE)).steady()
     assert found.steps == count - steady.WARM_UP and found.seconds == pytest.approx(seconds)

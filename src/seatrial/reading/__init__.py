@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
-from itertools import islice
 from typing import Any
 
 from seatrial import hardware, launchers, loading
@@ -16,14 +15,12 @@ from seatrial.rank.lines import Reader
 from seatrial.reading import device
 from seatrial.reading.foreign import CASES as FOREIGN
 from seatrial.reading.foreign import NAMELESS
+from seatrial.reading.kinds import batches
 from seatrial.reading.log import Anew, Log
 from seatrial.reading.recognise import Candidate, find
 from seatrial.spec import ELSEWHERE, Case, Cluster, Expectations, Job, Layout, Recipe
 
 __all__ = ["FOREIGN", "NAMELESS", "anonymous", "elsewhere", "events", "job", "reader", "recognise"]
-
-BATCH = 2000
-"""Lines that are looked through at once for words that only few lines hold."""
 
 
 def reader(case: Case, job: Job) -> Reader:
@@ -114,7 +111,7 @@ def events(
     Raises UserError if it holds no metric line. How the run ended is known only if the log shows it: see `Log`.
     """
     log = Log(reader(case, job))
-    for batch in _batches(lines):
+    for batch in batches(lines):
         log.take(batch)
     found = log.end()
     if not log.last:
@@ -140,12 +137,6 @@ def _by_the_clock(found: list[Event | Anew], ratio: float) -> list[Event | Anew]
         else event
         for event in found
     ]
-
-
-def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
-    rest = iter(lines)
-    while batch := [line.rstrip("\n") for line in islice(rest, BATCH)]:
-        yield batch
 
 
 def _timed(start: RunStart, found: list[Event | Anew], end: float) -> list[tuple[float, Event]]:

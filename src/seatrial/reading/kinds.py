@@ -6,7 +6,8 @@ kind, and of the lines themselves only the digits are taken out, which costs a t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 
 from seatrial.reading import ends
 
@@ -18,6 +19,8 @@ ANEW = 4
 """It may tell of a start anew."""
 MOST = 4096
 """Kinds that are kept: where every line is of a kind of its own, memory does not grow with them."""
+BATCH = 2000
+"""Lines that are looked through at once."""
 _DIGITS = b"0123456789"
 
 
@@ -56,6 +59,13 @@ class Kinds:
                 for kind, text in zip(kinds, texts, strict=True):
                     if word in text:
                         self.known[kind] |= flag
+
+
+def batches(lines: Iterable[str]) -> Iterator[list[str]]:
+    """Lines without what ends them, BATCH at a time."""
+    rest = iter(lines)
+    while batch := [line.rstrip("\n") for line in islice(rest, BATCH)]:
+        yield batch
 
 
 def _plain(words: Iterable[str]) -> list[bytes]:

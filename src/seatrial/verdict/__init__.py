@@ -175,12 +175,9 @@ def checkpoints(log: EventLog) -> list[Finding]:
 def impossible(attempts: Attempts) -> list[Finding]:
     """No device does more than its peak. Nothing is said of a figure that can be right."""
     shares = dict(attempts.mfu())
-    told, peak = (
-        _printed_flops(attempts),
-        attempts.all[-1].info.peak_flops if attempts.all and attempts.all[-1].info else None,
-    )
-    if told and peak:
-        shares["by the framework's own FLOP/s"] = fmean(told) / peak
+    info = attempts.all[-1].info if attempts.all else None
+    if info and info.peak_flops and (told := _printed_flops(attempts)):
+        shares["by the framework's own FLOP/s"] = fmean(told) / info.peak_flops
     highest = max(shares.items(), key=lambda item: item[1], default=None)
     if highest is None or highest[1] <= 1:
         return []
