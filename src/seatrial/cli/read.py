@@ -51,7 +51,8 @@ def command(
     """Read a log that a framework wrote elsewhere, as a run of TARGET; auto finds out whose log it is.
 
     Prefixes of srun, kubectl, docker, journald and torchrun are taken off. The verdict says UNKNOWN where a log cannot
-    know, such as whether all ranks agree; figures that were published for the same hardware are compared.
+    know, such as whether all ranks agree; figures that were published for the same hardware are compared. With auto the
+    hardware is what --instance says, or the log itself tells, or unknown.
     """
     from seatrial import reading
     from seatrial.cli.outcome import judge_and_keep, say

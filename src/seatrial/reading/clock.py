@@ -58,7 +58,7 @@ class Clock:
         if not (math.isfinite(seconds) and seconds > 0):
             self._begun = None
         self._said += seconds
-        if self._lines > OFTEN and self._lines % RARELY and self._begun is not None:
+        if self._lines > OFTEN and self._lines % RARELY:
             return
         moment = stamp(raw)
         if moment is None:
