@@ -2,7 +2,7 @@
 
 Their first lines: ``# read: CASE/RECIPE --set steps=10`` is what `seatrial read` gets; ``# expect: FAIL run.completed
 words`` a finding, and what it says; ``# form: words`` what is said of the log's form; ``# device: words`` what it ran
-on; ``# case: CASE`` whose it is, where `seatrial read auto` has to find it out.
+on, and ``# ranks: 8`` on how many; ``# case: CASE`` whose it is, where `seatrial read auto` has to find it out.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def said(name: str, word: str) -> list[str]:
 
 def lines(name: str) -> list[str]:
     with (FOLDER / name).open(encoding="utf-8") as file:
-        return [line for line in file if not re.match(r"# (?:read|expect|form|device|case): ", line)]
+        return [line for line in file if not re.match(r"# (?:read|expect|form|device|case|ranks): ", line)]
 
 
 @cache
@@ -83,6 +83,12 @@ def test_the_form_is_told(name: str) -> None:
 def test_what_it_ran_on_is_told_or_unknown(name: str) -> None:
     start = next(event for event in read(name, lines(name)) if isinstance(event, RunStart))
     assert said(name, "device") == [start.device]
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if said(name, "ranks")])
+def test_how_many_ranks_it_ran_on(name: str) -> None:
+    start = next(event for event in read(name, lines(name)) if isinstance(event, RunStart))
+    assert said(name, "ranks") == [str(start.world_size)]
 
 
 def test_a_step_without_a_batch_took_what_passed_between_its_lines() -> None:
