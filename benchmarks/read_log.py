@@ -10,40 +10,50 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import resource
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 STEP = (
-    "{rank:>2}: [titan] 2025-06-01 00:00:00,000 - root - INFO - step: {step:2d}  loss: {loss:7.4f}  "
+    "{rank:>2}: [titan] 2025-06-01 {time} - root - INFO - step: {step:2d}  loss: {loss:7.4f}  "
     "memory: 68.00GiB(86.00%)  tps: {rate:,}  tflops: 380.00  mfu: 39.00%\n"
 )
 NOISE = (
-    "{rank:>2}: gpu-{rank}:4711:4799 [{rank}] NCCL INFO Channel {step:02d}/0 : {rank}[{rank}] -> 5[5] [send] via "
-    "NET/Libfabric/0/GDRDMA/Shared comm 0x55d0c8a0 nRanks 32\n"
+    "Channel {step:02d}/0 : {rank}[{rank}] -> 5[5] [send] via NET/Libfabric/0/GDRDMA/Shared",
+    "AllReduce: opCount {step:x} sendbuff 0x{address:x} recvbuff 0x{address:x} count 4194304 datatype 9 op 0 root 0 "
+    "comm 0x55d0c8a0 [nranks=32] stream 0x{address:x}",
+    "NET/OFI Creating one domain per process, {step} of 32 done",
 )
+"""What NCCL prints at level INFO: of the second of these hardly two are of one kind."""
 
 
 def of_ranks() -> Iterator[str]:
     """32 ranks, each of which prints every step and a few lines of NCCL's beside it."""
-    step = 0
-    while True:
-        step += 1
+    chance = random.Random(0)
+    for step in count(1):
         for rank in range(32):
-            yield STEP.format(rank=rank, step=step, loss=2 + 10 / (1 + step / 100), rate=6700 + step % 100)
-            for _ in range(9):
-                yield NOISE.format(rank=rank, step=step)
+            yield a_step(step, rank)
+            for at in range(9):
+                said = NOISE[at % 3].format(rank=rank, step=step, address=chance.getrandbits(46))
+                yield f"{rank:>2}: gpu-{rank}:4711:4799 [{rank % 8}] NCCL INFO {said}\n"
 
 
 def of_steps() -> Iterator[str]:
     """One rank, and nothing but steps."""
-    step = 0
-    while True:
-        step += 1
-        yield STEP.format(rank=0, step=step, loss=2 + 10 / (1 + step / 100), rate=6700 + step % 100)
+    return (a_step(step, 0) for step in count(1))
+
+
+def a_step(step: int, rank: int) -> str:
+    """A line of torchtitan's."""
+    rate = 6700 + step % 100
+    time = datetime.fromtimestamp(step * 8192 / 6750, UTC).strftime("%H:%M:%S,%f")[:-3]
+    return STEP.format(rank=rank, step=step, loss=2 + 10 / (1 + step / 100), rate=rate, time=time)
 
 
 KINDS = {"32 ranks, NCCL at INFO": of_ranks, "nothing but steps": of_steps}

@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from seatrial import fits, profiling
+from seatrial import fits, hardware, profiling
 from seatrial.arguments import override
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.profiling import Profile
-from seatrial.spec import Case, Cluster, Device, Expectations, Fidelity, Job, Layout, Recipe, digest
+from seatrial.spec import ELSEWHERE, Case, Cluster, Device, Expectations, Fidelity, Job, Layout, Recipe, digest
 
 if TYPE_CHECKING:
     from seatrial.workload import Workload
@@ -55,6 +55,24 @@ def bind(
         expectations=_expected(recipe, expect),
         notes=tuple(fits.notes(case, recipe, cluster, layout, workload)),
         profile=profile,
+    )
+
+
+def elsewhere(recipe: Recipe, instance_type: str | None, nodes: int | None, processes: int | None) -> Cluster:
+    """Nodes that nobody has described, of that type or else of the recipe's: for a log, or a forecast.
+
+    Raises UserError for an unknown instance type.
+    """
+    name = instance_type or recipe.instance_type
+    ranks = hardware.instance(name).ranks if name else 0
+    return Cluster(
+        name=ELSEWHERE,
+        launcher="local",  # nothing is handed to it
+        nodes=max(nodes or 1, recipe.nodes),
+        cpus_per_node=1,
+        accelerators_per_node=ranks,
+        processes_per_node=max(ranks, processes or 1, recipe.processes_per_node or 1),
+        instance_type=name,
     )
 
 

@@ -28,8 +28,8 @@ for the whole job."""
 Container = Literal["none", "pyxis", "docker"]
 """What runs an image on a node."""
 
-Device = Literal["cpu", "cuda", "neuron"]
-"""What a rank computes on."""
+Device = Literal["cpu", "cuda", "neuron", "unknown"]
+"""What a rank computes on; ``unknown``: of a log from elsewhere that does not tell, never of a job that is started."""
 
 
 PROGRAM = "program"

@@ -33,7 +33,7 @@ def verdicts(answer: dict[str, Any]) -> dict[str, str]:
 
 
 LINE = (
-    "{rank:>2}: 2025-03-04 00:{minute:02}:44,441 - root - INFO - \x1b[36mstep: {step:2}  \x1b[32mloss: {loss:7.4f}  "
+    "{rank:>2}: 2025-03-04 00:00:{second:06.3f} - root - INFO - \x1b[36mstep: {step:2}  \x1b[32mloss: {loss:7.4f}  "
     "\x1b[33mmemory: 68.57GiB(86.69%)  \x1b[34mtps: {rate}  \x1b[35mmfu: 39.73%\x1b[39m\n"
 )
 
@@ -43,7 +43,7 @@ def test_a_log_of_srun_is_held_against_the_published_figure(read, tmp_path, rate
     """Four nodes as upstream's example prints them: every rank, with srun's labels and colours."""
     log = tmp_path / "slurm-17.out"
     lines = [
-        LINE.format(rank=rank, minute=step, step=step, loss=12.0 - step / 2, rate=rate)
+        LINE.format(rank=rank, second=step * 8192 / 6785, step=step, loss=12.0 - step / 2, rate=rate)
         for step in range(1, 21)
         for rank in (3, 0, 31)
     ]
@@ -91,6 +91,29 @@ def test_auto_finds_whose_log_it_is_and_expects_nothing(read):
     found = verdicts(answer)
     assert (found["run.completed"], found["run.finite"], found["run.loss-fell"]) == ("PASS", "PASS", "UNKNOWN")
     assert answer["world_size"] == 2  # as the log says
+
+
+CASES = Path(__file__).parents[1] / "reading" / "cases"
+
+
+@pytest.mark.parametrize(
+    ("log", "options", "said"),
+    [
+        ("auto-knows-nothing-of-megatron.log", [], "(hardware unknown)"),
+        ("auto-does-not-know-the-hardware.log", [], "(unknown device of 79.3 GiB, as the log says)"),
+        ("auto-finds-the-gpu-in-the-log.log", [], "(NVIDIA A100-SXM4-80GB, as the log says)"),
+        ("auto-does-not-know-the-hardware.log", ["--instance", "p5.48xlarge", "--nodes", "4"], "(cuda)"),
+    ],
+)
+def test_auto_says_of_the_hardware_what_is_known(tmp_path, log, options, said):
+    text = (CASES / log).read_text().split("\n")
+    (tmp_path / log).write_text("\n".join(line for line in text if not line.startswith("# ")))
+    command = [sys.executable, "-m", "seatrial", "read", "auto", tmp_path / log, "--runs-dir", tmp_path, "--name", "a"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3 and f"lost: UNKNOWN {said}\n" in done.stdout, done.stdout + done.stderr
+    figures = json.loads(render(Run(tmp_path / "a"), [], "json"))
+    assert figures["world_size"] == (32 if options else 1) and figures["parameters"] is None
+    assert (figures["peak_flops"] is not None) == ("A100" in said or bool(options))
 
 
 def test_auto_says_what_it_looked_for(read, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.rank.lines import Line, clean, number, size
+from seatrial.rank.lines import Line, clean, number, same, size
 
 METRIC = "step:  1  loss: 8.1234  memory: 1.75GiB"
 
@@ -214,3 +214,15 @@ def test_what_is_no_size_is_refused(text: str) -> None:
 def test_sizes_round_trip(value: float, unit: str) -> None:
     power = {"K": 1, "M": 2, "G": 3, "T": 4}[unit]
     assert size(f"{value:.2f}{unit}iB") == round(float(f"{value:.2f}") * 1024**power)
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [(5070.0, 0.101), (4300.0, 0.12), (0.0, 1.0), (100.0, 0.0)])
+def test_a_rate_and_a_time_that_are_of_a_batch_of_512(rate: float, seconds: float) -> None:
+    same(512, rate, seconds)
+    same(0, rate, seconds)  # not told
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [(5070.0, 0.05), (5070.0, 0.2)])
+def test_a_rate_and_a_time_that_are_of_another_batch(rate: float, seconds: float) -> None:
+    with pytest.raises(ValueError, match=r"5070 a second over 0\.\d+ s are \d+\.?\d*, and it says a batch of 512"):
+        same(512, rate, seconds)

@@ -60,7 +60,7 @@ HARMLESS = [
 
 @pytest.mark.parametrize("line", FAILED)
 def test_it_ends_a_run(line: str) -> None:
-    assert any(word in line for word in ends.WORDS), "or it is never looked at"
+    assert any(word in line.lower() for word in ends.WORDS), "or it is never looked at"
     assert ends.ends(line)
 
 
@@ -95,3 +95,15 @@ def test_the_last_line_of_a_traceback_says_more_than_its_first() -> None:
     watch.line(9, "[rank3]: ValueError: no such column")
     watch.line(11, "srun: error: gpu-7: task 3: Exited with exit code 1")
     assert str(watch.sign) == "line 9: 'ValueError: no such column'"
+
+
+def test_a_good_end_is_that_of_all_processes_and_behind_the_newest_step() -> None:
+    watch = ends.Watch()
+    watch.line(1, "process 811 spawned with command: ['python']")
+    watch.line(2, "process 812 spawned with command: ['python']")
+    watch.line(3, "Process 811 exits successfully.")
+    assert not watch.succeeded
+    watch.line(4, "Process 812 exits successfully.")
+    assert watch.succeeded
+    watch.step(again=False)
+    assert not watch.succeeded

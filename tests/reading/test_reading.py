@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from seatrial import reading
-from seatrial.binding import bind
+from seatrial.binding import bind, elsewhere
 from seatrial.errors import UserError
 from seatrial.events import Event, RunEnd, RunStart, Step
 from seatrial.findings import Finding, Verdict
@@ -21,11 +21,14 @@ from tests.test_binding import CASE, LARGE, LOCAL, TINY, Args
 class Reader(lines.Reader):
     """Reads lines such as ``step 3 loss 2.5`` of runs of 5 steps; the world size is the number of tokens."""
 
+    finish = "bye"
+
     def __init__(self, args: Args, world_size: int) -> None:
         self.count = world_size
         self.total = 5
 
     def read(self, line: Line) -> Iterable[Event]:
+        self.finished = line.text == self.finish
         if line.text.startswith("step"):
             found = re.fullmatch(r"step (\d+) loss ([\d.]+)", line.text)
             if found is None:
@@ -47,7 +50,7 @@ def test_steps_lie_before_the_end_as_long_as_they_took():
         start_step=0,
         steps=5,
         world_size=2,
-        device="cpu (as the command said)",
+        device="cpu, as the command said",
         backend="gloo",
         unit="samples",
         parameters=7,
@@ -91,9 +94,9 @@ def test_a_case_whose_program_writes_events_has_no_log_to_read():
 
 
 def test_it_came_from_where_the_recipe_is_for_unless_told_otherwise():
-    assert bind(READ, LARGE, reading.elsewhere(LARGE, None, None, None)).world_size == 4 * 8
-    here = reading.elsewhere(LARGE, "p4d.24xlarge", 8, None)
+    assert bind(READ, LARGE, elsewhere(LARGE, None, None, None)).world_size == 4 * 8
+    here = elsewhere(LARGE, "p4d.24xlarge", 8, None)
     assert (here.instance_type, here.nodes, here.processes_per_node) == ("p4d.24xlarge", 8, 8)
-    assert bind(READ, TINY, reading.elsewhere(TINY, None, None, None)).device == "cpu"
+    assert bind(READ, TINY, elsewhere(TINY, None, None, None)).device == "cpu"
     with pytest.raises(UserError, match=r"p4d\.24xlarge"):
-        reading.elsewhere(LARGE, "p4d.24xlarg", None, None)
+        elsewhere(LARGE, "p4d.24xlarg", None, None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from seatrial import catalog, config, hardware, reading
-from seatrial.binding import bind
+from seatrial import catalog, config, hardware
+from seatrial.binding import bind, elsewhere
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.spec import Case, Cluster, Recipe
 
@@ -29,7 +29,7 @@ def fitting(cases: list[dict[str, Any]], place: str, nodes: int | None) -> list[
         recipes = []
         for entry in listed["recipes"]:
             recipe = case.recipe(entry["name"])
-            where = cluster or reading.elsewhere(recipe, place, nodes, None)
+            where = cluster or elsewhere(recipe, place, nodes, None)
             recipes.append({**entry, "problems": [p.what for p in _problems(case, recipe, where, nodes)]})
         found.append({**listed, "recipes": recipes})
     return found

@@ -60,14 +60,14 @@ def command(
     _check(cluster, instance, search=search, only={"--deadline": deadline, "--budget": budget})
     with needed("numpy", "profile"):
         import numpy  # noqa: F401 # said here, once, if it is missing
-    from seatrial import catalog, config, reading
-    from seatrial.binding import outline
+    from seatrial import catalog, config
+    from seatrial.binding import elsewhere, outline
 
     case, recipe = catalog.recipe(target)
     wanted = nodes_of(nodes, recipe.nodes)
     if len(wanted) > 1 and not search:
         raise UserError(Problem(f"{nodes} is a range", "--nodes", "one number, or --search"))
-    where = config.cluster(cluster) if cluster else reading.elsewhere(recipe, instance, wanted[-1], processes)
+    where = config.cluster(cluster) if cluster else elsewhere(recipe, instance, wanted[-1], processes)
     asked = parse_settings(settings)
     args, layout, workload = outline(
         case, recipe, where, settings=asked, nodes=recipe.nodes if search else wanted[0], processes_per_node=processes

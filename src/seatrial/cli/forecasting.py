@@ -7,7 +7,7 @@ import importlib.util
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from seatrial.spec import Case, Cluster, Expected, Job
+    from seatrial.spec import Case, Expected, Job
 
 
 def year() -> float:
@@ -16,9 +16,9 @@ def year() -> float:
     return today.year + (today.month - 1) / 12
 
 
-def expected(case: Case, job: Job, where: Cluster) -> Expected | None:
+def expected(case: Case, job: Job, instance_type: str | None) -> Expected | None:
     """Of a training on accelerators; None where nobody can tell, or numpy is not there to compute it."""
-    if job.device == "cpu" or where.instance_type is None or importlib.util.find_spec("numpy") is None:
+    if job.device not in ("cuda", "neuron") or instance_type is None or importlib.util.find_spec("numpy") is None:
         return None
     from seatrial.forecast.expectation import expect
     from seatrial.forecast.places import place
@@ -29,7 +29,7 @@ def expected(case: Case, job: Job, where: Cluster) -> Expected | None:
     if workload is None:
         return None
     try:
-        found = expect(workload, place(where.instance_type), year=year())
+        found = expect(workload, place(instance_type), year=year())
     except ValueError:
         return None
     rate = found.tokens_per_second * float(found.step.accelerators)

@@ -123,9 +123,17 @@ def say_verdict(run: Run, findings: list[Finding]) -> None:
     """What a run came to, in a line."""
     verdict = overall(findings)
     word = click.style(verdict, fg=VERDICT_COLORS.get(verdict), bold=True)
-    fidelity = f"on CPU, fidelity {run.job.fidelity}" if run.job.device == "cpu" else run.job.device
     left_out = ", ".join(finding.check for finding in findings if finding.verdict is Verdict.SKIP)
-    click.echo(f"{run.job.label} {run.state()}: {word} ({fidelity})" + (f", without {left_out}" if left_out else ""))
+    click.echo(
+        f"{run.job.label} {run.state()}: {word} ({_device(run)})" + (f", without {left_out}" if left_out else "")
+    )
+
+
+def _device(run: Run) -> str:
+    if run.job.device == "unknown":  # a log that was read: what it tells itself
+        start = run.events().last(RunStart)
+        return start.device if start else "hardware unknown"
+    return f"on CPU, fidelity {run.job.fidelity}" if run.job.device == "cpu" else run.job.device
 
 
 def say_reason(run: Run) -> None:

@@ -51,32 +51,31 @@ def command(
     """Read a log that a framework wrote elsewhere, as a run of TARGET; auto finds out whose log it is.
 
     Prefixes of srun, kubectl, docker, journald and torchrun are taken off. The verdict says UNKNOWN where a log cannot
-    know, such as whether all ranks agree; figures that were published for the same hardware are compared.
+    know, such as whether all ranks agree; figures that were published for the same hardware are compared. With auto the
+    hardware is what --instance says, or the log itself tells, or unknown.
     """
     from seatrial import reading
-    from seatrial.binding import bind
     from seatrial.cli.forecasting import expected
     from seatrial.cli.outcome import judge_and_keep, say
     from seatrial.events import RunStart, write_events
     from seatrial.findings import exit_code
 
     case, recipe = _found(log) if target == AUTO else _named(target)
-    where = reading.elsewhere(recipe, instance, nodes, processes)
-    job = bind(
+    job, instance_type = reading.job(
         case,
         recipe,
-        where,
         settings=parse_settings(settings),
+        instance_type=instance,
         nodes=nodes,
-        processes_per_node=processes,
+        processes=processes,
     )
-    job = replace(job, expected=expected(case, job, where))
+    job = replace(job, expected=expected(case, job, instance_type))
     with _opened(log) as lines:
-        found = reading.events(case, job, lines, log.stat().st_mtime, where.instance_type)
+        found = reading.events(case, job, lines, log.stat().st_mtime, instance_type)
     for form in (event.versions.get("log") for _, event in found[:1] if isinstance(event, RunStart)):
         if form:
             _note(f"the lines are those of {form}")
-    run = history.create(reading.nameless(job) if recipe.name == reading.NAMELESS else job, name)
+    run = history.create(replace(job, args={}) if recipe.name == reading.NAMELESS else job, name)
     shutil.copyfile(log, run.log_path(0))
     write_events(run.events_path, found)
     findings = judge_and_keep(run)

@@ -6,10 +6,9 @@ Standard library only: the command reads logs with it as well as the ranks.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from seatrial.events import Event
@@ -41,14 +40,15 @@ _NUMBER = re.compile(
     re.VERBOSE | re.ASCII,
 )
 _SUFFIXES = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6, "B": 1e9, "G": 1e9, "T": 1e12}
+ROUNDED = 1.2
+"""Factor by which numbers of a line with three digits, some of them means, may be off from each other."""
 FAILURE = re.compile(r"seatrial: rank (?P<rank>\d+) failed at (?P<time>\d{4}-\d\d-\d\dT[\d:.]+\+00:00)")
 """What a rank prints before the traceback that ends it."""
 _SIZE = re.compile(r"([\d.,]+) ?((?:[kKMGT]i?)?B)", re.ASCII)
 _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4}
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of a log."""
 
     text: str
@@ -69,13 +69,19 @@ class Reader(Protocol):
     total: int | None = None
     """Steps of the whole run, as the log itself tells them; None: it does not, or not yet."""
     finish: str = ""
-    """What the framework prints when it is through; empty: nothing, so that its last step is its end."""
+    """What the framework prints when it is through; empty: nothing, so that only its launcher can tell."""
     finished: bool = False
     """Whether it printed that after its newest step."""
     ranks: int | None = None
     """Ranks that it ran on, where the log tells; None: it does not."""
     begun: int | None = None
     """Steps that were done when it began, where the log tells; None: it does not."""
+    device: str = ""
+    """Name of what a rank computed on, as the log tells it; empty: it does not."""
+    device_bytes: int | None = None
+    """Memory of that, where the log tells; None: it does not."""
+    guessed: bool = False
+    """Whether the times of its steps rest on the arguments' batch, since the log tells none."""
     form: str = ""
     """Which version's or fork's form the lines have, for people; empty: the one that the case was made with."""
 
@@ -85,6 +91,16 @@ class Reader(Protocol):
         Raises ValueError for a metric line that is torn or cannot be read: none may be lost in silence. What a
         progress bar left without an end of line may stand before it.
         """
+
+    def many(self, lines: Sequence[str], together: int, apart: int) -> Sequence[tuple[int, Event]] | None:
+        """Of many raw lines the numbers of those that say something, from 0, and what: the same as `read`, and faster.
+
+        `together` neighbouring steps may be told as one with the mean of their times, but for those of the last `apart`
+        lines, and for a loss that is no number. None, and nothing is changed, unless all are whole metric lines: then
+        they are read one after the other.
+        """
+        del lines, together, apart
+        return None
 
     def end(self) -> Iterable[Event]:
         """What was still waited for when the log ended: a block whose end is the beginning of the next."""
@@ -100,9 +116,12 @@ def clean(raw: str, *, prefixed: bool = True) -> Line:
     text = _ANSI.sub("", raw) if "\x1b" in raw else raw
     found = _PREFIX.match(text) if prefixed else None
     start = found.end() if found else 0
-    number = (found["rank"] or found["task"]) if found else None
-    shown = text[start:].rstrip().rpartition("\r")[2]
-    return Line(shown, int(number) if number else None, text[:start])
+    shown = text[start:].rstrip()
+    if "\r" in shown:
+        shown = shown.rpartition("\r")[2]
+    if found is None or found.lastindex is None:
+        return Line(shown, None, text[:start])
+    return Line(shown, int(found["rank"] or found["task"]), text[:start])
 
 
 def failure(rank: int, moment: float) -> str:
@@ -123,6 +142,14 @@ def number(text: str) -> float:
     if found[1] is None:
         return float(found[0])
     return float(found[1].replace(",", "")) * _SUFFIXES[found[2]]
+
+
+def same(count: float, rate: float, seconds: float) -> None:
+    """Raises ValueError unless a batch of `count` at `rate` per second takes about `seconds`, where all are known."""
+    if count > 0 and rate > 0 and seconds > 0 and not 1 / ROUNDED <= rate * seconds / count <= ROUNDED:
+        raise ValueError(
+            f"{rate:g} a second over {seconds:g} s are {rate * seconds:.4g}, and it says a batch of {count:g}"
+        )
 
 
 def size(text: str) -> int:

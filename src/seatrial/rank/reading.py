@@ -61,8 +61,7 @@ class Reading:
         torn, self._torn = self._torn, None
         events: list[Event] = []
         try:
-            for event in self._reader.read(line):
-                events.append(event)
+            events.extend(self._reader.read(line))
         except self._survives as error:
             return self._refused(line, error, torn, events)
         if torn is not None:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from itertools import islice
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
-from seatrial import hardware, launchers, loading
+from seatrial import hardware, loading
+from seatrial.binding import bind, elsewhere
 from seatrial.errors import Problem, UserError
 from seatrial.events import Event, RunStart, Step
 from seatrial.rank.lines import Reader
+from seatrial.reading import device
 from seatrial.reading.foreign import CASES as FOREIGN
 from seatrial.reading.foreign import NAMELESS
+from seatrial.reading.kinds import batches
 from seatrial.reading.log import Anew, Log
 from seatrial.reading.recognise import Candidate, find
-from seatrial.spec import ELSEWHERE, Case, Cluster, Device, Expectations, Job, Layout, Recipe
+from seatrial.spec import Case, Expectations, Job, Layout, Recipe
 
-__all__ = ["FOREIGN", "NAMELESS", "anonymous", "elsewhere", "events", "nameless", "reader", "recognise"]
-
-BACKENDS: dict[Device, str] = {"cpu": "gloo", "cuda": "nccl", "neuron": "xla"}
-
-BATCH = 2000
-"""Lines that are looked through at once for words that only few lines hold."""
+__all__ = ["FOREIGN", "NAMELESS", "anonymous", "events", "job", "reader", "recognise"]
 
 
 def reader(case: Case, job: Job) -> Reader:
@@ -52,24 +49,42 @@ def anonymous(recipe: Recipe) -> Recipe:
     return replace(recipe, name=NAMELESS, title="a log, its recipe unknown", expectations=Expectations(), published=())
 
 
-def nameless(job: Job) -> Job:
-    """The job of such a recipe, without the arguments and the model that are another's."""
-    return replace(job, args={}, parameters=None, flops_per_token={}, fidelity="real", fidelity_note="", notes=())
+def job(
+    case: Case,
+    recipe: Recipe,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    instance_type: str | None = None,
+    nodes: int | None = None,
+    processes: int | None = None,
+) -> tuple[Job, str | None]:
+    """The job that a log is of, and the instance type of its nodes, as far as anybody said. Raises UserError.
 
-
-def elsewhere(recipe: Recipe, instance_type: str | None, nodes: int | None, processes: int | None) -> Cluster:
-    """The cluster that a log comes from, as far as it is known. Raises UserError for an unknown instance type."""
-    name = instance_type or recipe.instance_type
-    ranks = hardware.instance(name).ranks if name else 0
-    return Cluster(
-        name=ELSEWHERE,
-        launcher=launchers.HERE,
-        nodes=max(nodes or 1, recipe.nodes),
-        cpus_per_node=1,
-        accelerators_per_node=ranks,
-        processes_per_node=max(ranks, processes or 1, recipe.processes_per_node or 1),
-        instance_type=name,
+    Of a recipe that nobody named nothing is taken but what a reader needs: its model, its layout and the device that it
+    is for are another's.
+    """
+    if recipe.name != NAMELESS:
+        where = elsewhere(recipe, instance_type, nodes, processes)
+        bound = bind(case, recipe, where, settings=settings, nodes=nodes, processes_per_node=processes)
+        return bound, where.instance_type
+    ranks = hardware.instance(instance_type).ranks if instance_type else 0
+    bound = bind(case, recipe, elsewhere(recipe, None, None, None), settings=settings)
+    told = (
+        "Of its hardware, its batch and its number of ranks is known what the log or the command told. Where they "
+        "told no batch, and the lines no times, the time of a step is that of a batch of another size."
     )
+    nameless = replace(
+        bound,
+        device=device.kind(instance_type),
+        nodes=nodes or 1,
+        processes_per_node=processes or ranks or 1,
+        parameters=None,
+        flops_per_token={},
+        fidelity="real",
+        fidelity_note="",
+        notes=(told,),
+    )
+    return nameless, instance_type
 
 
 def events(
@@ -81,28 +96,32 @@ def events(
     Raises UserError if it holds no metric line. How the run ended is known only if the log shows it: see `Log`.
     """
     log = Log(reader(case, job))
-    for batch in _batches(lines):
+    for batch in batches(lines):
         log.take(batch)
     found = log.end()
     if not log.last:
         what = log.reading.first or f"no metric line of {case.name} among its lines"
         raise UserError(Problem(what, "the log", f"is it a log of {case.framework}?"))
-    steps = log.reader.total or (log.last if log.reader.finished else int(job.args.get("steps", log.last)))
-    peak, source = _peak(case, job, instance_type)
-    start = replace(
-        _start(case, job, steps, log.before),
-        world_size=getattr(log.reader, "ranks", None) or job.world_size,
-        peak_flops=peak,
-        peak_source=source,
-        versions={"log": form} if (form := getattr(log.reader, "form", "")) else {},
-    )
-    return _timed(start, found, end)
+    unchanged = job.recipe == NAMELESS and job.args == asdict(case.recipes[0].args)
+    guessed = unchanged and getattr(log.reader, "guessed", False)
+    if guessed and (ratio := log.clock.ratio) is not None:
+        found = _by_the_clock(found, ratio)
+    doubts = (None if guessed else log.clock.finding(), device.contradiction(log.reader, instance_type))
+    found[-1:-1] = [doubt for doubt in doubts if doubt is not None]
+    return _timed(_start(case, job, log, instance_type), found, end)
 
 
-def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
-    rest = iter(lines)
-    while batch := list(islice(rest, BATCH)):
-        yield batch
+def _by_the_clock(found: list[Event | Anew], ratio: float) -> list[Event | Anew]:
+    """Steps whose time and batch rest on another's arguments, with those that the times of the lines give.
+
+    What the log tells is their quotient, tokens per second, and that stays.
+    """
+    return [
+        replace(event, seconds=event.seconds * ratio, count=round(event.count * ratio))
+        if isinstance(event, Step)
+        else event
+        for event in found
+    ]
 
 
 def _timed(start: RunStart, found: list[Event | Anew], end: float) -> list[tuple[float, Event]]:
@@ -121,30 +140,23 @@ def _timed(start: RunStart, found: list[Event | Anew], end: float) -> list[tuple
     return [(end - moment + after, event) for after, event in timed]
 
 
-def _start(case: Case, job: Job, steps: int, first_step: int) -> RunStart:
+def _start(case: Case, job: Job, log: Log, instance_type: str | None) -> RunStart:
+    known = job.recipe != NAMELESS
+    asked = int(job.args.get("steps", log.last)) if known and not log.completed else log.last
+    layout = Layout(nodes=job.nodes, processes_per_node=job.processes_per_node, device=job.device)
+    workload = case.workload(case.Args(**job.args), layout) if known else None
+    peak, source = device.peak(job, log.reader, instance_type, workload.compute if workload else None)
+    form = getattr(log.reader, "form", "")
     return RunStart(
         attempt=0,
-        start_step=first_step,
-        steps=steps,
-        world_size=job.world_size,
-        device=f"{job.device} (as the command said)",
-        backend=BACKENDS[job.device],
+        start_step=log.before,
+        steps=log.reader.total or asked,
+        world_size=getattr(log.reader, "ranks", None) or job.world_size,
+        device=device.told(job, log.reader, instance_type),
+        backend=device.BACKENDS[job.device],
         unit=case.unit,
         parameters=job.parameters,
+        peak_flops=peak,
+        peak_source=source,
+        versions={"log": form} if form else {},
     )
-
-
-def _peak(case: Case, job: Job, instance_type: str | None) -> tuple[float | None, str]:
-    """Dense peak FLOP/s of a rank at what the job multiplies matrices in, and who says so; None and why if unknown."""
-    layout = Layout(nodes=job.nodes, processes_per_node=job.processes_per_node, device=job.device)
-    workload = case.workload(case.Args(**job.args), layout)
-    name = hardware.instance(instance_type).accelerator if instance_type else None
-    if job.device == "cpu":
-        return None, "unknown"
-    if name is None or workload is None:
-        return None, "unknown: a log does not tell its hardware, and none was named"
-    found = hardware.accelerator(name)
-    peak = found.peak_flops.get(workload.compute)
-    if peak is None:
-        return None, f"unknown: no {workload.compute} peak for {found.name} in the hardware table"
-    return peak / found.ranks_per_accelerator, f"{found.name}, dense {workload.compute}: {found.source}"

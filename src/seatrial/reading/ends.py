@@ -1,8 +1,8 @@
-"""How a run ended, by what stands in its log after its last step: signs of a failure, and of a start anew.
+"""How a run ended, by what launchers and systems print: signs of a failure, of a start anew, and of a good end.
 
 Sources: torch.distributed.elastic and c10d of PyTorch 2.13, Slurm 25.05 (srun, slurmstepd), kubectl 1.35, Open MPI 5.0,
-the launchers of DeepSpeed 0.18 and Composer 0.32, glibc and bash; read in 2026-11. What else ends a process stands in
-seatrial.diagnose.signatures.
+the launchers of DeepSpeed 0.18 (launcher/launch.py) and Composer 0.32 (cli/launcher.py), glibc and bash; read in
+2026-11. What else ends a process stands in seatrial.diagnose.signatures.
 """
 
 from __future__ import annotations
@@ -15,17 +15,14 @@ from seatrial.diagnose.signatures import ADVICE, meaning
 from seatrial.rank.lines import clean
 
 WORDS = (
-    "Aborted", "Bus error", "CANCELLED", "CUBLAS_STATUS", "Cannot allocate", "DeadlineExceeded", "Detected mismatch",
-    "ERROR", "Error", "Evicted", "Exception", "FATAL", "Fatal Python", "Interrupted", "Killed", "MPI_ABORT",
-    "NCCL error", "NODE_FAIL", "NRT_", "No space left", "OOM", "OUT_OF_MEMORY", "PREEMPT", "SIGKILL", "SIGTERM",
-    "Signal:", "TIME LIMIT", "Traceback", "Xid", "atchdog", "bad_alloc", "can't allocate", "closing signal",
-    "core dumped", "death signal", "device handle", "egmentation fault", "erminated", "error:", "exit code",
-    "exit status", "exitcode", "fallen off the bus", "fatal", "gave no sign", "got signal", "insufficient shared",
-    "killed", "make: ***", "monitoredBarrier", "non-zero exit", "noticed that process", "oom", "operation timeout",
-    "orce Terminated", "preamble.length", "reempted", "return code", "spot in", "step aborted", "terminate called",
-    "uota exceeded", "ut Of Memory", "ut of memory",
+    "abort", "atchdog", "bad_alloc", "cancelled", "core dumped", "cublas_status", "deadlineexceeded",
+    "detected mismatch", "device handle", "entation fault", "erminate", "error", "evicted", "exception", "exit",
+    "fallen off", "fatal", "gave no sign", "interrupted", "kill", "launching process", "make: ***", "monitoredbarrier",
+    "no space left", "node_fail", "noticed that", "nrt_", "nsufficient shared", "of memory", "of_memory", "oom",
+    "operation timeout", "preamble.length", "reempt", "return code", "signal", "sigterm", "spawned with", "spot in",
+    "successfully", "t allocate", "time limit", "traceback", "uota exceeded", "xid",
 )  # fmt: skip
-"""One of these stands in every line that may be a sign: what has none need not be looked at."""
+"""One of these stands, in small letters, in every line that may be a sign: what has none need not be looked at."""
 
 _ENDING = re.compile(
     r"""
@@ -68,6 +65,13 @@ _ANEW = re.compile(
     r"|[Rr]esum(?:ing|ed) (?:from|training)"
     r"|Starting (?:job|elastic_operator|training)|Rendezvous complete|job requeued|Requeu(?:ed|ing)"
 )
+_STARTED = re.compile(
+    r"\bprocess (\d+) spawned with command|Launching process for local_rank\(\d+\), global_rank\((\d+)\)"
+)
+_SUCCEEDED = re.compile(r"\bProcess (\d+) exits successfully|\bRank (\d+) finished successfully")
+"""Of the launchers of DeepSpeed and of Composer, which tell every process that they start and that ends well."""
+_ALL_SUCCEEDED = re.compile(r"\] worker group successfully finished\b")
+"""Of torchrun where it logs at level INFO: all workers of a node."""
 _LAST = re.compile(r"[\w.]+(?:Error|Exception|Interrupt)\b")
 """Begins the last line of a traceback, which says more than its first."""
 ANEW_WORDS = (
@@ -104,6 +108,10 @@ class Watch:
         """The first that steps followed without a start anew."""
         self.ignores = False
         """Whether this is within a traceback that Python itself ignores: all lines are needed, to see where it ends."""
+        self.succeeded = False
+        """Whether the launcher said, since the newest step, that all its processes ended well."""
+        self._running: set[str] = set()
+        """Processes that were started and did not end well, so far."""
 
     def line(self, number: int, raw: str) -> None:
         """Take one more line that holds one of WORDS, or of ANEW_WORDS."""
@@ -112,6 +120,7 @@ class Watch:
         if self.ignores:  # its first line and what is indented, up to the exception itself
             self.ignores = text.startswith("Traceback") or line[:1].isspace()
             return
+        self._processes(text)
         if self.sign is not None and _ANEW.search(text):
             self.sign.anew = True
         if text.startswith("Exception ignored in"):  # by a destructor, most often while Python ends
@@ -121,8 +130,22 @@ class Watch:
         elif self.sign is None or (self.sign.text.startswith("Traceback") and _LAST.match(text)):
             self.sign = Sign(number, text[:200], self.sign.steps if self.sign else 0)
 
+    def _processes(self, text: str) -> None:
+        if started := _STARTED.search(text):
+            self._running.add(started[1] or started[2])
+        elif (ended := _SUCCEEDED.search(text)) and self._running:
+            self._running.discard(ended[1] or ended[2])
+            self.succeeded = not self._running
+        elif _ALL_SUCCEEDED.search(text):
+            self.succeeded = True
+
+    def begin(self) -> None:
+        """The first step was logged: what was said of ends before training is another matter."""
+        self.sign, self.survived, self.ignores, self.succeeded = None, None, False, False
+
     def step(self, *, again: bool) -> None:
         """A step was logged; `again`: it is none that comes after the one before it."""
+        self.succeeded = False
         if self.sign is None:
             return
         self.sign.steps += 1

@@ -10,6 +10,7 @@ from seatrial.errors import Problem, UserError
 from seatrial.events import Step
 from seatrial.rank.lines import Reader
 from seatrial.rank.reading import Reading
+from seatrial.reading.kinds import METRIC, Kinds, batches
 from seatrial.spec import Case
 
 BEGINNING = 2000
@@ -46,12 +47,12 @@ def find(candidates: Sequence[Candidate], lines: Iterable[str]) -> Case:
 
 def _needed(lines: Iterable[str], words: Collection[str]) -> Iterator[str]:
     """Lines with one of the words, and the next of each, which may be what a terminal wrapped."""
-    before = False
-    for line in lines:
-        now = any(word in line for word in words)
-        if now or before:
-            yield line
-        before = now
+    kinds, before = Kinds(sorted(words)), 0
+    for batch in batches(lines):
+        for line, kind in zip(batch, kinds.of(batch), strict=True):
+            if (kind | before) & METRIC:
+                yield line
+            before = kind
 
 
 def _score(reader: Reader, sample: Sequence[str], text: str) -> tuple[int, int, int]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from seatrial.events import Step
 
-MOST = 16384
+MOST = 2048
 """Events that are kept; of more, neighbouring steps become one."""
 TOGETHER = 4
 """Neighbours that become one."""
@@ -41,15 +41,15 @@ def thinned(events: Sequence[Any], before: int) -> list[Any]:
 
 
 def _together(group: Sequence[Step], before: int) -> Step:
-    last = group[-1]
-    bad = next((step for step in group if not _finite(step)), last)
-    steps, seconds, count = last.step - before, 0.0, 0
+    last = bad = group[-1]
+    start, seconds, count = before, 0.0, 0
     for step in group:
-        seconds += (step.step - before) * step.seconds
-        count += (step.step - before) * step.count
-        before = step.step
+        number = step.step
+        apart = number - before
+        seconds += apart * step.seconds
+        count += apart * step.count
+        before = number
+        if bad is last and not (isfinite(step.loss) and (step.grad_norm is None or isfinite(step.grad_norm))):
+            bad = step
+    steps = before - start
     return replace(last, loss=bad.loss, grad_norm=bad.grad_norm, seconds=seconds / steps, count=round(count / steps))
-
-
-def _finite(step: Step) -> bool:
-    return isfinite(step.loss) and (step.grad_norm is None or isfinite(step.grad_norm))

@@ -253,6 +253,8 @@ def _fidelity(job: Job) -> str:
         return f"{_DONE[job.purpose]}, nothing was trained. {what}"
     if job.device == "cpu":
         return f"Trained on CPU. This is no result about a GPU. {what}"
+    if job.device == "unknown":
+        return f"Nobody said what it ran on: its device is what its log tells. {what}"
     return what
 
 

@@ -44,8 +44,8 @@ def judge_events(job: Job, log: EventLog) -> list[Finding]:
         *(judge(job, log) for judge in judges),
         *metrics(job, log),
         *checkpoints(log),
-        *published(job, attempts),
-        *expected(job, attempts),
+        *published(job, attempts, log),
+        *expected(job, attempts, log),
         *impossible(attempts),
     ]
 
@@ -175,10 +175,19 @@ def checkpoints(log: EventLog) -> list[Finding]:
 
 def impossible(attempts: Attempts) -> list[Finding]:
     """No device does more than its peak. Nothing is said of a figure that can be right."""
-    highest = max(attempts.mfu().items(), key=lambda item: item[1], default=None)
+    shares = dict(attempts.mfu())
+    info = attempts.all[-1].info if attempts.all else None
+    if info and info.peak_flops and (told := _printed_flops(attempts)):
+        shares["by the framework's own FLOP/s"] = fmean(told) / info.peak_flops
+    highest = max(shares.items(), key=lambda item: item[1], default=None)
     if highest is None or highest[1] <= 1:
         return []
     return [rules.MFU.finding(Verdict.WARN, f"MFU, {highest[0]}: {highest[1]:.1%}")]
+
+
+def _printed_flops(attempts: Attempts) -> list[float]:
+    """FLOP/s of a rank that the framework itself printed at each steady step."""
+    return [point.event.printed["flops"] for point in attempts.steady_points() if point.event.printed.get("flops")]
 
 
 def _accelerators(job: Job, figure: Published) -> float:
@@ -187,10 +196,10 @@ def _accelerators(job: Job, figure: Published) -> float:
     return job.world_size / (hardware.accelerator(name).ranks_per_accelerator if name else 1)
 
 
-def published(job: Job, attempts: Attempts) -> list[Finding]:
+def published(job: Job, attempts: Attempts, log: EventLog) -> list[Finding]:
     """The steady throughput against what others measured on the same hardware."""
     rate = attempts.steady().throughput
-    wrong = _cannot_be(job, attempts)
+    wrong = _cannot_be(job, attempts) or _doubted(log)
     found = []
     for figure in job.published:
         share = _accelerators(job, figure) if figure.metric.endswith("per accelerator") else 1
@@ -207,12 +216,12 @@ def published(job: Job, attempts: Attempts) -> list[Finding]:
     return found
 
 
-def expected(job: Job, attempts: Attempts) -> list[Finding]:
+def expected(job: Job, attempts: Attempts, log: EventLog) -> list[Finding]:
     """The steady throughput against what was forecast. Below an interval that rests on nothing near, nobody can say."""
     found, rate = job.expected, attempts.steady().throughput
     if found is None:
         return []
-    wrong = _cannot_be(job, attempts)
+    wrong = _cannot_be(job, attempts) or _doubted(log)
     verdict = Verdict.UNKNOWN
     if rate is not None and not wrong and (rate >= found.low or found.evidence):
         verdict = judged(rate >= found.low)
@@ -220,6 +229,12 @@ def expected(job: Job, attempts: Attempts) -> list[Finding]:
     observed = "never measured" if rate is None else f"{rate:,.0f} tokens/s, {rate / found.expected:.0%}{wrong}"
     interval = f"{found.low:,.0f} to {found.high:,.0f}"
     return [rules.EXPECTED.finding(verdict, observed, expected=f"{found.expected:,.0f} ({interval}), {rests}")]
+
+
+def _doubted(log: EventLog) -> str:
+    """Why a log's figures are not those of the job, in words; empty if nothing was found."""
+    found = next((finding.observed for finding in log.of(Finding) if finding.check in rules.DOUBTS), None)
+    return f" is not compared: {found}" if found else ""
 
 
 def _cannot_be(job: Job, attempts: Attempts) -> str:
@@ -231,7 +246,7 @@ def _cannot_be(job: Job, attempts: Attempts) -> str:
     if lowest is not None and lowest[1] > 1:
         return f" cannot be: {lowest[1]:.1f} times the peak of the hardware, so it is another model, or another log"
     rate, flops = attempts.steady().throughput, attempts.flops_per_token()
-    told = [point.event.printed["flops"] for point in attempts.steady_points() if point.event.printed.get("flops")]
+    told = _printed_flops(attempts)
     if not rate or not flops or not told or not ranks:
         return ""
     of_token = fmean(told) * ranks / rate

@@ -115,6 +115,8 @@ EXPECTED = Rule(
 """The examples are held against an interval that begins at 950 a second."""
 NOT_SAVED = "checkpoint.save"
 """What a rank finds about one checkpoint that it could not write; its rule is in seatrial.train.checkpoint."""
+DOUBTS = ("run.log-times", "run.log-hardware")
+"""What is found about a log from elsewhere whose figures are not those of the job; see seatrial.reading."""
 CHECKPOINTS = Rule(
     id="run.checkpoints",
     verdicts=(Verdict.PASS, Verdict.FAIL),

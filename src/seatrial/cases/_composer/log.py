@@ -32,6 +32,7 @@ class Reader(lines.Reader):
     Where every rank prints its blocks, the first rank that is seen is read; losses are means over all ranks. A block is
     complete when the next one begins, or a blank line ends it, which only the cases here print. So whoever reads
     another's log asks for `end` after its last line. Composer says nothing when it is through, LLM Foundry ``Done.``
+    (llmfoundry/command_utils/train.py, read 2026-11).
     """
 
     words = ("Train ", "Eval ", "train ", "[batch=", "[epoch=", "[iteration=", "[sample=", "[token=", ": Done.")
@@ -66,6 +67,7 @@ class Reader(lines.Reader):
         elif text.startswith("train ") and "%|" in text:
             yield from self._bar(text)
         elif text.endswith(": Done."):
+            yield from self.end()
             self.finished = True
 
     def _header(self, text: str) -> Iterator[Event]:

@@ -9,6 +9,8 @@ from seatrial.cases.composer_mpt import Args
 class Reader(log.Reader):
     """Composer's blocks and progress bar, counted in tokens."""
 
+    finish = "Done."
+
     def __init__(self, args: Args, world_size: int) -> None:
         del world_size  # the batch is that of all ranks
         super().__init__(args.global_batch_size * args.sequence_length)

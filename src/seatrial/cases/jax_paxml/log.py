@@ -70,8 +70,8 @@ class Reader(lines.Reader):
 
     def _step(self, step: int, when: datetime) -> Step:
         values = self._values.pop(step, {})
-        if values.keys() != set(_NAMES.values()):
-            raise ValueError(f"the summary of step {step} lacks {set(_NAMES.values()) - values.keys()}")
+        if missing := set(_NAMES.values()) - values.keys():
+            raise ValueError(f"the summary of step {step} lacks {', '.join(sorted(missing))}")
         return Step(
             step=step,
             loss=values["loss"],

@@ -28,6 +28,9 @@ _MEMORY = re.compile(r"\[Rank \d+\] \(after \d+ iterations\) memory \(MB\).*\| m
 _BRIDGE = re.compile(r"\bGPU utilization: ([\d.]+) ?MODEL_TFLOP/s/GPU")
 """Megatron-Bridge says it in a line of its own, before the step's."""
 _THROUGH = re.compile(r"\[after training is done\]|\bvalidation loss at iteration +\d+ on (?:validation|test) set\b")
+_RANKS = re.compile(r"\busing world size: (\d+),? ")
+_RATE = "samples per second"
+"""Of Megatron-DeepSpeed."""
 _FLOPS = {"throughput per GPU (TFLOP/s/GPU)": 1e12, "TFLOPs": 1e12, "approx flops per GPU": 1.0}
 """There with --log-throughput, of forks always."""
 _TIMES = {"elapsed time per iteration (ms)": 1e3, "elapsed time per iteration (s)": 1.0}
@@ -48,7 +51,8 @@ class Reader(lines.Reader):
     numbers, and neither is its loss.
     """
 
-    words = ("iteration ", "(after ", "| lm loss", "consumed samples:", "[after training", "MODEL_TFLOP")
+    words = ("iteration ", "(after ", "| lm loss", "consumed samples:", "[after training", "MODEL_TFLOP",
+             "using world size:")  # fmt: skip
     finish = "[after training is done]"
 
     def __init__(self, args: SequenceArgs, world_size: int) -> None:
@@ -60,14 +64,15 @@ class Reader(lines.Reader):
     def read(self, line: Line) -> Iterable[Event]:
         """See seatrial.rank.lines.Reader."""
         text = line.text
-        memory = _MEMORY.search(text)
-        if memory:
+        if "(after " in text and (memory := _MEMORY.search(text)):
             self._memory = round(float(memory[1]) * 2**20)  # Megatron's MB are MiB
-        if (bridge := _BRIDGE.search(text)) and float(bridge[1]):
+        if "MODEL_TFLOP" in text and (bridge := _BRIDGE.search(text)) and float(bridge[1]):
             self._flops = {"flops": float(bridge[1]) * 1e12}
-        if _THROUGH.search(text):
+        if ("[after " in text or " set" in text) and _THROUGH.search(text):
             self.finished = True
-        if not _MARK.search(text) or text == self._last:  # a line that every rank prints counts once
+        if "world size" in text and (ranks := _RANKS.search(text)):
+            self.ranks = int(ranks[1])
+        if text == self._last or not _MARK.search(text):  # a line that every rank prints counts once
             return []
         events = list(self._metrics(text))
         self._last = text
@@ -108,6 +113,7 @@ class Reader(lines.Reader):
             if not fields.get(_SKIPPED):
                 raise ValueError("the line tells no lm loss, though no iteration was skipped")
             return None
+        lines.same(fields.get("global batch size", 0.0), fields.get(_RATE, 0.0), seconds)
         return Step(
             step=number_,
             loss=loss,
@@ -142,11 +148,14 @@ def _fields(text: str) -> dict[str, float]:
     """``consumed samples:   8 | grad norm: 5.763`` by name."""
     fields: dict[str, float] = {}
     for part in text.split(" |"):
-        found = _FIELD.fullmatch(part)
-        name = found and (found["name"] or found["old"])
-        if found is None or not name or name in fields:
+        name, colon, value = part.partition(":")
+        name, told = name.lstrip(), value.split()
+        if not (colon and name and len(told) == 1) or "|" in name:  # not as all but the first versions write it
+            found = _FIELD.fullmatch(part)
+            name, told = ((found["name"] or found["old"]), [found["value"]]) if found else ("", [])
+        if not name or name in fields:
             raise ValueError(f"{part.strip()!r} is not a field of its own")
-        fields[name] = _value(found["value"])
+        fields[name] = _value(told[0])
     return fields
 
 

@@ -5,8 +5,10 @@
 grad-norm : 1.23
 
 The first is printed with pipelines (tp_pp_llama_hf_pretrain) and counts steps from 0, the second without
-(tp_zero1_llama_hf_pretrain) and counts from 1. The throughput is a mean over the last ten steps, waits included;
-``step_time`` leaves the wait for data out. Our own program writes its events itself.
+(tp_zero1_llama_hf_pretrain) and counts from 1. Both print their arguments before the first step, and behind the last
+one the metrics that they store, ``Final loss`` first (examples/training/llama, read 2026-11). The throughput is a mean
+over the last ten steps, waits included; ``step_time`` leaves the wait for data out. Our own program writes its events
+itself.
 """
 
 from __future__ import annotations
@@ -29,6 +31,9 @@ _PLAIN = re.compile(
     r"LOG [^()]+ - \(\d+, ?(\d+)\) step_loss : (\S+) learning_rate : (\S+) throughput : (\S+)"
     r"(?: seq/s)?(?: ?grad-norm : (\S+)|(?<=seq/s))"
 )
+_ARGUMENTS = re.compile(r"^Namespace\(.*\bmax_steps=(?P<max>\d+)")
+_THIS_RUN = re.compile(r"\bsteps_this_run=(\d+)")
+"""Where it is there, it is what the run ends at."""
 _EPOCH = re.compile(r"Epoch \d+ step \d+ end .+ loss \S+ perf \S+ seq/sec \(at train microstep .+ beginning time \S+\)")
 """The last step once more, in other words."""
 
@@ -36,7 +41,9 @@ _EPOCH = re.compile(r"Epoch \d+ step \d+ end .+ loss \S+ perf \S+ seq/sec \(at t
 class Reader(lines.Reader):
     """Makes a Step of each metric line. The tokens of a step are those of the arguments: the log does not tell them."""
 
-    words = ("step_time", "step_loss", "LOG ", " end ")
+    words = ("step_time", "step_loss", "LOG ", " end ", "Namespace(", "'Final loss'")
+    finish = "'MetricName': 'Final loss'"
+    guessed = True
 
     def __init__(self, args: Args, world_size: int) -> None:
         self.args, self.world_size = args, world_size
@@ -45,6 +52,7 @@ class Reader(lines.Reader):
         """See seatrial.rank.lines.Reader."""
         mark = _MARK.search(line.text)
         if mark is None:
+            self._told(line.text)
             return []
         text = line.text[mark.start() :]
         if found := _PIPELINED.fullmatch(text):
@@ -55,10 +63,17 @@ class Reader(lines.Reader):
             return []
         raise ValueError("this is not a whole metric line of neuronx_distributed's examples")
 
+    def _told(self, text: str) -> None:
+        if self.finish in text:
+            self.finished = True
+        if asked := _ARGUMENTS.search(text):
+            self.total = int((_THIS_RUN.search(text) or asked)[1])
+
     def _step(self, step: int, loss: str, throughput: str, rate: str | None, norm: str | None) -> Step:
         sequences = number(throughput)
         if not sequences > 0:
             raise ValueError(f"a throughput of {throughput} is none")
+        self.finished = False
         return Step(
             step=step,
             loss=number(loss),

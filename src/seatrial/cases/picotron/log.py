@@ -3,7 +3,8 @@
     [rank 2] Step: 3     | Loss: 10.4375 | Global batch size:   2.05K | Tokens/s:  10.61K | Tokens/s/GPU:   1.33K |
     Tokens:   6.14K | MFU:  0.43% | Memory usage:   1.75GB
 
-(one line). Numbers are rounded to three or four digits: our engine adds ``Step time``, the exact seconds.
+(one line). Numbers are rounded to three or four digits: our engine adds ``Step time``, the exact seconds. Neither of
+them prints anything when it is through (train.py, read 2026-11): only a launcher tells.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class Reader(lines.Reader):
     def _step(self, fields: dict[str, str]) -> Step:
         count = self._count(number(fields["Global batch size"]))
         exact = fields.get("Step time")
+        if exact is not None:
+            lines.same(count, number(fields["Tokens/s"]), _seconds(exact))
         rate, norm, mfu = fields.get("Learning rate"), fields.get("Grad norm"), fields.get("MFU", "")
         return Step(
             step=int(fields["Step"]),

@@ -6,7 +6,7 @@
     220.6, CurrSamplesPerSec=222.8, MemAllocated=0.07GB, MaxMemAllocated=1.36GB
     [Rank 0] Loss: 10.8766
 
-(the timer's is one line).
+(the timer's is one line). It tells neither how many steps were asked for nor that it is through: its launcher tells.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Reader(lines.Reader):
             raise ValueError("this is not a whole line of DeepSpeed's timer")
         elif self._timer is not None and (told := _LOSS.search(text)):
             timer, self._timer = self._timer, None
-            rate = float(timer["rate"])
+            rate, self.guessed = float(timer["rate"]), True
             yield Step(
                 step=int(timer["step"]),
                 loss=number(told["loss"]),
