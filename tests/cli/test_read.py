@@ -137,10 +137,13 @@ def test_a_crash_behind_the_last_step_fails_with_the_line(read, tmp_path):
     assert completed["verdict"] == "FAIL" and "'RuntimeError: peer is gone'" in completed["observed"]
 
 
-@pytest.mark.parametrize(("rate", "verdict"), [("6,785", "PASS"), ("2,300", "FAIL")])
+@pytest.mark.parametrize(("rate", "verdict"), [("6,785", "PASS"), ("4,000", "FAIL")])
 def test_a_log_is_held_against_the_forecast_of_its_hardware(read, tmp_path, rate, verdict):
     log = tmp_path / "slurm-17.out"
-    lines = [LINE.format(rank=0, minute=step, step=step, loss=12.0 - step / 2, rate=rate) for step in range(1, 21)]
+    each = 8192 / float(rate.replace(",", ""))
+    lines = [
+        LINE.format(rank=0, second=step * each, step=step, loss=12.0 - step / 2, rate=rate) for step in range(1, 21)
+    ]
     log.write_text("".join(lines))
     answer = read("torchtitan/llama3-8b", log, expect=3 if verdict == "PASS" else 1)
     assert verdicts(answer)["run.expected"] == verdict
