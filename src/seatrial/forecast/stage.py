@@ -94,6 +94,8 @@ class Stage:
     def attention(self) -> Numbers:
         """Seconds of attention and of recurrences, over all stages."""
         flops, length = self.layers.attention, self.length
+        if self.workload.sample_length is not None:
+            length = np.minimum(length, self.workload.sample_length)
         eager = self.workload.framework.startswith(EAGER)
         forward, backward = attention_rates(
             self.place.accelerator,
@@ -121,6 +123,9 @@ class Stage:
         moved = moved + 2.0 * 2 * fitted.permuted * sorted_tokens / self.tensor
         if workload.compute in ("fp8", "fp4"):
             moved = moved + fitted.passes * CAST_BYTES[workload.scaling] * layers.cast_numbers / self.tensor
+        if workload.frozen:
+            # An adapter reads its matrix' input and adds to its output, forward and backward.
+            moved = moved + 2.0 * 2 * fitted.passes * layers.cast_numbers / self.tensor
         # A gradient in fp32 is read and written when a micro-batch adds to it.
         added = 0.0 if workload.frozen else 8.0 * self.held() * self.stages
         return pass_seconds(self.tokens * moved + added, self.place.accelerator)
