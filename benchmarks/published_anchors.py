@@ -65,6 +65,8 @@ PRECISIONS = {
     "fp8-mx": ("fp8", "mx"), "fp8_mx": ("fp8", "mx"), "mxfp8": ("fp8", "mx"), "nvfp4": ("fp4", "nv"),
     "fp8-blockwise": ("fp8", "block"),
 }  # fmt: skip
+SQUAD = 200
+"""Tokens of a question, its paragraph and its answer in SQuAD, of which NVIDIA's recipes pack many."""
 MX = tuple(name for name, (_, scaling) in PRECISIONS.items() if scaling == "mx")
 SHARDED = ("llm-foundry", "torchtitan", "fms-fsdp", "maxtext", "paxml")
 """Frameworks of which all ranks that are left share the states."""
@@ -217,7 +219,8 @@ def convert(row: dict[str, str]) -> dict[str, object]:
         "watts": "500" if "500W" in row["gpu_type"] else "", "accelerators": gpus, "domain": domain,
         "outside": outside, "fabric": _fabric(row), **degrees, "virtual": stages,
         "expert_tensor": int(expert_tensor.group(1)) if expert_tensor else 1,
-        "sequence": sequence, "batch": int(batch), "micro": int(micro), "compute": compute, "scaling": scaling,
+        "sequence": sequence, "sample": SQUAD if "pack" in note else "",
+        "batch": int(batch), "micro": int(micro), "compute": compute, "scaling": scaling,
         "recompute": _recompute(row), "tensor_overlap": _overlap(row, family),
         "compiled": "no" if "no compile" in note or family == "llm-foundry" else "yes",
         "graphs": (graphs := _graphs(row, family, architecture, accelerator, release)),

@@ -175,7 +175,7 @@ ACCELERATORS = (
     _gpu("H200 NVL", 141 * GIB, _HOPPER_NVL, "H200 NVL", None, 0, 5, _H200_SHEET, 4.8e12, 132, 600),
     _gpu("B200", 183359 * MIB, _B200, "B200", 18, 900e9, 5, _HGX, 7.7e12, 148, 1000),
     _gpu("B300", 275040 * MIB, _B300, "B300", 18, 900e9, 6, _HGX, 7.7e12, 148, 1100),
-    # Memory as the driver shows it, which on B200 and B300 is also what EC2 reports.
+    # Memory and power of a GB200 and GB300 as the driver shows them, which on B200 and B300 is also what EC2 reports.
     _gpu("GB200", 189471 * MIB, _GB200, "GB200", 18, 900e9, 6, _NVL72, 8.0e12, 148, 1200),
     _gpu("GB300", 284208 * MIB, _GB300, "GB300", 18, 900e9, 6, _NVL72_ULTRA, 8.0e12, 148, 1400),
     # Not on EC2; published measurements exist. Infinity Fabric: 7 links of 64 GB/s a direction to the other GPUs.

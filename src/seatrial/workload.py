@@ -103,6 +103,8 @@ class Workload:
     """What the host starts at once, as a CUDA graph: nothing, what of a layer routing leaves alone, the whole step."""
     expert_overlap: bool = False
     """Whether tokens travel to experts and back beside the work of another micro-batch."""
+    sample_length: int | None = None
+    """Average tokens of a sample, where several are packed into a sequence and each attends to itself; None: one."""
     expert_tensor: int | None = None
     """Ranks that share the matrices of one expert; None: as many as share other matrices."""
     stage_layers: tuple[int, ...] = ()

@@ -41,7 +41,7 @@ def test_a_release_dates_a_measurement_better_than_its_publication():
     row = dict.fromkeys(COLUMNS, "1") | {
         "source": "s", "date": "2025-11", "framework": "nemo", "release": "25.04.02", "architecture": "llama3.1-8b",
         "task": "pretrain", "tuned": "yes", "accelerator": "B200", "watts": "", "domain": "8", "outside": "50",
-        "fabric": "efa", "sequence": "8192", "batch": "8", "data": "8", "compute": "bf16", "scaling": "",
+        "fabric": "efa", "sequence": "8192", "sample": "", "batch": "8", "data": "8", "compute": "bf16", "scaling": "",
         "recompute": "", "graphs": "none", "tokens_per_second": "100.5", "measured": "tokens",
     }  # fmt: skip
     (one,) = read([",".join(row), ",".join(row.values())])

@@ -17,8 +17,8 @@ from seatrial.workload import Degrees, States, Workload
 COLUMNS = (
     "source", "date", "framework", "release", "architecture", "task", "tuned", "accelerator", "watts",
     "accelerators", "domain", "outside", "fabric", "tensor", "pipeline", "virtual", "context", "expert",
-    "expert_tensor", "data", "shard", "sequence", "batch", "micro", "compute", "scaling", "recompute", "compiled",
-    "tensor_overlap", "graphs", "expert_overlap", "tokens_per_second", "measured", "memory_gb",
+    "expert_tensor", "data", "shard", "sequence", "sample", "batch", "micro", "compute", "scaling", "recompute",
+    "compiled", "tensor_overlap", "graphs", "expert_overlap", "tokens_per_second", "measured", "memory_gb",
 )  # fmt: skip
 """Of anchors.csv. `outside` is in GB/s and accelerator, `tokens_per_second` of one accelerator; `measured` says how it
 was found: as such, by the time of a step, or by FLOP/s in a convention. `recompute` is empty where a source is silent.
@@ -138,5 +138,6 @@ def workload(row: dict[str, str]) -> Workload:
         tensor_overlap=row["tensor_overlap"] == "yes",
         graphs=cast(Any, row["graphs"]),
         expert_overlap=row["expert_overlap"] == "yes",
+        sample_length=int(row["sample"]) if row["sample"] else None,
         expert_tensor=int(row["expert_tensor"]),
     )

@@ -60,9 +60,12 @@ _ATTENTION: Mapping[str, tuple[float, float]] = {
 }
 """Accelerator -> shares of its bf16 peak that an attention kernel reaches, forward and backward, at 8192 positions and
 a causal mask. A100: arXiv:2307.08691 (FlashAttention-2). H100: arXiv:2407.08608 (FlashAttention-3, cuDNN as fast).
-B200: arXiv:2603.05451 (FlashAttention-4: 1613 TFLOP/s, 1.3 times cuDNN 9.13), softmax bound by exponentials, of which
-a B300 computes twice as many (10.7 against 5 Tera a second, https://verda.com/blog/gb300-nvl72-architecture)."""
+B200: arXiv:2603.05451 (FlashAttention-4: 1613 TFLOP/s, 1.3 times cuDNN 9.13, which frameworks call), bound by
+exponentials, of which a B300 computes twice as many (10.7 against 5 Tera a second,
+https://verda.com/blog/gb300-nvl72-architecture). Estimated: the backward passes of Blackwell, at Hopper's distance from
+the forward pass, and the forward pass of a B300, between the bounds."""
 _ATTENTION_ELSEWHERE = (0.45, 0.35)
+"""Estimated, for AMD's GPUs and Trainium: no figures for training were found."""
 FLASH2_ON_HOPPER = 0.35
 """Share of an H100's peak that FlashAttention-2 reaches, which is made for the A100 (arXiv:2407.08608)."""
 
@@ -131,15 +134,16 @@ def attention_rates(
 ) -> tuple[Numbers, Numbers]:
     """FLOP/s of attention's kernel, forward and backward, for heads of that width and sequences of that length.
 
-    `triton`: the kernel that an A100 was given, on any GPU. Narrow heads give each exponential fewer products, and
-    short sequences fewer blocks to overlap: at 64 wide three quarters of the rate at 128 (arXiv:2407.08608, figure 5).
+    `triton`: the kernel that an A100 was given, on any GPU. Narrow heads give each exponential fewer products: at 64
+    wide about three quarters of the rate at 128 (arXiv:2407.08608, figure 5). Short sequences have fewer blocks to
+    overlap: 430 TFLOP/s at 512 positions, 614 at 8192, 621 at 16 384 (FlashAttention-3, pytorch/benchmark#2391).
     """
     peak = accelerator(name).peak_flops["bf16"]
     generation = name.split()[0]
     forward, backward = _ATTENTION.get(generation, _ATTENTION_ELSEWHERE)
     if kernel == "triton" and generation != "A100":
         forward, backward = FLASH2_ON_HOPPER, FLASH2_ON_HOPPER
-    shape = min(1.5 * width / (width + 64), 1.1) * (length / (length + 512)) * (8704 / 8192)
+    shape = min(1.5 * width / (width + 64), 1.1) * (length / (length + 230)) * (8422 / 8192)
     return forward * peak * shape, backward * peak * shape
 
 

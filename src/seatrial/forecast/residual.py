@@ -41,38 +41,38 @@ class Features:
 class Spreads:
     """Standard deviations of the effects, in the logarithm of the speed; 0.1 is about 10 %."""
 
-    component: float = 0.0781
+    component: float = 0.0779
     """An error of a component's time, the same for all jobs: counts by the component's share."""
-    framework: float = 0.119
+    framework: float = 0.12
     """The same, for jobs of one framework."""
-    framework_kind: float = 0.215
+    framework_kind: float = 0.219
     """The same, for one framework and kind of model."""
-    release: float = 0.0577
+    release: float = 0.0587
     """One framework and kind on one generation, at one time; fades with `fading` years."""
-    generation: float = 0.0827
+    generation: float = 0.0822
     """Components of jobs on one generation of accelerators."""
-    accelerator: float = 0.0339
+    accelerator: float = 0.0351
     precision: float = 0.138
     """Components of jobs in one precision and generation."""
-    fabric: float = 0.217
+    fabric: float = 0.216
     """Components of jobs of one framework on one fabric between nodes."""
-    task: float = 0.053
+    task: float = 0.0395
     """One task and framework."""
-    model: float = 0.0521
+    model: float = 0.0498
     """One model."""
-    model_accelerator: float = 0.0219
+    model_accelerator: float = 0.0222
     """One model on one accelerator in one precision."""
-    layout: float = 0.0544
+    layout: float = 0.0542
     """The same and the framework, for layouts that differ little: fades with `layout_length` doublings."""
     noise: float = 0.0384
     """What differs between measurements of one configuration of a dense model."""
-    noise_mixture: float = 0.0972
+    noise_mixture: float = 0.0973
     """The same, of a mixture or hybrid."""
-    mixture: float = 1.93
+    mixture: float = 1.94
     """Times by which effects of a mixture or hybrid are larger."""
     fading: float = 1.81
     """Years."""
-    layout_length: float = 4.06
+    layout_length: float = 4.08
     """Doublings of a degree."""
 
 

@@ -17,10 +17,10 @@ from seatrial.workload import Workload
 
 OVERLAPPED = 0.63
 """Part of dispatch and combine that stays exposed where another micro-batch runs beside it: NVIDIA's profile of 16 H100
-hides 37 % (Megatron-Bridge, skills/nemo-mbridge-perf-moe-comm-overlap)."""
+hides 37 % with Megatron-Bridge's overlap, 0.1 % without (its skill cards, 2026-08)."""
 SCAN_SHARE = 0.25
-"""Of attention's rate that the products within a recurrence reach: arXiv:2405.21060, figure 10, where a scan with a
-state of 128 takes about as long as attention with four times its FLOPs."""
+"""Of attention's rate that the products within a recurrence reach. Estimated: its kernels are short products between
+passes over memory (arXiv:2405.21060, section 6)."""
 CAST_BYTES = {"delayed": 2.0, "current": 4.0, "row": 4.0, "block": 4.0, "mx": 4.0, "nv": 4.0}
 """Bytes that a number moves to become fp8 or fp4: it is written twice, by rows and by columns, for the two products
 that it takes part in. With delayed scaling the kernel that makes it does so; else it is read once more (Transformer
@@ -94,6 +94,8 @@ class Stage:
     def attention(self) -> Numbers:
         """Seconds of attention and of recurrences, over all stages."""
         flops, length = self.layers.attention, self.length
+        if self.workload.sample_length is not None:
+            length = np.minimum(length, self.workload.sample_length)
         eager = self.workload.framework.startswith(EAGER)
         forward, backward = attention_rates(
             self.place.accelerator,
@@ -121,6 +123,9 @@ class Stage:
         moved = moved + 2.0 * 2 * fitted.permuted * sorted_tokens / self.tensor
         if workload.compute in ("fp8", "fp4"):
             moved = moved + fitted.passes * CAST_BYTES[workload.scaling] * layers.cast_numbers / self.tensor
+        if workload.frozen:
+            # An adapter reads its matrix' input and adds to its output, forward and backward.
+            moved = moved + 2.0 * 2 * fitted.passes * layers.cast_numbers / self.tensor
         # A gradient in fp32 is read and written when a micro-batch adds to it.
         added = 0.0 if workload.frozen else 8.0 * self.held() * self.stages
         return pass_seconds(self.tokens * moved + added, self.place.accelerator)
