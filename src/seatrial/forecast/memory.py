@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from seatrial.models import Decoder, Encoder
     from seatrial.workload import Workload
 
-CONTEXT_BYTES = 0.5e9
-"""What CUDA and its libraries take of a GPU before the first tensor: 0.3 to 0.6 GB by most reports."""
-COMMUNICATOR_BYTES = 0.3e9
-"""Buffers of one NCCL communicator: two rings of 16 channels of 4 MiB (NCCL_BUFFSIZE), and those of other protocols.
-Source: NCCL 2.29, src/include/comm.h; with aws-ofi-nccl's NCCL_BUFFSIZE of 8 MiB twice that between nodes."""
+CONTEXT_BYTES = 0.4e9
+"""What CUDA and its libraries take of a GPU before the first tensor. Source: pytorch/pytorch#109888, of CUDA from 11.7
+on (2023); #107667 says 0.3 GB."""
+COMMUNICATOR_BYTES = 0.65e9
+"""What NCCL takes for one communicator: 544 MiB between two A100, 688 between more (NVIDIA/nccl#964, 2023). It grows
+with the channels, and communicators that are split of another may share it (#986)."""
 RESERVED = 1.12
 """Bytes that PyTorch's allocator reserves for each that it hands out, at the peak. The one number here that is fitted,
 to eleven published peaks of torchtitan; three runs with expandable segments print 1.03 to 1.08 (Megatron-Bridge)."""
