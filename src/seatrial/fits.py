@@ -102,7 +102,6 @@ def notes(case: Case, recipe: Recipe, cluster: Cluster, layout: Layout, workload
 
 
 _SET_BY: dict[Kind, str] = {
-    "accumulate": "accumulate",
     "reshard": "reshard_after_forward",
     "optimizer": "use_distributed_optimizer",
     "shard": "shard_size",

@@ -55,6 +55,16 @@ UNIT_BYTES = 16 * 2**20
 its own, on gloo about 2.4 ms of CPU per gather: for a small model more than what overlapping them gains."""
 
 
+WHOLE_BYTES = 2**30
+"""Gradients of no more bytes in fp32 our own programs keep whole on each rank while they accumulate, so that they are
+reduced once a step. A model of 70 billion parameters would take 280 GB."""
+
+
+def accumulates_whole(parameters: int) -> bool:
+    """Whether a program of ours does so with a model of that many parameters."""
+    return 4 * parameters <= WHOLE_BYTES
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Workload:
     """A neutral description of a training job."""

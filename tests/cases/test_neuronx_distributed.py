@@ -25,6 +25,7 @@ from seatrial.cases.neuronx_distributed.log import Reader
 from seatrial.cases.neuronx_distributed.models import MODELS
 from seatrial.cases.neuronx_distributed.rules import check, fidelity_of, preflight, secrets, workload
 from seatrial.events import Step
+from seatrial.forecast.fitting import fit
 from seatrial.rank.lines import Line, clean
 from seatrial.rank.reading import Reading
 from seatrial.spec import Layout
@@ -139,7 +140,8 @@ def test_a_recipe_fits_its_own_scale(recipe: Any) -> None:
     assert recipe.parameters == MODELS[recipe.args.model].parameters()
     if recipe.instance_type:
         chip = hardware.accelerator(str(hardware.instance(recipe.instance_type).accelerator))
-        assert workload(recipe.args, layout).memory().total < chip.memory_bytes / chip.ranks_per_accelerator
+        available = chip.memory_bytes / chip.ranks_per_accelerator
+        assert fit(workload(recipe.args, layout), available, on_gpu=False).verdict == "fits"
 
 
 def test_models_have_their_published_sizes() -> None:

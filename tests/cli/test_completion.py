@@ -56,6 +56,16 @@ def test_a_case_and_then_its_recipes(folder: Path) -> None:
     assert offered("list fs", folder) == ["fsdp"]
 
 
+def test_a_target_or_a_verb_and_the_options_of_either(folder: Path) -> None:
+    assert offered("forecast fs", folder) == ["nospace,fsdp/"]
+    assert offered("forecast sim", folder) == ["simulate"]
+    assert offered("forecast fsdp/llama3.2", folder) == ["fsdp/llama3.2-1b", "fsdp/llama3.2-3b"]
+    assert offered("forecast fsdp --sea", folder) == ["--search"]
+    assert offered("forecast simulate --acc", folder) == ["--accelerators"]
+    assert offered("forecast fsdp --instance p5e", folder) == ["p5e.48xlarge", "p5en.48xlarge"]
+    assert "--search" not in offered("forecast --", folder)
+
+
 def test_a_recipe_of_any_case(folder: Path) -> None:
     found = offered("run --all tiny", folder)
     assert found[0] == "tiny" and "tiny-tp2" in found and found == sorted(set(found))

@@ -268,3 +268,6 @@ BRIDGES = [
 ]
 
 ROWS = [*TITANS, *MEGATRONS, *BRIDGES]
+
+OUT_OF_MEMORY = replace(SFT.workload, degrees=Degrees(tensor=4, pipeline=4, data=2, shard=2))
+"""The same job with half as many stages ran out of an H100's memory, by fragmentation (memory-tuning/card.yaml)."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from seatrial.forecast import fitting
 from seatrial.hardware import GIB
 from seatrial.models import LLAMA
-from tests.forecast.published_memory import ROWS
+from tests.forecast.published_memory import H100, OUT_OF_MEMORY, ROWS
 from tests.forecast.test_memory import JOBS, MEGATRON, WHOLE
 
 ORDER = ("does not fit", "tight", "unknown", "fits")
@@ -49,6 +49,10 @@ def test_the_interval_is_never_below_what_the_states_take():
 
 def test_no_published_run_is_said_not_to_fit():
     assert {fitting.fit(row.workload, row.available).verdict for row in ROWS} == {"fits", "tight"}
+
+
+def test_a_published_run_that_ran_out_of_memory_is_not_said_to_fit():
+    assert fitting.fit(OUT_OF_MEMORY, H100).verdict == "tight"
 
 
 def test_the_interval_covers_what_was_published():

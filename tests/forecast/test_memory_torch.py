@@ -21,6 +21,7 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.profiler import ProfilerActivity, profile
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
+from seatrial import workload
 from seatrial.cases import fsdp
 from seatrial.forecast import memory
 from seatrial.models import LLAMA
@@ -78,7 +79,7 @@ def batches(args: fsdp.Args) -> list[Tensor]:
     return list(tokens.split(args.micro_batch_size))
 
 
-def tracked(args: fsdp.Args) -> int:
+def tracked(args: fsdp.Args, *, whole: bool) -> int:
     """Bytes at the fullest moment of a step after the first, by torch's tracker.
 
     The optimizer's states are made before tracking begins: it takes those of the first step for unsharded ones. It
@@ -98,7 +99,7 @@ def tracked(args: fsdp.Args) -> int:
             for index, tokens in enumerate(found):
                 if index:
                     tracker.reset_mod_stats()
-                synchronise_gradients(network, args.accumulate == "sharded" or index == len(found) - 1)
+                synchronise_gradients(network, not whole or index == len(found) - 1)
                 network(tokens[:, :-1], tokens[:, 1:], *rotary).backward()
             optimizer.step()
         return int(tracker.get_tracker_snapshot("peak")[CPU]["Total"])
@@ -141,14 +142,22 @@ def forecast(monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]) -> tuple
         {"recompute": "full", "sequence_length": 256, "micro_batch_size": 1, "global_batch_size": 8},
         {"reshard_after_forward": False, "sequence_length": 512},
         {"model": "loud", "sequence_length": 4096, "recompute": "full"},  # the logits decide
-        {"accumulate": "whole", "sequence_length": 512, "global_batch_size": 32},
-        {"sequence_length": 512, "micro_batch_size": 1, "global_batch_size": 16},
+        {"sequence_length": 512, "global_batch_size": 32},
     ],
     ids=str,
 )
 def test_the_case_needs_what_torch_s_tracker_says(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     args, found = forecast(monkeypatch, settings)
-    assert found == pytest.approx(tracked(args), rel=0.01)
+    assert found == pytest.approx(tracked(args, whole=True), rel=0.01)
+
+
+def test_gradients_of_large_models_are_reduced_after_each_micro_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"sequence_length": 512, "micro_batch_size": 1, "global_batch_size": 16}
+    _, whole = forecast(monkeypatch, settings)
+    monkeypatch.setattr(workload, "WHOLE_BYTES", 500_000_000)  # the model's take 503 MB
+    args, found = forecast(monkeypatch, settings)
+    assert found < whole - 200_000_000
+    assert found == pytest.approx(tracked(args, whole=False), rel=0.01)
 
 
 @pytest.mark.parametrize(

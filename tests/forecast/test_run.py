@@ -100,6 +100,14 @@ def test_costs_and_energy() -> None:
     assert found.complete and not found.unknown
 
 
+def test_a_capacity_block_of_more_than_two_weeks_is_of_weeks() -> None:
+    block = replace(ON_DEMAND, kind="capacity block", usd=1.0)
+    days = 86_400 / PLAN.step.expected
+    for steps, paid in ((13.5 * days, 14), (14.5 * days, 21)):
+        plan = replace(PLAN, steps=int(steps), rate=Belief(1e6, 1e20), start=0.0)
+        assert run.forecast(plan, (block,), today=TODAY).costs[0].usd.expected == 128 * 24 * paid
+
+
 def test_a_price_of_half_a_year_ago_is_old() -> None:
     limit = TODAY - datetime.timedelta(days=180)
     rates = [replace(ON_DEMAND, date=day) for day in (limit, limit - datetime.timedelta(days=1))]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import click
+from click.shell_completion import CompletionItem
 
+from seatrial.cli.completing import complete_target
 from seatrial.cli.verbs import Verbs
 
 COMMANDS = {
@@ -22,6 +24,14 @@ class _TargetOrVerb(Verbs):
         from seatrial.cli.forecast_target import command
 
         return command.name, command, args
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        found = super().shell_complete(ctx, incomplete)
+        return (
+            found
+            if incomplete.startswith("-")
+            else [*found, *complete_target(ctx, self.get_params(ctx)[0], incomplete)]
+        )
 
 
 @click.command(cls=_TargetOrVerb, modules="seatrial.cli.forecast_", titles=COMMANDS)

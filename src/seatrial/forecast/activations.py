@@ -6,10 +6,12 @@ keys and values, and the three matrices of SwiGLU. Tests hold the counts against
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal
 
-from seatrial.forecast.elementwise import most
-from seatrial.forecast.stages import expert_tensor
+from seatrial.forecast.elementwise import most, where
+from seatrial.forecast.stages import Stage, dense_layers, expert_tensor
 from seatrial.models.decoder import Decoder
 from seatrial.models.deepseek import LatentDecoder
 
@@ -107,6 +109,39 @@ def at_the_end(workload: Workload, model: Decoder | Encoder) -> Any:
     """Bytes that a token still has when a layer's backward pass ends: of its first norm, and of gradients there."""
     grown = 2 * width_bytes(workload) if workload.fused_norm else 16
     return norm(workload, model.hidden_size) + grown * model.hidden_size / between(workload)
+
+
+def tokens(workload: Workload) -> Any:
+    """Tokens of a micro-batch on one rank."""
+    return workload.micro_batch_size * (workload.sequence_length or 1) / workload.degrees.context
+
+
+def _sorts(model: Decoder | Encoder, at: Stage) -> Iterator[tuple[Any, bool]]:
+    """Layers of the stage, and whether they have experts: of both sorts that the model has."""
+    if model.experts_per_token == 0 or dense_layers(model):
+        yield at.dense, False
+    if model.experts_per_token:
+        yield at.mixtures, True
+
+
+def kept(workload: Workload, model: Decoder | Encoder, at: Stage) -> Any:
+    """What one forward pass through the stage's layers keeps."""
+    keep = keeps(workload)
+    return tokens(workload) * sum(
+        count * per_token(workload, model, mixture=mixture, keep=keep) for count, mixture in _sorts(model, at)
+    )
+
+
+def working(workload: Workload, model: Decoder | Encoder, at: Stage) -> tuple[Any, Any]:
+    """Per token, of the layer in work: what is made again, and gradients. Of the sort that has most."""
+    found = [
+        (
+            made_again(workload, model, mixture=mixture) * where(count > 0, 1, 0),
+            gradients(workload, model, mixture=mixture) * where(count > 0, 1, 0),
+        )
+        for count, mixture in _sorts(model, at)
+    ]
+    return reduce(most, (again for again, _ in found)), reduce(most, (grown for _, grown in found))
 
 
 def _attention(workload: Workload, model: Decoder | Encoder, keep: Keeps) -> Any:

@@ -7,7 +7,6 @@ the optimizer updates what it has.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from functools import reduce
@@ -15,17 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial.forecast import activations, stages
 from seatrial.forecast.elementwise import least, most, where
+from seatrial.forecast.units import Units, gathered, head, wide
 
 if TYPE_CHECKING:
     from seatrial.forecast.stages import Stage
     from seatrial.models import Decoder, Encoder
     from seatrial.workload import Workload
 
-CONTEXT_BYTES = 0.5e9
-"""What CUDA and its libraries take of a GPU before the first tensor: 0.3 to 0.6 GB by most reports."""
-COMMUNICATOR_BYTES = 0.3e9
-"""Buffers of one NCCL communicator: two rings of 16 channels of 4 MiB (NCCL_BUFFSIZE), and those of other protocols.
-Source: NCCL 2.29, src/include/comm.h; with aws-ofi-nccl's NCCL_BUFFSIZE of 8 MiB twice that between nodes."""
+CONTEXT_BYTES = 0.4e9
+"""What CUDA and its libraries take of a GPU before the first tensor. Source: pytorch/pytorch#109888, of CUDA from 11.7
+on (2023); #107667 says 0.3 GB."""
+COMMUNICATOR_BYTES = 0.65e9
+"""What NCCL takes for one communicator: 544 MiB between two A100, 688 between more (NVIDIA/nccl#964, 2023). It grows
+with the channels, and communicators that are split of another may share it (#986)."""
 RESERVED = 1.12
 """Bytes that PyTorch's allocator reserves for each that it hands out, at the peak. The one number here that is fitted,
 to eleven published peaks of torchtitan; three runs with expandable segments print 1.03 to 1.08 (Megatron-Bridge)."""
@@ -83,7 +84,7 @@ def of_stage(workload: Workload, index: Any, *, on_gpu: bool = True) -> Memory:
         found = _states(workload, stages.Parts(split=workload.parameters / workload.degrees.pipeline))
     else:
         at = stages.stage(workload, model, index)
-        units = _units(workload, model, at, copied=0.0 if on_gpu else workload.reduced)
+        units = gathered(workload, model, at, copied=0.0 if on_gpu else workload.reduced)
         found = reduce(_fuller, _moments(workload, model, at, units))
     if not on_gpu:
         return found
@@ -124,9 +125,9 @@ def floor(workload: Workload) -> Memory:
     parts = stages.Parts(split=workload.parameters - experts, experts=experts) * (1 / workload.degrees.pipeline)
     count = workload.degrees.pipeline
     kept = least(count, stages.micro_batches(workload)) * model.num_layers / count
-    tokens, width = _tokens(workload), model.hidden_size * activations.width_bytes(workload)
+    tokens, width = activations.tokens(workload), model.hidden_size * activations.width_bytes(workload)
     inputs = tokens * width * kept / workload.degrees.tensor
-    whole = stages.on_a_rank(workload, parts) * _wide(workload)
+    whole = stages.on_a_rank(workload, parts) * wide(workload)
     return replace(_states(workload, parts), activations=inputs, gathered=whole)
 
 
@@ -146,8 +147,8 @@ def _moments(workload: Workload, model: Decoder | Encoder, at: Stage, units: Uni
     last = where(at.is_last, 1, 0)
     loss = replace(
         passing,
-        activations=_kept(workload, model, at) * at.under_way
-        + last * _tokens(workload) * activations.norm(workload, model.hidden_size),
+        activations=activations.kept(workload, model, at) * at.under_way
+        + last * activations.tokens(workload) * activations.norm(workload, model.hidden_size),
         logits=_logits(workload, model, at),
         gathered=units.waiting + units.whole + (units.first + units.stay) * workload.gathered,
     )
@@ -171,20 +172,20 @@ def _in_layer(
     In its feed-forward network; when all its gradients are there; and when they are being reduced. Gradients that are
     sharded come to be while it goes. FSDP2 frees what it reduced of a unit when the next one's gradients are there.
     """
-    tokens, each = _tokens(workload), activations.width_bytes(workload)
+    tokens, each = activations.tokens(workload), activations.width_bytes(workload)
     done = at.layers - left
     sharded = "gradients" in workload.sharded
-    kept = _kept(workload, model, at)
+    kept = activations.kept(workload, model, at)
     under_way = kept * (at.under_way - 1) + kept * left / at.layers
-    again, grown = _working(workload, model, at)
+    again, grown = activations.working(workload, model, at)
     shards = workload.states.gradients * stages.share(
         workload, stages.layers_of(model, at) * (done / at.layers), "gradients"
     )
     passing = replace(passing, gradients=most(passing.gradients, shards) if sharded else passing.gradients)
     units_left = (left + units.together - 1) // units.together
     here = least(units_left, 2) if workload.reshard_after_forward else units_left
-    waiting = units.waiting + _head(workload, model, at) + units.whole - units.whole_layer * done
-    gathered = waiting + units.each * (
+    waiting = units.waiting + head(workload, model, at) + units.whole - units.whole_layer * done
+    there = waiting + units.each * (
         here * workload.gathered
         + where(done >= units.together, workload.reduced, 0)
         + done % units.together / units.together * each
@@ -195,12 +196,12 @@ def _in_layer(
     yield replace(
         reducing,
         activations=under_way + tokens * (again + grown),
-        gathered=gathered + (where(units.each > 0, matrix * each, 0)),
+        gathered=there + where(units.each > 0, matrix * each, 0),
     )
     yield replace(
         reducing,
         activations=later + tokens * activations.at_the_end(workload, model),
-        gathered=gathered + units.each * each,
+        gathered=there + units.each * each,
     )
     yield replace(
         passing,
@@ -232,110 +233,10 @@ def _states(workload: Workload, parts: stages.Parts) -> Memory:
     )
 
 
-def _sorts(model: Decoder | Encoder, at: Stage) -> Iterator[tuple[Any, bool]]:
-    """Layers of the stage, and whether they have experts: of both sorts that the model has."""
-    if model.experts_per_token == 0 or stages.dense_layers(model):
-        yield at.dense, False
-    if model.experts_per_token:
-        yield at.mixtures, True
-
-
-def _kept(workload: Workload, model: Decoder | Encoder, at: Stage) -> Any:
-    """What one forward pass through the stage's layers keeps."""
-    keep, tokens = activations.keeps(workload), _tokens(workload)
-    return sum(
-        tokens * count * activations.per_token(workload, model, mixture=mixture, keep=keep)
-        for count, mixture in _sorts(model, at)
-    )
-
-
-def _working(workload: Workload, model: Decoder | Encoder, at: Stage) -> tuple[Any, Any]:
-    """Per token, of the layer in work: what is made again, and gradients. Of the sort that has most."""
-    found = [
-        (
-            activations.made_again(workload, model, mixture=mixture) * where(count > 0, 1, 0),
-            activations.gradients(workload, model, mixture=mixture) * where(count > 0, 1, 0),
-        )
-        for count, mixture in _sorts(model, at)
-    ]
-    return reduce(most, (again for again, _ in found)), reduce(most, (grown for _, grown in found))
-
-
 def _logits(workload: Workload, model: Decoder | Encoder, at: Stage) -> Any:
     """Logits of a micro-batch, or of a chunk of it, with the loss and all gradients that are held at once."""
     each = workload.logit_bytes / workload.loss_chunks / workload.degrees.tensor
-    return _tokens(workload) * model.vocab_size * each * where(at.is_last, 1, 0)
-
-
-def _head(workload: Workload, model: Decoder | Encoder, at: Stage) -> Any:
-    """The gradient of the output's matrix, which waits for the end of the backward pass, where it is sharded."""
-    if "gradients" not in workload.sharded:
-        return 0.0
-    matrix = model.vocab_size * model.hidden_size / workload.degrees.tensor
-    return matrix * activations.width_bytes(workload) * where(at.is_last, 1, 0)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Units:
-    """Parameters that ranks gather, after model parallelism; 0 where none are sharded."""
-
-    each: Any = 0.0
-    """Of a unit that is freed again."""
-    together: int = 1
-    """Layers that share a unit."""
-    rest: Any = 0.0
-    """Of all that stay gathered in both passes."""
-    stay: Any = 0.0
-    """Of layers that are not freed after the forward pass."""
-    first: Any = 0.0
-    """Of what was gathered last when the backward pass begins, whose buffer is still there."""
-    waiting: Any = 0.0
-    """Bytes of parameters that stay gathered in both passes."""
-    whole: Any = 0.0
-    """Bytes of gradients that are whole until the last micro-batch."""
-    whole_layer: Any = 0.0
-    """Of them, those of one layer."""
-    copied: float = 0.0
-    """Bytes of each gradient that its reduction copies."""
-
-
-def _units(workload: Workload, model: Decoder | Encoder, at: Stage, *, copied: float) -> Units:
-    """As FSDP2 does it: what is not in a unit belongs to the root, which is not freed after the forward pass."""
-    if "parameters" not in workload.sharded:
-        return Units()
-    root = stages.on_a_rank(workload, stages.held(model, at))
-    layers = stages.on_a_rank(workload, stages.layers_of(model, at))
-    wide = _wide(workload)
-    one = stages.layer(model, mixture=model.experts_per_token > 0)
-    together = max(1, math.ceil(workload.unit_bytes / (one.total * 4)))
-    if together > model.num_layers:
-        each, rest, first, together = 0.0, root, root, 1
-    else:
-        each, rest = stages.on_a_rank(workload, one) * together, root - layers
-        first = each
-    return Units(
-        each=each,
-        rest=rest,
-        together=together,
-        stay=0.0 if workload.reshard_after_forward or rest is root else layers,
-        first=first,
-        waiting=rest * workload.gathered,
-        whole=root * wide,
-        whole_layer=layers / at.layers * wide,
-        copied=copied,
-    )
-
-
-def _wide(workload: Workload) -> Any:
-    """Bytes of each gradient that is whole until the last micro-batch, though it is sharded then."""
-    if "gradients" not in workload.sharded or not workload.accumulate_whole:
-        return 0.0
-    return workload.reduced * where(stages.micro_batches(workload) > 1, 1, 0)
-
-
-def _tokens(workload: Workload) -> Any:
-    """Tokens of a micro-batch on one rank."""
-    return workload.micro_batch_size * (workload.sequence_length or 1) / workload.degrees.context
+    return activations.tokens(workload) * model.vocab_size * each * where(at.is_last, 1, 0)
 
 
 def _fuller(one: Memory, other: Memory) -> Memory:

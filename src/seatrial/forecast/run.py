@@ -16,7 +16,8 @@ from seatrial.forecast.failures import Belief, mean_time_to_failure
 from seatrial.forecast.interval import Interval
 
 OLD = datetime.timedelta(days=180)
-"""Age from which on a price is to be looked up again: AWS changed those of Capacity Blocks twice in 2026 alone."""
+"""Age from which on a price is to be looked up again: between January and September 2026 that of a Capacity Block of
+p6-b300 rose by a fifth."""
 
 Kind = Literal["on demand", "capacity block", "spot"]
 
@@ -163,11 +164,19 @@ def _played(plan: Plan, step: float, rate: float) -> _Time:
 
 
 def _usd(rate: Rate, nodes: int, wall: Interval) -> Interval:
-    """A Capacity Block is sold by whole days (EC2 user guide, "Capacity Blocks for ML", 2026-11)."""
     hours = wall * (1 / 3600)
     if rate.kind == "capacity block":
-        hours = Interval(*(24.0 * math.ceil(end / 24) for end in _ends(hours)))
+        hours = Interval(*map(_block, _ends(hours)))
     return hours * (nodes * rate.usd)
+
+
+def _block(hours: float) -> float:
+    """Hours of the shortest Capacity Block that is long enough: of days up to 14, then of weeks.
+
+    Source: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/capacity-blocks-purchase.html, 2026-11
+    """
+    days = math.ceil(hours / 24)
+    return 24.0 * (days if days <= 14 else 7 * math.ceil(days / 7))
 
 
 def _ends(interval: Interval) -> tuple[float, float, float]:

@@ -39,7 +39,6 @@ TINY = next(recipe.args for recipe in fsdp.RECIPES if recipe.name == "tiny")
             "sequence_length": 512,
             "precision": "bf16",
             "recompute": "selective",
-            "accumulate": "sharded",
         },
     ],
     ids=str,

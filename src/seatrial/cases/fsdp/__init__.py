@@ -25,7 +25,7 @@ from seatrial.data.tokenizers import check_tokenizer, gated
 from seatrial.errors import Problem, unknown
 from seatrial.models import LLAMA
 from seatrial.spec import Case, Expectations, Layout, Recipe
-from seatrial.workload import FP32_ADAM, UNIT_BYTES, Degrees, States, Workload
+from seatrial.workload import FP32_ADAM, UNIT_BYTES, Degrees, States, Workload, accumulates_whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +56,6 @@ class Args(AdamWArgs, ValidationArgs, SequenceArgs):
     """Free gathered weights between forward and backward: less memory, one more all-gather per block."""
     recompute: Literal["none", "selective", "full"] = "none"
     """Activation checkpointing: keep all, keep matrix products and attention, or keep only block inputs."""
-    accumulate: Literal["sharded", "whole"] = "sharded"
-    """Gradients of the micro-batches of a step: reduced after each, or kept whole in fp32 and reduced once, which takes
-    4 bytes of every parameter on every rank."""
     cpu_offload: bool = False
     """Keep parameters and optimizer state in host memory."""
     compile: bool = False
@@ -101,7 +98,7 @@ def workload(args: Args, layout: Layout) -> Workload:
         gathered=4.0 if args.precision == "fp32" else 2.0,
         compiled=args.compile,
         reshard_after_forward=args.reshard_after_forward,
-        accumulate_whole=args.accumulate == "whole",
+        accumulate_whole=accumulates_whole(model.parameters()),
         unit_bytes=UNIT_BYTES,
         fused_norm=layout.device != "cpu",
     )
@@ -191,7 +188,6 @@ RECIPES = (
             validation_every=50,
             validation_batches=4,
             precision="fp32",
-            accumulate="whole",
             checkpoint_every=25,
         ),
         processes_per_node=2,

@@ -27,6 +27,7 @@ from seatrial.train.optimizer import adamw, learning_rate_at, set_learning_rate
 from seatrial.train.parallel import make_mesh, shard, synchronise_gradients
 from seatrial.train.timing import StepTimer
 from seatrial.train.worker import Worker, start
+from seatrial.workload import accumulates_whole
 
 
 def main() -> None:
@@ -68,6 +69,7 @@ def main() -> None:
         )
         timer = StepTimer(worker.device)
         accumulation = args.global_batch_size // (args.micro_batch_size * worker.world_size)
+        whole = accumulates_whole(config.parameters())
         mean_loss, stop, saved = math.nan, False, True
         for step in range(first_step, args.steps):
             with timer.phase("data_wait"):
@@ -84,7 +86,7 @@ def main() -> None:
 
             loss = torch.zeros((), device=worker.device)
             for index, tokens in enumerate(batch.split(args.micro_batch_size)):
-                synchronise_gradients(model, args.accumulate == "sharded" or index == accumulation - 1)
+                synchronise_gradients(model, not whole or index == accumulation - 1)
                 with timer.phase("forward"):
                     part = model(tokens[:, :-1], tokens[:, 1:], *rotary) / accumulation
                 with timer.phase("backward"):
