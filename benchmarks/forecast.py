@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 import forecast_fit
+from all import store
 from published_anchors import collected
 from seatrial.forecast.anchors import COLUMNS, Anchor, anchors, read
 from seatrial.forecast.expectation import QUANTILE, SPREADS, features, modelled, ripeness
@@ -290,6 +291,7 @@ def other(tuned: Measured, path: Path) -> list[str]:
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", type=Path, metavar="DOCUMENT", help="write the table into docs/forecast.md as well")
     parser.add_argument("--also", type=Path, metavar="COLLECTED")
     parser.add_argument("--refit", action="store_true", help="settle the constants again for each accelerator, slowly")
     parser.add_argument("--worst", action="store_true", help="families by their error, to look for causes")
@@ -302,7 +304,10 @@ def main() -> None:
     elif arguments.also:
         print("\n".join(other(tuned, arguments.also)))
     else:
-        print("\n".join(table(tuned) + untuned(tuned)))
+        found = "\n".join(table(tuned) + untuned(tuned))
+        print(found)
+        if arguments.write:
+            store(arguments.write, "accuracy", found)
 
 
 if __name__ == "__main__":
