@@ -52,7 +52,7 @@ def _seconds(name: str, default: float | None, help_: str) -> Callable[[F], F]:
 def command(failures: str, draws: int, seed: int, output: Path | None, as_json: bool, **options: Any) -> None:
     """Play a long run through many times: interruptions by what caused them, detection, spare nodes, checkpoints,
     restarts, stragglers. Says which share of the time is training that counts, and where the rest goes."""
-    with needed("numpy", "profile"):
+    with needed("numpy", "forecast"):
         import numpy  # noqa: F401 # said here, once, if it is missing
     from seatrial.forecast.simulate import Scenario, simulate
 

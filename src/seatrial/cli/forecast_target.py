@@ -58,7 +58,7 @@ def command(
     Without --on and --instance on the nodes that the recipe is made for.
     """
     _check(cluster, instance, search=search, only={"--deadline": deadline, "--budget": budget})
-    with needed("numpy", "profile"):
+    with needed("numpy", "forecast"):
         import numpy  # noqa: F401 # said here, once, if it is missing
     from seatrial import catalog, config
     from seatrial.binding import elsewhere, outline
