@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -31,6 +32,14 @@ def test_each_verdict_and_its_bounds():
     assert fitting.fit(WHOLE, expected / 0.8 * 0.999).verdict == "tight"
     assert fitting.fit(WHOLE, found.bytes.low * 1.001).verdict == "tight"
     assert fitting.fit(WHOLE, found.bytes.low * 0.999).verdict == "does not fit"
+
+
+def test_one_layout_needs_no_numpy(monkeypatch):
+    """bind asks for it wherever Seatrial is installed, also without what training needs."""
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    for job in (WHOLE, MEGATRON, replace(WHOLE, model=LLAMA["mixtral-8x7b"], accumulate_whole=True)):
+        assert fitting.fit(job, 80 * GIB).verdict in ORDER
+        fitting.changes(job, 80 * GIB)
 
 
 def test_a_model_of_unknown_shape_is_a_bound_from_below():
