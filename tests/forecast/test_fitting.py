@@ -98,6 +98,13 @@ def test_single_changes_come_before_pairs():
     assert not fitting.changes(job, 80 * GIB, kinds=())
 
 
+def test_nothing_is_changed_twice_at_once():
+    kinds = {move.name: move.kind for move in fitting._moves(WHOLE)}
+    pairs = [names for names, _ in fitting._combined(WHOLE, list(fitting._moves(WHOLE)), 2)]
+    assert ("full recomputation", "tensor parallelism of 2") in pairs
+    assert all(kinds[one] != kinds[other] for one, other in pairs)
+
+
 def test_changes_are_sorted_by_their_price():
     job = replace(
         WHOLE, model=LLAMA["llama3.1-8b"], parameters=8_030_261_248, micro_batch_size=4, global_batch_size=128
