@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import pytest
@@ -31,6 +32,14 @@ def test_each_verdict_and_its_bounds():
     assert fitting.fit(WHOLE, expected / 0.8 * 0.999).verdict == "tight"
     assert fitting.fit(WHOLE, found.bytes.low * 1.001).verdict == "tight"
     assert fitting.fit(WHOLE, found.bytes.low * 0.999).verdict == "does not fit"
+
+
+def test_one_layout_needs_no_numpy(monkeypatch):
+    """bind asks for it wherever Seatrial is installed, also without what training needs."""
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    for job in (WHOLE, MEGATRON, replace(WHOLE, model=LLAMA["mixtral-8x7b"], accumulate_whole=True)):
+        assert fitting.fit(job, 80 * GIB).verdict in ORDER
+        fitting.changes(job, 80 * GIB)
 
 
 def test_a_model_of_unknown_shape_is_a_bound_from_below():
@@ -87,6 +96,13 @@ def test_single_changes_come_before_pairs():
         ("full recomputation",)
     }
     assert not fitting.changes(job, 80 * GIB, kinds=())
+
+
+def test_nothing_is_changed_twice_at_once():
+    kinds = {move.name: move.kind for move in fitting._moves(WHOLE)}
+    pairs = [names for names, _ in fitting._combined(WHOLE, list(fitting._moves(WHOLE)), 2)]
+    assert ("full recomputation", "tensor parallelism of 2") in pairs
+    assert all(kinds[one] != kinds[other] for one, other in pairs)
 
 
 def test_changes_are_sorted_by_their_price():
