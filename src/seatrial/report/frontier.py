@@ -46,8 +46,14 @@ def picture(title: str, answer: Answer, rows: Sequence[Row], price: float | None
     seconds, cost = answer.seconds * factor, answer.nodes * answer.seconds * each
     axes = _Axes(_scale(seconds, _LEFT, _RIGHT), _scale(cost, _LAST, _FIRST))
     ends = _ends(answer, lambda one: one.node_seconds * each, factor, unit)
-    counted = f"{len(seconds):,} layouts that can be, of {answer.layouts:,}; the line joins those that none beats, rings are the table's"
-    note = f"Times are the model's x {factor:.3g}: what was measured near the first of the table says beyond it."
+    counted = (
+        f"{len(seconds):,} layouts that can be, of {answer.layouts:,}; the line joins those that none beats, "
+        "rings are the table's"
+    )
+    note = (
+        f"Times are the model's x {factor:.3g}: what was measured near the first of the table says beyond it. "
+        "Whether the case takes a layout was asked of the table's alone."
+    )
     parts = [
         label(PAD, TOP + 8, counted, "strong"),
         label(PAD, TOP + 26, note, "soft"),

@@ -33,14 +33,14 @@ svg:has(> .picture) { background: #12161c; } .picture text { fill: #e6e9ee; }
 .picture .tick, .picture .soft { fill: #a0a9b6; } .picture .axis { stroke: #6b7684; }
 .picture .grid { stroke: #2c343f; } .picture .cut { stroke: #12161c; } .picture .limit { stroke: #ff8a80; }
 .picture .mean, .picture .frontier { stroke: #ff9d5c; } .picture .band, .picture .end { fill: #ff9d5c; }
-.picture .best { stroke: #e6e9ee; }
+.picture .best { stroke: #e6e9ee; } .picture .cloud { stroke: #7fb0d8; }
 }
 """
 
 
 def standalone(height: float, title: str, told: str, parts: Iterable[str]) -> str:
     """The whole picture, `WIDTH` px wide; `told` is what a screen reader says of it."""
-    head = label(PAD, 26, shorten(title, (WIDTH - 2 * PAD) * 0.75), "head")
+    head = label(PAD, 26, shorten(title, (WIDTH - 2 * PAD) * 0.7), "head")
     return drawing(WIDTH, height, title, told, [element("style", STYLE), element("g", head, *parts, class_="picture")])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from seatrial.forecast.expectation import Expectation
+from seatrial.metrics import PHASES
 from seatrial.report.axes import Scale, round_ticks
 from seatrial.report.forecast import TIME, between, parts_of
 from seatrial.report.format import duration, percent
@@ -20,6 +21,8 @@ _GROUPS = {
     "waiting": ("p6", ("launch", "bubble", "host")),
 }
 """What a component is -> its colour, and which are."""
+_PHASES = dict(zip(PHASES, ("p6", "p1", "p4", "p5", "p3", "p7"), strict=True))
+"""Phase of a measured step -> its colour."""
 _STYLES = {name: style for style, names in _GROUPS.values() for name in names}
 
 
@@ -121,16 +124,20 @@ def _measured(measured: Measured, x: Scale, top: float, legend_top: float) -> It
     yield label(_LEFT - 10, top + 13, "step, measured", "strong", "end")
     phases = {name: seconds for name, seconds in measured.phases.items() if seconds > 0}
     left = 0.0
-    for index, (name, seconds) in enumerate((phases or {"step": measured.seconds}).items()):
+    for name, seconds in (phases or {"step": measured.seconds}).items():
         start, stop = x(left), x(left + seconds)
-        style = f"p{index} cut" if phases else "bar"
+        style = f"{_style(name)} cut" if phases else "bar"
         yield rectangle(start, top, stop - start, _BAR, style, f"measured, {name}: {duration(seconds)}")
         if phases and len(name) * GLYPH + 12 < stop - start:
             yield label(start + 8, top + 13, name, "on-part")
         left += seconds
     yield label(_RIGHT + 10, top + 13, duration(measured.seconds), "strong")
     told = [
-        (f"p{index}", name, f"{duration(seconds)}, {percent(round(seconds / measured.seconds, 3))}")
-        for index, (name, seconds) in enumerate(phases.items())
+        (_style(name), name, f"{duration(seconds)}, {percent(round(seconds / measured.seconds, 3))}")
+        for name, seconds in phases.items()
     ]
     yield from legend(told, legend_top, 6)
+
+
+def _style(phase: str) -> str:
+    return _PHASES.get(phase, "p8")
