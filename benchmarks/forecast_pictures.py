@@ -41,7 +41,7 @@ def published(recipe: Recipe, found: Forecast) -> Measured:
     assert found.pace is not None and figure.metric == "tokens/s per accelerator"
     step = found.pace.step
     seconds = float(step.tokens) / float(step.accelerators) / figure.value
-    return Measured(name=f"{figure.value:,.0f} {figure.metric}, {figure.source}", seconds=seconds)
+    return Measured(name=figure.source, seconds=seconds)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
@@ -24,6 +25,12 @@ def boxes(root: Element) -> dict[str, Element]:
 def width(box: Element) -> float:
     """Px."""
     return float(box.attrib["width"])
+
+
+def gaps(side_by_side: list[Element]) -> Iterator[float]:
+    """Px between each box and the one before it; below 0 where they overlap."""
+    for one, other in itertools.pairwise(side_by_side):
+        yield float(other.attrib["x"]) - float(one.attrib["x"]) - width(one)
 
 
 def outside(root: Element) -> Iterator[str]:

@@ -15,7 +15,7 @@ from seatrial.report.forecast import MEMORY, TIME, parts_of
 from seatrial.report.forecast_picture import memory_picture, picture, step_picture
 from seatrial.report.waterfall import Measured
 from seatrial.workload import Degrees, States, Workload
-from tests.pictures import boxes, outside, texts, width
+from tests.pictures import SVG, boxes, gaps, outside, texts, width
 
 MODEL = LLAMA["llama3.1-70b"]
 JOB = Workload(
@@ -59,6 +59,9 @@ def test_the_bars_hold_every_byte_of_every_stage() -> None:
         [box] = [box for tip, box in found.items() if tip.startswith(f"stage {index}{decides}, {MEMORY[name]}: ")]
         [total] = [box for tip, box in found.items() if tip.startswith("stage 0, decides, activations")]
         assert width(box) / width(total) == pytest.approx(size / float(FOUND.stages[0].activations), abs=0.01)
+    for index in range(8):
+        row = [box for tip, box in found.items() if tip.startswith(f"stage {index},")]
+        assert len(row) >= 7 and list(gaps(row)) == pytest.approx([0.0] * (len(row) - 1), abs=0.02)
 
 
 def test_the_parts_of_the_stage_that_decides_are_told() -> None:
@@ -117,8 +120,11 @@ def test_a_measured_step_stands_beside_the_interval_with_its_phases(share: float
     assert f"{where} the interval: run-1" in line and "forward" in said and "checkpoint" not in said
     [band] = [box for tip, box in found.items() if tip == "four times in five"]
     [step] = [box for tip, box in found.items() if tip.startswith("step: ")]
-    phases = [width(box) for tip, box in found.items() if tip.startswith("measured, ")]
-    assert sum(phases) / width(step) == pytest.approx(share, rel=0.01)
+    phases = [box for tip, box in found.items() if tip.startswith("measured, ")]
+    assert sum(map(width, phases)) / width(step) == pytest.approx(share, rel=0.01)
+    assert list(gaps(phases)) == pytest.approx([0.0], abs=0.02)
+    heights = {one.text: float(one.attrib["y"]) for one in root.iter(f"{SVG}text")}
+    assert heights["computation"] - heights[line] > 14  # one below the other
     assert width(band) / width(step) == pytest.approx((expected.high - expected.low) / expected.expected, rel=0.01)
 
 
