@@ -4,7 +4,8 @@
 
 Memory is that of Llama 3.1 70B in eight pipeline stages, which is tight on 80 GB; the step that of Llama 3 8B in
 torchtitan, beside the throughput that was published for the same nodes, which is left out of the evidence that this
-forecast rests on (the model's constants were fitted with it among others); the search that of the 70B over 4 to 64 nodes.
+forecast rests on (the model's constants were fitted with it among others); the search that of the 70B over 4 to 64
+nodes.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def _ticks(scale: Scale) -> list[float]:
     powers = range(math.floor(scale.low), math.ceil(scale.high) + 1)
     found = [factor * 10.0**power for power in powers for factor in (1, 2, 5)]
     found = [value for value in found if low <= value <= high]
-    return found if len(found) > 3 else [value for value in round_ticks(low, high) if low <= value <= high]
+    return found if len(found) > 3 else [value for value in round_ticks(low, high, count=8) if low <= value <= high]
 
 
 def _grid(axes: _Axes, seconds: np.ndarray, cost: np.ndarray, unit: str) -> Iterator[str]:
