@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 
 from seatrial.cli import cli
 from seatrial.errors import UserError
+from tests import stories
+from tests.pictures import texts
 
 FEW = ("--accelerators", "1024", "--days", "10", "--draws", "50")
 
@@ -115,6 +117,52 @@ def test_a_search_names_the_best_and_how_to_take_it() -> None:
     text = told("nemo-run/llama3.1-70b", "--search", "--nodes", "8..16")
     assert "332,640 layouts" not in text and "layouts, " in text and "What forbids the others" in text
     assert "\ntake the first: seatrial run nemo-run/llama3.1-70b --nodes 16 --set " in text
+
+
+def test_a_picture_of_memory_and_step_is_written_with_the_step_of_a_run(tmp_path: Path) -> None:
+    path = tmp_path / "forecast.svg"
+    steps = [(1.2 * n, stories.step(n, seconds=1.2, count=4 * 8 * 8192)) for n in range(1, 9)]
+    stories.write_run(tmp_path, [(0.0, stories.start(world_size=32)), *steps], name="here")
+    page = told("fsdp/llama3.1-8b", "-o", str(path), "--measured", "here", "--runs-dir", str(tmp_path))
+    assert page.endswith(f"\nwrote {path}\n")
+    said = texts(ElementTree.fromstring(path.read_text(encoding="utf-8")))
+    assert said[0] == "Forecast of fsdp/llama3.1-8b on 4 x p5.48xlarge" and "80 GiB available" in said
+    assert any(one.startswith("Measured: 1.2 s, ") and one.endswith(": here") for one in said)
+    assert json.loads(told("fsdp/llama3.1-8b", "-o", str(path), "--json"))["unknown"] == {}
+    assert "step, measured" not in path.read_text(encoding="utf-8")
+
+
+def test_a_picture_of_a_search_has_its_frontier(tmp_path: Path) -> None:
+    path = tmp_path / "frontier.svg"
+    page = told("fsdp/llama3.1-8b", "--search", "--nodes", "1..2", "-o", str(path))
+    assert page.endswith(f"\nwrote {path}\n")
+    said = texts(ElementTree.fromstring(path.read_text(encoding="utf-8")))
+    assert said[0].startswith("Layouts of fsdp/llama3.1-8b on 1 or 2 x p5.48xlarge") and "A" in said
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("fsdp/llama3.1-8b", "--measured", "here"), "is drawn in the picture of one layout"),
+        (
+            ("fsdp/llama3.1-8b", "--search", "-o", "x.svg", "--measured", "here"),
+            "is drawn in the picture of one layout",
+        ),
+        (("fsdp/tiny", "-o", "x.svg", "--measured", "here"), "there is no step to hold it against: the rates of this"),
+        (("fsdp/llama3.1-8b", "-o", "x.svg", "--measured", "here"), "has 4.1K tokens, one of this job 262K tokens"),
+        (("fsdp/llama3.1-8b", "-o", "x.svg", "--measured", "short"), "short has no steady step"),
+        (("fsdp/llama3.1-8b", "-o", "nowhere/x.svg"), "nowhere/x.svg cannot be written: No such file"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(
+    args: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    stories.write_run(tmp_path, stories.whole_run(), name="here")
+    stories.write_run(tmp_path, [(0.0, stories.start())], name="short")
+    with pytest.raises(UserError) as caught:
+        told(*args, "--runs-dir", str(tmp_path))
+    assert said in str(caught.value) and not (tmp_path / "x.svg").exists()
 
 
 def test_the_first_of_a_search_is_forecast_as_the_search_says() -> None:

@@ -10,7 +10,8 @@ import pytest
 from seatrial.forecast.failures import fleet
 from seatrial.forecast.simulate import PARTS, Scenario, simulate
 from seatrial.report.format import percent
-from seatrial.report.goodput import BAR_TOP, MOST, PAD, WIDTH, picture
+from seatrial.report.goodput import BAR_TOP, MOST, picture
+from seatrial.report.standalone import PAD, WIDTH
 
 SVG = "{http://www.w3.org/2000/svg}"
 OUTCOME = simulate(Scenario(accelerators=16_384, days=5, fleet=fleet("llama3-405b"), spares=4, slow=1e-6), draws=40)

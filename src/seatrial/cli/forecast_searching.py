@@ -110,10 +110,8 @@ def choose(
         assert workload is not None  # there was one to search from
         one = forecast(workload, where.instance_type, memory_of_a_rank(layout, where), year=year)
         assert one.pace is not None
-        step = one.pace.step
-        seconds = float(step.tokens) / float(step.accelerators) / one.pace.tokens_per_second.expected
         own = {name: value for name, value in asked.items() if str(getattr(recipe.args, name)) != value}
-        choices.append(Choice(nodes=found.nodes, settings=own, forecast=one, seconds=seconds))
+        choices.append(Choice(nodes=found.nodes, settings=own, forecast=one, seconds=one.pace.seconds.expected))
     price = {"time": lambda one: one.seconds, "cost": lambda one: one.nodes * one.seconds}[minimise]
     return Chosen(answer=answer, choices=tuple(sorted(choices, key=price)[:count]), refused=refused)
 

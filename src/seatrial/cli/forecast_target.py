@@ -6,18 +6,22 @@ import datetime
 import math
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from seatrial.cli.completing import complete_cluster, complete_instance
+from seatrial.cli.completing import complete_cluster, complete_instance, complete_run
+from seatrial.cli.forecast_drawing import draw, write
 from seatrial.cli.forecast_searching import Chosen, Minimise, choose, nodes_of, space_of
 from seatrial.cli.forecasting import year
-from seatrial.cli.options import as_json, parse_settings, print_json, settings_option, target_argument
+from seatrial.cli.options import as_json, parse_settings, print_json, runs_dir, settings_option, target_argument
 from seatrial.errors import Problem, UserError
 from seatrial.extras import needed
 
 if TYPE_CHECKING:
+    from seatrial.forecast.job import Forecast
+    from seatrial.runs import History
     from seatrial.spec import Case, Cluster, Layout, Recipe
     from seatrial.workload import Workload
 
@@ -37,6 +41,11 @@ if TYPE_CHECKING:
 )
 @click.option("--deadline", type=float, metavar="HOURS", help="That all steps may take, for --search.")
 @click.option("--budget", type=float, metavar="USD", help="That all steps may cost, for --search.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write a picture there, as SVG.")
+@click.option(
+    "--measured", metavar="RUN", help="Draw the step of this run beside the forecast.", shell_complete=complete_run
+)
+@runs_dir
 @as_json
 def command(
     target: str,
@@ -51,13 +60,19 @@ def command(
     minimise: Minimise,
     deadline: float | None,
     budget: float | None,
+    output: Path | None,
+    measured: str | None,
+    history: History,
     as_json: bool,
 ) -> None:
     """Memory of a rank and time of a step, before anything is started: each with an interval, and what it rests on.
 
-    Without --on and --instance on the nodes that the recipe is made for.
+    Without --on and --instance on the nodes that the recipe is made for. The picture of --output has both, or with
+    --search time against cost of all layouts that can be.
     """
     _check(cluster, instance, search=search, only={"--deadline": deadline, "--budget": budget})
+    if measured and (search or output is None):
+        raise UserError(Problem("is drawn in the picture of one layout", "--measured", "add -o FILE, without --search"))
     with needed("numpy", "forecast"):
         import numpy  # noqa: F401 # said here, once, if it is missing
     from seatrial import catalog, config
@@ -77,9 +92,12 @@ def command(
         raise UserError(Problem(what, target, "seatrial list: cases that train a model"))
     bound = Bound(case=case, recipe=recipe, where=where, layout=layout, args=args, workload=workload)
     if search:
-        _search(bound, wanted, asked, minimise, deadline, budget, as_json=as_json)
+        _search(bound, wanted, asked, minimise, deadline, budget, output, as_json=as_json)
     else:
-        _show(bound, storage, start, as_json=as_json)
+        found = _forecast(bound)
+        if output is not None:
+            draw(output, _title(bound), found, history, measured)
+        _show(bound, found, storage, start, output, as_json=as_json)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,41 +131,48 @@ def _check(cluster: str | None, instance: str | None, *, search: bool, only: dic
         raise UserError(problems)
 
 
-def _show(bound: Bound, storage: float | None, start: float | None, *, as_json: bool) -> None:
-    from seatrial.cli.forecast_running import run_of
+def _forecast(bound: Bound) -> Forecast:
     from seatrial.fits import memory_of_a_rank
     from seatrial.forecast.job import forecast
+
+    kind = None if bound.layout.device == "cpu" else bound.where.instance_type
+    return forecast(bound.workload, kind, memory_of_a_rank(bound.layout, bound.where), year=year())
+
+
+def _title(bound: Bound) -> str:
+    return f"Forecast of {bound.label} on {bound.layout.nodes} x {bound.place}"
+
+
+def _show(
+    bound: Bound, found: Forecast, storage: float | None, start: float | None, output: Path | None, *, as_json: bool
+) -> None:
+    from seatrial.cli.forecast_running import run_of
     from seatrial.report import document
     from seatrial.report.forecast import as_record, sections
     from seatrial.report.forecast_run import run_record, run_section
 
-    on_gpu = bound.layout.device != "cpu"
-    found = forecast(
-        bound.workload,
-        bound.where.instance_type if on_gpu else None,
-        memory_of_a_rank(bound.layout, bound.where),
-        year=year(),
-    )
     nodes = bound.layout.nodes
     played = run_of(bound.args, found, bound.where, nodes, storage=storage, start=start, today=datetime.date.today())
     if as_json:
         record = {"target": bound.label, "nodes": nodes, "place": bound.place, **as_record(found)}
         print_json(record | ({"run": run_record(*played)} if played else {}))
         return
-    title = f"Forecast of {bound.label} on {nodes} x {bound.place}"
     told = [*sections(found), *([run_section(*played, bound.args.steps)] if played else [])]
-    click.echo(document.to_text(title, told), nl=False)
+    click.echo(document.to_text(_title(bound), told), nl=False)
+    if output is not None:
+        click.echo(f"\nwrote {output}")
 
 
 def _search(
     bound: Bound, nodes: tuple[int, ...], settings: dict[str, str], minimise: Minimise, deadline: float | None,
-    budget: float | None, *, as_json: bool,
+    budget: float | None, output: Path | None, *, as_json: bool,
 ) -> None:  # fmt: skip
     from seatrial.fits import memory_of_a_rank
     from seatrial.forecast.places import place
     from seatrial.forecast.search import search
     from seatrial.prices import run_cost
     from seatrial.report import document
+    from seatrial.report.frontier import picture
     from seatrial.report.search import Row, sections
 
     memory, kind = memory_of_a_rank(bound.layout, bound.where), bound.where.instance_type
@@ -175,16 +200,20 @@ def _search(
     except ValueError as error:
         raise UserError(Problem(f"the time of a step cannot be told: {error}", bound.label)) from None
     found = choose(bound.case, bound.recipe, bound.where, answer, settings, year=year(), minimise=minimise, count=20)
+    title = f"Layouts of {bound.label} on {' or '.join(map(str, nodes))} x {bound.place}, by {minimise}"
+    rows = [Row(nodes=one.nodes, forecast=one.forecast, seconds=one.seconds) for one in found.choices]
+    if output is not None:
+        write(output, picture(title, answer, rows, price))
     if as_json:
         print_json(_record(bound, found))
         return
-    title = f"Layouts of {bound.label} on {' or '.join(map(str, nodes))} x {bound.place}, by {minimise}"
-    rows = [Row(nodes=one.nodes, forecast=one.forecast, seconds=one.seconds) for one in found.choices]
     click.echo(document.to_text(title, sections(answer, rows, found.refused, price)), nl=False)
     if found.choices:
         best = found.choices[0]
         words = [f"--set {name}={value}" for name, value in best.settings.items()]
         click.echo(f"\ntake the first: seatrial run {bound.label} {' '.join([f'--nodes {best.nodes}', *words])}")
+    if output is not None:
+        click.echo(f"\nwrote {output}")
 
 
 def _record(bound: Bound, found: Chosen) -> dict[str, Any]:

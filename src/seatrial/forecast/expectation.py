@@ -38,6 +38,12 @@ class Expectation:
     evidence: tuple[str, ...]
     """The measurements that it rests on most, the nearest first; empty: the model alone."""
 
+    @property
+    def seconds(self) -> Interval:
+        """Of a step."""
+        each, rate = float(self.step.tokens) / float(self.step.accelerators), self.tokens_per_second
+        return Interval(each / rate.high, each / rate.expected, each / rate.low)
+
 
 def features(workload: Workload, place: Place, found: Step, *, year: float, task: str = "pretrain") -> Features:
     """What the job is grouped by. `found` is its step; of many layouts, by the first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -63,6 +63,10 @@ class Answer:
     """In order."""
     frontier: tuple[Found, ...]
     """Those that no other beats in time and in node-seconds at once; the fastest first."""
+    nodes: Array = field(compare=False, repr=False)
+    """Of each that can be, in no order."""
+    seconds: Array = field(compare=False, repr=False)
+    """Of a step of each of them, by the model alone."""
 
 
 def search(
@@ -108,11 +112,13 @@ def search(
         forbidden=forbidden,
         best=tuple(found(index) for index in order[:count]),
         frontier=tuple(found(index) for index in front),
+        nodes=arrays["nodes"],
+        seconds=arrays["seconds"],
     )
 
 
 def _size(space: Space) -> int:
-    return math.prod(len(getattr(space, field.name)) for field in fields(space))
+    return math.prod(len(getattr(space, one.name)) for one in fields(space))
 
 
 NAMES = ("nodes", "tensor", "pipeline", "virtual_stages", "context", "expert", "micro_batch")

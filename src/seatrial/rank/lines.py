@@ -145,8 +145,11 @@ def number(text: str) -> float:
 
 
 def same(count: float, rate: float, seconds: float) -> None:
-    """Raises ValueError unless a batch of `count` at `rate` per second takes about `seconds`, where all are known."""
-    if count > 0 and rate > 0 and seconds > 0 and not 1 / ROUNDED <= rate * seconds / count <= ROUNDED:
+    """Raises ValueError unless a batch of `count` at `rate` per second takes about `seconds`, where all are known.
+
+    A rate below one a second says nothing: it may be printed with fewer digits.
+    """
+    if count > 0 and rate >= 1 and seconds > 0 and not 1 / ROUNDED <= rate * seconds / count <= ROUNDED:
         raise ValueError(
             f"{rate:g} a second over {seconds:g} s are {rate * seconds:.4g}, and it says a batch of {count:g}"
         )

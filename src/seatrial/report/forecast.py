@@ -58,21 +58,28 @@ def in_a_line(found: Forecast) -> str:
     """The short form, for dry runs: ``memory fits: 61 of 80 GiB (55 to 67); 5.2K (4.4K to 6.1K) tokens/s ...``."""
     parts = []
     if found.fit is not None:
-        parts.append(_verdict(found.fit))
+        parts.append(in_words(found.fit))
     if found.pace is not None:
-        parts.append(f"{_between(found.pace.tokens_per_second)} tokens/s per accelerator")
+        parts.append(f"{between(found.pace.tokens_per_second)} tokens/s per accelerator")
     parts += [f"{part} unknown: {why}" for part, why in found.unknown.items()]
     return "; ".join(parts)
 
 
-def _verdict(fit: Fit) -> str:
+def in_words(fit: Fit) -> str:
     """``memory fits: 61 of 80 GiB (55 to 67)``"""
     need, there = fit.bytes * (1 / GIB), fit.available / GIB
     return f"memory {fit.verdict}: {need.expected:.3g} of {there:.3g} GiB ({need.low:.3g} to {need.high:.3g})"
 
 
-def _between(found: Interval) -> str:
+def between(found: Interval) -> str:
     return f"{quantity(found.expected)} ({quantity(found.low)} to {quantity(found.high)})"
+
+
+def parts_of(pace: Expectation) -> dict[str, float]:
+    """Component of a step -> its seconds, as expected; those that do not count are left out."""
+    factor = pace.seconds.expected / float(pace.step.seconds)
+    seconds = {name: float(getattr(pace.step, name)) * factor for name in COMPONENTS}
+    return {name: value for name, value in seconds.items() if value >= 0.0005 * pace.seconds.expected}
 
 
 def _memory(found: Forecast) -> Iterator[Section]:
@@ -89,7 +96,7 @@ def _memory(found: Forecast) -> Iterator[Section]:
     told = []
     if found.fit is not None:
         where = f", decided by stage {found.fit.stage}" if len(found.stages) > 1 else ""
-        told.append(f"M{_verdict(found.fit)[1:]}{where}.")
+        told.append(f"M{in_words(found.fit)[1:]}{where}.")
         if found.fit.unknown:
             told.append(f"Not counted, so that this is the least: {', '.join(found.fit.unknown)}.")
     tables = [Table(headers=("GiB", *names), rows=tuple(rows), numeric=frozenset(range(1, len(names) + 1)))]
@@ -123,21 +130,16 @@ def _changes(found: tuple[Change, ...]) -> Table:
 def _time(pace: Expectation) -> Section:
     step = pace.step
     factor = float(step.tokens_per_second) / pace.tokens_per_second.expected
-    whole = float(step.seconds)
-    parts = {name: float(getattr(step, name)) for name in COMPONENTS}
-    rows = [
-        (TIME[name], duration(seconds * factor), percent(seconds / whole))
-        for name, seconds in parts.items()
-        if seconds >= 0.0005 * whole
-    ]
-    rows.append(("step", duration(whole * factor), ""))
+    whole = pace.seconds.expected
+    rows = [(TIME[name], duration(seconds), percent(seconds / whole)) for name, seconds in parts_of(pace).items()]
+    rows.append(("step", duration(whole), ""))
     rate = pace.tokens_per_second
     reached = ", ".join(f"{percent(float(step.mfu(name)) / factor)} ({name})" for name in step.flops)
     per_second = ", ".join(
         f"{quantity(float(step.flops_per_second(name)) / factor, 'FLOP/s')} ({name})" for name in step.flops
     )
     told = (
-        f"{_between(rate)} tokens/s per accelerator, {_between(rate * float(step.accelerators))} in all: four times in "
+        f"{between(rate)} tokens/s per accelerator, {between(rate * float(step.accelerators))} in all: four times in "
         f"five it lies between. MFU {reached}, HFU {percent(float(step.hfu) / factor)}; {per_second} per accelerator.",
         _rests(pace, factor),
     )
@@ -177,7 +179,7 @@ def as_record(found: Forecast) -> dict[str, Any]:
         record["time"] = {
             "model": {name: float(getattr(step, name)) for name in COMPONENTS} | {"step": float(step.seconds)},
             "tokens_per_second": interval(found.pace.tokens_per_second),
-            "step": float(step.tokens) / float(step.accelerators) / found.pace.tokens_per_second.expected,
+            "step": found.pace.seconds.expected,
             "accelerators": float(step.accelerators),
             "evidence": list(found.pace.evidence),
         }

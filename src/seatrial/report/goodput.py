@@ -10,9 +10,10 @@ from seatrial.forecast.interval import Interval
 from seatrial.forecast.simulate import PARTS, Outcome, spread
 from seatrial.report.axes import Scale, bounds, round_ticks
 from seatrial.report.format import duration, percent, quantity
-from seatrial.report.svg import GLYPH_WIDTH, drawing, element, label, line, rectangle, shorten
+from seatrial.report.standalone import GLYPH, PAD, WIDTH, standalone
+from seatrial.report.svg import label, line, rectangle, shorten
 
-WIDTH, HEIGHT, PAD = 1040, 428, 16
+HEIGHT = 428
 BAR_TOP, BAR_HEIGHT, LEGEND_TOP = 44, 48, 114
 LOW_TOP, LOW_BOTTOM = 196, 412
 """Of the two pictures below the bar, px."""
@@ -21,23 +22,6 @@ BINS = 24
 MOST = 9
 """Components that are named; the others are one bar."""
 
-STYLE = """
-svg:has(> .goodput) { background: #fff; } .goodput { font: 12px system-ui, sans-serif; }
-.goodput text { fill: #1a1f27; } .goodput .tick, .goodput .soft { font-size: 11px; fill: #5a6472; }
-.goodput .head { font-size: 15px; font-weight: 600; } .goodput .strong { font-weight: 600; }
-.goodput text.on-part { fill: #fff; font-weight: 600; }
-.goodput .axis { stroke: #8a94a1; }
-.goodput .bar { fill: #5a87ad; } .goodput .mean { stroke: #c8500a; stroke-width: 2; }
-.goodput .band { fill: #c8500a; opacity: .14; }
-.goodput .p0 { fill: #0b6e4f; } .goodput .p1 { fill: #0072b2; } .goodput .p2 { fill: #b3261e; }
-.goodput .p3 { fill: #9a5b00; } .goodput .p4 { fill: #5b5fc7; } .goodput .p5 { fill: #a3437c; }
-.goodput .p6 { fill: #5f6b7a; }
-@media (prefers-color-scheme: dark) {
-svg:has(> .goodput) { background: #12161c; } .goodput text { fill: #e6e9ee; }
-.goodput .tick, .goodput .soft { fill: #a0a9b6; } .goodput .axis { stroke: #6b7684; }
-}
-"""
-
 
 def picture(outcome: Outcome) -> str:
     """The outcome as an SVG that needs no page around it."""
@@ -45,15 +29,9 @@ def picture(outcome: Outcome) -> str:
     means = {part: float(seconds.mean()) for part, seconds in outcome.seconds.items()}
     counts = {name: float(count.mean()) for name, count in outcome.interruptions.items()}
     title = f"{scenario.accelerators:,} accelerators for {scenario.days:g} days: {percent(shown.expected)} goodput"
-    parts = [
-        element("style", STYLE),
-        label(PAD, 26, shorten(title, WIDTH - 2 * PAD), "head"),
-        *_bar(means),
-        *_histogram(outcome, shown),
-        *_components(counts),
-    ]
     told = "; ".join(f"{part} {percent(seconds / sum(means.values()))}" for part, seconds in means.items())
-    return drawing(WIDTH, HEIGHT, title, told, [element("g", *parts, class_="goodput")])
+    parts = [*_bar(means), *_histogram(outcome, shown), *_components(counts)]
+    return standalone(HEIGHT, title, told, parts)
 
 
 def _bar(means: Mapping[str, float]) -> Iterator[str]:
@@ -65,7 +43,7 @@ def _bar(means: Mapping[str, float]) -> Iterator[str]:
         width = share * (WIDTH - 2 * PAD)
         text = f"{part} {percent(share)}"
         yield rectangle(left, BAR_TOP, width, BAR_HEIGHT, f"p{index}", f"{text}, {duration(means[part])}")
-        if len(text) * GLYPH_WIDTH * 1.2 + 16 < width:
+        if len(text) * GLYPH + 16 < width:
             yield label(left + 10, BAR_TOP + 29, text, "on-part")
         left += width
         x = PAD + index * column

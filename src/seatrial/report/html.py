@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial.attempts import Point
 from seatrial.findings import Verdict
-from seatrial.report import charts, record, sections, sweeps
+from seatrial.report import charts, expected, record, sections, sweeps
 from seatrial.report.charts import Lane, Mark, Reference, Series, Span
 from seatrial.report.document import Table
 from seatrial.report.figures import key_figures
@@ -42,6 +42,8 @@ def to_html(summary: Summary) -> str:
         else Table(headers=(), rows=()),
         verdict_line=sections.verdict_line(summary),
         figures=key_figures(summary),
+        expected=expected.told(summary),
+        expected_bar=expected.bar(summary),
         findings=sections.findings_table(summary.findings),
         facts=sections.facts_table(summary),
         provenance=sections.provenance_table(summary),

@@ -34,7 +34,7 @@ from seatrial.report.reason import Reason
 from seatrial.report.sweeps import newest
 from seatrial.runs import Run, State
 from seatrial.samples import mean
-from seatrial.spec import Job, Purpose
+from seatrial.spec import Expected, Job, Purpose
 from seatrial.steady import Steady
 
 _WORST_FIRST = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.WARN, Verdict.PASS, Verdict.SKIP)
@@ -105,6 +105,8 @@ class Summary:
     """Convention -> MFU at the steady throughput; empty if unknown."""
     mfu_unknown: str
     """Why it is unknown; empty if it is known."""
+    expected: Expected | None
+    """What was forecast when it started; None if nothing was."""
     printed: dict[str, float]
     """What the framework's own log says, as means over the steady steps: ``mfu``, and ``flops`` of a rank."""
     phases: dict[str, float]
@@ -195,6 +197,7 @@ def summarise(run: Run, findings: list[Finding], links: Sequence[tuple[str, str]
         step_seconds=steady.step_seconds,
         mfu=attempts.mfu(),
         mfu_unknown="" if attempts.mfu() else _mfu_unknown(job, info, attempts, steady),
+        expected=job.expected,
         printed=_printed(steady_points),
         phases=_mean_phases(steady_points),
         ranks=tuple(rank_measures(steady_points)),
@@ -260,7 +263,7 @@ def _fidelity(job: Job) -> str:
 
 def _layout(job: Job) -> dict[str, Any]:
     elsewhere = {"case", "recipe", "title", "framework", "fidelity", "fidelity_note", "parameters", "args", "notes"}
-    elsewhere |= {"purpose", "flops_per_token"}
+    elsewhere |= {"purpose", "flops_per_token", "expected"}
     return {name: value for name, value in job.record().items() if name not in elsewhere}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from seatrial.report import document, profile, sections, sweeps
+from seatrial.report import document, expected, profile, sections, sweeps
 from seatrial.report.document import Section, Table
 from seatrial.report.figures import key_figures
 from seatrial.report.summary import Summary
@@ -42,8 +42,10 @@ def _sections(summary: Summary) -> Iterator[Section]:
         tables=_filled(sections.findings_table(summary.findings)),
     )
     figures = tuple(key_figures(summary))
+    yield from _tables((("Key figures", (Table(headers=("figure", "value", "how"), rows=figures),)),))
+    if summary.expected:
+        yield Section(title="Expected", paragraphs=expected.told(summary))
     parts = (
-        ("Key figures", (Table(headers=("figure", "value", "how"), rows=figures),)),
         ("Run", (sections.facts_table(summary),)),
         ("Provenance", (sections.provenance_table(summary), sections.variables_table(summary))),
         ("Steps", (sections.steps_table(summary),)),
