@@ -65,15 +65,15 @@ def standard_error(samples: Sequence[T], figure: Callable[[Sequence[T]], float |
 
 
 @cache
-def sigmas(freedom: int) -> float:
-    """SIGMAS of a deviation that is known, for one that is estimated with `freedom` degrees of freedom: as rarely
-    crossed by chance.
+def sigmas(freedom: int, known: float = SIGMAS) -> float:
+    """What `known` deviations are where the deviation is known, for one that is estimated with `freedom` degrees of
+    freedom: as rarely crossed by chance.
 
     Student's t for whole degrees, as a sum (Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and
     26.7.4), turned around by bisection: 19.2 with 2, 6.6 with 4, 4.0 with 10, 3.3 with 30.
     """
-    within = math.erf(SIGMAS / math.sqrt(2))
-    low, high = SIGMAS, 1e6
+    within = math.erf(known / math.sqrt(2))
+    low, high = known, 1e6
     while high - low > 1e-9 * high:
         middle = (low + high) / 2
         low, high = (middle, high) if _within(middle, freedom) < within else (low, middle)
