@@ -13,7 +13,7 @@ from seatrial.masking import mask_forms
 
 # What the verb needs is imported when it runs: a shell that completes its arguments waits for this file.
 if TYPE_CHECKING:
-    from seatrial.runs import History, Run
+    from seatrial.runs import History, Run, State
 
 
 @click.command()
@@ -35,10 +35,14 @@ def command(target: str, history: History, cluster: str | None, format_: str) ->
     runs = _runs(history, target, cluster)
     warn_unseen(following.refresh(runs))
     counted = [run for run in runs if counts(run)]
-    left_out = {run.id: f"it is {run.state()}" for run in runs if run not in counted}
+    left_out = {run.id: _why(run.state()) for run in runs if run not in counted}
     render = {"text": history_text.to_text, "md": history_text.to_markdown, "json": history_text.to_json}[format_]
     text = render(target, histories(map(read, counted)), left_out)
     click.echo(mask_forms(text).rstrip("\n"))
+
+
+def _why(state: State) -> str:
+    return f"it is {state}" if state.live else f"it is {state}, and was not judged"
 
 
 def _runs(history: History, target: str, cluster: str | None) -> list[Run]:

@@ -221,8 +221,8 @@ def _between_runs(comparisons: Sequence[Comparison]) -> Iterator[str]:
         else:
             of = f"{told[0]}" if told[0] == told[1] else f"{told[0]} and {told[1]}"
             yield (
-                f"{pair}It covers what moves them from run to run, where that is more: {of} other runs of the same "
-                "configuration tell."
+                f"{pair}Noise is also what moves a figure from run to run, where that is more: {of} other runs of the "
+                "same configuration tell."
             )
 
 

@@ -95,7 +95,7 @@ class Trend:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SlowHosts:
-    """Hosts that are slow whenever they take part, in runs of the newest level of throughput."""
+    """Hosts that come and go, and are slow whenever they take part."""
 
     hosts: tuple[str, ...]
     """More than one: they always were together."""
@@ -209,20 +209,28 @@ def _newest(run: str, level: Sequence[float], figure: Figure) -> Newest | None:
 
 
 def _slow_hosts(entries: Sequence[Entry], figure: Figure) -> SlowHosts | None:
-    """Hosts come and go from run to run, so that a slow one makes no level over time: the runs are put in the order
-    without and with it, and the level has to change just there."""
+    """Of all runs, or else of those of the newest level, since what else changed may hide it."""
     runs, series = _known(entries, figure)
-    newest = [*stretches(series, figure.smallest)[-1]] if series else []
+    parts = stretches(series, figure.smallest)
+    for window in dict.fromkeys([range(len(series)), *parts[-1:]]):
+        found = [*_slower(runs[window.start : window.stop], series[window.start : window.stop], figure)]
+        if found:
+            return min(found, key=lambda one: one.ratio)
+    return None
+
+
+def _slower(runs: Sequence[Entry], series: Sequence[float], figure: Figure) -> Iterator[SlowHosts]:
+    """Hosts come and go from run to run, so that a slow one makes no level over time: the runs are put in the order
+    without and with it, and the level has to change just there. What came once and stayed is told by the change."""
     together: dict[tuple[int, ...], list[str]] = {}
-    for host in sorted({name for index in newest for kind, name in runs[index].facts if kind == "host"}):
-        on_it = tuple(index for index in newest if ("host", host) in runs[index].facts)
+    for host in sorted({name for run in runs for kind, name in run.facts if kind == "host"}):
+        on_it = tuple(index for index, run in enumerate(runs) if ("host", host) in run.facts)
         together.setdefault(on_it, []).append(host)
-    found = []
     for on_it, hosts in together.items():
-        off_it = [index for index in newest if index not in on_it]
+        off_it = [index for index in range(len(runs)) if index not in on_it]
         slow, fast = ([series[index] for index in side] for side in (on_it, off_it))
-        if [part.start for part in stretches([*fast, *slow], figure.smallest)] == [0, len(fast)]:
+        comes_and_goes = off_it and off_it[0] < on_it[-1] and on_it[0] < off_it[-1]
+        ratio = median(slow) / median(fast) if comes_and_goes else 1.0
+        if ratio < 1 and [part.start for part in stretches([*fast, *slow], figure.smallest)] == [0, len(fast)]:
             names = tuple(runs[index].run for index in on_it)
-            ratio = median(slow) / median(fast)
-            found.append(SlowHosts(hosts=tuple(hosts), runs=names, others=len(fast), ratio=ratio))
-    return min((one for one in found if one.ratio < 1), key=lambda one: one.ratio, default=None)
+            yield SlowHosts(hosts=tuple(hosts), runs=names, others=len(fast), ratio=ratio)

@@ -78,12 +78,12 @@ def _said(past: Past) -> Iterator[str]:
     if slow := past.slow:
         yield (
             f"{past.trends[0].figure}: {_by(slow.ratio)} in the {len(slow.runs)} runs on {_names(slow.hosts)} than in "
-            f"the {slow.others} of this level without: seatrial check node there."
+            f"the {slow.others} without: seatrial check node there."
         )
     if not changes and all(trend.changes is not None for trend in past.trends if trend.level is not None):
         yield "No figure changed its level."
     elif unknown := [trend.figure for trend in past.trends if trend.changes is None and trend.level is not None]:
-        yield f"Whether these changed is {UNKNOWN}, {2 * LEAST} runs are needed: {', '.join(unknown)}."
+        yield f"Whether these changed is {UNKNOWN}, {2 * LEAST} runs are needed: {'; '.join(unknown)}."
 
 
 def _alone(figure: str, newest: Newest) -> str:
