@@ -34,6 +34,8 @@ def test_the_deviation_is_that_of_runs_about_their_level():
     told = between([98.0, 100.0, 102.0, None, math.nan])
     assert told is not None and (told.deviation, told.freedom, told.runs) == (2.0, 2, 3)
     assert difference(told, told) == pytest.approx(19.207 * math.sqrt(8), rel=1e-3)
+    more = between([98.0, 100.0, 102.0] * 4)
+    assert more is not None and difference(told, more) == difference(more, told) > sigmas(2) * told.deviation
     assert between([100.0, 101.0]) is None and between([]) is None
     assert between([-1.0, 0.0, 1.0]).deviation == 1.0, "what may be 0 has no levels"
 

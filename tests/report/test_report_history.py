@@ -94,7 +94,8 @@ def test_a_node_that_is_slow_is_named(entry: Callable[..., Entry]) -> None:
             )
             for day in range(18)
         ]
-        right += named(past_of(entries), SICK, since)
+        past = past_of(entries)
+        right += named(past, SICK, since) and past.slow is None
     assert right >= 19
 
 
@@ -110,6 +111,23 @@ def test_a_node_that_comes_and_goes_is_named(entry: Callable[..., Entry]) -> Non
         slow = past_of(entries).slow
         right += slow is not None and slow.hosts == ("ip-sick",) and len(slow.runs) == 6 and slow.ratio < 0.92
     assert right >= 19
+
+
+def test_a_slow_node_is_named_beside_another_change_and_a_fast_one_is_not(entry: Callable[..., Entry]) -> None:
+    chance = random.Random(5)
+
+    def past(factor: float) -> Past:
+        hosts = [[*POOL[:2], *["ip-3"][: day % 3 == 0]] for day in range(24)]
+        level = [1.0 if day < 8 else 0.5 for day in range(24)]
+        days = range(24)
+        return past_of(
+            [entry(d, chance, factor=level[d] * (factor if d % 3 == 0 else 1), hosts=hosts[d]) for d in days]
+        )
+
+    slow = past(0.85).slow
+    assert slow is not None and slow.hosts == ("ip-3",) and "r00" not in slow.runs
+    assert "r09" in slow.runs and slow.others == 11
+    assert past(1.15).slow is None
 
 
 def test_nothing_is_named_where_nothing_changed(entry: Callable[..., Entry]) -> None:

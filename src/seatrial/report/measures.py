@@ -60,13 +60,13 @@ class Measure:
 Figure = Callable[[Summary, Sequence[Point]], float | None]
 """What some of the steady points of a run come to."""
 Peers = Mapping[str, Sequence[Summary]]
-"""Run -> others of its configuration, oldest first; see seatrial.report.between."""
+"""Run -> others of its configuration, oldest first, none of those that are compared; see seatrial.report.peers."""
 NO_PEERS: Peers = {}
 
 
 def measures(a: Summary, b: Summary, peers: Peers = NO_PEERS) -> Iterator[Measure]:
     """All figures that can be compared, throughput first."""
-    others = [[run for run in peers.get(side.run, ()) if run.run not in (a.run, b.run)] for side in (a, b)]
+    others = [peers.get(side.run, ()) for side in (a, b)]
 
     def judged(name: str, unit: str, estimate: Callable[[Summary], _Estimate]) -> Measure:
         apart = [between([estimate(run).value for run in side]) for side in others]
