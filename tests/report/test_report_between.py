@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from seatrial.cli import cli
-from seatrial.report.between import LEAST, between, difference
+from seatrial.report.between import LEAST, between, difference, stretches
 from seatrial.report.compare import compare, to_text
 from seatrial.report.measures import Judgement
 from seatrial.report.peers import NEWEST, peers_of
@@ -22,9 +22,9 @@ from seatrial.samples import sigmas
 def make(make_run, story):
     """A run whose steps took `level` x 100 ms within 1 %: make(name, level, what is different about its job)."""
 
-    def run(name, level=1.0, *, end=True, **changes):
+    def run(name, level=1.0, *, end=True, steps=40, **changes):
         chance = random.Random(name)
-        seconds = [0.1 * level * (1 + chance.gauss(0, 0.01)) for _ in range(40)]
+        seconds = [0.1 * level * (1 + chance.gauss(0, 0.01)) for _ in range(steps)]
         return make_run(story.steps_only(seconds, end=end), name=name, **changes)
 
     return run
@@ -45,6 +45,11 @@ def test_a_change_of_level_is_no_noise():
     told = between([*before, *after])
     assert told is not None and told.freedom == 7
     assert told.deviation == pytest.approx(math.sqrt(4 / 7))
+
+
+def test_one_run_may_lie_anywhere():
+    before = [100.0, 101.5, 99.0, 100.5, 70.0, 98.5, 101.0, 100.0, 99.5, 100.2]
+    assert [part.start for part in stretches([*before, 88.0, 88.5, 87.0, 88.2, 87.9, 89.0, 88.1, 87.5])] == [0, 10]
 
 
 def test_two_runs_of_one_level_differ_by_more_than_noise_as_rarely_as_stated():
@@ -87,6 +92,9 @@ def test_what_a_run_tells_once_is_judged_by_others(make):
     assert memory.judgement is Judgement.WITHIN and memory.noise == 0.0
     loss = next(measure for measure in found.measures if measure.name.startswith("loss"))
     assert loss.runs == (LEAST, LEAST)
+    found, _ = compared(make("c"), make("d"), [*runs[1:], make("short", steps=20)])
+    loss = next(measure for measure in found.measures if measure.name.startswith("loss"))
+    assert loss.runs is None, "it has none at these steps"
 
 
 def test_only_whole_runs_of_the_same_configuration_tell(make, story):

@@ -253,6 +253,14 @@ def test_in_words(entry: Callable[..., Entry]) -> None:
     assert f"and {22 - NAMED} more" in " ".join(to_text("fsdp", history([*entries[:6], *new]), {}).split())
 
 
+def test_what_became_worse_comes_first(entry: Callable[..., Entry]) -> None:
+    chance = random.Random(3)
+    entries = [entry(day, chance, factor=1.3 if day >= 6 else 1.0) for day in range(12)]
+    slower = [replace(e, figures=dict(e.figures) | {"last loss": 2.0 if n < 6 else 3.0}) for n, e in enumerate(entries)]
+    text = to_text("fsdp", history(slower), {})
+    assert text.index("last loss: 50 % higher") < text.index("throughput: ") < text.index("oldest to newest")
+
+
 def test_nothing_is_said_in_words_too(entry: Callable[..., Entry]) -> None:
     chance = random.Random(4)
     assert "No figure changed its level." in to_text("fsdp", history([entry(d, chance) for d in range(8)]), {})
