@@ -51,6 +51,15 @@ def test_a_change_is_found_in_noise_that_is_smaller() -> None:
         assert len(found) == 2 and abs(found[1] - 40) <= 2
 
 
+def test_a_level_may_be_shorter_where_the_caller_says_so() -> None:
+    """So of runs, of which there are few; chance still is no change."""
+    assert [level.start for level in levels([1.0] * 5 + [1.2] * 3, 0.1, least=3)] == [0, 5]
+    assert len(levels([1.0] * 5 + [1.2] * 2, 0.1, least=3)) == 1
+    chance = random.Random(5)
+    series = [noisy(chance, chance.randint(2, 30), 1.0, 0.02) for _ in range(300)]
+    assert sum(len(levels(values, 0.0, least=3)) > 1 for values in series) <= 3, "one in a hundred"
+
+
 @settings(max_examples=100)
 @given(st.lists(st.floats(min_value=1e-3, max_value=1e3), max_size=60), st.floats(min_value=0.01, max_value=100.0))
 def test_levels_cover_all_values_in_any_unit(values: list[float], unit: float) -> None:

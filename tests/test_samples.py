@@ -6,10 +6,11 @@ import math
 import random
 from statistics import fmean
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seatrial.samples import MIN_SAMPLES, mean, median, spread, standard_error
+from seatrial.samples import MIN_SAMPLES, SIGMAS, mean, median, sigmas, spread, standard_error
 
 
 def test_statistics_of_what_is_known():
@@ -43,3 +44,10 @@ def test_steps_that_resemble_their_neighbours_are_worth_less_and_what_recurs_is_
 @given(st.lists(st.floats(-1e6, 1e6), min_size=MIN_SAMPLES, max_size=60))
 def test_standard_error_is_a_number(samples):
     assert standard_error(samples, fmean) >= 0
+
+
+def test_a_deviation_that_few_values_tell_is_worth_less():
+    """Against quantiles of Student's t at 0.99865 in the tables (1 degree: tan(pi (0.99865 - 0.5)))."""
+    told = [sigmas(freedom) for freedom in (1, 2, 3, 4, 5, 10, 30)]
+    assert told == pytest.approx([235.8, 19.21, 9.219, 6.620, 5.507, 3.957, 3.270], rel=1e-3)
+    assert sigmas(5000) == pytest.approx(SIGMAS, rel=1e-3)

@@ -6,6 +6,7 @@ import itertools
 import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import TypeVar
 
 MIN_SAMPLES = 8
@@ -61,3 +62,31 @@ def standard_error(samples: Sequence[T], figure: Callable[[Sequence[T]], float |
     if len(figures) < count:
         return None
     return math.sqrt((count - 1) * statistics.pvariance(figures))
+
+
+@cache
+def sigmas(freedom: int, known: float = SIGMAS) -> float:
+    """What `known` deviations are where the deviation is known, for one that is estimated with `freedom` degrees of
+    freedom: as rarely crossed by chance.
+
+    Student's t for whole degrees, as a sum (Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.3 and
+    26.7.4), turned around by bisection: 19.2 with 2, 6.6 with 4, 4.0 with 10, 3.3 with 30.
+    """
+    within = math.erf(known / math.sqrt(2))
+    low, high = known, 1e6
+    while high - low > 1e-9 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if _within(middle, freedom) < within else (low, middle)
+    return high
+
+
+def _within(t: float, freedom: int) -> float:
+    """How often |Student's t| is less than `t`."""
+    angle = math.atan(t / math.sqrt(freedom))
+    odd, cosine = freedom % 2, math.cos(angle)
+    term = cosine if odd else 1.0
+    total = 0.0
+    for power in range(odd, freedom - 1, 2):
+        total += term
+        term *= cosine**2 * (power + 1) / (power + 2)
+    return 2 / math.pi * (angle + math.sin(angle) * total) if odd else math.sin(angle) * total

@@ -81,6 +81,7 @@ def test_files_and_the_folders_on_the_way(folder: Path) -> None:
 
 def test_runs_clusters_and_instance_types(folder: Path) -> None:
     assert offered("run fsdp --on p", folder) == ["p5"]
+    assert offered("history fsdp --on p", folder) == ["p5"]
     assert offered("lint x --instance p5e", folder) == ["p5e.48xlarge", "p5en.48xlarge"]
     assert offered("list --fits p5", folder)[:2] == ["p5", "p5.4xlarge"]
     for verb in ("status --runs-dir 'else where'", "runs --runs-dir 'else where' rm"):

@@ -31,10 +31,12 @@ def command(names: tuple[str, ...], baseline: str | None, history: History, form
     """Runs side by side, and which differences are more than noise. The first is what the others are compared with.
 
     What --baseline judges: throughput, step time, and the loss at the end of the steps that both runs logged; and that
-    the run did as many steps, and passed its checks, as the baseline did.
+    the run did as many steps, and passed its checks, as the baseline did. Where three or more other runs of the same
+    configuration are in the folder, noise is also what moves a figure from run to run.
     """
     from seatrial.report import compare
     from seatrial.report.gate import exit_code, gate
+    from seatrial.report.peers import peers_of
     from seatrial.report.summary import summarise
     from seatrial.verdict import judge
 
@@ -42,13 +44,14 @@ def command(names: tuple[str, ...], baseline: str | None, history: History, form
         raise UserError(Problem("there is one run only", "RUN...", "name two or more, or a --baseline"))
     chosen = [baseline, *names] if baseline is not None else names
     first, *others = (summarise(run, judge(run)) for run in map(history.find, chosen))
-    gates = [gate(first, other) for other in others] if baseline is not None else []
+    peers = peers_of([history.find(name) for name in chosen], history.runs)
+    gates = [gate(first, other, peers) for other in others] if baseline is not None else []
     if format_ == "html":
         from seatrial.report.comparison_page import to_html
 
-        text = to_html([first, *others], gates)
+        text = to_html([first, *others], gates, peers)
     else:
         formats = {"text": compare.to_text, "md": compare.to_markdown, "json": compare.to_json}
-        text = formats[format_](compare.compare(first, *others), gates)
+        text = formats[format_](compare.compare(first, *others, peers=peers), gates)
     click.echo(mask_forms(text).rstrip("\n"))
     sys.exit(exit_code(gates))

@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass
 
 from seatrial.findings import Verdict
 from seatrial.report import document, record
+from seatrial.report.between import LEAST
 from seatrial.report.document import Section, Table
 from seatrial.report.format import UNKNOWN, loss_text, quantity, value_text
 from seatrial.report.gate import Gate
-from seatrial.report.measures import Judgement, Measure, measures, same_peak
+from seatrial.report.measures import NO_PEERS, Judgement, Measure, Peers, measures, same_peak
 from seatrial.report.sections import flatten
 from seatrial.report.summary import Summary
 from seatrial.samples import MIN_SAMPLES, SIGMAS
@@ -62,15 +63,18 @@ class Comparison:
     loss: LossCurves
 
 
-def compare(baseline: Summary, *others: Summary) -> tuple[Comparison, ...]:
-    """Each of the others with the baseline. Pure, and the same for the same input: nothing random is drawn."""
+def compare(baseline: Summary, *others: Summary, peers: Peers = NO_PEERS) -> tuple[Comparison, ...]:
+    """Each of the others with the baseline. Pure, and the same for the same input: nothing random is drawn.
+
+    `peers` tell how far figures move from run to run.
+    """
     return tuple(
         Comparison(
             a=baseline.run,
             b=other.run,
             cautions=tuple(_cautions(baseline, other)),
             differences=tuple(_differences(baseline, other)),
-            measures=tuple(measures(baseline, other)),
+            measures=tuple(measures(baseline, other, peers)),
             loss=_losses(baseline, other),
         )
         for other in others
@@ -126,9 +130,10 @@ def sections(comparisons: Sequence[Comparison], gates: Sequence[Gate] = ()) -> I
     yield _difference_section(comparisons)
     rule = (
         f"Means over steady steps. Noise is {SIGMAS:.0f} standard errors of the difference, from each run's steps; "
-        f"fewer than {MIN_SAMPLES} samples leave it unknown. It does not cover what changes from run to run."
+        f"fewer than {MIN_SAMPLES} samples leave it unknown."
     )
-    yield Section(title="Measures", paragraphs=(rule,), tables=tuple(_measure_tables(comparisons)))
+    paragraphs = (rule, *_between_runs(comparisons))
+    yield Section(title="Measures", paragraphs=paragraphs, tables=tuple(_measure_tables(comparisons)))
     yield Section(title="Training loss", tables=(_loss_table(comparisons),))
 
 
@@ -201,6 +206,24 @@ def _difference_section(comparisons: Sequence[Comparison]) -> Section:
 
 def _side(text: str | None) -> str:
     return "(absent)" if text is None else text
+
+
+def _between_runs(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    """What the noise between runs rests on, for each run beside the baseline."""
+    for index, comparison in enumerate(comparisons, 1):
+        pair = "" if len(comparisons) == 1 else f"{letter(0)} and {letter(index)}: "
+        told = max((measure.runs for measure in comparison.measures if measure.runs), default=None)
+        if told is None:
+            yield (
+                f"{pair}Noise between runs is unknown and not covered: that takes {LEAST} other runs of each one's "
+                "configuration in the same folder."
+            )
+        else:
+            of = f"{told[0]}" if told[0] == told[1] else f"{told[0]} and {told[1]}"
+            yield (
+                f"{pair}Noise is also what moves a figure from run to run, where that is more: {of} other runs of the "
+                "same configuration tell."
+            )
 
 
 def _measure_tables(comparisons: Sequence[Comparison]) -> Iterator[Table]:

@@ -9,12 +9,13 @@ from seatrial.report import charts, compare, record
 from seatrial.report.charts import Series
 from seatrial.report.gate import Gate
 from seatrial.report.html import SYMBOLS, page
+from seatrial.report.measures import NO_PEERS, Peers
 from seatrial.report.summary import Summary
 
 
-def to_html(runs: Sequence[Summary], gates: Sequence[Gate] = ()) -> str:
+def to_html(runs: Sequence[Summary], gates: Sequence[Gate] = (), peers: Peers = NO_PEERS) -> str:
     """The page of a comparison; the first run is the baseline."""
-    comparisons = compare.compare(*runs)
+    comparisons = compare.compare(*runs, peers=peers)
     embedded = [{"run": run.run, "series": record.columns(run, run.series[:: record.stride(run)])} for run in runs]
     text = page(
         "compare",

@@ -10,7 +10,7 @@ from enum import StrEnum
 from seatrial.errors import ExitCode
 from seatrial.findings import Verdict
 from seatrial.report.format import percent, value_text
-from seatrial.report.measures import LOSS, Judgement, Measure, measures
+from seatrial.report.measures import LOSS, NO_PEERS, Judgement, Measure, Peers, measures
 from seatrial.report.summary import Summary
 
 WORSE_IF_LARGER = {"throughput": False, "step time": True, LOSS: True}
@@ -35,11 +35,11 @@ class Gate:
     """One for each thing that decides, the decisive ones first."""
 
 
-def gate(baseline: Summary, run: Summary) -> Gate:
+def gate(baseline: Summary, run: Summary, peers: Peers = NO_PEERS) -> Gate:
     """Worse if one figure is worse by more than noise, or only this run failed its checks; not to be told if neither is
     so and something could not be compared."""
     found = [*_whole(baseline, run)]
-    found += [_judge(measure) for measure in measures(baseline, run) if measure.name in WORSE_IF_LARGER]
+    found += [_judge(measure) for measure in measures(baseline, run, peers) if measure.name in WORSE_IF_LARGER]
     outcomes = {outcome for outcome, _ in found}
     worst = next(o for o in (Outcome.WORSE, Outcome.UNKNOWN, Outcome.NOT_WORSE) if o in outcomes)
     ordered = sorted(found, key=lambda one: one[0] is not worst)

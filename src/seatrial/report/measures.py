@@ -1,10 +1,14 @@
-"""The figures of two runs side by side, and whether they differ by more than chance explains."""
+"""The figures of two runs side by side, and whether they differ by more than chance explains.
+
+Chance is what moves a figure from step to step within a run, and from run to run where others of the same configuration
+tell: a machine may be in another state each time.
+"""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
@@ -12,6 +16,7 @@ from typing import NamedTuple, TypeVar
 
 from seatrial.attempts import Point
 from seatrial.metrics import PHASES
+from seatrial.report.between import Between, between, difference
 from seatrial.report.summary import Summary
 from seatrial.samples import MIN_SAMPLES, SIGMAS, finite, mean, standard_error
 from seatrial.steady import total
@@ -46,21 +51,32 @@ class Measure:
     noise: float | None
     """Difference that chance alone explains, in the unit of the measure."""
     samples: tuple[int, int]
+    runs: tuple[int, int] | None
+    """Other runs of each one's configuration that tell how far it moves between runs; None: too few, so that this is
+    unknown and `noise` is that of the steps alone."""
     judgement: Judgement
 
 
 Figure = Callable[[Summary, Sequence[Point]], float | None]
 """What some of the steady points of a run come to."""
+Peers = Mapping[str, Sequence[Summary]]
+"""Run -> others of its configuration, oldest first, none of those that are compared; see seatrial.report.peers."""
+NO_PEERS: Peers = {}
 
 
-def measures(a: Summary, b: Summary) -> Iterator[Measure]:
+def measures(a: Summary, b: Summary, peers: Peers = NO_PEERS) -> Iterator[Measure]:
     """All figures that can be compared, throughput first."""
+    others = [peers.get(side.run, ()) for side in (a, b)]
+
+    def judged(name: str, unit: str, estimate: Callable[[Summary], _Estimate]) -> Measure:
+        apart = [between([estimate(run).value for run in side]) for side in others]
+        return _measure(name, unit, (estimate(a), estimate(b)), apart)
 
     def over_steps(name: str, unit: str, figure: Figure) -> Measure:
-        return _measure(name, unit, *(_over_steps(run, figure) for run in (a, b)))
+        return judged(name, unit, lambda run: _over_steps(run, figure))
 
-    def once(name: str, unit: str, *sides: Sequence[float | None]) -> Measure:
-        return _measure(name, unit, *(_estimate(finite(values), _mean) for values in sides))
+    def once(name: str, unit: str, samples: Callable[[Summary], Sequence[float | None]]) -> Measure:
+        return judged(name, unit, lambda run: _estimate(finite(samples(run)), _mean))
 
     yield over_steps("throughput", f"{a.unit}/s" if a.unit == b.unit else "per second", _throughput)
     yield over_steps("step time", "s", lambda _, points: total(p.steady for p in points).step_seconds)
@@ -69,30 +85,52 @@ def measures(a: Summary, b: Summary) -> Iterator[Measure]:
             if same_peak(a, b):
                 yield over_steps(f"MFU {name}", "fraction", partial(_mfu, name))
             else:  # the steps' spread says nothing about the peaks'
-                yield once(f"MFU {name}", "fraction", [a.mfu.get(name)], [b.mfu.get(name)])
-    yield _measure(LOSS, "nats", *_paired_losses(a, b))
+                yield once(f"MFU {name}", "fraction", partial(_told_mfu, name))
+    steps, losses = _paired_losses(a, b)
+    yield _measure(LOSS, "nats", losses, [between([_loss_at(steps, run) for run in side]) for side in others])
     yield over_steps("data wait, slowest rank", "s", partial(_mean_of, _longest_wait))
     # Most steps spend nothing on checkpoints, so that phase says little; the stall below does.
     for name in (phase for phase in PHASES if phase != "checkpoint"):
         if name in a.phases or name in b.phases:
             yield over_steps(f"{name}, rank 0", "s", partial(_mean_of, partial(_phase, name)))
-    yield once("stall per checkpoint", "s", *([t.event.stall_seconds for t in run.saved] for run in (a, b)))
-    yield once("peak memory, rank 0", "B", [a.peak_memory], [b.peak_memory])
-    last = [run.validations[-1].event.metrics if run.validations else {} for run in (a, b)]
-    for name in last[0] | last[1]:
-        yield once(f"validation {name}, last", "", [last[0].get(name)], [last[1].get(name)])
+    yield once("stall per checkpoint", "s", lambda run: [t.event.stall_seconds for t in run.saved])
+    yield once("peak memory, rank 0", "B", lambda run: [run.peak_memory])
+    for name in _validated(a) | _validated(b):
+        yield once(f"validation {name}, last", "", partial(_last_validation, name))
 
 
-def _paired_losses(a: Summary, b: Summary) -> tuple[_Estimate, _Estimate]:
-    """Means over the last quarter of the steps that both logged. Steps are compared one by one, so that what both
-    learn, and the batches that both see, are no noise."""
+def _paired_losses(a: Summary, b: Summary) -> tuple[list[int], tuple[_Estimate, _Estimate]]:
+    """The last quarter of the steps that both logged, and the means over them. Steps are compared one by one, so that
+    what both learn, and the batches that both see, are no noise."""
     left, right = ({point.event.step: point.event.loss for point in run.series} for run in (a, b))
     common = sorted(left.keys() & right.keys())
-    pairs = [(left[step], right[step]) for step in common[-max(len(common) // 4, MIN_SAMPLES) :]]
-    pairs = [pair for pair in pairs if all(map(math.isfinite, pair))]
+    last = common[-max(len(common) // 4, MIN_SAMPLES) :]
+    steps = [step for step in last if math.isfinite(left[step]) and math.isfinite(right[step])]
+    pairs = [(left[step], right[step]) for step in steps]
     error = standard_error(pairs, lambda some: statistics.fmean(one - other for one, other in some))
     first, second = (_mean([pair[side] for pair in pairs]) for side in (0, 1))
-    return _Estimate(first, None if error is None else 0.0, len(pairs)), _Estimate(second, error, len(pairs))
+    return steps, (
+        _Estimate(first, None if error is None else 0.0, len(pairs)),
+        _Estimate(second, error, len(pairs)),
+    )
+
+
+def _loss_at(steps: Sequence[int], run: Summary) -> float | None:
+    """Mean over those steps; None where one of them is missing."""
+    losses = {point.event.step: point.event.loss for point in run.series}
+    return _mean([losses[step] for step in steps]) if steps and losses.keys() >= set(steps) else None
+
+
+def _validated(run: Summary) -> dict[str, float]:
+    return run.validations[-1].event.metrics if run.validations else {}
+
+
+def _last_validation(name: str, run: Summary) -> list[float | None]:
+    return [_validated(run).get(name)]
+
+
+def _told_mfu(convention: str, run: Summary) -> list[float | None]:
+    return [run.mfu.get(convention)]
 
 
 def same_peak(a: Summary, b: Summary) -> bool:
@@ -143,8 +181,15 @@ def _mean(values: Sequence[float]) -> float | None:
     return statistics.mean(values) if values else None
 
 
-def _measure(name: str, unit: str, a: _Estimate, b: _Estimate) -> Measure:
-    noise = SIGMAS * math.hypot(a.error, b.error) if a.error is not None and b.error is not None else None
+def _measure(
+    name: str, unit: str, sides: tuple[_Estimate, _Estimate], apart: Sequence[Between | None] = (None, None)
+) -> Measure:
+    a, b = sides
+    within = SIGMAS * math.hypot(a.error, b.error) if a.error is not None and b.error is not None else None
+    first, second = apart
+    runs = (first.runs, second.runs) if first and second else None
+    from_run_to_run = difference(first, second) if first and second else None
+    noise = max(finite((within, from_run_to_run)), default=None)
     if a.value is None or b.value is None:
         judgement = Judgement.MISSING
     elif noise is None:
@@ -160,5 +205,6 @@ def _measure(name: str, unit: str, a: _Estimate, b: _Estimate) -> Measure:
         ratio=b.value / a.value if a.value and b.value is not None else None,
         noise=noise,
         samples=(a.samples, b.samples),
+        runs=runs,
         judgement=judgement,
     )

@@ -19,6 +19,7 @@ from seatrial.report import Links, render
 from seatrial.report.comparison_page import to_html
 from seatrial.report.format import UNKNOWN, moment, number
 from seatrial.report.html import SYMBOLS, page
+from seatrial.report.peers import peers_of
 from seatrial.report.summary import summarise
 from seatrial.runs import History, Run
 from seatrial.verdict import judge
@@ -89,7 +90,9 @@ def answer(root: Path, target: str, links: Callable[[Run], Links] = _none) -> tu
             runs = [history.find(name) for name in query.get("run", [])]
             if len(runs) < 2:
                 return HTTPStatus.BAD_REQUEST, _message("Tick two runs or more to compare them.")
-            return HTTPStatus.OK, to_html([summarise(run, judge(run)) for run in runs])
+            return HTTPStatus.OK, to_html(
+                [summarise(run, judge(run)) for run in runs], peers=peers_of(runs, history.runs)
+            )
     except UserError as error:
         return HTTPStatus.NOT_FOUND, _message(str(error))
     return HTTPStatus.NOT_FOUND, _message("There is no such page.")
