@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from seatrial.errors import Problem, UserError
 from seatrial.hardware import Instance
 from seatrial.lint import dockerfile, helm, manifest, shell, templates
+from seatrial.lint.docker_stages import Stage, stages
 from seatrial.lint.dockerfile import Instruction
 from seatrial.lint.kinds import API_VERSION, DIRECTIVE, LARGEST, SHEBANG, below, kind_of
 from seatrial.lint.kinds import Kind as Kind
@@ -22,6 +23,25 @@ from seatrial.lint.script import Assignment, Command, Script
 from seatrial.lint.templates import Filled
 
 _SITE = re.compile(r"^[ \t]*#[ \t]*seatrial:[ \t]*site\[([^\]\n]*)\]", re.MULTILINE)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def once(find: F) -> F:
+    """Lets a function look at a document once, while it is given the same besides: dozens of rules ask the same.
+
+    What it returns must not be changed, nor used up.
+    """
+
+    @functools.wraps(find)
+    def said(document: Document, *others: Any) -> Any:
+        known = document._said.get(find)
+        if known is None or known[0] != others:
+            known = document._said[find] = others, find(document, *others)
+        return known[1]
+
+    return cast(F, said)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +65,8 @@ class Document:
     instructions: tuple[Instruction, ...] = ()
     embedded: bool = False
     """It stands in a here-document of another document."""
+    _said: dict[Any, tuple[tuple[Any, ...], Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What functions that are asked `once` say of it, with what else they were given."""
 
     @property
     def unread_lines(self) -> int:
@@ -76,11 +98,18 @@ class Document:
         """Every command in its shell code."""
         return itertools.chain.from_iterable(script.commands for script in self.scripts)
 
+    @functools.cached_property
+    def stages(self) -> list[Stage]:
+        """The stages of a Dockerfile, in their order."""
+        return stages(self.instructions)
+
     def site(self) -> dict[str, str]:
         """What a comment ``# seatrial: site[instance=p5.48xlarge nccl=2.28.3]`` says of where it runs."""
-        words = [word for found in _SITE.finditer(self.text) for word in re.split(r"[,\s]+", found[1]) if "=" in word]
+        comments = _SITE.finditer(self.text) if "site[" in self.text else ()
+        words = [word for found in comments for word in re.split(r"[,\s]+", found[1]) if "=" in word]
         return dict(word.split("=", 1) for word in words)
 
+    @once
     def instance(self) -> Instance | None:
         """The one instance type that it names for its nodes; None: none, several, or one we do not know."""
         named = [manifest.instance_type(container.pod) for container in self.containers]

@@ -12,7 +12,7 @@ from typing import Unpack
 from seatrial.findings import Finding
 from seatrial.hardware import Instance
 from seatrial.lint.allocation import nodes, number
-from seatrial.lint.documents import Document
+from seatrial.lint.documents import Document, once
 from seatrial.lint.launch import launches
 from seatrial.lint.script import Assignment, Script, option
 from seatrial.lint.stack import VARIABLES
@@ -49,6 +49,12 @@ _STARTS = ("srun", "mpirun", "torchrun", "python", "python3", "accelerate", "dee
 _SOURCED = re.compile(r"^\s*(?:source|\.)\s+(?!\S*(?:activate|conda\.sh|bashrc|profile|vars\.sh)\b)\S", re.MULTILINE)
 
 
+@once
+def assigned(document: Document) -> list[Assignment]:
+    """The variables of the network that it sets."""
+    return [a for a in document.assignments() if NETWORK.match(a.name) and a.name not in VARIABLES]
+
+
 def judged(
     document: Document,
     instance: Instance | None,
@@ -62,16 +68,16 @@ def judged(
     A variable that is set twice is judged twice, beside those that are surely set with it. `complete`: the document is
     all that sets variables, so that what is needed and missing is told.
     """
-    assigned = [a for a in document.assignments() if a.name not in VARIABLES and NETWORK.match(a.name)]
-    if not assigned:
+    settings = assigned(document)
+    if not settings:
         return
     if pod_network is None:
         pod_network = in_pods(document)
-    context, arms = context_of(document, assigned), [arm for script in document.scripts for arm in _arms(script)]
+    context, arms = context_of(document, settings), [arm for script in document.scripts for arm in _arms(script)]
     lines = _lines(document)
     known: dict[tuple[bool, frozenset[tuple[str, str | None]]], list[Finding]] = {}
-    for item in assigned:
-        environment = {**_beside(item, assigned, arms), item.name: item.value}
+    for item in settings:
+        environment = {**_beside(item, settings, arms), item.name: item.value}
         within = any(arm.first <= item.line <= arm.last and arm.kind != "function_definition" for arm in arms)
         chosen = context.by_choice or within or bool(_TESTED.search(lines.get(item.line, "")))
         key = chosen, frozenset(environment.items())  # most often all are set together
@@ -82,9 +88,9 @@ def judged(
             )
         yield from ((item.line, finding) for finding in known[key] if finding.scope["variable"] == item.name)
     if complete and instance and _starts_several(document, context) and not _set_elsewhere(document):
-        everything = {a.name: a.value for a in assigned}
+        everything = {a.name: a.value for a in settings}
         for finding in lint_missing(everything, instance, pod_network=pod_network, **versions):
-            yield assigned[0].line, finding
+            yield settings[0].line, finding
 
 
 def in_pods(document: Document) -> Fact:

@@ -17,7 +17,7 @@ from seatrial.lint.allocation import nodes
 from seatrial.lint.baseline import Baseline
 from seatrial.lint.change import Change
 from seatrial.lint.documents import Document
-from seatrial.lint.environment import judged, on_another_network
+from seatrial.lint.environment import assigned, judged, on_another_network
 from seatrial.lint.manifest import TEMPLATE
 from seatrial.lint.rules import Tree, all_rules, at
 from seatrial.lint.shards import File, judge_files
@@ -151,6 +151,8 @@ def _about(document: Document, tree: Tree) -> Iterable[Finding]:
 
 def _network(document: Document, tree: Tree) -> Iterable[Finding]:
     """The environment that a document sets, against the rules of EFA and NCCL."""
+    if not assigned(document):
+        return
     stated = versions(document)
     instance = document.instance()
     if instance is None and not on_another_network(document):

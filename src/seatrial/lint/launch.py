@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from seatrial.lint.allocation import number
 from seatrial.lint.script import Command, Script, Word, option
@@ -123,6 +123,7 @@ class Launch:
         return words if any(word.text == "srun" for word in words) else None
 
 
+@functools.lru_cache(maxsize=8)  # several rules about one document ask for it
 def code(text: str) -> str:
     """A text without its lines of comments."""
     return "\n".join(line for line in text.split("\n") if not line.lstrip().startswith("#"))
@@ -131,7 +132,7 @@ def code(text: str) -> str:
 def launches(scripts: Iterable[Script]) -> Iterator[Launch]:
     """Every start of torchrun or of a program like it."""
     for script in scripts:
-        if not re.search(r"torchrun|composer|accelerate|deepspeed|torch\.distributed\.", script.text):
+        if not any(name in script.text for name in (*RENDEZVOUS, "torch.distributed.")):
             continue
         for command in script.commands:
             launch = _launch(command, tuple(spelled(script, command.words)))
@@ -140,13 +141,13 @@ def launches(scripts: Iterable[Script]) -> Iterator[Launch]:
 
 
 def _launch(command: Command, words: tuple[Word, ...]) -> Launch | None:
-    at = next((i for i, word in enumerate(words) if PurePosixPath(word.text).name in RENDEZVOUS), None)
+    at = next((i for i, word in enumerate(words) if word.name in RENDEZVOUS), None)
     if at is None:
         at = next((i for i, w in enumerate(words) if re.match(r"torch\.distributed\.(run|launch)$", w.text)), None)
         if at is None or not any(word.text == "-m" for word in words[:at]):
             return None
         return Launch(command, "torchrun", words[at:], words[:at])
-    program = PurePosixPath(words[at].text).name
+    program = words[at].name
     if command.name in _MENTIONED or (at and _ITS_VALUE.fullmatch(words[at - 1].text)):
         return None
     if program == "accelerate" and not any(w.text == "launch" for w in words[at : at + 2]):
