@@ -94,9 +94,10 @@ class Document:
             found += [a for script in self.scripts for a in script.assignments]
         return sorted(found, key=lambda assignment: assignment.line)
 
-    def commands(self) -> Iterator[Command]:
-        """Every command in its shell code."""
-        return itertools.chain.from_iterable(script.commands for script in self.scripts)
+    def commands(self, *programs: str) -> Iterator[Command]:
+        """Every command in its shell code, or every one that names one of the programs; see Script.naming."""
+        parts = (script.naming(*programs) if programs else script.commands for script in self.scripts)
+        return itertools.chain.from_iterable(parts)
 
     @functools.cached_property
     def stages(self) -> list[Stage]:

@@ -14,6 +14,7 @@ from seatrial.lint.words import text_of
 
 RENDEZVOUS = ("torchrun", "composer", "accelerate", "deepspeed")
 """Programs that start one process per accelerator themselves."""
+_MODULES = ("torch.distributed.run", "torch.distributed.launch")
 PROCESSES = {"composer": ("--nproc", "-n"), "deepspeed": ("--num_gpus",), "accelerate": ("--num_processes",)}
 NODES = {
     "torchrun": ("--nnodes",),
@@ -135,7 +136,10 @@ def launches(scripts: Iterable[Script]) -> Iterator[Launch]:
         if not any(name in script.text for name in (*RENDEZVOUS, "torch.distributed.")):
             continue
         for command in script.commands:
-            launch = _launch(command, tuple(spelled(script, command.words)))
+            variables = any("$" in word.source for word in command.words)
+            if not variables and command.find(*RENDEZVOUS, *_MODULES) is None:
+                continue
+            launch = _launch(command, tuple(spelled(script, command.words)) if variables else command.words)
             if launch:
                 yield launch
 
@@ -143,7 +147,7 @@ def launches(scripts: Iterable[Script]) -> Iterator[Launch]:
 def _launch(command: Command, words: tuple[Word, ...]) -> Launch | None:
     at = next((i for i, word in enumerate(words) if word.name in RENDEZVOUS), None)
     if at is None:
-        at = next((i for i, w in enumerate(words) if re.match(r"torch\.distributed\.(run|launch)$", w.text)), None)
+        at = next((i for i, word in enumerate(words) if word.text in _MODULES), None)
         if at is None or not any(word.text == "-m" for word in words[:at]):
             return None
         return Launch(command, "torchrun", words[at:], words[:at])
@@ -158,7 +162,7 @@ def _launch(command: Command, words: tuple[Word, ...]) -> Launch | None:
 def spelled(script: Script, words: Sequence[Word], depth: int = 0) -> Iterator[Word]:
     """The words with variables that hold several of them, such as ``$DISTRIBUTED_ARGS``, taken apart."""
     for word in words:
-        found = _VARIABLE.fullmatch(word.source)
+        found = _VARIABLE.fullmatch(word.source) if "$" in word.source else None
         if not found or depth > 5 or (found[1] and not found[3]) or (word.known and len(word.text.split()) == 1):
             yield word
         elif word.known:

@@ -50,7 +50,7 @@ def _name(find: Find[Any]) -> str:
 
 @gathered
 def _folders_made(document: Document) -> Iterator[str]:
-    for command in document.commands() if document.kind == "shell" else ():
+    for command in document.commands("mkdir") if document.kind == "shell" else ():
         if command.name == "mkdir":
             yield from (word.text.rstrip("/") for word in command.words[1:])
 
@@ -102,7 +102,7 @@ class Rule(findings.Rule):
 
     def findings(self, document: Document, tree: Tree) -> Iterable[Finding]:
         """What the rule finds in a document of one of its kinds."""
-        for line, observed in self.check(document, tree) if document.kind in self.kinds else ():
+        for line, observed in self.check(document, tree):
             yield at(self, self.verdict, document, line, mask_forms(observed))
 
 
@@ -151,6 +151,12 @@ def rule(
         return check
 
     return register
+
+
+@functools.cache
+def rules_about(kind: Kind) -> tuple[Rule, ...]:
+    """The rules about one kind of file, by id."""
+    return tuple(rule for rule in all_rules() if kind in rule.kinds)
 
 
 @functools.cache

@@ -65,7 +65,8 @@ def mutable_base(document: Document, tree: Tree) -> Iterator[Hit]:
 @gathered
 def images_built(document: Document) -> Iterator[str]:
     """Names of the images that a file has a builder make."""
-    for found in re.finditer(r"\bbuild\b.*", document.text):
+    tagged = "build" in document.text and "-t" in document.text
+    for found in re.finditer(r"\bbuild\b.*", document.text) if tagged else ():
         yield from re.findall(r"\s(?:-t|--tag)[\s=][\"']?([\w./-]+)", found[0])
 
 

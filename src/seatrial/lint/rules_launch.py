@@ -34,7 +34,7 @@ def master_port(document: Document, _: Tree) -> Iterator[Hit]:
     for assignment in document.assignments():
         if assignment.name == "MASTER_PORT" and assignment.value and _low(assignment.value):
             yield assignment.line, f"MASTER_PORT={assignment.value}"
-    for script in document.scripts:
+    for script in document.scripts if "RANDOM" in document.text else ():
         for node in script.nodes.get("variable_assignment", ()):
             if re.fullmatch(r"MASTER_PORT=\"?\$\{?RANDOM\}?\"?", text_of(node)):
                 yield script.line_of(node), "MASTER_PORT=$RANDOM may be below 1024"
@@ -61,8 +61,8 @@ def _low(port: str) -> bool:
     good="#!/bin/bash\nsrun -N 2 bash -c 'MASTER_ADDR=${SLURM_LAUNCH_NODE_IPADDR} python train.py'\n",
 )
 def master_address(document: Document, _: Tree) -> Iterator[Hit]:
-    for command in document.commands():
-        for word in command.words if command.find("srun") is not None else ():
+    for command in document.commands("srun"):
+        for word in command.words:
             found = _OWN_NAME.search(word.source) if word.source.startswith("'") else None
             if found:
                 yield word.line + word.source.count("\n", 0, found.start()), f"{found[0]}) in every task of srun"

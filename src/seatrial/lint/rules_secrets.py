@@ -9,7 +9,7 @@ from seatrial.findings import Verdict
 from seatrial.lint.docker_stages import homes_made
 from seatrial.lint.documents import Document
 from seatrial.lint.rules import ALL, Hit, Tree, rule
-from seatrial.masking import FORMS
+from seatrial.masking import keys_in
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
 _SECRET = re.compile(r"(^|_)(TOKEN|PASSWORD|PASSWD|SECRET|API_?KEY|ACCESS_KEY|ACCESS_KEY_ID|SECRET_KEY|PRIVATE_KEY)$")
@@ -51,7 +51,7 @@ def secret(document: Document, _: Tree) -> Iterator[Hit]:
         name, value = assignment.name.upper(), assignment.value or ""
         if _SECRET.search(name) and not _NO_SECRET.search(name) and _is_secret(name, value):
             yield assignment.line, f"{assignment.name} has its value in the file"
-    for found in FORMS.finditer(document.text):
+    for found in keys_in(document.text):
         if re.search(r"\d|^(?!sk-)", found[0]) and not _PLACEHOLDER.search(found[0]):
             yield document.line + document.text.count("\n", 0, found.start()), f"a key that begins with {found[0][:4]}"
 

@@ -28,7 +28,7 @@ UPSTREAM = "awslabs/awsome-distributed-ai"
     good="#!/bin/bash\ncd /fsx/gpt2 && pwd\n",
 )
 def cd_words(document: Document, _: Tree) -> Iterator[Hit]:
-    for command in document.commands():
+    for command in document.commands("cd"):
         words = [word for word in command.words[1:] if not word.text.startswith("-")]
         if command.words[0].text == "cd" and len(words) > 1 and words[0].text[:1] not in ">\\`":
             yield command.line, f"cd {words[0].source} {words[1].source}"
@@ -47,7 +47,7 @@ def cd_words(document: Document, _: Tree) -> Iterator[Hit]:
     good="#!/bin/bash\necho starting\nexec python train.py\n",
 )
 def after_exec(document: Document, _: Tree) -> Iterator[Hit]:
-    for script in document.scripts:
+    for script in document.scripts if "exec" in document.text else ():
         top = [node for program in script.nodes.get("program", ()) for node in program.children]
         ended = False
         for node in top:
@@ -70,7 +70,7 @@ def after_exec(document: Document, _: Tree) -> Iterator[Hit]:
     good="#!/bin/bash\nRESULTS=/fsx/results\nmkdir -p ${RESULTS}\n",
 )
 def stray_brace(document: Document, _: Tree) -> Iterator[Hit]:
-    for command in document.commands():
+    for command in document.commands() if "}}" in document.text else ():
         for word in command.words:
             plain = "}}" in word.source and "'" not in word.source and '"' not in word.source
             if plain and re.search(r"\$\{\w+\}\}", word.source) and word.source.count("}") > word.source.count("{"):
@@ -109,8 +109,9 @@ def version_redirect(document: Document, _: Tree) -> Iterator[Hit]:
     good="#!/bin/bash\npython train.py \\\n  --steps 10\n",
 )
 def broken_continuation(document: Document, _: Tree) -> Iterator[Hit]:
-    for found in re.finditer(r"^(?!\s*#).*\s\\[ \t]+$", document.text, re.MULTILINE):
-        yield document.line + document.text.count("\n", 0, found.start()), "a blank after the backslash"
+    text = document.text if "\\ " in document.text or "\\\t" in document.text else ""
+    for found in re.finditer(r"^(?!\s*#).*\s\\[ \t]+$", text, re.MULTILINE):
+        yield document.line + text.count("\n", 0, found.start()), "a blank after the backslash"
 
 
 @rule(
@@ -126,7 +127,7 @@ def broken_continuation(document: Document, _: Tree) -> Iterator[Hit]:
     good='#!/bin/bash\nARGS=(\n  # --fp8\n  --steps 10\n)\npython train.py "${ARGS[@]}"\n',
 )
 def comment_in_command(document: Document, _: Tree) -> Iterator[Hit]:
-    for script in document.scripts:
+    for script in document.scripts if "\\" in document.text else ():
         lines = script.text.split("\n")
         for node in script.nodes.get("comment", ()):
             row = node.start_point[0]
@@ -149,7 +150,8 @@ def comment_in_command(document: Document, _: Tree) -> Iterator[Hit]:
     good='#!/bin/bash\nmapfile -t all < <(scontrol show hostnames)\nsrun -w "${all[1]}" hostname\n',
 )
 def quoted_array(document: Document, _: Tree) -> Iterator[Hit]:
-    for script in document.scripts if re.search(r"=\(\s*[\"$]", document.text) and nodes(document) != 1 else ():
+    arrays = "=(" in document.text and re.search(r"=\(\s*[\"$]", document.text)
+    for script in document.scripts if arrays and nodes(document) != 1 else ():
         printed: dict[str, str] = {}
         for node in script.nodes.get("variable_assignment", ()):
             name, value = text_of(node).split("=", 1)
@@ -191,11 +193,12 @@ def missing_file(document: Document, tree: Tree) -> Iterator[Hit]:
         return
     names = {"cd", "pushd", "git", "cp", "wget", "curl", "ln", "rsync", "tar", "unzip", "tee", "cat", "aws", "mv"}
     for script in document.scripts:
-        if any(command.find(*names) is not None for command in script.commands):
+        if any(script.naming(*names)):
             continue  # the file may be made, or the folder another
         for command in script.commands:
             for word in command.words:
-                beside = word.known and re.fullmatch(r"\.{1,2}/[\w./-]+\.(py|sh)", word.text)
+                here = word.known and word.text.startswith(("./", "../"))
+                beside = here and re.fullmatch(r"\.{1,2}/[\w./-]+\.(py|sh)", word.text)
                 if beside and not any(
                     (folder / word.text).exists() for folder in (document.path.parent, *above(document.path, tree))
                 ):
@@ -215,5 +218,6 @@ def missing_file(document: Document, tree: Tree) -> Iterator[Hit]:
     good="#!/bin/bash\nSTEPS=20\npython train.py $STEPS\n",
 )
 def merge_marker(document: Document, _: Tree) -> Iterator[Hit]:
-    for found in re.finditer(r"^(?:<{7}|>{7}) \S.*", document.text, re.MULTILINE):
+    marked = "<<<<<<< " in document.text or ">>>>>>> " in document.text
+    for found in re.finditer(r"^(?:<{7}|>{7}) \S.*", document.text, re.MULTILINE) if marked else ():
         yield document.line + document.text.count("\n", 0, found.start()), found[0][:40]

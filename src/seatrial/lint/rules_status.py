@@ -42,7 +42,8 @@ _LOOKED_AT = re.compile(r"\$\?|\bPIPESTATUS\b|\b(?:exit|return)\s+[\"']?(?!0\b)[
 def lost_status(document: Document, _: Tree) -> Iterator[Hit]:
     for script in document.scripts if _STARTS.search(document.text) else ():
         yield from _background(script)
-        trainings = [c for c in script.commands if c.outer is None and _trains(c) and not c.background]
+        starting = script.naming(*RENDEZVOUS, *_STARTERS)
+        trainings = [c for c in starting if c.outer is None and _trains(c) and not c.background]
         for command in trainings:
             yield from _ignored(command)
             yield from _piped(command, script)
@@ -50,8 +51,9 @@ def lost_status(document: Document, _: Tree) -> Iterator[Hit]:
 
 
 def _background(script: Script) -> Iterator[Hit]:
-    programs = (*RENDEZVOUS, *_STARTERS, *_functions_that_start(script))
-    started = [c for c in script.commands if c.background and c.find(*programs) is not None]
+    background = [command for command in script.commands if command.background]
+    programs = (*RENDEZVOUS, *_STARTERS, *_functions_that_start(script)) if background else ()
+    started = [command for command in background if command.find(*programs) is not None]
     for command in script.commands if started else ():
         if command.name == "wait" and len(command.words) == 1:
             yield command.line, f"wait drops the status of {started[0].name} on line {started[0].line}"

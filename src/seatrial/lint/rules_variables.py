@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seatrial.findings import Verdict
 from seatrial.lint import scope
-from seatrial.lint.documents import Document
+from seatrial.lint.documents import Document, once
 from seatrial.lint.given import SLURM, is_given
 from seatrial.lint.handing import sourced, sourced_files
 from seatrial.lint.rules import SHELL, Hit, Tree, rule
@@ -62,8 +62,10 @@ def needed_variables(document: Document, tree: Tree) -> Iterator[Hit]:
             yield needed[0].line, f"nothing here sets {named}"
 
 
-def _unset(document: Document, tree: Tree) -> Iterator[tuple[Script, list[Use]]]:
+@once
+def _unset(document: Document, tree: Tree) -> list[tuple[Script, list[Use]]]:
     """The first use of each variable that nobody sets, as far as can be known."""
+    found = []
     for script in document.scripts if not document.embedded else ():
         set_here = script.defined | {use.name for use in script.uses if use.optional}
         later_first = sorted(script.uses, key=lambda use: -use.line)
@@ -80,7 +82,8 @@ def _unset(document: Document, tree: Tree) -> Iterator[tuple[Script, list[Use]]]
             continue
         provided |= set(re.findall(r"^\s*#.*?\b([A-Z][A-Z0-9_]+)\b", script.text, re.MULTILINE))  # documented
         unset = [u for u in uses.values() if u.name not in provided and not _looks_assigned(u.name, script.text)]
-        yield script, sorted(unset, key=lambda use: use.line)
+        found.append((script, sorted(unset, key=lambda use: use.line)))
+    return found
 
 
 def _looks_assigned(name: str, text: str) -> bool:
@@ -91,10 +94,11 @@ def _looks_assigned(name: str, text: str) -> bool:
 
 def _slip(name: str, script: Script) -> str:
     """Why a name that nobody sets cannot be one that comes from elsewhere; empty if it may be."""
-    assigned = {a.name for a in script.assignments if not _made_of(a.name, name, script)}
-    daemon = any(command.name.startswith("slurm") for command in script.commands)  # its names are its site's own
-    jobs = name.startswith("SLURM_") and not daemon
-    other = scope.near(name, assigned) or (scope.near(name, SLURM) if jobs else None)
+    like = scope.near(name, {assignment.name for assignment in script.assignments})
+    other = next((one for one in like if not _made_of(one, name, script)), None)
+    if other is None and name.startswith("SLURM_"):
+        daemon = any(command.name.startswith("slurm") for command in script.commands)  # its names are its site's own
+        other = None if daemon else next(scope.near(name, SLURM), None)
     if other:
         return f"${name} is set nowhere, ${other} is"
     if name != name.upper():  # people's own variables in the environment have capitals

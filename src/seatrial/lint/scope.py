@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from seatrial.lint import shell
@@ -81,20 +81,26 @@ def handed(document: Document, tree: Tree) -> frozenset[str]:
     own = document.path.parent
     around = (own.parent if own in above(document.path, tree) else own).as_posix()
     found = set[str]()
-    for path, names in tree.all(handing):
-        folder = path.rpartition("/")[0] or "."
-        near = f"{folder}/".startswith(f"{around}/") or f"{around}/".startswith(f"{folder}/")
-        if near and path != document.path.as_posix():
-            found |= names
+    for folder, files in _by_folder(tree.all(handing)).items():
+        if f"{folder}/".startswith(f"{around}/") or f"{around}/".startswith(f"{folder}/"):
+            found.update(*(names for path, names in files if path != document.path.as_posix()))
     return frozenset(found)
 
 
-def near(name: str, others: Collection[str]) -> str | None:
-    """A name that is the same but for its case, its underscores or one character."""
+@functools.lru_cache(maxsize=1)
+def _by_folder(found: frozenset[tuple[str, frozenset[str]]]) -> Mapping[str, list[tuple[str, frozenset[str]]]]:
+    """Folder -> its files, and the names that each hands on."""
+    folders: dict[str, list[tuple[str, frozenset[str]]]] = {}
+    for path, names in found:
+        folders.setdefault(path.rpartition("/")[0] or ".", []).append((path, names))
+    return folders
+
+
+def near(name: str, others: Collection[str]) -> Iterator[str]:
+    """Names, sorted, that are the same but for their case, their underscores or one character."""
     for other in sorted(others):
         if other != name and (_plain(other) == _plain(name) or _one_slip(name, other)):
-            return other
-    return None
+            yield other
 
 
 def _plain(name: str) -> str:

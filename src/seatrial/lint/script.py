@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -75,12 +76,12 @@ class Command:
 
     def find(self, *programs: str) -> int | None:
         """Index of the first word that names one of the programs: 0, or later behind srun, exec, env, nsys."""
-        if self._places.keys().isdisjoint(programs):
+        if self.places.keys().isdisjoint(programs):
             return None
-        return min(self._places[program] for program in programs if program in self._places)
+        return min(self.places[program] for program in programs if program in self.places)
 
     @functools.cached_property
-    def _places(self) -> dict[str, int]:
+    def places(self) -> dict[str, int]:
         """Name -> index of the first word that has it: dozens of rules ask."""
         return {word.name: len(self.words) - 1 - index for index, word in enumerate(reversed(self.words))}
 
@@ -118,7 +119,7 @@ class Use:
     node: Node = field(compare=False)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Script:
     """A piece of shell code."""
 
@@ -145,6 +146,16 @@ class Script:
     """Line of the first place that is not shell code, or none that can be read."""
     unread: int = 0
     """Lines in such places. All others were read."""
+
+    @functools.cached_property
+    def _named(self) -> frozenset[str]:
+        return frozenset(itertools.chain.from_iterable(command.places for command in self.commands))
+
+    def naming(self, *programs: str) -> Iterator[Command]:
+        """The commands one of whose words names one of the programs. That a script has none, as most, is known at once."""
+        if self._named.isdisjoint(programs):
+            return iter(())
+        return (command for command in self.commands if not command.places.keys().isdisjoint(programs))
 
     def line_of(self, node: Node) -> int:
         """Line of its file on which a node begins, from 1."""
