@@ -60,7 +60,6 @@ class Shard:
     paths: Sequence[Path]
     kept: dict[Path, list[Document]] = field(default_factory=dict)
 
-    @_without_collection()
     def read(self) -> tuple[list[File], dict[str, frozenset[Any]], list[Problem]]:
         """The files, what is gathered from them for all, and what is wrong with them."""
         files: list[File] = []
@@ -85,7 +84,6 @@ class Shard:
                 self.kept[path] = found
             yield from found
 
-    @_without_collection()
     def judge(self, judge: Judge, facts: Mapping[str, frozenset[Any]], **tree: Any) -> list[Finding]:
         """What is found in the files, where all of them together say `facts`."""
         found = []
@@ -95,6 +93,7 @@ class Shard:
         return found
 
 
+@_without_collection()
 def judge_files(
     paths: Sequence[Path], judge: Judge, *, jobs: int | None = None, **tree: Any
 ) -> tuple[list[File], list[Finding]]:
@@ -133,6 +132,7 @@ def _worker(shard: Shard, stack: ExitStack) -> Callable[..., Future[Any]]:
 def _take(shard: Shard) -> None:
     global _own
     _own = shard
+    gc.disable()
 
 
 def _of_own(method: Callable[..., Any], *args: Any, **options: Any) -> Any:

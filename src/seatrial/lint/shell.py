@@ -28,9 +28,9 @@ def parse(text: str, *, line: int = 1, known: Mapping[str, str] | None = None, o
     """Reads code that begins at a line of its file. `known`: variables that are set before it starts; `outer`: the
     command that runs it."""
     whole = re.sub(r"\\\s*\Z", "", text)  # bash lets a file end in a continuation, the grammar does not
-    root, unread = _read(_FAR.sub("\ufffd", whole))
+    root, unread = _read(whole if whole.isascii() else _FAR.sub("\ufffd", whole))
     nodes = _by_type(root)
-    names, reader = names_of(nodes), Reader(line, nodes, known or {})
+    names, reader = names_of(nodes), Reader(whole, line, nodes, known or {})
     if unread:
         lines = whole.split("\n")
         names.defined.update(name for row in unread for name in re.findall(r"[A-Za-z_]\w*", lines[row]))
