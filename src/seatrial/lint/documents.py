@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from seatrial.errors import Problem, UserError
 from seatrial.hardware import Instance
@@ -25,23 +25,20 @@ from seatrial.lint.templates import Filled
 _SITE = re.compile(r"^[ \t]*#[ \t]*seatrial:[ \t]*site\[([^\]\n]*)\]", re.MULTILINE)
 
 
-F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 
-def once(find: F) -> F:
-    """Lets a function look at a document once, while it is given the same besides: dozens of rules ask the same.
-
-    What it returns must not be changed, nor used up.
-    """
+def once(find: Callable[[Document], T]) -> Callable[[Document], T]:
+    """Lets a function look at a document once: dozens of rules ask the same. What it returns must not be changed."""
 
     @functools.wraps(find)
-    def said(document: Document, *others: Any) -> Any:
-        known = document._said.get(find)
-        if known is None or known[0] != others:
-            known = document._said[find] = others, find(document, *others)
-        return known[1]
+    def said(document: Document) -> T:
+        if find not in document._said:
+            document._said[find] = find(document)
+        found: T = document._said[find]
+        return found
 
-    return cast(F, said)
+    return said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +62,8 @@ class Document:
     instructions: tuple[Instruction, ...] = ()
     embedded: bool = False
     """It stands in a here-document of another document."""
-    _said: dict[Any, tuple[tuple[Any, ...], Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What functions that are asked `once` say of it, with what else they were given."""
+    _said: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What functions that look `once` say of it."""
 
     @property
     def unread_lines(self) -> int:

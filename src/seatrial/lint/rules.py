@@ -6,7 +6,7 @@ import functools
 import importlib
 import pkgutil
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,12 +20,13 @@ Hit = tuple[int, str]
 """Line of the file, and what was seen there."""
 
 
-T = TypeVar("T", bound=Hashable)
-Find = Callable[[Document], Iterable[T]]
+T = TypeVar("T")
+H = TypeVar("H", bound=Hashable)
+Find = Callable[[Document], Iterable[H]]
 _GATHERED: dict[str, Find[Any]] = {}
 
 
-def gathered(find: Find[T]) -> Find[T]:
+def gathered(find: Find[H]) -> Find[H]:
     """Declares what a function finds in one document to be of interest in all others: `Tree.all` has all of it.
 
     Files are read by several processes, a few at a time, so that this is all that one of them knows of the others.
@@ -67,12 +68,15 @@ class Tree:
     """What the nodes are where a document does not name their instance type; None: not known."""
     given: Mapping[str, frozenset[Any]] | None = None
     """What is gathered from all documents; None: from those that are judged here."""
+    _said: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What functions that look `once_in` it say. It stands here, and not in the document, since that would close a
+    circle: documents are freed as soon as they are judged."""
 
     @functools.cached_property
     def _facts(self) -> Mapping[str, frozenset[Any]]:
         return gather(self.judged) if self.given is None else self.given
 
-    def all(self, find: Find[T]) -> frozenset[T]:
+    def all(self, find: Find[H]) -> frozenset[H]:
         """What a function that is `gathered` finds in all documents together."""
         return self._facts[_name(find)]
 
@@ -80,6 +84,20 @@ class Tree:
     def folders_made(self) -> frozenset[str]:
         """Folders that a shell script, not run by Slurm itself, creates."""
         return self.all(_folders_made)
+
+
+def once_in(find: Callable[[Document, Tree], T]) -> Callable[[Document, Tree], T]:
+    """Lets a function look at a document in its tree once. What it returns must not be changed."""
+
+    @functools.wraps(find)
+    def said(document: Document, tree: Tree) -> T:
+        key = find, id(document)
+        if key not in tree._said:
+            tree._said[key] = document, find(document, tree)  # the document, so that its id stays its own
+        found: T = tree._said[key][1]
+        return found
+
+    return said
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from seatrial.findings import Verdict
 from seatrial.lint import scope
-from seatrial.lint.documents import Document, once
+from seatrial.lint.documents import Document
 from seatrial.lint.given import SLURM, is_given
 from seatrial.lint.handing import sourced, sourced_files
-from seatrial.lint.rules import SHELL, Hit, Tree, rule
+from seatrial.lint.rules import SHELL, Hit, Tree, once_in, rule
 from seatrial.lint.script import Script, Use
 from seatrial.lint.words import text_of
 
@@ -62,7 +62,7 @@ def needed_variables(document: Document, tree: Tree) -> Iterator[Hit]:
             yield needed[0].line, f"nothing here sets {named}"
 
 
-@once
+@once_in
 def _unset(document: Document, tree: Tree) -> list[tuple[Script, list[Use]]]:
     """The first use of each variable that nobody sets, as far as can be known."""
     found = []

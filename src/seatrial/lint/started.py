@@ -10,9 +10,9 @@ from pathlib import Path, PurePosixPath
 
 from seatrial.lint import shell
 from seatrial.lint.allocation import program_of_srun
-from seatrial.lint.documents import Document, Kind, once
+from seatrial.lint.documents import Document, Kind
 from seatrial.lint.launch import Launch, launches
-from seatrial.lint.rules import Tree, gathered
+from seatrial.lint.rules import Tree, gathered, once_in
 from seatrial.lint.script import Command, Script, Word
 from seatrial.lint.words import text_of
 
@@ -31,7 +31,7 @@ class Started:
     """Its code, with the values of the variables that the caller exports."""
 
 
-@once
+@once_in
 def started(document: Document, tree: Tree) -> list[Started]:
     """Every script of the tree that a document starts itself."""
     found = []
@@ -104,7 +104,7 @@ def _read(text: str, line: int, known: tuple[tuple[str, str], ...], outer: Comma
     return shell.parse(text, line=line, known=dict(known), outer=outer)
 
 
-@once
+@once_in
 def launches_of(document: Document, tree: Tree) -> list[Launch]:
     """Every training program that a document starts, in itself and in the scripts that it starts."""
     found = list(launches(document.scripts))
