@@ -12,8 +12,10 @@ FORMS = re.compile(
     r"(glpat-|nvapi-|sk-|xox[abprs]-)[\w-]{20,}|(eyJ)[\w-]{10,}\.[\w.-]{10,})"
 )
 """Keys that show by their form what they are. Never printed, but for the beginning by which people know its kind."""
-_BEGINNINGS = ("hf_", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "nvapi-", "sk-")
-_BEGINNINGS += ("xoxa-", "xoxb-", "xoxp-", "xoxr-", "xoxs-", "eyJ")
+_BEGINNINGS = (
+    *("hf_", "AKIA", "ASIA", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "nvapi-", "sk-"),
+    *("xoxa-", "xoxb-", "xoxp-", "xoxr-", "xoxs-", "eyJ"),
+)
 _SECRET = r"(?:token|password|passwd|secret|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|credentials?)"
 _NAME = re.compile(rf"(?i)(?:^|[_-]){_SECRET}$")
 _NO_SECRET = r"(?<!\beos_)(?<!\bbos_)(?<!\bpad_)(?<!\bunk_)(?<!\bmask_)(?<!\bcls_)(?<!\bsep_)"

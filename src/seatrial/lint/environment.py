@@ -13,7 +13,7 @@ from seatrial.findings import Finding
 from seatrial.hardware import Instance
 from seatrial.lint.allocation import nodes, number
 from seatrial.lint.documents import Document, once
-from seatrial.lint.launch import launches
+from seatrial.lint.launch import launched
 from seatrial.lint.script import Assignment, Script, option
 from seatrial.lint.stack import VARIABLES
 from seatrial.network.lint import lint_environment, lint_missing
@@ -155,7 +155,7 @@ def _efa(said: str) -> Fact:
 
 def _several_nodes(document: Document) -> Fact:
     found = {nodes(document)} if document.kind == "sbatch" else set()
-    for launch in launches(document.scripts):
+    for launch in launched(document):
         alone = any(word.text == "--standalone" for word in launch.words)
         found.add(1 if alone else number(option(launch.words, "--nnodes")))
     known = {count > 1 for count in found if count is not None}

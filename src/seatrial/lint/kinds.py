@@ -91,7 +91,8 @@ def kind_of(path: Path, text: str) -> Kind | None:
         return None
     if (interpreter or "sh").endswith("sh"):
         meant = interpreter or _SHELL_NAME.search(name)
-        if DIRECTIVE.search(without_heredocs(text)) and (meant or _JOB_NAME.search(name) or not suffix):
+        batch = "#SBATCH" in text and DIRECTIVE.search(without_heredocs(text))
+        if batch and (meant or _JOB_NAME.search(name) or not suffix):
             return "sbatch"
         if meant:
             return "shell"

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from seatrial.lint.allocation import number
+from seatrial.lint.documents import Document, once
 from seatrial.lint.script import Command, Script, Word, option
 from seatrial.lint.words import text_of
 
@@ -130,16 +131,21 @@ def code(text: str) -> str:
     return "\n".join(line for line in text.split("\n") if not line.lstrip().startswith("#"))
 
 
+@once
+def launched(document: Document) -> list[Launch]:
+    """Every start of torchrun or of a program like it, in a document itself."""
+    return list(launches(document.scripts))
+
+
 def launches(scripts: Iterable[Script]) -> Iterator[Launch]:
     """Every start of torchrun or of a program like it."""
     for script in scripts:
         if not any(name in script.text for name in (*RENDEZVOUS, "torch.distributed.")):
             continue
         for command in script.commands:
-            variables = any("$" in word.source for word in command.words)
-            if not variables and command.find(*RENDEZVOUS, *_MODULES) is None:
+            if command.find(*RENDEZVOUS, *_MODULES) is None and not any("$" in word.source for word in command.words):
                 continue
-            launch = _launch(command, tuple(spelled(script, command.words)) if variables else command.words)
+            launch = _launch(command, tuple(spelled(script, command.words)))
             if launch:
                 yield launch
 

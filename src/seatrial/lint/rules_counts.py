@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from seatrial.findings import Verdict
 from seatrial.lint.allocation import nodes, number, step, value
 from seatrial.lint.documents import Document
-from seatrial.lint.launch import NODES, STANDING_IN, Launch, code, launches
+from seatrial.lint.launch import NODES, STANDING_IN, Launch, code, launched
 from seatrial.lint.manifest import Container, Map, integer
 from seatrial.lint.pods import entrypoint, groups, kind, total
 from seatrial.lint.rules import ALL, Hit, Tree, rule
@@ -101,7 +101,7 @@ def _separate_pods(document: Document) -> Iterator[Hit]:
             many = total(document) if kind(document) in ("JobSet", "VolcanoJob") else group.pods
             if many and many > 1 and _told_by_nothing(document, container) and alone(launch, code(document.text)):
                 yield launch.line, f"{launch.program} in {many} pods {_lacks(launch)}"
-    for launch in launches(document.scripts) if kind(document) == "MPIJob" else ():
+    for launch in launched(document) if kind(document) == "MPIJob" else ():
         if copies_of_mpirun(launch) > 1 and alone(launch, code(document.text)):
             yield launch.line, f"{launch.program}, {copies_of_mpirun(launch)} times, {_lacks(launch)}"
     workers = _ray_workers(document)

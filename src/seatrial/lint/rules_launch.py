@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from seatrial.findings import Verdict
 from seatrial.lint.documents import Document
-from seatrial.lint.launch import launches
+from seatrial.lint.launch import launched
 from seatrial.lint.rules import ALL, SHELL, Hit, Tree, rule
 from seatrial.lint.script import option
 from seatrial.lint.words import text_of
@@ -38,7 +38,7 @@ def master_port(document: Document, _: Tree) -> Iterator[Hit]:
         for node in script.nodes.get("variable_assignment", ()):
             if re.fullmatch(r"MASTER_PORT=\"?\$\{?RANDOM\}?\"?", text_of(node)):
                 yield script.line_of(node), "MASTER_PORT=$RANDOM may be below 1024"
-    for launch in launches(document.scripts):
+    for launch in launched(document):
         port = option(launch.words, "--master_port", "--main_process_port")
         if port and (_low(port.text) or port.source.strip('"') == "$RANDOM"):
             yield port.line, f"--master_port {port.source}"

@@ -181,8 +181,10 @@ def _verified(script: Script) -> bool:
     )
 
 
-_VERIFIERS = ("sha1sum", "sha224sum", "sha256sum", "sha384sum", "sha512sum", "md5sum", "b2sum", "shasum")
-_VERIFIERS += ("gpg", "gpgv", "gpg2", "cosign", "minisign")
+_VERIFIERS = (
+    *("sha1sum", "sha224sum", "sha256sum", "sha384sum", "sha512sum", "md5sum", "b2sum", "shasum"),
+    *("gpg", "gpgv", "gpg2", "cosign", "minisign"),
+)
 
 
 def _has(command: Command, *patterns: str) -> bool:

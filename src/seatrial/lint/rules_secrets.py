@@ -28,6 +28,7 @@ _DEMO = re.compile(
     re.IGNORECASE,
 )
 """Passwords that manuals give to a service that runs for a try."""
+_HOME = re.compile(r"/(?<![\w.]/)(?:home|Users|fsx/home|fsx/users)/([a-z][\w.-]*)")
 _SHARED_HOMES = {"ubuntu", "ec2-user", "centos", "rocky", "slurm", "user", "jovyan", "app", "ray", "mpiuser", "nonroot"}
 _SHARED_HOMES |= {"sagemaker-user", "runner", "vscode", "admin", "sky", "node", "coder", "linuxbrew", "kubernetes"}
 
@@ -87,7 +88,7 @@ def user_path(document: Document, _: Tree) -> Iterator[Hit]:
     texts += [(a.line, a.value) for a in document.assignments() if a.value and "\n" not in a.value]
     made = homes_made(document.instructions)
     for line, text in texts:
-        found = re.search(r"(?<![\w.])/(?:home|Users|fsx/home|fsx/users)/([a-z][\w.-]*)", text)
+        found = _HOME.search(text)
         if found and found[1] not in _SHARED_HOMES | made:
             yield line, found[0]
 

@@ -162,7 +162,7 @@ def quoted_array(document: Document, _: Tree) -> Iterator[Hit]:
                 yield script.line_of(node), f"{name} has one element, all that {command[:60]} prints"
             elif copied and copied[1] in script.arrays and _has_several(name, "", script.text):
                 yield script.line_of(node), f"{name} has one element: ${copied[1]} is the first of an array"
-            printed[name] = value.strip('"') if re.match(r'"?(\$\(|`)', value) else ""
+            printed[name] = value.strip('"') if value.startswith(("$(", '"$(', "`", '"`')) else ""
 
 
 def _has_several(name: str, command: str, text: str) -> bool:
@@ -189,7 +189,7 @@ def _has_several(name: str, command: str, text: str) -> bool:
     good="#!/bin/bash\npython /fsx/code/train.py\n",
 )
 def missing_file(document: Document, tree: Tree) -> Iterator[Hit]:
-    if document.embedded or re.search(r"--container-|docker run|--chdir|-D ", document.text):
+    if document.embedded:
         return
     names = {"cd", "pushd", "git", "cp", "wget", "curl", "ln", "rsync", "tar", "unzip", "tee", "cat", "aws", "mv"}
     for script in document.scripts:
@@ -199,9 +199,10 @@ def missing_file(document: Document, tree: Tree) -> Iterator[Hit]:
             for word in command.words:
                 here = word.known and word.text.startswith(("./", "../"))
                 beside = here and re.fullmatch(r"\.{1,2}/[\w./-]+\.(py|sh)", word.text)
-                if beside and not any(
-                    (folder / word.text).exists() for folder in (document.path.parent, *above(document.path, tree))
-                ):
+                folders = (document.path.parent, *above(document.path, tree)) if beside else ()
+                if beside and not any((folder / word.text).exists() for folder in folders):
+                    if re.search(r"--container-|docker run|--chdir|-D ", document.text):
+                        return  # it runs in another folder
                     yield word.line, f"{word.text} does not exist beside the script"
 
 

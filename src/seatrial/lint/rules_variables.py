@@ -88,6 +88,8 @@ def _unset(document: Document, tree: Tree) -> list[tuple[Script, list[Use]]]:
 
 def _looks_assigned(name: str, text: str) -> bool:
     """The grammar misses some of several assignments on one line, and empty ones (tree-sitter-bash 0.25.1)."""
+    if not any(f"{name}{operator}" in text for operator in ("=", "+=", "[")):
+        return False
     begin = r"(?:^|[;&|({`]|\b(?:then|do|else)\b)[ \t]*(?:\w+=\S*[ \t]+)*"
     return re.search(rf"{begin}{name}(?:\[[^\]]*\])?\+?=", text, re.MULTILINE) is not None
 

@@ -61,7 +61,7 @@ class Command:
     """Name -> index of the first word that has it: dozens of rules ask."""
 
     def __post_init__(self) -> None:
-        names = [word.name for word in self.words]
+        names = [word.name if "/" in word.text else word.text for word in self.words]
         self.name = names[0]
         self.places = dict(zip(reversed(names), range(len(names) - 1, -1, -1), strict=True))
 

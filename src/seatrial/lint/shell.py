@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 SHELLS = ("bash", "sh", "dash")
 
+NODES = (
+    *("program", "command", "redirected_statement", "declaration_command", "unset_command", "test_command", "comment"),
+    *("variable_assignment", "variable_name", "subscript", "array", "simple_expansion", "expansion", "heredoc_body"),
+    *("function_definition", "if_statement", "elif_clause", "else_clause", "case_statement", "case_item"),
+)
+"""Types of nodes that Script.nodes holds: those that somebody asks for."""
 _FAR = re.compile("[\U00010000-\U0010ffff]")
 """Characters that the grammar's scanner must not see behind ``{``: it asks isdigit() of them, which reads so far beyond
 its table that the process may die (tree-sitter-bash 0.25.1; seen from U+2C6DC on). They have no meaning in code."""
@@ -123,11 +129,12 @@ def _read(text: str) -> tuple[Node, set[int]]:
 
 
 def _by_type(root: Node) -> dict[str, list[Node]]:
-    nodes: dict[str, list[Node]] = {}
-    cursor = root.walk()  # half the time of asking each node for its children
+    nodes: dict[str, list[Node]] = {kind: [] for kind in NODES}
+    cursor = root.walk()  # half the time of asking each node for its children; a query saves none, and keeps no order
     while node := cursor.node:
-        if node.is_named or node.is_missing:
-            nodes.setdefault(node.type, []).append(node)
+        kind = node.type
+        if kind in nodes:
+            nodes[kind].append(node)
         if cursor.goto_first_child():
             continue
         while not cursor.goto_next_sibling():
@@ -140,7 +147,9 @@ def _wrong(root: Node) -> set[int]:
     """Rows of what the grammar does not allow, or misses."""
     if not root.has_error:
         return set()
-    nodes = _by_type(root)
-    missing = [node for several in nodes.values() for node in several if node.is_missing]
-    errors = [node for node in nodes.get("ERROR", ()) if node != root] or ([] if missing else [root])
+    nodes = [root]
+    for node in nodes:  # which grows
+        nodes += node.children
+    missing = [node for node in nodes if node.is_missing]
+    errors = [node for node in nodes[1:] if node.is_error] or ([] if missing else [root])
     return {row for node in (*errors, *missing) for row in range(node.start_point[0], node.end_point[0] + 1)}

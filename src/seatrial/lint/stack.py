@@ -50,8 +50,9 @@ def stated(document: Document) -> list[Stated]:
     assigned += [a for i in document.instructions if i.name == "ARG" and i.script for a in i.script.assignments]
     found = []
     for assignment in assigned:
-        version = re.match(r"v?(\d+(?:\.\d+)+)", assignment.value or "")
-        if version and assignment.name in VARIABLES:
+        named = assignment.value if assignment.name in VARIABLES else None
+        version = re.match(r"v?(\d+(?:\.\d+)+)", named) if named else None
+        if version:
             found.append(Stated(VARIABLES[assignment.name], version[1], assignment.line))
     texts: list[tuple[str, int]] = [(image, image.line) for c in document.containers if (image := c.spec.text("image"))]
     texts += [(s.image, s.start.line) for s in document.stages if s.base is None]

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from seatrial.lint import shell
 from seatrial.lint.allocation import program_of_srun
 from seatrial.lint.documents import Document, Kind
-from seatrial.lint.launch import Launch, launches
+from seatrial.lint.launch import Launch, launched, launches
 from seatrial.lint.rules import Tree, gathered, once_in
 from seatrial.lint.script import Command, Script, Word
 from seatrial.lint.words import text_of
@@ -107,7 +107,7 @@ def _read(text: str, line: int, known: tuple[tuple[str, str], ...], outer: Comma
 @once_in
 def launches_of(document: Document, tree: Tree) -> list[Launch]:
     """Every training program that a document starts, in itself and in the scripts that it starts."""
-    found = list(launches(document.scripts))
+    found = list(launched(document))
     if document.kind == "sbatch":  # whoever starts another script says on how many nodes
         found += [launch for one in started(document, tree) for launch in _within(one, one.command, tree, 1)]
     return found

@@ -23,7 +23,7 @@ _SPECIAL = re.compile(r"[$`\\]")
 """Characters that mean something in double quotes."""
 _NAME = re.compile(r"\$(?:(?!_$)[A-Za-z_]\w*|\d)")
 _ARRAY = re.compile(r'"?\$\{(\w+)\[[@*]\]\}"?')
-_BACKGROUND = re.compile(r"(?<![&<>|])&(?![&>])")
+_BACKGROUND = re.compile(r"&(?<![&<>|]&)(?![&>])")
 """What may be the ``&`` that starts a command in the background."""
 
 
@@ -50,13 +50,14 @@ class Reader:
             self._assign_default(node)
 
     def _assign(self, node: Node) -> None:
-        target, value = node.children[0], node.children[-1] if len(node.children) > 2 else None
+        target, operator, *values = node.children
+        value = values[-1] if values else None
         name = text_of(target).partition("[")[0]
         if value is not None and value.type == "array":
             words = tuple(self.words([child for child in value.children if child.type in _WORDS]))
             self.arrays[name] = self.arrays.get(name, ()) + words
             return
-        appended = target.type == "subscript" or text_of(node).startswith(f"{name}+=")
+        appended = target.type == "subscript" or operator.type == "+="
         text, known = ("", True) if value is None else self.evaluate(value, text_of(value))
         line = self.line + node.start_point[0]
         self.assignments.append(Assignment(name, text if known and not appended else None, line))
@@ -185,14 +186,14 @@ class Reader:
         for node in self.nodes.get("simple_expansion", ()):
             source = text_of(node).lstrip()
             if _NAME.fullmatch(source):  # the grammar takes "$ x", too
-                yield Use(name=source[1:], line=self.line + node.start_point[0], optional=False, node=node)
+                yield Use(source[1:], self.line + node.start_point[0], False, node)
         for node in self.nodes.get("expansion", ()):
             kinds = {child.type: child for child in reversed(node.children)}
             named = kinds.get("variable_name") or kinds.get("subscript")
             if named:
                 name = text_of(named).partition("[")[0]
                 optional = not _OPTIONAL.isdisjoint(kinds)
-                yield Use(name=name, line=self.line + node.start_point[0], optional=optional, node=node)
+                yield Use(name, self.line + node.start_point[0], optional, node)
 
 
 def _in_background(node: Node) -> bool:
