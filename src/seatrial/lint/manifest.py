@@ -72,8 +72,7 @@ def load(text: str) -> list[Map]:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        _check_depth(yaml.parse(text, Loader=loader))
-        values = [_value(node, {}) for node in yaml.compose_all(text, Loader=loader)]
+        values, templated = _composed(yaml.parse(text, Loader=loader))
     except yaml.YAMLError as error:
         template = _TEMPLATED.search(text)
         if template:
@@ -81,6 +80,8 @@ def load(text: str) -> list[Map]:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or str(error)
         raise ValueError(f"is not YAML: {problem}", (mark.line + 1) if mark else 1) from None
+    if templated:
+        raise Templated(templated[0])
     return [value for value in values if isinstance(value, Map)]
 
 
@@ -100,45 +101,87 @@ def without_errors(text: str) -> str:
     return text
 
 
-def _check_depth(events: Iterable[Any]) -> None:
-    """libyaml's composer calls itself for each level, and crashes the process when the stack is full."""
+def _composed(events: Iterable[Any]) -> tuple[list[Any], list[int]]:
+    """The documents of a text, as Text, Map, list or None, and the lines of what a template has to fill in first.
+
+    The composer of PyYAML calls itself for each level, which crashes the process when the stack is full, and takes
+    twice the time, since it looks for numbers and dates among the scalars.
+    """
     import yaml
 
-    depth = 0
+    documents: list[Any] = []
+    templated: list[int] = []
+    anchors: dict[str, Any] = {}
+    levels: list[list[Any]] = []  # of each open collection: itself, and the key whose value is next
+    event: Any
     for event in events:
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEEPEST:
-            raise ValueError("is nested too deeply", event.start_mark.line + 1)
+        if isinstance(event, yaml.CollectionEndEvent):
+            levels.pop()
+        elif isinstance(event, yaml.DocumentStartEvent):
+            anchors = {}
+        if not isinstance(event, yaml.NodeEvent):
+            continue
+        value = _value(event, anchors, templated)
+        _place(value, levels[-1] if levels else [documents], templated)
+        if isinstance(event, yaml.CollectionStartEvent):
+            levels.append([value, _NO_KEY])
+            if len(levels) > DEEPEST:
+                raise ValueError("is nested too deeply", event.start_mark.line + 1)
+    return documents, templated
 
 
-def _value(node: Any, seen: dict[int, Any]) -> Any:
-    """A node as Text, Map, list or None. Nodes that an alias repeats become one and the same value."""
+_NO_KEY = object()
+
+
+def _value(event: Any, anchors: dict[str, Any], templated: list[int]) -> Any:
+    """What begins with an event. Where an alias repeats it, it becomes one and the same value."""
     import yaml
 
-    if id(node) in seen:
-        return seen[id(node)]
-    if isinstance(node, yaml.MappingNode):
-        seen[id(node)] = mapping = Map()
-        mapping.line = node.start_mark.line + 1
-        for key, value in node.value:
-            name = _value(key, seen)
-            if isinstance(key, yaml.MappingNode):  # {{ .Values.x }} is YAML, too
-                raise Templated(key.start_mark.line + 1)
-            if isinstance(name, Text):
-                mapping[name] = _value(value, seen)
-        return mapping
-    if isinstance(node, yaml.SequenceNode):
-        items: list[Any] = []
-        seen[id(node)] = items
-        items.extend(_value(item, seen) for item in node.value)
-        return items
-    if node is None or node.tag == "tag:yaml.org,2002:null":
-        return None
-    if "\n" not in node.value and _TEMPLATED.search(node.value):
-        raise Templated(node.start_mark.line + 1)
-    scalar = Text(node.value)
-    scalar.line = node.start_mark.line + (2 if node.style in ("|", ">") else 1)
-    return scalar
+    mark: Any = event.start_mark
+    line = mark.line + 1
+    if isinstance(event, yaml.AliasEvent):
+        if event.anchor not in anchors:
+            raise yaml.composer.ComposerError(None, None, "found undefined alias", mark)
+        return anchors[event.anchor]
+    value: Any
+    if isinstance(event, yaml.ScalarEvent):
+        value = None if _is_null(event) else Text(event.value)
+        if value is not None:
+            value.line = line + (event.style in ("|", ">"))
+            if "{" in value and "\n" not in value and _TEMPLATED.search(value):
+                templated.append(line)
+    elif isinstance(event, yaml.MappingStartEvent):
+        value = Map()
+        value.line = line
+    else:
+        value = []
+    if event.anchor is not None:
+        if event.anchor in anchors:
+            raise yaml.composer.ComposerError(None, None, "found duplicate anchor", mark)
+        anchors[event.anchor] = value
+    return value
+
+
+def _is_null(scalar: Any) -> bool:
+    """https://yaml.org/type/null.html"""
+    if scalar.tag in (None, "!"):
+        return scalar.implicit[0] and scalar.value in ("", "~", "null", "Null", "NULL")
+    return bool(scalar.tag == "tag:yaml.org,2002:null")
+
+
+def _place(value: Any, level: list[Any], templated: list[int]) -> None:
+    """Puts a value where it belongs in the innermost collection that is open."""
+    around = level[0]
+    if isinstance(around, list):
+        around.append(value)
+    elif level[1] is _NO_KEY:
+        level[1] = value
+    else:
+        key, level[1] = level[1], _NO_KEY
+        if isinstance(key, Text):
+            around[key] = value
+        elif isinstance(key, Map):  # {{ .Values.x }} is YAML, too
+            templated.append(key.line)
 
 
 def walk(value: Any) -> Iterator[Map]:
