@@ -113,7 +113,6 @@ def _composed(events: Iterable[Any]) -> tuple[list[Any], list[int]]:
     templated: list[int] = []
     anchors: dict[str, Any] = {}
     levels: list[list[Any]] = []  # of each open collection: itself, and the key whose value is next
-    event: Any
     for event in events:
         if isinstance(event, yaml.CollectionEndEvent):
             levels.pop()
@@ -126,7 +125,8 @@ def _composed(events: Iterable[Any]) -> tuple[list[Any], list[int]]:
         if isinstance(event, yaml.CollectionStartEvent):
             levels.append([value, _NO_KEY])
             if len(levels) > DEEPEST:
-                raise ValueError("is nested too deeply", event.start_mark.line + 1)
+                mark: Any = event.start_mark
+                raise ValueError("is nested too deeply", mark.line + 1)
     return documents, templated
 
 
