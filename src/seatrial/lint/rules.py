@@ -49,6 +49,19 @@ def _name(find: Find[Any]) -> str:
     return f"{find.__module__}.{find.__qualname__}"
 
 
+class NotGathered(Exception):
+    """A rule asks for what all documents say while they are still being read."""
+
+
+class _Ungathered(dict[str, frozenset[Any]]):
+    def __missing__(self, name: str) -> frozenset[Any]:
+        raise NotGathered(name)
+
+
+UNGATHERED: Mapping[str, frozenset[Any]] = _Ungathered()
+"""What is known of all documents while they are still being read."""
+
+
 @gathered
 def _folders_made(document: Document) -> Iterator[str]:
     for command in document.commands("mkdir") if document.kind == "shell" else ():

@@ -57,8 +57,7 @@ def mutable_tag(image: str) -> str:
 def mutable_base(document: Document, tree: Tree) -> Iterator[Hit]:
     for stage in document.stages:
         reason = "" if stage.base else mutable_tag(stage.image)
-        built = stage.image.partition(":")[0] in tree.all(images_built)  # it changes only with its own Dockerfile
-        if reason and not built:
+        if reason and stage.image.partition(":")[0] not in tree.all(images_built):  # which changes with its own file
             yield stage.start.line, f"{stage.image} {reason}"
 
 

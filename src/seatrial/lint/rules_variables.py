@@ -70,18 +70,14 @@ def _unset(document: Document, tree: Tree) -> list[tuple[Script, list[Use]]]:
         set_here = script.defined | {use.name for use in script.uses if use.optional}
         later_first = sorted(script.uses, key=lambda use: -use.line)
         uses = {u.name: u for u in later_first if u.name not in set_here and not is_given(u.name)}
-        if (
-            not uses
-            or document.path.name in tree.all(sourced_files)
-            or _is_library(document)
-            or _is_filled_in(document)
-        ):
-            continue
-        provided = scope.names(document, tree)
+        provided = scope.names(document, tree) if uses and not _is_library(document) else None
         if provided is None:
             continue
         provided |= set(re.findall(r"^\s*#.*?\b([A-Z][A-Z0-9_]+)\b", script.text, re.MULTILINE))  # documented
         unset = [u for u in uses.values() if u.name not in provided and not _looks_assigned(u.name, script.text)]
+        if not unset or _is_filled_in(document) or document.path.name in tree.all(sourced_files):
+            continue
+        unset = [use for use in unset if use.name not in scope.handed(document, tree)]
         found.append((script, sorted(unset, key=lambda use: use.line)))
     return found
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from seatrial.lint import shell
 from seatrial.lint.documents import Document
 from seatrial.lint.handing import handing, sourced
-from seatrial.lint.rules import Tree
+from seatrial.lint.rules import Tree, once_in
 from seatrial.lint.script import Script
 
 _LARGEST = 2**18
@@ -20,12 +20,12 @@ _SHORTEST = 5
 
 
 def names(document: Document, tree: Tree) -> frozenset[str] | None:
-    """Names that its scripts, what they source, and the files around it set; None: not to be known without running."""
+    """Names that its scripts and what they source set; None: not to be known without running."""
     scripts = together(document, tree)
     if scripts is None:
         return None
-    optional = {use.name for script in scripts for use in script.uses if use.optional}
-    return handed(document, tree).union(optional, *(script.defined for script in scripts))
+    optional = frozenset(use.name for script in scripts for use in script.uses if use.optional)
+    return optional.union(*(script.defined for script in scripts))
 
 
 def exported(document: Document, tree: Tree) -> frozenset[str] | None:
@@ -76,6 +76,7 @@ def _read(path: Path, _changed: int) -> Script:
     return shell.parse(path.read_text(encoding="utf-8", errors="replace"))
 
 
+@once_in
 def handed(document: Document, tree: Tree) -> frozenset[str]:
     """Names that other files of its folder, of those beside it, or of those above hand to what they start."""
     own = document.path.parent
