@@ -32,6 +32,7 @@ _SHELLS = {*shell.SHELLS, "ash", "ksh", "zsh"}
 _SHEBANG = re.compile(r"#!\s*\S*?(?:env\s+)?(\w+)(?:\s|$)")
 _READS_INPUT = re.compile(r"(?:/\S*/)?(?:ba|da)?sh(?:\s+-\w+|\s+pipefail)*")
 """``bash <<EOF``: a shell that reads its code from the here-document."""
+_SPECIAL = re.compile(r"[\\$\"']")
 _NAME = re.compile(r"\$(\w+)|\$\{(\w+)")
 VARIABLE = re.compile(r"\\([\s\S])|\$\{(\w+)(?::?([-+?])([^{}]*))?[^{}]*\}|\$(\w+)")
 """A variable in an instruction: an escaped character, a name in braces with operator and word, or a bare name."""
@@ -197,6 +198,8 @@ def _assignments(name: str, code: str, line: int, known: Mapping[str, str], befo
 
 def expanded(value: str, known: Mapping[str, str]) -> tuple[str, bool]:
     """What Docker makes of a value: quotes removed, known variables filled in; and whether nothing is left of them."""
+    if not _SPECIAL.search(value):
+        return value, True
     text, sure, at, quote = "", True, 0, ""
     while at < len(value):
         found = _NAME.match(value, at) if quote != "'" else None

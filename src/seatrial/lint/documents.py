@@ -140,10 +140,22 @@ def read(path: Path) -> list[Document]:
 
     Raises UserError if there is no such file, or if it is no launch file.
     """
+    return of_content(path, content(path))
+
+
+def content(path: Path) -> bytes:
+    """What a file holds, of one that is too large only its beginning. Raises UserError if there is no such file."""
     try:
-        data = _bytes(path)
+        if not path.is_file():
+            return b"\0"  # a device, or a pipe, which may have no end
+        with path.open("rb") as file:
+            return file.read(LARGEST + 1)
     except OSError as error:
         raise UserError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
+
+
+def of_content(path: Path, data: bytes) -> list[Document]:
+    """The documents in what a file holds; see `read`."""
     text = data.decode("utf-8", errors="replace")
     kind = None if "\0" in text else kind_of(path, text)
     if kind is None:
@@ -154,14 +166,6 @@ def read(path: Path) -> list[Document]:
     if text.encode("utf-8", errors="replace") != data:
         return [Document(path=path, kind=kind, text=text, problem="is not UTF-8 text")]
     return parse(path, kind, text)
-
-
-def _bytes(path: Path) -> bytes:
-    """What a file holds, of one that is too large only its beginning."""
-    if not path.is_file():
-        return b"\0"  # a device, or a pipe, which may have no end
-    with path.open("rb") as file:
-        return file.read(LARGEST + 1)
 
 
 def parse(path: Path, kind: Kind, text: str, *, line: int = 1, embedded: bool = False) -> list[Document]:

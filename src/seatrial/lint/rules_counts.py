@@ -86,8 +86,8 @@ def separate_trainings(document: Document, tree: Tree) -> Iterator[Hit]:
     if document.kind == "yaml":
         yield from _separate_pods(document)
         return
-    around = code(document.text)
     for launch in launches_of(document, tree):
+        around = code(document.text)
         taken = step(document, launch.srun) if launch.srun else None
         if taken and taken.nodes and taken.nodes > 1 and (taken.tasks or 0) > 1 and alone(launch, around):
             yield launch.line, f"{launch.name} on {taken.nodes} nodes {_lacks(launch)}"

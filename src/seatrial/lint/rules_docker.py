@@ -64,9 +64,9 @@ def mutable_base(document: Document, tree: Tree) -> Iterator[Hit]:
 @gathered
 def images_built(document: Document) -> Iterator[str]:
     """Names of the images that a file has a builder make."""
-    tagged = "build" in document.text and "-t" in document.text
-    for found in re.finditer(r"\bbuild\b.*", document.text) if tagged else ():
-        yield from re.findall(r"\s(?:-t|--tag)[\s=][\"']?([\w./-]+)", found[0])
+    for line in document.text.split("\n") if "build" in document.text and "-t" in document.text else ():
+        found = re.search(r"\bbuild\b.*", line) if "build" in line and "-t" in line else None
+        yield from re.findall(r"\s(?:-t|--tag)[\s=][\"']?([\w./-]+)", found[0]) if found else ()
 
 
 @gathered

@@ -156,7 +156,7 @@ _EFA_IMAGE = re.compile(r"public\.ecr\.aws/hpc-cloud/nccl-tests\b")
     "ENV LD_LIBRARY_PATH=/opt/tools/lib:$LD_LIBRARY_PATH\n",
 )
 def library_path(document: Document, _: Tree) -> Iterator[Hit]:
-    for stage in document.stages:
+    for stage in document.stages if "LD_LIBRARY_PATH" in document.text else ():
         folders = {"/opt/amazon/efa/lib"} if _EFA_IMAGE.match(stage.root) else set()
         for item in stage.lineage:
             for word, row in written_words("ENV", item.script.text) if item.name == "ENV" and item.script else ():

@@ -12,7 +12,11 @@ from seatrial.lint.rules import ALL, Hit, Tree, rule
 from seatrial.masking import keys_in
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
-_SECRET = re.compile(r"(^|_)(TOKEN|PASSWORD|PASSWD|SECRET|API_?KEY|ACCESS_KEY|ACCESS_KEY_ID|SECRET_KEY|PRIVATE_KEY)$")
+_SECRET = (
+    *("_TOKEN", "_PASSWORD", "_PASSWD", "_SECRET", "_API_KEY", "_APIKEY", "_ACCESS_KEY", "_ACCESS_KEY_ID"),
+    *("_SECRET_KEY", "_PRIVATE_KEY"),
+)
+"""Ends of the names of secrets."""
 _NO_SECRET = re.compile(r"^(EOS|BOS|PAD|UNK|MASK|CLS|SEP|IMAGE|SPECIAL|STOP|START|END)_")
 _PLACEHOLDER = re.compile(
     r"[<\[{(%$]|\b(your|my|some|changeme|change|insert|replace|fake|dummy|sample|redacted|todo|none|null|empty|required)\b"
@@ -50,7 +54,7 @@ def secret(document: Document, _: Tree) -> Iterator[Hit]:
     assigned += [a for i in document.instructions if i.name == "ARG" and i.script for a in i.script.assignments]
     for assignment in assigned:
         name, value = assignment.name.upper(), assignment.value or ""
-        if _SECRET.search(name) and not _NO_SECRET.search(name) and _is_secret(name, value):
+        if f"_{name}".endswith(_SECRET) and not _NO_SECRET.search(name) and _is_secret(name, value):
             yield assignment.line, f"{assignment.name} has its value in the file"
     for found in keys_in(document.text):
         if re.search(r"\d|^(?!sk-)", found[0]) and not _PLACEHOLDER.search(found[0]):
@@ -106,6 +110,6 @@ def user_path(document: Document, _: Tree) -> Iterator[Hit]:
     good="#!/bin/bash\nexport LD_PRELOAD=/opt/nccl/build/lib/libnccl.so\npython train.py\n",
 )
 def preload(document: Document, _: Tree) -> Iterator[Hit]:
-    for assignment in document.assignments():
+    for assignment in document.assignments() if "LD_PRELOAD" in document.text else ():
         if assignment.name == "LD_PRELOAD" and re.search(r"/cuda-\d+", assignment.value or ""):
             yield assignment.line, f"LD_PRELOAD={assignment.value}"

@@ -21,6 +21,7 @@ from seatrial.errors import Problem, UserError
 from seatrial.findings import Finding
 from seatrial.lint import documents
 from seatrial.lint.documents import Document
+from seatrial.lint.kinds import LARGEST
 from seatrial.lint.rules import UNGATHERED, NotGathered, Tree, gather
 
 KEPT = 2**21
@@ -76,11 +77,12 @@ class Shard:
         room = KEPT
         for path in self.paths:
             try:
-                found = documents.read(path)
+                content = documents.content(path)
+                found = documents.of_content(path, content)
             except UserError as error:
                 problems += error.problems
                 continue
-            content = path.read_bytes()
+            content = content if len(content) <= LARGEST else path.read_bytes()
             lines = len(content.splitlines())
             unread = min(lines, sum(document.unread_lines for document in found))
             files.append(File(path, lines, unread, len(content)))
