@@ -24,7 +24,7 @@ NODES = (
     *("variable_assignment", "variable_name", "subscript", "array", "simple_expansion", "expansion", "heredoc_body"),
     *("function_definition", "if_statement", "elif_clause", "else_clause", "case_statement", "case_item"),
 )
-"""Types of nodes that Script.nodes holds: those that somebody asks for."""
+"""Types of nodes that Script.nodes holds: those that somebody asks for. Not of what stands in simple expansions."""
 _FAR = re.compile("[\U00010000-\U0010ffff]")
 """Characters that the grammar's scanner must not see behind ``{``: it asks isdigit() of them, which reads so far beyond
 its table that the process may die (tree-sitter-bash 0.25.1; seen from U+2C6DC on). They have no meaning in code."""
@@ -135,7 +135,7 @@ def _by_type(root: Node) -> dict[str, list[Node]]:
         kind = node.type
         if kind in nodes:
             nodes[kind].append(node)
-        if cursor.goto_first_child():
+        if kind != "simple_expansion" and cursor.goto_first_child():
             continue
         while not cursor.goto_next_sibling():
             if not cursor.goto_parent():

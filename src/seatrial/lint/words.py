@@ -19,9 +19,11 @@ _OPTIONAL = {*_DEFAULTS, ":+", "+", ":?", "?", "!"}
 """Operators of ${X...} that provide for X being unset, or say so themselves when it is."""
 _WORDS = {"word", "number", "string", "raw_string", "ansi_c_string", "concatenation", "simple_expansion", "expansion"}
 _WORDS |= {"command_substitution", "process_substitution", "arithmetic_expansion", "brace_expression"}
-_SPECIAL = re.compile(r"[$`\\]")
-"""Characters that mean something in double quotes."""
-_NAME = re.compile(r"\$(?:(?!_$)[A-Za-z_]\w*|\d)")
+_VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})", re.ASCII)
+_STRING = re.compile(rf'"(?:[^"$`\\]|{_VARIABLE.pattern})*"', re.ASCII)
+"""A string in which nothing has a meaning but variables, as in most."""
+_DEFAULT = re.compile(r"\$\{\w+(?:\[[^\]]*\])?:?=")
+_NAME = re.compile(r"\$(?:(?!_$)[A-Za-z_]\w*|\d)|\$\{[A-Za-z_]\w*\}")
 _ARRAY = re.compile(r'"?\$\{(\w+)\[[@*]\]\}"?')
 _BACKGROUND = re.compile(r"&(?<![&<>|]&)(?![&>])")
 """What may be the ``&`` that starts a command in the background."""
@@ -46,7 +48,7 @@ class Reader:
         self._seen: dict[str, str | None] = {}
         for node in nodes.get("variable_assignment", ()):
             self._assign(node)
-        for node in nodes.get("expansion", ()):
+        for node in nodes.get("expansion", ()) if _DEFAULT.search(text) else ():
             self._assign_default(node)
 
     def _assign(self, node: Node) -> None:
@@ -85,8 +87,8 @@ class Reader:
         if depth > DEPTH:
             return source, False
         match node.type:
-            case "string" if not _SPECIAL.search(source):
-                return source[1:-1], True
+            case "string" if _STRING.fullmatch(source):
+                return self._filled(source[1:-1]) if "$" in source else (source[1:-1], True)
             case "raw_string":
                 return source[1:-1], True
             case "ansi_c_string":
@@ -102,10 +104,17 @@ class Reader:
                 return self._joined(node, depth)
         return source, False
 
+    def _filled(self, text: str) -> tuple[str, bool]:
+        """A text with its variables filled in, and whether all of them are known."""
+        unknown = [name for found in _VARIABLE.finditer(text) if (name := found[1] or found[2]) not in self.values]
+        return _VARIABLE.sub(lambda found: self.values.get(found[1] or found[2], found[0]), text), not unknown
+
     def _value(self, name: str, source: str) -> tuple[str, bool]:
         return (self.values[name], True) if name in self.values else (source, False)
 
     def _expansion(self, node: Node, source: str, depth: int) -> tuple[str, bool]:
+        if source[2:-1] in self.values:
+            return self.values[source[2:-1]], True
         parts = node.children[1:-1]
         if not parts or parts[0].type != "variable_name":
             return source, False
@@ -188,6 +197,10 @@ class Reader:
             if _NAME.fullmatch(source):  # the grammar takes "$ x", too
                 yield Use(source[1:], self.line + node.start_point[0], False, node)
         for node in self.nodes.get("expansion", ()):
+            source = text_of(node).lstrip()
+            if _NAME.fullmatch(source):
+                yield Use(source[2:-1], self.line + node.start_point[0], False, node)
+                continue
             kinds = {child.type: child for child in reversed(node.children)}
             named = kinds.get("variable_name") or kinds.get("subscript")
             if named:
