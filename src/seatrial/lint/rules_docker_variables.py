@@ -159,7 +159,8 @@ def library_path(document: Document, _: Tree) -> Iterator[Hit]:
     for stage in document.stages if "LD_LIBRARY_PATH" in document.text else ():
         folders = {"/opt/amazon/efa/lib"} if _EFA_IMAGE.match(stage.root) else set()
         for item in stage.lineage:
-            for word, row in written_words("ENV", item.script.text) if item.name == "ENV" and item.script else ():
+            code = item.script.text if item.name == "ENV" and item.script and "LD_LIBRARY_PATH" in item.value else ""
+            for word, row in written_words("ENV", code):
                 name, _equals, written = word.partition("=")
                 if name != "LD_LIBRARY_PATH":
                     continue
