@@ -114,15 +114,16 @@ def _composed(events: Iterable[Any]) -> tuple[list[Any], list[int]]:
     anchors: dict[str, Any] = {}
     levels: list[list[Any]] = []  # of each open collection: itself, and the key whose value is next
     for event in events:
-        if isinstance(event, yaml.CollectionEndEvent):
+        kind = type(event)
+        if kind in (yaml.MappingEndEvent, yaml.SequenceEndEvent):
             levels.pop()
-        elif isinstance(event, yaml.DocumentStartEvent):
+        elif kind is yaml.DocumentStartEvent:
             anchors = {}
         if not isinstance(event, yaml.NodeEvent):
             continue
         value = _value(event, anchors, templated)
         _place(value, levels[-1] if levels else [documents], templated)
-        if isinstance(event, yaml.CollectionStartEvent):
+        if kind in (yaml.MappingStartEvent, yaml.SequenceStartEvent):
             levels.append([value, _NO_KEY])
             if len(levels) > DEEPEST:
                 mark: Any = event.start_mark
@@ -209,7 +210,7 @@ def integer(text: Any) -> int | None:
     return int(text) if isinstance(text, str) and re.fullmatch(r"\d{1,9}", text) else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Container:
     """One container of a pod."""
 
@@ -227,7 +228,7 @@ class Container:
             image.line = tag.line
         return image
 
-    @property
+    @functools.cached_property
     def environment(self) -> list[Assignment]:
         """The variables of its ``env``."""
         found = []
@@ -239,7 +240,7 @@ class Container:
                 found.append(Assignment(str(name), str(value) if literal else None, line))
         return found
 
-    @property
+    @functools.cached_property
     def script(self) -> Script | None:
         """What it runs, if the manifest says so."""
         words = [item for key in ("command", "args") for item in (self.spec.get(key) or []) if isinstance(item, Text)]

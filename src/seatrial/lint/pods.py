@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from seatrial.lint import shell
 from seatrial.lint.allocation import number
-from seatrial.lint.documents import Document
+from seatrial.lint.documents import Document, once
 from seatrial.lint.launch import Launch, launches
 from seatrial.lint.manifest import Container, Map, containers, integer
 
@@ -36,8 +36,13 @@ def kind(document: Document) -> str:
     return "VolcanoJob" if found == "Job" and str(manifest.get("apiVersion", "")).startswith("batch.volcano") else found
 
 
-def groups(document: Document) -> Iterator[Group]:
+@once
+def groups(document: Document) -> list[Group]:
     """The pods of a job, by kind. Nothing for what is no job of several pods that we know."""
+    return list(_groups(document))
+
+
+def _groups(document: Document) -> Iterator[Group]:
     spec = (document.manifest or Map()).map("spec")
     match kind(document):
         case "PyTorchJob":
@@ -77,6 +82,7 @@ def _parallel(job: Map) -> int | None:
     return 1 if not found else None if None in found else min(count for count in found if count is not None)
 
 
+@once
 def total(document: Document) -> int | None:
     """Pods that start training programs; None if one number is not known."""
     found = [group.pods for group in groups(document) if group.launches()]
