@@ -74,11 +74,13 @@ def judged(
     if pod_network is None:
         pod_network = in_pods(document)
     context, arms = context_of(document, settings), [arm for script in document.scripts for arm in _arms(script)]
+    around = [frozenset(arm for arm in arms if arm.first <= item.line <= arm.last) for item in settings]
     lines = _lines(document)
     known: dict[tuple[bool, frozenset[tuple[str, str | None]]], list[Finding]] = {}
-    for item in settings:
-        environment = {**_beside(item, settings, arms), item.name: item.value}
-        within = any(arm.first <= item.line <= arm.last and arm.kind != "function_definition" for arm in arms)
+    for item, own in zip(settings, around, strict=True):
+        beside = {other.name: other.value for other, its in zip(settings, around, strict=True) if its <= own}
+        environment = {**beside, item.name: item.value}  # what is set whenever this one is
+        within = any(arm.kind != "function_definition" for arm in own)
         chosen = context.by_choice or within or bool(_TESTED.search(lines.get(item.line, "")))
         key = chosen, frozenset(environment.items())  # most often all are set together
         if key not in known:
@@ -182,12 +184,6 @@ class _Arm:
     kind: str
     first: int
     last: int
-
-
-def _beside(item: Assignment, assigned: Sequence[Assignment], arms: Sequence[_Arm]) -> dict[str, str | None]:
-    """The variables that are set whenever this one is."""
-    others = [arm for arm in arms if not arm.first <= item.line <= arm.last]
-    return {a.name: a.value for a in assigned if not any(arm.first <= a.line <= arm.last for arm in others)}
 
 
 def _arms(script: Script) -> Iterator[_Arm]:
