@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -253,3 +256,9 @@ def test_names_that_are_handed_on(text, exported, dynamic):
 def test_what_another_shell_expands_is_no_use():
     text = "bash -c 'echo $A'\nssh host \"echo \\$B\"\ncat <<'EOF'\n$C\nEOF\ncat <<EOF\n\\$D $E\nEOF\n"
     assert [use.name for use in shell.parse(text).uses] == ["E"]
+
+
+def test_rules_ask_for_no_nodes_that_are_not_kept():
+    source = "".join(path.read_text() for path in Path(shell.__file__).parent.glob("*.py"))
+    asked = set(re.findall(r"nodes\.get\(\"(\w+)\"", source))
+    assert "array" in asked and asked <= set(shell.NODES)
