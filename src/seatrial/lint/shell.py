@@ -131,14 +131,15 @@ def _read(text: str) -> tuple[Node, set[int]]:
 def _by_type(root: Node) -> dict[str, list[Node]]:
     nodes: dict[str, list[Node]] = {kind: [] for kind in NODES}
     cursor = root.walk()  # half the time of asking each node for its children; a query saves none, and keeps no order
+    down, right, up = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
     while node := cursor.node:
         kind = node.type
         if kind in nodes:
             nodes[kind].append(node)
-        if kind != "simple_expansion" and cursor.goto_first_child():
+        if kind != "simple_expansion" and down():
             continue
-        while not cursor.goto_next_sibling():
-            if not cursor.goto_parent():
+        while not right():
+            if not up():
                 return nodes
     return nodes
 

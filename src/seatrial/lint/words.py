@@ -31,7 +31,7 @@ _BACKGROUND = re.compile(r"&(?<![&<>|]&)(?![&>])")
 
 def text_of(node: Node) -> str:
     """A node as it is written."""
-    return (node.text or b"").decode("utf-8", errors="replace")
+    return (node.text or b"").decode("utf-8", "replace")
 
 
 class Reader:
