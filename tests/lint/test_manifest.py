@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seatrial.lint import manifest
+from seatrial.lint import manifest, values
 
 SCALARS = st.one_of(st.text("abcXYZ 019$-_/.", max_size=12), st.integers(-5, 999), st.booleans(), st.none())
 VALUES = st.recursive(
@@ -25,7 +25,7 @@ def test_every_scalar_is_where_its_line_says(value):
     text = yaml.safe_dump(value)
     [loaded] = manifest.load(text)
     lines = text.split("\n")
-    for mapping in manifest.walk(loaded):
+    for mapping in values.walk(loaded):
         for key, item in mapping.items():
             assert lines[mapping.line_of(key) - 1].find(key) >= 0
             if isinstance(item, manifest.Text) and item and " " not in item:
@@ -88,7 +88,7 @@ def test_an_alias_of_nothing_is_no_yaml(text, problem):
 
 
 def test_only_so_many_levels_are_read():
-    deep = manifest.DEEPEST - 1
+    deep = values.DEEPEST - 1
     [loaded] = manifest.load(f"a: {'[' * deep}{']' * deep}\n")
     assert len(str(loaded["a"])) == 2 * deep
     with pytest.raises(ValueError, match="too deeply") as error:

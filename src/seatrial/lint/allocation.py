@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from seatrial.lint.documents import Document, once, without_heredocs
+from seatrial.lint.documents import Document, without_heredocs
+from seatrial.lint.once import once
 from seatrial.lint.script import Word, option
 
 DIRECTIVE = re.compile(r"^#SBATCH\s+(.*)")

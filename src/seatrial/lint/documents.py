@@ -5,40 +5,25 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from seatrial.errors import Problem, UserError
 from seatrial.hardware import Instance
 from seatrial.lint import dockerfile, helm, manifest, shell, templates
 from seatrial.lint.docker_stages import Stage, stages
 from seatrial.lint.dockerfile import Instruction
-from seatrial.lint.kinds import API_VERSION, DIRECTIVE, LARGEST, SHEBANG, below, kind_of
+from seatrial.lint.kinds import API_VERSION, DIRECTIVE, LARGEST, SHEBANG, below, content_of, kind_of
 from seatrial.lint.kinds import Kind as Kind
 from seatrial.lint.kinds import without_heredocs as without_heredocs
 from seatrial.lint.manifest import Container, Map
+from seatrial.lint.once import once
 from seatrial.lint.script import Assignment, Command, Script
 from seatrial.lint.templates import Filled
 
 _SITE = re.compile(r"^[ \t]*#[ \t]*seatrial:[ \t]*site\[([^\]\n]*)\]", re.MULTILINE)
-
-
-T = TypeVar("T")
-
-
-def once(find: Callable[[Document], T]) -> Callable[[Document], T]:
-    """Lets a function look at a document once: dozens of rules ask the same. What it returns must not be changed."""
-
-    @functools.wraps(find)
-    def said(document: Document) -> T:
-        if find not in document._said:
-            document._said[find] = find(document)
-        found: T = document._said[find]
-        return found
-
-    return said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +47,7 @@ class Document:
     instructions: tuple[Instruction, ...] = ()
     embedded: bool = False
     """It stands in a here-document of another document."""
-    _said: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    said: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What functions that look `once` say of it."""
 
     @property
@@ -140,18 +125,7 @@ def read(path: Path) -> list[Document]:
 
     Raises UserError if there is no such file, or if it is no launch file.
     """
-    return of_content(path, content(path))
-
-
-def content(path: Path) -> bytes:
-    """What a file holds, of one that is too large only its beginning. Raises UserError if there is no such file."""
-    try:
-        if not path.is_file():
-            return b"\0"  # a device, or a pipe, which may have no end
-        with path.open("rb") as file:
-            return file.read(LARGEST + 1)
-    except OSError as error:
-        raise UserError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
+    return of_content(path, content_of(path))
 
 
 def of_content(path: Path, data: bytes) -> list[Document]:

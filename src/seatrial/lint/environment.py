@@ -12,8 +12,9 @@ from typing import Unpack
 from seatrial.findings import Finding
 from seatrial.hardware import Instance
 from seatrial.lint.allocation import nodes, number
-from seatrial.lint.documents import Document, once
+from seatrial.lint.documents import Document
 from seatrial.lint.launch import launched
+from seatrial.lint.once import once
 from seatrial.lint.script import Assignment, Script, option
 from seatrial.lint.stack import VARIABLES
 from seatrial.network.lint import lint_environment, lint_missing

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from seatrial.lint.allocation import number
-from seatrial.lint.documents import Document, once
+from seatrial.lint.documents import Document
+from seatrial.lint.once import once
 from seatrial.lint.script import Command, Script, Word, option
 from seatrial.lint.words import text_of
 

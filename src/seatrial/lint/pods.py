@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from seatrial.lint import shell
 from seatrial.lint.allocation import number
-from seatrial.lint.documents import Document, once
+from seatrial.lint.documents import Document
 from seatrial.lint.launch import Launch, launches
 from seatrial.lint.manifest import Container, Map, containers, integer
+from seatrial.lint.once import once
 
 
 @dataclass(frozen=True, slots=True)

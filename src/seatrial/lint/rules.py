@@ -81,9 +81,8 @@ class Tree:
     """What the nodes are where a document does not name their instance type; None: not known."""
     given: Mapping[str, frozenset[Any]] | None = None
     """What is gathered from all documents; None: from those that are judged here."""
-    _said: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What functions that look `once_in` it say. It stands here, and not in the document, since that would close a
-    circle: documents are freed as soon as they are judged."""
+    said: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What functions that look `once_in` it say of its documents."""
 
     @functools.cached_property
     def _facts(self) -> Mapping[str, frozenset[Any]]:
@@ -97,20 +96,6 @@ class Tree:
     def folders_made(self) -> frozenset[str]:
         """Folders that a shell script, not run by Slurm itself, creates."""
         return self.all(_folders_made)
-
-
-def once_in(find: Callable[[Document, Tree], T]) -> Callable[[Document, Tree], T]:
-    """Lets a function look at a document in its tree once. What it returns must not be changed."""
-
-    @functools.wraps(find)
-    def said(document: Document, tree: Tree) -> T:
-        key = find, id(document)
-        if key not in tree._said:
-            tree._said[key] = document, find(document, tree)  # the document, so that its id stays its own
-        found: T = tree._said[key][1]
-        return found
-
-    return said
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,8 @@ from seatrial.lint import scope
 from seatrial.lint.documents import Document
 from seatrial.lint.given import SLURM, is_given
 from seatrial.lint.handing import sourced, sourced_files
-from seatrial.lint.rules import SHELL, Hit, Tree, once_in, rule
+from seatrial.lint.once import once_in
+from seatrial.lint.rules import SHELL, Hit, Tree, rule
 from seatrial.lint.script import Script, Use
 from seatrial.lint.words import text_of
 

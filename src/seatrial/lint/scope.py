@@ -10,7 +10,8 @@ from pathlib import Path
 from seatrial.lint import shell
 from seatrial.lint.documents import Document
 from seatrial.lint.handing import handing, sourced
-from seatrial.lint.rules import Tree, once_in
+from seatrial.lint.once import once_in
+from seatrial.lint.rules import Tree
 from seatrial.lint.script import Script
 
 _LARGEST = 2**18

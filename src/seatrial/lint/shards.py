@@ -21,7 +21,7 @@ from seatrial.errors import Problem, UserError
 from seatrial.findings import Finding
 from seatrial.lint import documents
 from seatrial.lint.documents import Document
-from seatrial.lint.kinds import LARGEST
+from seatrial.lint.kinds import LARGEST, content_of
 from seatrial.lint.rules import UNGATHERED, NotGathered, Tree, gather
 
 KEPT = 2**21
@@ -77,7 +77,7 @@ class Shard:
         room = KEPT
         for path in self.paths:
             try:
-                content = documents.content(path)
+                content = content_of(path)
                 found = documents.of_content(path, content)
             except UserError as error:
                 problems += error.problems

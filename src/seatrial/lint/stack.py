@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import cast
 
-from seatrial.lint.documents import Document, once
+from seatrial.lint.documents import Document
+from seatrial.lint.once import once
 from seatrial.network.site import VersionTexts
 
 VARIABLES = {

@@ -12,7 +12,8 @@ from seatrial.lint import shell
 from seatrial.lint.allocation import program_of_srun
 from seatrial.lint.documents import Document, Kind
 from seatrial.lint.launch import Launch, launched, launches
-from seatrial.lint.rules import Tree, gathered, once_in
+from seatrial.lint.once import once_in
+from seatrial.lint.rules import Tree, gathered
 from seatrial.lint.script import Command, Script, Word
 from seatrial.lint.words import text_of
 
