@@ -63,4 +63,5 @@ def test_a_script_knows_which_of_its_commands_name_a_program():
     script = shell.parse("srun -n 2 /opt/bin/torchrun x.py\necho srun\ntrue\nbash -c 'srun hostname'\n")
     assert [command.line for command in script.naming("torchrun")] == [1]
     assert [command.line for command in script.naming("srun", "true")] == [1, 2, 3, 4]
+    assert [command.line for command in script.naming("mpirun", "true")] == [3]
     assert list(script.naming("mpirun")) == []
