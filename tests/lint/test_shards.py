@@ -13,6 +13,7 @@ from seatrial.errors import UserError
 from seatrial.lint import documents, shards
 from seatrial.lint import judge as judging
 from seatrial.lint.judge import lint
+from seatrial.lint.kinds import LARGEST
 from seatrial.lint.rules import Tree, gather
 
 CLAIM = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: {}\n"
@@ -92,3 +93,10 @@ def test_what_is_known_of_all_documents_is_gathered_from_each():
 def test_lines_that_were_not_read_are_counted(folder):
     files = {file.path.name: (file.lines, file.unread_lines) for file in lint([folder]).files}
     assert files["7.sh"] == (9, 0) and files["unread.sh"] == (2, 2)
+
+
+def test_what_is_too_large_is_counted_whole(tmp_path):
+    path = tmp_path / "large.sh"
+    path.write_bytes(b"#!/bin/sh\n" + b"true\n" * (LARGEST // 5 + 100))
+    [file] = lint([path]).files
+    assert (file.size, file.lines) == (path.stat().st_size, LARGEST // 5 + 101)

@@ -262,3 +262,8 @@ def test_rules_ask_for_no_nodes_that_are_not_kept():
     source = "".join(path.read_text() for path in Path(shell.__file__).parent.glob("*.py"))
     asked = set(re.findall(r"nodes\.get\(\"(\w+)\"", source))
     assert "array" in asked and asked <= set(shell.NODES)
+
+
+def test_where_nothing_helps_only_the_lines_of_the_errors_are_unknown():
+    script = shell.parse("| { |\nfi | $( ", line=5)
+    assert (script.error, script.unread) == (5, 1)
