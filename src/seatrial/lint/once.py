@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from seatrial.lint.documents import Document
-    from seatrial.lint.rules import Tree
+
+class Keeper(Protocol):
+    """A Document, or a Tree."""
+
+    @property
+    def said(self) -> dict[Any, Any]:
+        """What functions that look once say of it."""
+
 
 T = TypeVar("T")
+Document = TypeVar("Document", bound=Keeper)
+Tree = TypeVar("Tree", bound=Keeper)
 
 
 def once(find: Callable[[Document], T]) -> Callable[[Document], T]:
