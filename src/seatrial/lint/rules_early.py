@@ -89,7 +89,7 @@ def early_rank(document: Document, _: Tree) -> Iterator[Hit]:
     if not starters or RUNS_ITSELF.search(code(document.text)):
         return
     for script in document.scripts:
-        started = {c.node.id: c for c in script.commands if c.node and starter(c, *starters) is not None}
+        started = {c.node.id: c for c in script.naming(*starters) if c.node and starter(c, *starters) is not None}
         for kind in _EXPANDED if started else ():
             for node in script.nodes.get(kind, ()):
                 above = around(node)
@@ -117,7 +117,7 @@ def _is_early(document: Document, script: Script, node: Node, above: Node, comma
 
 def _reaches_mpirun(script: Script, name: str) -> bool:
     """An mpirun hands a variable on, or is given its value."""
-    for command in script.commands:
+    for command in script.naming(*MPIRUN):
         at = starter(command, *MPIRUN)
         words = command.words[at:] if at is not None and command.outer is None else ()
         for before, word in itertools.pairwise(words):

@@ -70,11 +70,11 @@ def placeholder(document: Document, _: Tree) -> Iterator[Hit]:
 
 _NAME = re.compile(r"(?:(?<=[=:/])<[A-Za-z][\w ./-]*>|(?<=\s)<[A-Za-z][\w ./-]*>(?=\s*(?:\\?\n|\Z)|[:/,]|[ \t]+-))")
 """Not ``sort <in >out`` nor ``sort <in> out``, which a shell runs."""
+_PLAIN = ("string", "raw_string", "comment", "heredoc_body", "regex")
 
 
 def _is_text(script: Script, at: int) -> bool:
     """The byte stands where the shell redirects nothing: in quotes, a comment or a here-document."""
-    kinds = ("string", "raw_string", "comment", "heredoc_body", "regex")
-    ranges = sorted((node.start_byte, node.end_byte) for kind in kinds for node in script.nodes.get(kind, ()))
+    ranges = sorted((node.start_byte, node.end_byte) for kind in _PLAIN for node in script.nodes.get(kind, ()))
     index = bisect.bisect_right(ranges, (at, len(script.text) * 4)) - 1
     return any(begin <= at < end for begin, end in ranges[max(index - 1, 0) : index + 1])
