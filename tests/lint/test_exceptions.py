@@ -149,6 +149,18 @@ def test_it_is_found_in_other_forms(check, line, text):
     assert (check, line) in hits(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("FROM a:1\nENV \\TOOLS=/opt/'$A'\n", []),
+        ("FROM a:1\nARG A(_VERSION=latest\nRUN x\n", [("docker.unused-version", 2)]),
+        ("#!/bin/bash\nA[b-a]=$OMPI_COMM_WORLD_RANK\nmpirun -np 2 train $A\n", []),
+    ],
+)
+def test_a_name_may_hold_what_means_something_in_a_pattern(text, expected):
+    assert hits(text) == expected
+
+
 def test_a_folder_that_is_there_takes_the_logs(tmp_path):
     text = JOB.replace("--exclusive", "--output=logs/%j.out") + "srun true\n"
     assert hits(text, tmp_path) == [("slurm.log-folder", 3)]

@@ -140,7 +140,7 @@ def unused_version(document: Document, _: Tree) -> Iterator[Hit]:
     for item in document.instructions:
         for assignment in item.script.assignments if item.name == "ARG" and item.script else ():
             name = assignment.name
-            if not name.endswith("_VERSION") or re.search(rf"\$\{{?{name}\b", document.text):
+            if not name.endswith("_VERSION") or re.search(rf"\$\{{?{re.escape(name)}\b", document.text):
                 continue
             later = [run for run in runs if run.line > assignment.line]
             if assignment.value is not None and not any(_may_read_environment(run) for run in later):

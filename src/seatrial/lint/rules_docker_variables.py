@@ -125,7 +125,7 @@ def _wrong_values(item: Instruction, known: set[str], stage: Stage) -> Iterator[
         bare = re.sub(r"'[^']*'", "", written)
         if name.endswith("PATH") and ":" in written and name in written.strip("\"'").split(":"):
             yield line, f"{name} holds the word {name}, not its value: ${name} is meant"
-        elif re.search(rf"'[^'\"]*\$\{{?{name}\b", written) and '"' not in written:
+        elif re.search(rf"'[^'\"]*\$\{{?{re.escape(name)}\b", written) and '"' not in written:
             yield line, f"{name}: ${name} stays as it is in single quotes"
         elif re.search(r"(?<!\\)\$\([^(]", bare) and not re.match(r"PS\d$|PROMPT", name):
             yield line, f"{name}: Docker does not run {bare[bare.index('$(') :][:40]}"

@@ -121,7 +121,7 @@ def _reaches_mpirun(script: Script, name: str) -> bool:
         at = starter(command, *MPIRUN)
         words = command.words[at:] if at is not None and command.outer is None else ()
         for before, word in itertools.pairwise(words):
-            used = not word.source.startswith("'") and re.search(rf"(?<!\\)\$\{{?{name}\b", word.source)
+            used = not word.source.startswith("'") and re.search(rf"(?<!\\)\$\{{?{re.escape(name)}\b", word.source)
             if used or (before.text == "-x" and word.text == name):
                 return True
     return False
