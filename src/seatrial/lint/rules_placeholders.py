@@ -70,7 +70,7 @@ def placeholder(document: Document, _: Tree) -> Iterator[Hit]:
                 yield script.line + script.text.count("\n", 0, found.start()), found[0]
 
 
-_NAME = re.compile(r"(?:(?<=[=:/])<[A-Za-z][\w ./-]*>|(?<=\s)<[A-Za-z][\w ./-]*>(?=\s*(?:\\?\n|\Z)|[:/,]|[ \t]+-))")
+_NAME = re.compile(r"<(?:(?<=[=:/]<)[A-Za-z][\w ./-]*>|(?<=\s<)[A-Za-z][\w ./-]*>(?=\s*(?:\\?\n|\Z)|[:/,]|[ \t]+-))")
 """Not ``sort <in >out`` nor ``sort <in> out``, which a shell runs."""
 _PLAIN = ("string", "raw_string", "comment", "heredoc_body", "regex")
 

@@ -69,9 +69,12 @@ def parse(text: str, *, line: int = 1, known: Mapping[str, str] | None = None, o
 def _braced(text: str) -> str:
     """``$A/$B/c`` as ``$A/${B}/c``: of what begins like the former the grammar makes two words, ``$A/$`` and ``B/c``
     (tree-sitter-bash 0.25.1)."""
+    if not _SECOND.search(text):  # as in most, and this takes a seventh of the time
+        return text
     return _SEVERAL.sub(lambda token: token[1] + _BARE.sub(r"${\1}", token[2]), text)
 
 
+_SECOND = re.compile(r"\$\S*[^\\$'\s]\$[A-Za-z_]\w*[/.,+*?~^-]")
 _SEVERAL = re.compile(r"(?<!\S)([^\s$]*\$)(\S*\$\S*)")
 _BARE = re.compile(r"(?<=[^\\$'])\$([A-Za-z_]\w*)(?=[/.,+*?~^-])")
 
