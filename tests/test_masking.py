@@ -2,7 +2,7 @@
 
 import pytest
 
-from seatrial.masking import mask, mask_forms, names_secret
+from seatrial.masking import keys_in, mask, mask_forms, names_secret
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,33 @@ def test_forms_alone_leave_names_alone():
 def test_names_of_variables():
     names = ("HF_TOKEN", "WANDB_API_KEY", "NCCL_DEBUG", "TOKENIZERS_PARALLELISM")
     assert [names_secret(name) for name in names] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        "hf_",
+        "AKIA",
+        "ASIA",
+        "ghp_",
+        "gho_",
+        "ghu_",
+        "ghs_",
+        "ghr_",
+        "github_pat_",
+        "glpat-",
+        "nvapi-",
+        "sk-",
+        "xoxa-",
+        "xoxb-",
+        "xoxp-",
+        "xoxr-",
+        "xoxs-",
+        "eyJ",
+    ],
+)
+def test_a_key_is_found_by_its_beginning(begin):
+    rest = "A1B2C3D4E5F6G7H8"  # as long as of AWS; the others are longer
+    key = begin + (rest if begin.isupper() else f"{rest}.{rest}" if begin == "eyJ" else rest + rest)
+    [found] = keys_in(f"a = {key}, b")
+    assert found[0] == key and mask_forms(key) == f"{begin}***"

@@ -180,3 +180,8 @@ def test_any_text_is_divided_into_lines_that_follow_each_other(text):
     lines = [item.line for item in items]
     assert lines == sorted(set(lines))
     assert all(item.text in text.replace("\r", "") for item in items)
+
+
+def test_a_variable_stands_behind_the_comments_before_it():
+    _, item = dockerfile.load("FROM x\nENV A=1 \\\n# one\n# two\nB=2 \\\n  C=3\n")
+    assert [(a.name, a.line) for a in item.script.assignments] == [("A", 2), ("B", 5), ("C", 6)]

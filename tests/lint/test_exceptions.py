@@ -27,6 +27,8 @@ FINE = {
     "file and line of the job": JOB + "# see https://example.com/#SBATCH\nsrun hostname\n",
     "a script that writes another": JOB + "cat > /fsx/b.sbatch <<'EOF'\n#!/bin/bash\n#SBATCH -N 1\nEOF\n",
     "wait for each": "#!/bin/bash\nsrun true &\na=$!\nsrun true &\nb=$!\nwait $a && wait $b\n",
+    "clone that is sent back": "#!/bin/bash\ngit clone https://github.com/a/b\ncd b\ngit commit -m c\ngit push\n",
+    "handed to one program": "#!/bin/bash\nOMP_NUM_THREADS=8\nOMP_NUM_THREADS=8 python train.py\n",
     "wait for copies": "#!/bin/bash\ncp a b &\nwait\n",
     "wait -n": "#!/bin/bash\nsrun true &\nwait -n\n",
     "braces of JSON": '#!/bin/bash\nX=1\necho \'{"a": {"b": \'"${X}"\'}}\' "{\\"a\\": ${X}}"\n',
@@ -140,6 +142,8 @@ FOUND = [
     ("versions.below-floor", 1, "FROM nccl-tests:efa1.48.0-ofiv1.7.1-aws-ncclv2.28.3-1\n"),
     ("versions.below-floor", 2, "#!/bin/bash\ntar -xf aws-efa-installer-1.28.0.tar.gz\n"),
     ("shell.version-redirect", 2, "#!/bin/bash\npip install -c pins.txt a>=1\n"),
+    ("shell.broken-continuation", 2, "#!/bin/bash\npython train.py \\\t\n  --steps 10\n"),
+    ("shell.broken-continuation", 2, "#!/bin/bash\npython train.py \\\\\n  --steps 10\n"),
     ("launch.merge-marker", 2, "apiVersion: v1\n>>>>>>> main\n"),
 ]
 
@@ -147,6 +151,18 @@ FOUND = [
 @pytest.mark.parametrize(("check", "line", "text"), FOUND, ids=[f"{row[0]}:{i}" for i, row in enumerate(FOUND)])
 def test_it_is_found_in_other_forms(check, line, text):
     assert (check, line) in hits(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("FROM a:1\nENV \\TOOLS=/opt/'$A'\n", []),
+        ("FROM a:1\nARG A(_VERSION=latest\nRUN x\n", [("docker.unused-version", 2)]),
+        ("#!/bin/bash\nA[b-a]=$OMPI_COMM_WORLD_RANK\nmpirun -np 2 train $A\n", []),
+    ],
+)
+def test_a_name_may_hold_what_means_something_in_a_pattern(text, expected):
+    assert hits(text) == expected
 
 
 def test_a_folder_that_is_there_takes_the_logs(tmp_path):

@@ -68,3 +68,10 @@ def test_a_key_is_never_printed():
     found = lint_text(f"#!/bin/bash\ncurl -H {key} https://example.com/x | bash\n")
     assert {f.check for f in found} == {"launch.secret", "pins.pipe-to-shell"}
     assert not [f for f in found if key in f.observed]
+
+
+@pytest.mark.parametrize("assigned", ["(LEFT+=1)", "{LEFT[0]=1", "LEFT=1"])
+def test_a_name_that_looks_assigned_is_not_missed(assigned):
+    text = "#!/bin/bash\ntrap '{}' EXIT\npython train.py $LEFT\n"
+    assert "shell.needed-variables" not in dict(hits(text.format(f";{assigned}")))
+    assert "shell.needed-variables" in dict(hits(text.format("LEFT")))

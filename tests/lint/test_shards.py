@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 import inspect
+import weakref
 from dataclasses import replace
 
 import pytest
 
 from seatrial.errors import UserError
-from seatrial.lint import shards
+from seatrial.lint import documents, shards
+from seatrial.lint import judge as judging
 from seatrial.lint.judge import lint
+from seatrial.lint.kinds import LARGEST
 from seatrial.lint.rules import Tree, gather
 
 CLAIM = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: {}\n"
@@ -44,6 +47,30 @@ def test_what_was_not_kept_is_read_again(folder, monkeypatch):
     assert replace(again, seconds=kept.seconds) == kept
 
 
+def test_beyond_what_is_kept_only_that_is_read_again_which_asks_for_others(folder, monkeypatch):
+    read = []
+    of_content = documents.of_content
+    monkeypatch.setattr(documents, "of_content", lambda path, data: read.append(path.name) or of_content(path, data))
+    monkeypatch.setattr(shards, "KEPT", 0)
+    lint([folder], jobs=1)
+    again = {name for name in read if read.count(name) > 1}
+    assert again == {"right.yaml", "wrong.yaml"} and len(set(read)) == 12
+
+
+def test_a_document_is_freed_as_soon_as_it_is_judged(folder):
+    judged = []
+
+    def judge(tree):
+        assert not any(document() for document in judged), "an earlier one is still there"
+        judged.extend(weakref.ref(document) for document in tree.judged)
+        return judging.judge(tree)
+
+    (folder / "job.sbatch").write_text("#!/bin/bash\n#SBATCH --nodes=2\nsrun bash ./train.sh $UNSET\n")
+    (folder / "train.sh").write_text("#!/bin/bash\ntorchrun train.py\n")
+    _, found = shards.judge_files(documents.find([folder]), judge, jobs=1)
+    assert len(judged) == 14 and {"launch.separate-trainings", "shell.needed-variables"} <= {f.check for f in found}
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_every_problem_is_told_by_every_process(tmp_path, jobs):
     for name in ("a.txt", "b.txt", "c.txt"):
@@ -66,3 +93,10 @@ def test_what_is_known_of_all_documents_is_gathered_from_each():
 def test_lines_that_were_not_read_are_counted(folder):
     files = {file.path.name: (file.lines, file.unread_lines) for file in lint([folder]).files}
     assert files["7.sh"] == (9, 0) and files["unread.sh"] == (2, 2)
+
+
+def test_what_is_too_large_is_counted_whole(tmp_path):
+    path = tmp_path / "large.sh"
+    path.write_bytes(b"#!/bin/sh\n" + b"true\n" * (LARGEST // 5 + 100))
+    [file] = lint([path]).files
+    assert (file.size, file.lines) == (path.stat().st_size, LARGEST // 5 + 101)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seatrial.lint import shell
+from seatrial.lint import environment, rules_early, rules_placeholders, shell
 from seatrial.lint.script import Command
 
 
@@ -270,3 +273,15 @@ def test_names_that_every_program_gets(text, exported):
 def test_what_another_shell_expands_is_no_use():
     text = "bash -c 'echo $A'\nssh host \"echo \\$B\"\ncat <<'EOF'\n$C\nEOF\ncat <<EOF\n\\$D $E\nEOF\n"
     assert [use.name for use in shell.parse(text).uses] == ["E"]
+
+
+def test_rules_ask_for_no_nodes_that_are_not_kept():
+    source = "".join(path.read_text() for path in Path(shell.__file__).parent.glob("*.py"))
+    asked = set(re.findall(r"nodes\.get\(\"(\w+)\"", source))
+    several = {*environment._ARMS, *rules_early._EXPANDED, *rules_placeholders._PLAIN}
+    assert "array" in asked and asked | several <= set(shell.NODES)
+
+
+def test_where_nothing_helps_only_the_lines_of_the_errors_are_unknown():
+    script = shell.parse("| { |\nfi | $( ", line=5)
+    assert (script.error, script.unread) == (5, 1)

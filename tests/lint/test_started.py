@@ -45,12 +45,12 @@ def test_the_script_that_is_meant(command, found):
 
 
 def test_it_knows_what_its_caller_exports_and_nothing_else():
-    job = f"{JOB}export NODES=4 GPUS=8\nHIDDEN=2\nsrun bash run.sh\n"
+    job = f"{JOB}export NODES=4 GPUS=8\nHIDDEN=2\nHIDDEN=2 true\nsrun bash run.sh\n"
     run = "#!/bin/bash\ntorchrun --nnodes=$NODES --nproc_per_node=$GPUS --max_restarts=$HIDDEN x.py\n"
     whole = tree({"job.sh": job, "run.sh": run})
     [launch] = launches_of(whole.judged[0], whole)
     assert [word.text for word in launch.options[1:4]] == ["--nnodes=4", "--nproc_per_node=8", "--max_restarts=$HIDDEN"]
-    assert (launch.line, launch.place, launch.srun is not None) == (5, "run.sh:2", True)
+    assert (launch.line, launch.place, launch.srun is not None) == (6, "run.sh:2", True)
 
 
 def test_scripts_that_start_each_other_come_to_an_end():

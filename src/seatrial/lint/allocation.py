@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from seatrial.lint.documents import Document, without_heredocs
+from seatrial.lint.once import once
 from seatrial.lint.script import Word, option
 
 DIRECTIVE = re.compile(r"^#SBATCH\s+(.*)")
@@ -29,22 +28,20 @@ _FLAGS = re.compile(
 """Options of srun and pyxis that take no value, or only one behind ``=``. Manual of srun 24.11; pyxis 0.21."""
 
 
+@once
 def directives(document: Document) -> tuple[Word, ...]:
     """The words of all #SBATCH lines that Slurm reads: those before the first command."""
     return tuple(word for line, text in directive_lines(document)[0] for word in _words(line, text))
 
 
+@once
 def directive_lines(document: Document) -> tuple[tuple[tuple[int, str], ...], tuple[tuple[int, str], ...]]:
     """The #SBATCH lines that Slurm reads, and those that it ignores because a command stands before them."""
-    return _directive_lines(document.text, document.line)
-
-
-@functools.lru_cache(maxsize=64)  # every rule about Slurm asks for them
-def _directive_lines(text: str, first: int) -> tuple[tuple[tuple[int, str], ...], tuple[tuple[int, str], ...]]:
+    text = document.text
     effective: list[tuple[int, str]] = []
     late: list[tuple[int, str]] = []
     begun = False
-    for line, words in enumerate(without_heredocs(text).split("\n") if "#SBATCH" in text else (), first):
+    for line, words in enumerate(without_heredocs(text).split("\n") if "#SBATCH" in text else (), document.line):
         found = DIRECTIVE.match(words)
         if found:
             (late if begun else effective).append((line, found[1].strip()))
@@ -67,6 +64,7 @@ def number(word: Word | None) -> int | None:
     return int(word.text) if word and re.fullmatch(r"\d{1,9}", word.text) else None
 
 
+@once
 def nodes(document: Document) -> int | None:
     """Nodes of the job; None if no directive says so."""
     words = directives(document)
@@ -78,6 +76,7 @@ def nodes(document: Document) -> int | None:
     return int(low) if low.isdigit() and (not dash or low == high) else None
 
 
+@once
 def tasks_per_node(document: Document) -> int | None:
     """Tasks on each node of the job, 1 unless a directive says otherwise; None: a number that cannot be known."""
     words = directives(document)
@@ -92,6 +91,7 @@ def tasks_per_node(document: Document) -> int | None:
     return -(-many // count) if many and count else None
 
 
+@once
 def gpus_per_node(document: Document) -> int | None:
     """GPUs that each node of the job gets; None if no directive says so in numbers."""
     words = directives(document)
@@ -144,7 +144,7 @@ def step(document: Document, srun: Sequence[Word]) -> Step:
 
 def options_of_srun(words: Sequence[Word]) -> Sequence[Word]:
     """The options of an srun, from the word ``srun`` on, without the program that it starts."""
-    start = next((i for i, word in enumerate(words) if PurePosixPath(word.text).name == "srun"), 0)
+    start = next((i for i, word in enumerate(words) if word.name == "srun"), 0)
     end = start + 1
     while end < len(words):
         text = words[end].text
@@ -169,5 +169,5 @@ def open_words(options: Sequence[Word]) -> list[Word]:
 
 def program_of_srun(words: Sequence[Word]) -> Sequence[Word]:
     """What an srun starts: the words behind its options."""
-    start = next((i for i, word in enumerate(words) if PurePosixPath(word.text).name == "srun"), 0)
+    start = next((i for i, word in enumerate(words) if word.name == "srun"), 0)
     return words[start + len(options_of_srun(words)) :]

@@ -51,8 +51,8 @@ def escape(text: str) -> str:
 def divide(text: str, *, line: int = 1) -> Iterator[Lines]:
     """The lines of each instruction of a Dockerfile that begins at a line of its file."""
     rows = [row.rstrip("\r") for row in text.removeprefix("\ufeff").split("\n")]
-    mark = re.escape(escape(text))
-    continued = re.compile(rf"(|.*?[^{mark}]){mark}[ \t]*$")
+    mark = escape(text)
+    continued = re.compile(rf"(|.*?[^{re.escape(mark)}]){re.escape(mark)}[ \t]*$")
     at = 0
     while at < len(rows):
         if _passed_over(rows[at]):
@@ -60,7 +60,7 @@ def divide(text: str, *, line: int = 1) -> Iterator[Lines]:
             continue
         begin, code, open_ = at, list[str](), True
         while at < len(rows) and open_:
-            found = continued.match(rows[at])
+            found = continued.match(rows[at]) if mark in rows[at] else None
             if code and _passed_over(rows[at]):
                 code.append("\\")
             else:
@@ -75,7 +75,7 @@ def divide(text: str, *, line: int = 1) -> Iterator[Lines]:
 
 def comment_within(code: str) -> int | None:
     """Where a comment begins that takes the lines behind it along: Docker joins them before the shell sees any."""
-    for word in WORD.finditer(code):
+    for word in WORD.finditer(code) if "#" in code else ():
         if word[0].startswith("#") and word.start() and code[word.start() - 1] in " \t":
             rest = re.search(r"\\\n[\s\\]*[^\s\\]", code[word.start() :])
             return word.start() if rest else None

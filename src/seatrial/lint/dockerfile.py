@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -32,6 +33,7 @@ _SHELLS = {*shell.SHELLS, "ash", "ksh", "zsh"}
 _SHEBANG = re.compile(r"#!\s*\S*?(?:env\s+)?(\w+)(?:\s|$)")
 _READS_INPUT = re.compile(r"(?:/\S*/)?(?:ba|da)?sh(?:\s+-\w+|\s+pipefail)*")
 """``bash <<EOF``: a shell that reads its code from the here-document."""
+_SPECIAL = re.compile(r"[\\$\"']")
 _NAME = re.compile(r"\$(\w+)|\$\{(\w+)")
 VARIABLE = re.compile(r"\\([\s\S])|\$\{(\w+)(?::?([-+?])([^{}]*))?[^{}]*\}|\$(\w+)")
 """A variable in an instruction: an escaped character, a name in braces with operator and word, or a bare name."""
@@ -158,14 +160,17 @@ def json_words(value: str) -> list[str] | None:
     return words if isinstance(words, list) and all(isinstance(word, str) for word in words) else None
 
 
-def written_words(name: str, code: str) -> list[tuple[str, int]]:
+@functools.lru_cache(maxsize=256)  # it is asked for where the instruction is read, and by several rules
+def written_words(name: str, code: str) -> Sequence[tuple[str, int]]:
     r"""The ``NAME=VALUE`` of ENV and ARG as they are written, each with the number of lines before it."""
     words = []
     for word in WORD.finditer(code):
-        leading = re.match(r"(?:\\\n)*", word[0])
         plain = word[0].replace("\\\n", "")
         if plain:
-            words.append((plain, code.count("\n", 0, word.start() + (leading.end() if leading else 0))))
+            begin = word.start()
+            while code.startswith("\\\n", begin):
+                begin += 2
+            words.append((plain, code.count("\n", 0, begin)))
     if name == "ENV" and words and "=" not in words[0][0]:  # ENV NAME the rest of the line
         rest = code.replace("\\\n", "").split(None, 1)
         words = [(f"{words[0][0]}={rest[1].strip() if len(rest) > 1 else ''}", words[0][1])]
@@ -197,6 +202,8 @@ def _assignments(name: str, code: str, line: int, known: Mapping[str, str], befo
 
 def expanded(value: str, known: Mapping[str, str]) -> tuple[str, bool]:
     """What Docker makes of a value: quotes removed, known variables filled in; and whether nothing is left of them."""
+    if not _SPECIAL.search(value):
+        return value, True
     text, sure, at, quote = "", True, 0, ""
     while at < len(value):
         found = _NAME.match(value, at) if quote != "'" else None

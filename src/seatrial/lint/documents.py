@@ -6,18 +6,20 @@ import functools
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from seatrial.errors import Problem, UserError
 from seatrial.hardware import Instance
 from seatrial.lint import dockerfile, helm, layout, manifest, shell, templates
+from seatrial.lint.docker_stages import Stage, stages
 from seatrial.lint.dockerfile import Instruction
-from seatrial.lint.kinds import API_VERSION, DIRECTIVE, LARGEST, SHEBANG, below, kind_of
+from seatrial.lint.kinds import API_VERSION, DIRECTIVE, LARGEST, SHEBANG, below, content_of, kind_of
 from seatrial.lint.kinds import Kind as Kind
 from seatrial.lint.kinds import without_heredocs as without_heredocs
 from seatrial.lint.manifest import Container, Map
+from seatrial.lint.once import once
 from seatrial.lint.script import Assignment, Command, Script
 from seatrial.lint.templates import Filled
 
@@ -46,6 +48,8 @@ class Document:
     instructions: tuple[Instruction, ...] = ()
     embedded: bool = False
     """It stands in a here-document of another document."""
+    said: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What functions that look `once` say of it."""
 
     @property
     def unread_lines(self) -> int:
@@ -69,15 +73,23 @@ class Document:
             found += [a for script in self.scripts for a in script.assignments]
         return sorted(found, key=lambda assignment: assignment.line)
 
-    def commands(self) -> Iterator[Command]:
-        """Every command in its shell code."""
-        return itertools.chain.from_iterable(script.commands for script in self.scripts)
+    def commands(self, *programs: str) -> Iterator[Command]:
+        """Every command in its shell code, or every one that names one of the programs; see Script.naming."""
+        parts = (script.naming(*programs) if programs else script.commands for script in self.scripts)
+        return itertools.chain.from_iterable(parts)
+
+    @functools.cached_property
+    def stages(self) -> list[Stage]:
+        """The stages of a Dockerfile, in their order."""
+        return stages(self.instructions)
 
     def site(self) -> dict[str, str]:
         """What a comment ``# seatrial: site[instance=p5.48xlarge nccl=2.28.3]`` says of where it runs."""
-        words = [word for found in _SITE.finditer(self.text) for word in re.split(r"[,\s]+", found[1]) if "=" in word]
+        comments = _SITE.finditer(self.text) if "site[" in self.text else ()
+        words = [word for found in comments for word in re.split(r"[,\s]+", found[1]) if "=" in word]
         return dict(word.split("=", 1) for word in words)
 
+    @once
     def instance(self) -> Instance | None:
         """The one instance type that it names for its nodes; None: none, several, or one we do not know."""
         named = [manifest.instance_type(container.pod) for container in self.containers]
@@ -110,10 +122,11 @@ def read(path: Path) -> list[Document]:
 
     Raises UserError if there is no such file, or if it is no launch file.
     """
-    try:
-        data = _bytes(path)
-    except OSError as error:
-        raise UserError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
+    return of_content(path, content_of(path))
+
+
+def of_content(path: Path, data: bytes) -> list[Document]:
+    """The documents in what a file holds; see `read`."""
     text = data.decode("utf-8", errors="replace")
     kind = None if "\0" in text else kind_of(path, text)
     if kind is None:
@@ -124,14 +137,6 @@ def read(path: Path) -> list[Document]:
     if text.encode("utf-8", errors="replace") != data:
         return [Document(path=path, kind=kind, text=text, problem="is not UTF-8 text")]
     return parse(path, kind, text)
-
-
-def _bytes(path: Path) -> bytes:
-    """What a file holds, of one that is too large only its beginning."""
-    if not path.is_file():
-        return b"\0"  # a device, or a pipe, which may have no end
-    with path.open("rb") as file:
-        return file.read(LARGEST + 1)
 
 
 def parse(path: Path, kind: Kind, text: str, *, line: int = 1, embedded: bool = False) -> list[Document]:

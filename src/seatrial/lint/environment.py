@@ -13,7 +13,8 @@ from seatrial.findings import Finding
 from seatrial.hardware import Instance
 from seatrial.lint.allocation import nodes, number
 from seatrial.lint.documents import Document
-from seatrial.lint.launch import launches
+from seatrial.lint.launch import launched
+from seatrial.lint.once import once
 from seatrial.lint.script import Assignment, Script, option
 from seatrial.lint.stack import VARIABLES
 from seatrial.network.lint import lint_environment, lint_missing
@@ -49,6 +50,12 @@ _STARTS = ("srun", "mpirun", "torchrun", "python", "python3", "accelerate", "dee
 _SOURCED = re.compile(r"^\s*(?:source|\.)\s+(?!\S*(?:activate|conda\.sh|bashrc|profile|vars\.sh)\b)\S", re.MULTILINE)
 
 
+@once
+def assigned(document: Document) -> list[Assignment]:
+    """The variables of the network that it sets."""
+    return [a for a in document.assignments() if NETWORK.match(a.name) and a.name not in VARIABLES]
+
+
 def judged(
     document: Document,
     instance: Instance | None,
@@ -62,17 +69,19 @@ def judged(
     A variable that is set twice is judged twice, beside those that are surely set with it. `complete`: the document is
     all that sets variables, so that what is needed and missing is told.
     """
-    assigned = [a for a in document.assignments() if a.name not in VARIABLES and NETWORK.match(a.name)]
-    if not assigned:
+    settings = assigned(document)
+    if not settings:
         return
     if pod_network is None:
         pod_network = in_pods(document)
-    context, arms = context_of(document, assigned), [arm for script in document.scripts for arm in _arms(script)]
+    context, arms = context_of(document, settings), [arm for script in document.scripts for arm in _arms(script)]
+    around = [frozenset(arm for arm in arms if arm.first <= item.line <= arm.last) for item in settings]
     lines = _lines(document)
     known: dict[tuple[bool, frozenset[tuple[str, str | None]]], list[Finding]] = {}
-    for item in assigned:
-        environment = {**_beside(item, assigned, arms), item.name: item.value}
-        within = any(arm.first <= item.line <= arm.last and arm.kind != "function_definition" for arm in arms)
+    for item, own in zip(settings, around, strict=True):
+        beside = {other.name: other.value for other, its in zip(settings, around, strict=True) if its <= own}
+        environment = {**beside, item.name: item.value}  # what is set whenever this one is
+        within = any(arm.kind != "function_definition" for arm in own)
         chosen = context.by_choice or within or bool(_TESTED.search(lines.get(item.line, "")))
         key = chosen, frozenset(environment.items())  # most often all are set together
         if key not in known:
@@ -82,9 +91,9 @@ def judged(
             )
         yield from ((item.line, finding) for finding in known[key] if finding.scope["variable"] == item.name)
     if complete and instance and _starts_several(document, context) and not _set_elsewhere(document):
-        everything = {a.name: a.value for a in assigned}
+        everything = {a.name: a.value for a in settings}
         for finding in lint_missing(everything, instance, pod_network=pod_network, **versions):
-            yield assigned[0].line, finding
+            yield settings[0].line, finding
 
 
 def in_pods(document: Document) -> Fact:
@@ -149,7 +158,7 @@ def _efa(said: str) -> Fact:
 
 def _several_nodes(document: Document) -> Fact:
     found = {nodes(document)} if document.kind == "sbatch" else set()
-    for launch in launches(document.scripts):
+    for launch in launched(document):
         alone = any(word.text == "--standalone" for word in launch.words)
         found.add(1 if alone else number(option(launch.words, "--nnodes")))
     known = {count > 1 for count in found if count is not None}
@@ -176,12 +185,6 @@ class _Arm:
     kind: str
     first: int
     last: int
-
-
-def _beside(item: Assignment, assigned: Sequence[Assignment], arms: Sequence[_Arm]) -> dict[str, str | None]:
-    """The variables that are set whenever this one is."""
-    others = [arm for arm in arms if not arm.first <= item.line <= arm.last]
-    return {a.name: a.value for a in assigned if not any(arm.first <= a.line <= arm.last for arm in others)}
 
 
 def _arms(script: Script) -> Iterator[_Arm]:

@@ -8,18 +8,20 @@ from seatrial.lint.documents import Document
 from seatrial.lint.rules import gathered
 from seatrial.lint.script import Command, Word
 
+_SOURCE = ("source", ".")
+
 
 def sourced(commands: Iterable[Command]) -> Iterator[Word]:
     """The files that are read by ``source`` or ``.``."""
     for command in commands:
-        if command.words[0].text in ("source", ".") and len(command.words) > 1:
+        if command.words[0].text in _SOURCE and len(command.words) > 1:
             yield command.words[1]
 
 
 @gathered
 def sourced_files(document: Document) -> Iterator[str]:
     """Names of the files that a script reads into its own shell."""
-    return (word.name.strip("\"'") for word in sourced(document.commands()))
+    return (word.name.strip("\"'") for word in sourced(document.commands(*_SOURCE)))
 
 
 @gathered

@@ -37,7 +37,7 @@ def is_values(path: Path) -> bool:
 
 def chart_of(path: Path) -> Path | None:
     """The folder of the chart that a template belongs to."""
-    for place, folder in itertools.pairwise(path.parents):
+    for place, folder in itertools.pairwise(path.parents) if "templates" in path.parts else ():
         if place.name == "templates" and (folder / "Chart.yaml").is_file():
             return folder
     return None

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from seatrial.lint.script import Command, Word
 
+INSTALL = ("install", "create")
+"""Words of which one stands in every command that installs packages."""
 _CONDA = ("conda", "mamba", "micromamba")
 _BEFORE = {"sudo", "env", "exec", "time", "nice", "srun", "command", "xargs", "timeout", "retry", "nohup"}
 """Programs that run what stands behind them."""

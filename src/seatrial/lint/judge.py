@@ -17,9 +17,9 @@ from seatrial.lint.allocation import nodes
 from seatrial.lint.baseline import Baseline
 from seatrial.lint.change import Change
 from seatrial.lint.documents import Document
-from seatrial.lint.environment import judged, on_another_network
+from seatrial.lint.environment import assigned, judged, on_another_network
 from seatrial.lint.manifest import TEMPLATE
-from seatrial.lint.rules import Tree, all_rules, at
+from seatrial.lint.rules import Tree, all_rules, at, rules_about
 from seatrial.lint.shards import File, judge_files
 from seatrial.lint.stack import versions
 from seatrial.network import lint as network_rules
@@ -143,7 +143,7 @@ def _about(document: Document, tree: Tree) -> Iterable[Finding]:
         yield at(UNREADABLE, Verdict.UNKNOWN, document, document.problem_line, document.problem)
     if document.problem == TEMPLATE:  # what it says now is not what will run
         return
-    for rule in all_rules():
+    for rule in rules_about(document.kind):
         yield from rule.findings(document, tree)
     yield from _network(document, tree)
     yield from _unjustified(document)
@@ -151,6 +151,8 @@ def _about(document: Document, tree: Tree) -> Iterable[Finding]:
 
 def _network(document: Document, tree: Tree) -> Iterable[Finding]:
     """The environment that a document sets, against the rules of EFA and NCCL."""
+    if not assigned(document):
+        return
     stated = versions(document)
     instance = document.instance()
     if instance is None and not on_another_network(document):
@@ -184,7 +186,7 @@ def _excused(document: Document) -> dict[int, set[str]]:
 
 
 def _unjustified(document: Document) -> Iterable[Finding]:
-    for comment in _IGNORE.finditer(document.text):
+    for comment in _IGNORE.finditer(document.text) if "seatrial:" in document.text else ():
         if not comment[2].strip():
             observed = f"ignore[{comment[1]}] gives no reason, so it excuses nothing"
             line = document.line + document.text.count("\n", 0, comment.start())

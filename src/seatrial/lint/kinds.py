@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Literal
 
+from seatrial.errors import Problem, UserError
 from seatrial.lint import helm, templates
 
 Kind = Literal["sbatch", "shell", "yaml", "dockerfile"]
@@ -74,6 +75,17 @@ def _bare(name: str) -> str:
     return name
 
 
+def content_of(path: Path) -> bytes:
+    """What a file holds, of one that is too large only its beginning. Raises UserError if there is no such file."""
+    try:
+        if not path.is_file():
+            return b"\0"  # a device, or a pipe, which may have no end
+        with path.open("rb") as file:
+            return file.read(LARGEST + 1)
+    except OSError as error:
+        raise UserError(Problem(f"cannot be read: {error.strerror}", str(path))) from None
+
+
 def kind_of(path: Path, text: str) -> Kind | None:
     """What a file is, by its name and what stands in it; None: no launch file."""
     name = _bare(path.name)
@@ -92,7 +104,7 @@ def kind_of(path: Path, text: str) -> Kind | None:
     if (interpreter or "sh").endswith("sh"):
         meant = interpreter or _SHELL_NAME.search(name)
         named = meant or _JOB_NAME.search(name) or (not suffix and text.lstrip().startswith("#"))
-        if named and DIRECTIVE.search(without_heredocs(text)):
+        if named and "#SBATCH" in text and DIRECTIVE.search(without_heredocs(text)):
             return "sbatch"
         if meant:
             return "shell"

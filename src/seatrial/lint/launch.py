@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from seatrial.lint.allocation import number
+from seatrial.lint.documents import Document
+from seatrial.lint.once import once
 from seatrial.lint.script import Command, Script, Word, option
 from seatrial.lint.words import text_of
 
@@ -16,6 +18,7 @@ LIKE_TORCHRUN = ("torchrun", "hyperpodrun")
 """torchrun, and HyperPod's agent, which takes the same options (PyPI, hyperpod-elastic-agent 1.1.3)."""
 RENDEZVOUS = (*LIKE_TORCHRUN, "composer", "accelerate", "deepspeed")
 """Programs that start one process per accelerator themselves."""
+_MODULES = ("torch.distributed.run", "torch.distributed.launch")
 PROCESSES = {"composer": ("--nproc", "-n"), "deepspeed": ("--num_gpus",), "accelerate": ("--num_processes",)}
 NODES = {
     **dict.fromkeys(LIKE_TORCHRUN, ("--nnodes",)),
@@ -125,17 +128,26 @@ class Launch:
         return words if any(word.text == "srun" for word in words) else None
 
 
+@functools.lru_cache(maxsize=8)  # several rules about one document ask for it
 def code(text: str) -> str:
     """A text without its lines of comments."""
     return "\n".join(line for line in text.split("\n") if not line.lstrip().startswith("#"))
 
 
+@once
+def launched(document: Document) -> list[Launch]:
+    """Every start of torchrun or of a program like it, in a document itself."""
+    return list(launches(document.scripts))
+
+
 def launches(scripts: Iterable[Script]) -> Iterator[Launch]:
     """Every start of torchrun or of a program like it."""
     for script in scripts:
-        if not re.search(r"torchrun|hyperpodrun|composer|accelerate|deepspeed|torch\.distributed\.", script.text):
+        if not any(name in script.text for name in (*RENDEZVOUS, "torch.distributed.")):
             continue
         for command in script.commands:
+            if command.find(*RENDEZVOUS, *_MODULES) is None and not any("$" in word.source for word in command.words):
+                continue
             launch = _launch(command, tuple(spelled(script, command.words)))
             if launch:
                 yield launch
@@ -147,13 +159,13 @@ def launches_in(script: Script, command: Command) -> Iterator[Launch]:
 
 
 def _launch(command: Command, words: tuple[Word, ...]) -> Launch | None:
-    at = next((i for i, word in enumerate(words) if PurePosixPath(word.text).name in RENDEZVOUS), None)
+    at = next((i for i, word in enumerate(words) if word.name in RENDEZVOUS), None)
     if at is None:
-        at = next((i for i, w in enumerate(words) if re.match(r"torch\.distributed\.(run|launch)$", w.text)), None)
+        at = next((i for i, word in enumerate(words) if word.text in _MODULES), None)
         if at is None or not any(word.text == "-m" for word in words[:at]):
             return None
         return Launch(command, "torchrun", words[at:], words[:at])
-    program = PurePosixPath(words[at].text).name
+    program = words[at].name
     if command.name in _MENTIONED or (at and _ITS_VALUE.fullmatch(words[at - 1].text)):
         return None
     if program == "accelerate" and not any(w.text == "launch" for w in words[at : at + 2]):
@@ -164,7 +176,7 @@ def _launch(command: Command, words: tuple[Word, ...]) -> Launch | None:
 def spelled(script: Script, words: Sequence[Word], depth: int = 0) -> Iterator[Word]:
     """The words with variables that hold several of them, such as ``$DISTRIBUTED_ARGS``, taken apart."""
     for word in words:
-        found = _VARIABLE.fullmatch(word.source)
+        found = _VARIABLE.fullmatch(word.source) if "$" in word.source else None
         if not found or depth > 5 or (found[1] and not found[3]) or (word.known and len(word.text.split()) == 1):
             yield word
         elif word.known:

@@ -15,6 +15,8 @@ _READERS = {"read", "mapfile", "readarray", "getopts", "let", "test", "wait"}
 """Commands whose words are names, or ask for them."""
 _WORDS_OF_ENV = re.compile(r"(?:--export|--env|--set-env|-[ex])(?:=|\s+)?[\"']?((?:[A-Za-z_]\w*(?:=[^,\s]*)?,?)+)")
 """``srun --export=ALL,X=1``, ``docker run -e X``, ``mpirun -x X``."""
+_BEGINS = re.compile(rf"(?:{'|'.join(sorted(_READERS))}|coproc|module|ml|eval|exec|set)(?:\s|$)|\S*[=<>]")
+"""How a command begins that sets variables, or with ``X=1`` or a redirect before its name."""
 _SETS_NOTHING = re.compile(r"\bset --|\bconda\b|\bmamba\b|\bssh-agent\b|\bpyenv\b|\bbrew\b|\bdircolors\b|\blesspipe\b")
 """Programs of which the output is evaluated, whose variables nobody uses by name."""
 
@@ -50,7 +52,10 @@ class Names:
         self.dynamic |= any(child.type not in plain for child in node.children)
 
     def command(self, node: Node) -> None:
-        """A command that sets variables, or hands them on."""
+        """A command that sets variables, or hands them on. Most do not: that their text tells."""
+        text = text_of(node)
+        if not (_BEGINS.match(text) or "-e" in text or "-x" in text or "-v" in text):
+            return
         name = node.child_by_field_name("name")
         at = node.children.index(name) if name else len(node.children)
         for child in node.children[:at]:

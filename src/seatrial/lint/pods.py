@@ -11,6 +11,7 @@ from seatrial.lint.allocation import number
 from seatrial.lint.documents import Document
 from seatrial.lint.launch import LIKE_TORCHRUN, Launch, launches
 from seatrial.lint.manifest import Container, Map, containers, integer
+from seatrial.lint.once import once
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,11 @@ def kind(document: Document) -> str:
     return "VolcanoJob" if found == "Job" and str(manifest.get("apiVersion", "")).startswith("batch.volcano") else found
 
 
-def groups(document: Document) -> Iterator[Group]:
+@once
+def groups(document: Document) -> list[Group]:
     """The pods of a job, by kind. Nothing for what is no job of several pods that we know."""
     read = _GROUPS.get(kind(document))
-    if read:
-        yield from read((document.manifest or Map()).map("spec"))
+    return list(read((document.manifest or Map()).map("spec"))) if read else []
 
 
 def _of_kubeflow(spec: Map) -> Iterator[Group]:
@@ -122,6 +123,7 @@ def _parallel(job: Map) -> int | None:
     return 1 if not found else None if None in found else min(count for count in found if count is not None)
 
 
+@once
 def total(document: Document) -> int | None:
     """Pods that start training programs; None if one number is not known."""
     found = [group.pods for group in groups(document) if group.launches()]

@@ -6,7 +6,7 @@ import functools
 import importlib
 import pkgutil
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,12 +20,13 @@ Hit = tuple[int, str]
 """Line of the file, and what was seen there."""
 
 
-T = TypeVar("T", bound=Hashable)
-Find = Callable[[Document], Iterable[T]]
+T = TypeVar("T")
+H = TypeVar("H", bound=Hashable)
+Find = Callable[[Document], Iterable[H]]
 _GATHERED: dict[str, Find[Any]] = {}
 
 
-def gathered(find: Find[T]) -> Find[T]:
+def gathered(find: Find[H]) -> Find[H]:
     """Declares what a function finds in one document to be of interest in all others: `Tree.all` has all of it.
 
     Files are read by several processes, a few at a time, so that this is all that one of them knows of the others.
@@ -48,9 +49,22 @@ def _name(find: Find[Any]) -> str:
     return f"{find.__module__}.{find.__qualname__}"
 
 
+class NotGathered(Exception):
+    """A rule asks for what all documents say while they are still being read."""
+
+
+class _Ungathered(dict[str, frozenset[Any]]):
+    def __missing__(self, name: str) -> frozenset[Any]:
+        raise NotGathered(name)
+
+
+UNGATHERED: Mapping[str, frozenset[Any]] = _Ungathered()
+"""What is known of all documents while they are still being read."""
+
+
 @gathered
 def _folders_made(document: Document) -> Iterator[str]:
-    for command in document.commands() if document.kind == "shell" else ():
+    for command in document.commands("mkdir") if document.kind == "shell" else ():
         if command.name == "mkdir":
             yield from (word.text.rstrip("/") for word in command.words[1:])
 
@@ -67,12 +81,14 @@ class Tree:
     """What the nodes are where a document does not name their instance type; None: not known."""
     given: Mapping[str, frozenset[Any]] | None = None
     """What is gathered from all documents; None: from those that are judged here."""
+    said: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What functions that look `once_in` it say of its documents."""
 
     @functools.cached_property
     def _facts(self) -> Mapping[str, frozenset[Any]]:
         return gather(self.judged) if self.given is None else self.given
 
-    def all(self, find: Find[T]) -> frozenset[T]:
+    def all(self, find: Find[H]) -> frozenset[H]:
         """What a function that is `gathered` finds in all documents together."""
         return self._facts[_name(find)]
 
@@ -102,7 +118,7 @@ class Rule(findings.Rule):
 
     def findings(self, document: Document, tree: Tree) -> Iterable[Finding]:
         """What the rule finds in a document of one of its kinds."""
-        for line, observed in self.check(document, tree) if document.kind in self.kinds else ():
+        for line, observed in self.check(document, tree):
             yield at(self, self.verdict, document, line, mask_forms(observed))
 
 
@@ -151,6 +167,12 @@ def rule(
         return check
 
     return register
+
+
+@functools.cache
+def rules_about(kind: Kind) -> tuple[Rule, ...]:
+    """The rules about one kind of file, by id."""
+    return tuple(rule for rule in all_rules() if kind in rule.kinds)
 
 
 @functools.cache

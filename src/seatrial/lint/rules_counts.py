@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from seatrial.findings import Verdict
 from seatrial.lint.allocation import nodes, number, step, value
 from seatrial.lint.documents import Document
-from seatrial.lint.launch import NODES, STANDING_IN, Launch, code, launches
+from seatrial.lint.launch import NODES, STANDING_IN, Launch, code, launched
 from seatrial.lint.manifest import Container, Map, integer
 from seatrial.lint.pods import entrypoint, groups, kind, total
 from seatrial.lint.rules import ALL, Hit, Tree, rule
@@ -92,8 +92,8 @@ def separate_trainings(document: Document, tree: Tree) -> Iterator[Hit]:
     if document.kind == "yaml":
         yield from _separate_pods(document)
         return
-    around = code(document.text)
     for launch in launches_of(document, tree):
+        around = code(document.text)
         taken = step(document, launch.srun) if launch.srun else None
         if taken and taken.nodes and taken.nodes > 1 and (taken.tasks or 0) > 1 and alone(launch, around):
             yield launch.line, f"{launch.name} on {taken.nodes} nodes {_lacks(launch)}"
@@ -107,7 +107,7 @@ def _separate_pods(document: Document) -> Iterator[Hit]:
             many = total(document) if kind(document) in _OF_PARTS else group.pods
             if many and many > 1 and _told_by_nothing(document, container) and alone(launch, code(document.text)):
                 yield launch.line, f"{launch.program} in {many} pods {_lacks(launch)}"
-    for launch in launches(document.scripts) if kind(document) == "MPIJob" else ():
+    for launch in launched(document) if kind(document) == "MPIJob" else ():
         if copies_of_mpirun(launch) > 1 and alone(launch, code(document.text)):
             yield launch.line, f"{launch.program}, {copies_of_mpirun(launch)} times, {_lacks(launch)}"
     workers = _ray_workers(document)

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 
 from seatrial.findings import Verdict
 from seatrial.image import mutable
-from seatrial.lint.docker_stages import stages
 from seatrial.lint.dockerfile import Instruction, json_words, meant_as_list
 from seatrial.lint.documents import Document
 from seatrial.lint.installs import installs, name_of
@@ -56,12 +55,11 @@ def mutable_tag(image: str) -> str:
     good="FROM pytorch/pytorch:2.7.1-cuda12.8-cudnn9-runtime\nCMD python train.py\n",
 )
 def mutable_base(document: Document, tree: Tree) -> Iterator[Hit]:
-    for stage in stages(document.instructions):
+    for stage in document.stages:
         reason = "" if stage.base else mutable_tag(stage.image)
         name = stage.image.partition(":")[0]
         # it changes only with its own Dockerfile
-        built = not {name, f"Dockerfile.{name.rpartition('/')[2]}"}.isdisjoint(tree.all(images_built))
-        if reason and not built:
+        if reason and {name, f"Dockerfile.{name.rpartition('/')[2]}"}.isdisjoint(tree.all(images_built)):
             yield stage.start.line, f"{stage.image} {reason}"
 
 
@@ -70,8 +68,9 @@ def images_built(document: Document) -> Iterator[str]:
     """Names of the images that a file has a builder make, and of Dockerfiles that are called like theirs."""
     if document.kind == "dockerfile" and document.path.name.startswith("Dockerfile."):
         yield document.path.name
-    for found in re.finditer(r"\bbuild\b.*", document.text):
-        yield from re.findall(r"\s(?:-t|--tag)[\s=][\"']?([\w./-]+)", found[0])
+    for line in document.text.split("\n") if "build" in document.text and "-t" in document.text else ():
+        found = re.search(r"\bbuild\b.*", line) if "build" in line and "-t" in line else None
+        yield from re.findall(r"\s(?:-t|--tag)[\s=][\"']?([\w./-]+)", found[0]) if found else ()
 
 
 @gathered
@@ -141,7 +140,7 @@ def unused_version(document: Document, _: Tree) -> Iterator[Hit]:
     for item in document.instructions:
         for assignment in item.script.assignments if item.name == "ARG" and item.script else ():
             name = assignment.name
-            if not name.endswith("_VERSION") or re.search(rf"\$\{{?{name}\b", document.text):
+            if not name.endswith("_VERSION") or re.search(rf"\$\{{?{re.escape(name)}\b", document.text):
                 continue
             later = [run for run in runs if run.line > assignment.line]
             if assignment.value is not None and not any(_may_read_environment(run) for run in later):
@@ -176,7 +175,7 @@ def _may_read_environment(run: Instruction) -> bool:
 def no_json(document: Document, _: Tree) -> Iterator[Hit]:
     replaced = {
         item.line
-        for stage in stages(document.instructions)
+        for stage in document.stages
         for item, later in itertools.combinations(stage.own, 2)
         if item.name == later.name and item.name in ("CMD", "ENTRYPOINT")
     }
@@ -207,7 +206,7 @@ _BARE_LIST = re.compile(r"\[\s*[^\s\"'$\]{<-][^\]]*\]$")
     "COPY --from=builder /app /app\nCOPY --from=busybox:1.37.0 /bin/busybox /bin/\n",
 )
 def unknown_stage(document: Document, tree: Tree) -> Iterator[Hit]:
-    every = stages(document.instructions)
+    every = document.stages
     names = [stage.name for stage in every]
     for index, stage in enumerate(every):
         for item in stage.own:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from seatrial.findings import Verdict
-from seatrial.lint.docker_stages import Stage, global_arguments, stages
+from seatrial.lint.docker_stages import Stage, global_arguments
 from seatrial.lint.dockerfile import VARIABLE, Instruction, written_words
 from seatrial.lint.documents import Document
 from seatrial.lint.rules import Hit, Tree, rule
@@ -59,7 +59,7 @@ def _may_be_set(image: str, name: str) -> bool:
 )
 def argument_before_from(document: Document, _: Tree) -> Iterator[Hit]:
     before = global_arguments(document.instructions)
-    for stage in stages(document.instructions) if before else ():
+    for stage in document.stages if before else ():
         known = _names(stage.base.lineage) if stage.base else set()
         for item in stage.own:
             for name, line in _used(item):
@@ -109,7 +109,7 @@ def _expanded(value: str) -> list[str]:
     good="FROM ubuntu:24.04\nENV TOOLS=/opt/tools\nENV PATH=$TOOLS/bin:$PATH PS1='$(date) $ '\n",
 )
 def env_value(document: Document, _: Tree) -> Iterator[Hit]:
-    for stage in stages(document.instructions):
+    for stage in document.stages:
         known = _names(stage.base.lineage) if stage.base else set()
         for item in stage.own:
             if item.name == "ENV" and item.script:
@@ -125,7 +125,7 @@ def _wrong_values(item: Instruction, known: set[str], stage: Stage) -> Iterator[
         bare = re.sub(r"'[^']*'", "", written)
         if name.endswith("PATH") and ":" in written and name in written.strip("\"'").split(":"):
             yield line, f"{name} holds the word {name}, not its value: ${name} is meant"
-        elif re.search(rf"'[^'\"]*\$\{{?{name}\b", written) and '"' not in written:
+        elif re.search(rf"'[^'\"]*\$\{{?{re.escape(name)}\b", written) and '"' not in written:
             yield line, f"{name}: ${name} stays as it is in single quotes"
         elif re.search(r"(?<!\\)\$\([^(]", bare) and not re.match(r"PS\d$|PROMPT", name):
             yield line, f"{name}: Docker does not run {bare[bare.index('$(') :][:40]}"
@@ -156,10 +156,11 @@ _EFA_IMAGE = re.compile(r"public\.ecr\.aws/hpc-cloud/nccl-tests\b")
     "ENV LD_LIBRARY_PATH=/opt/tools/lib:$LD_LIBRARY_PATH\n",
 )
 def library_path(document: Document, _: Tree) -> Iterator[Hit]:
-    for stage in stages(document.instructions):
+    for stage in document.stages if "LD_LIBRARY_PATH" in document.text else ():
         folders = {"/opt/amazon/efa/lib"} if _EFA_IMAGE.match(stage.root) else set()
         for item in stage.lineage:
-            for word, row in written_words("ENV", item.script.text) if item.name == "ENV" and item.script else ():
+            code = item.script.text if item.name == "ENV" and item.script and "LD_LIBRARY_PATH" in item.value else ""
+            for word, row in written_words("ENV", code):
                 name, _equals, written = word.partition("=")
                 if name != "LD_LIBRARY_PATH":
                     continue

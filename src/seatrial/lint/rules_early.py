@@ -26,6 +26,7 @@ _OF_MPI = re.compile(r"\$\{?(OMPI_COMM_WORLD_\w+|PMIX?_RANK)\b")
 _OF_SLURM = re.compile(r"\$\{?(SLURM_(?:PROCID|NODEID|LOCALID))\b")
 _OF_NODE = re.compile(r"--(node|machine)[-_]rank[= ]\s*$")
 _OWN = re.compile(r"(?:\$\(|`)hostname\b|\$\{?(?:HOSTNAME|SLURMD_NODENAME)\b")
+_EARLY = re.compile("|".join(one.pattern for one in (_OF_MPI, _OF_SLURM, _OWN)))
 _OWN_ADDRESS = re.compile(r"(--node[-_]ip[-_]address|--local[-_]addr|\bVLLM_HOST_IP)[= ]\\?[\"']?$")
 """Where a program is told the address of the node that it runs on itself."""
 _EXPANDED = ("simple_expansion", "expansion", "command_substitution")
@@ -85,14 +86,14 @@ def is_unread(script: Script, command: Command, above: Node, node: Node) -> bool
     good="#!/bin/bash\nmpirun -np 16 bash -c 'RANK=$OMPI_COMM_WORLD_RANK python train.py'\n",
 )
 def early_rank(document: Document, _: Tree) -> Iterator[Hit]:
-    starters = [name for name in ("srun", *MPIRUN, *PDSH) if name in document.text]
-    if not starters or RUNS_ITSELF.search(code(document.text)):
+    starters = ("srun", *MPIRUN, *PDSH)
+    if not any(document.commands(*starters)) or RUNS_ITSELF.search(code(document.text)):
         return
     for script in document.scripts:
-        started = {c.node.id: c for c in script.commands if c.node and starter(c, *starters) is not None}
+        started = {c.node.id: c for c in script.naming(*starters) if c.node and starter(c, *starters) is not None}
         for kind in _EXPANDED if started else ():
             for node in script.nodes.get(kind, ()):
-                above = around(node)
+                above = around(node) if _EARLY.match(text_of(node).lstrip()) else None
                 if above is not None and _is_early(document, script, node, above, started.get(above.id)):
                     yield script.line_of(node), f"{text_of(node)} is expanded once, before the processes start"
 
@@ -117,11 +118,11 @@ def _is_early(document: Document, script: Script, node: Node, above: Node, comma
 
 def _reaches_mpirun(script: Script, name: str) -> bool:
     """An mpirun hands a variable on, or is given its value."""
-    for command in script.commands:
+    for command in script.naming(*MPIRUN):
         at = starter(command, *MPIRUN)
         words = command.words[at:] if at is not None and command.outer is None else ()
         for before, word in itertools.pairwise(words):
-            used = not word.source.startswith("'") and re.search(rf"(?<!\\)\$\{{?{name}\b", word.source)
+            used = not word.source.startswith("'") and re.search(rf"(?<!\\)\$\{{?{re.escape(name)}\b", word.source)
             if used or (before.text == "-x" and word.text == name):
                 return True
     return False

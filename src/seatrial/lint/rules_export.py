@@ -57,13 +57,15 @@ _READ = re.compile(
 def not_exported(document: Document, tree: Tree) -> Iterator[Hit]:
     for script in document.scripts:
         kept = [(name, line) for name, line in _kept(script) if _is_read(name) and name not in script.handed]
-        if not kept or document.path.name in tree.all(sourced_files):  # another script may export it
+        if not kept:
             continue
-        started = [c for c in script.commands if c.outer is None and c.find(*_PROGRAMS) is not None]
+        started = [command for command in script.naming(*_PROGRAMS) if command.outer is None]
         used = {use.name for use in script.uses} | {word for c in started for word in _named(c)}
         for name, line in kept:
             program = next((c for c in started if c.line > line), None)
             if program and name not in used:
+                if document.path.name in tree.all(sourced_files):  # another script may export it
+                    return
                 yield (
                     line,
                     f"{name} is assigned and not exported: {program.name} on line {program.line} does not get it",
@@ -119,7 +121,7 @@ def envsubst_name(document: Document, tree: Tree) -> Iterator[Hit]:
 def _instead(name: str, kept: set[str], script: Script) -> str:
     if name in kept:
         return "assigned, not exported"
-    other = scope.near(name, kept | script.handed)
+    other = next(scope.near(name, kept | script.handed), None)
     return f"set is {other}" if other else ""
 
 

@@ -104,7 +104,8 @@ def _values(manifest: Map) -> Iterator[tuple[str, int, Text | Map]]:
                 continue
             yield key, line, value
             inside = [(key if key == "annotations" else name, name, inner) for name, inner in value.items()]
-            stack += [(to, value.line_of(name), inner) for to, name, inner in reversed(inside) if name not in _FREE]
+            lines = {name: name.line if isinstance(name, Text) else value.line for name in value}
+            stack += [(to, lines[name], inner) for to, name, inner in reversed(inside) if name not in _FREE]
 
 
 def _angle(key: str, value: Text) -> re.Match[str] | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from seatrial.findings import Verdict
 from seatrial.lint.allocation import value
 from seatrial.lint.documents import Document
-from seatrial.lint.launch import launches
+from seatrial.lint.launch import launched
 from seatrial.lint.rules import ALL, SHELL, Hit, Tree, rule
 from seatrial.lint.script import option
 from seatrial.lint.spreading import MPIRUN, PDSH, on_several_nodes, starter
@@ -40,11 +40,11 @@ def master_port(document: Document, _: Tree) -> Iterator[Hit]:
     for assignment in document.assignments():
         if assignment.name == "MASTER_PORT" and assignment.value and _low(assignment.value):
             yield assignment.line, f"MASTER_PORT={assignment.value}"
-    for script in document.scripts:
+    for script in document.scripts if "RANDOM" in document.text else ():
         for node in script.nodes.get("variable_assignment", ()):
             if re.fullmatch(r"MASTER_PORT=\"?\$\{?RANDOM\}?\"?", text_of(node)):
                 yield script.line_of(node), "MASTER_PORT=$RANDOM may be below 1024"
-    for launch in launches(document.scripts):
+    for launch in launched(document):
         port = option(launch.words, "--master_port", "--main_process_port")
         if port and (_low(port.text) or port.source.strip('"') == "$RANDOM"):
             yield port.line, f"--master_port {port.source}"
@@ -67,7 +67,7 @@ def _low(port: str) -> bool:
     good="#!/bin/bash\nsrun -N 2 bash -c 'MASTER_ADDR=${SLURM_LAUNCH_NODE_IPADDR} python train.py'\n",
 )
 def master_address(document: Document, _: Tree) -> Iterator[Hit]:
-    for command in document.commands():
+    for command in document.commands("srun", *MPIRUN, *PDSH):
         at = starter(command, "srun", *MPIRUN, *PDSH)
         if at is None or (command.find("srun") is None and not on_several_nodes(document, command)):
             continue
@@ -120,6 +120,8 @@ def no_rendezvous(document: Document, tree: Tree) -> Iterator[Hit]:
 )
 def joined_words(document: Document, _: Tree) -> Iterator[Hit]:
     for command in document.commands():
+        if not any(" " in word.text and word.text.startswith("--") for word in command.words):
+            continue
         at = next((i for i, word in enumerate(command.words) if _RUNS.fullmatch(word.name)), None)
         words = command.words[at:] if at is not None else ()
         for before, word in itertools.pairwise(words):

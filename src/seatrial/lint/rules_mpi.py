@@ -49,10 +49,10 @@ spec:
 
 def _asked(document: Document) -> Iterator[tuple[int, int]]:
     """Line and number of processes of every mpirun that takes its slots from the job."""
-    if "OVERSUBSCRIBE" in code(document.text).upper():
+    if not any(document.commands(*MPIRUN)) or "OVERSUBSCRIBE" in code(document.text).upper():
         return
     for script in document.scripts:
-        for command in script.commands:
+        for command in script.naming(*MPIRUN):
             at = command.find(*MPIRUN)
             if at is None or command.name in ("echo", "which", "apt-get", "command"):
                 continue

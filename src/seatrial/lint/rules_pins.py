@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from seatrial.findings import Verdict
 from seatrial.lint.documents import Document
-from seatrial.lint.installs import installs, name_of
+from seatrial.lint.installs import INSTALL, installs, name_of
 from seatrial.lint.rules import ALL, Hit, Tree, rule
 from seatrial.lint.script import Command, Script, Word, option
 
@@ -18,6 +18,10 @@ _MUTABLE_URL = re.compile(
     r"|github\.com/[\w.-]+/[\w.-]+/(?:raw|archive)/(?:refs/heads/[\w.-]+|(?:main|master|HEAD)\b)"
     r"|github\.com/[\w.-]+/[\w.-]+/releases/latest/download/|repo\.(?:anaconda|continuum)\.(?:com|io)/\S*-latest-"
     r"|efa-installer\.amazonaws\.com/aws-efa-installer-latest)\S*"
+)
+_PIPED = re.compile(
+    r"\b(curl|wget)\b[^|;&\n]*(\\\n[^|;&\n]*)*\|\s*(sudo\s+(-\S+\s+)*)?(env\s+)?(\w+=\S+\s+)*(ba|z)?sh\b"
+    r"|\b(ba)?sh\s+(-c\s+\"\$\(|<\()\s*(curl|wget)\b"
 )
 _TOOLS = {"pip", "setuptools", "wheel", "uv", "virtualenv", "pipx", "poetry", "hatch", "hatchling", "build"}
 _TOOLS |= {"packaging", "ninja", "cmake", "conda", "mamba", "conda-build"}
@@ -40,14 +44,13 @@ _BRANCHES = ("main", "master", "HEAD", "develop", "dev", ".")
 def mutable_url(document: Document, _: Tree) -> Iterator[Hit]:
     if "http" not in document.text:
         return
+    urls = [(word, _MUTABLE_URL.search(word.text)) for word in words(document) if "http" in word.text]
+    moving = [(word, found) for word, found in urls if found and not re.search(r"\s", word.text)]
+    if not moving:
+        return
     fixed = {word for script in document.scripts if _verified(script) for c in script.commands for word in c.words}
-    fixed |= {word for c in document.commands() if c.name in ("echo", "printf") for word in c.words}
-    for word in words(document):
-        if word in fixed:
-            continue
-        found = _MUTABLE_URL.search(word.text) if "http" in word.text and not re.search(r"\s", word.text) else None
-        if found:
-            yield word.line, found[0].rstrip("\"')")
+    fixed |= {word for c in document.commands("echo", "printf") if c.name in ("echo", "printf") for word in c.words}
+    yield from ((word.line, found[0].rstrip("\"')")) for word, found in moving if word not in fixed)
 
 
 def words(document: Document) -> Iterator[Word]:
@@ -75,13 +78,9 @@ def words(document: Document) -> Iterator[Word]:
     "bash install.sh\n",
 )
 def pipe_to_shell(document: Document, _: Tree) -> Iterator[Hit]:
-    pattern = re.compile(
-        r"\b(curl|wget)\b[^|;&\n]*(\\\n[^|;&\n]*)*\|\s*(sudo\s+(-\S+\s+)*)?(env\s+)?(\w+=\S+\s+)*(ba|z)?sh\b"
-        r"|\b(ba)?sh\s+(-c\s+\"\$\(|<\()\s*(curl|wget)\b"
-    )
-    for script in document.scripts if re.search("curl|wget", document.text) else ():
-        printed = [w.source for c in script.commands if c.name in ("echo", "printf") for w in c.words]
-        for found in pattern.finditer(script.text):
+    for script in document.scripts if "curl" in document.text or "wget" in document.text else ():
+        printed = [w.source for c in script.naming("echo", "printf") if c.name in ("echo", "printf") for w in c.words]
+        for found in _PIPED.finditer(script.text):
             comment = "#" in script.text[script.text.rfind("\n", 0, found.start()) + 1 : found.start()]
             if not comment and not any(found[0] in text for text in printed):
                 yield script.line + script.text.count("\n", 0, found.start()), found[0].split("\n")[0][:60]
@@ -102,7 +101,7 @@ def pipe_to_shell(document: Document, _: Tree) -> Iterator[Hit]:
 def unpinned_package(document: Document, _: Tree) -> Iterator[Hit]:
     if any(a.name in ("PIP_CONSTRAINT", "UV_CONSTRAINT") and a.value != "" for a in document.assignments()):
         return
-    for install in installs(document.commands()):
+    for install in installs(document.commands(*INSTALL)):
         loose = [word for word in install.packages if _loose(word, install.manager)]
         nightly = "--pre" in install.flags and any("nightly" in word.text for word in install.command.words)
         if loose and not install.constrained and not nightly:  # the newest is what is meant
@@ -135,7 +134,7 @@ def _loose(word: Word, manager: str) -> bool:
     good="#!/bin/bash\ngit clone --branch v0.2.0 https://github.com/pytorch/torchtitan.git\n",
 )
 def unpinned_clone(document: Document, _: Tree) -> Iterator[Hit]:
-    commands = [c for script in document.scripts for c in script.commands if c.name == "git"]
+    commands = [command for command in document.commands("git") if command.name == "git"]
     moves = ("checkout", "reset", "switch", "fetch")
     pins = [c for c in commands if any(w.text in moves for w in c.words) and c.words[-1].text not in _BRANCHES]
     for command in commands:
@@ -154,8 +153,8 @@ def unpinned_clone(document: Document, _: Tree) -> Iterator[Hit]:
 def _is_pushed(cloned: Sequence[Word], document: Document) -> bool:
     """The script works on what it cloned, and sends it back. `cloned`: the words behind ``git clone``."""
     folder = re.sub(r"\.git$", "", PurePosixPath(cloned[-1].source.strip('"')).name)
-    git = [c for c in document.commands() if c.name == "git" and any(w.text == "push" for w in c.words)]
-    entered = [c for c in document.commands() if c.name in ("cd", "pushd")] if git else []
+    git = [c for c in document.commands("git") if c.name == "git" and any(w.text == "push" for w in c.words)]
+    entered = [c for c in document.commands("cd", "pushd") if c.name in ("cd", "pushd")] if git else []
     return any(PurePosixPath(w.source.strip('"')).name == folder for c in (*git, *entered) for w in c.words[1:])
 
 
@@ -173,7 +172,7 @@ def _is_pushed(cloned: Sequence[Word], document: Document) -> bool:
 )
 def unchecked_download(document: Document, _: Tree) -> Iterator[Hit]:
     for script in document.scripts:
-        for command in script.commands if not _verified(script) else ():
+        for command in () if _verified(script) else script.naming("curl"):
             if command.name == "curl" and _keeps(command) and not _fails(command):
                 yield command.line, "curl keeps what it gets without -f"
 
@@ -188,8 +187,14 @@ def _verified(script: Script) -> bool:
         )
         or (c.name in ("gpg", "gpgv", "gpg2") and (c.name == "gpgv" or _has(c, "--verify")))
         or (c.name in ("cosign", "minisign") and any(re.match(r"verify|-V", w.text) for w in c.words))
-        for c in script.commands
+        for c in script.naming(*_VERIFIERS)
     )
+
+
+_VERIFIERS = (
+    *("sha1sum", "sha224sum", "sha256sum", "sha384sum", "sha512sum", "md5sum", "b2sum", "shasum"),
+    *("gpg", "gpgv", "gpg2", "cosign", "minisign"),
+)
 
 
 def _has(command: Command, *patterns: str) -> bool:

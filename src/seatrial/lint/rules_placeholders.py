@@ -63,18 +63,23 @@ def placeholder(document: Document, _: Tree) -> Iterator[Hit]:
     if document.embedded or document.filled_in or _TEMPLATE.search(document.path.name):
         return
     for script in document.scripts if "<" in document.text else ():
-        for found in _NAME.finditer(script.text):
-            if not _is_text(script, len(script.text[: found.start()].encode())):
+        names = list(_NAME.finditer(script.text))
+        plain = _plain(script) if names else []
+        for found in names:
+            if not _is_in(plain, len(script.text[: found.start()].encode())):
                 yield script.line + script.text.count("\n", 0, found.start()), found[0]
 
 
-_NAME = re.compile(r"(?:(?<=[=:/])<[A-Za-z][\w ./-]*>|(?<=\s)<[A-Za-z][\w ./-]*>(?=\s*(?:\\?\n|\Z)|[:/,]|[ \t]+-))")
+_NAME = re.compile(r"<(?:(?<=[=:/]<)[A-Za-z][\w ./-]*>|(?<=\s<)[A-Za-z][\w ./-]*>(?=\s*(?:\\?\n|\Z)|[:/,]|[ \t]+-))")
 """Not ``sort <in >out`` nor ``sort <in> out``, which a shell runs."""
+_PLAIN = ("string", "raw_string", "comment", "heredoc_body", "regex")
 
 
-def _is_text(script: Script, at: int) -> bool:
-    """The byte stands where the shell redirects nothing: in quotes, a comment or a here-document."""
-    kinds = ("string", "raw_string", "comment", "heredoc_body", "regex")
-    ranges = sorted((node.start_byte, node.end_byte) for kind in kinds for node in script.nodes.get(kind, ()))
-    index = bisect.bisect_right(ranges, (at, len(script.text) * 4)) - 1
+def _plain(script: Script) -> list[tuple[int, int]]:
+    """The bytes, from and to, where the shell redirects nothing: in quotes, comments and here-documents."""
+    return sorted((node.start_byte, node.end_byte) for kind in _PLAIN for node in script.nodes.get(kind, ()))
+
+
+def _is_in(ranges: list[tuple[int, int]], at: int) -> bool:
+    index = bisect.bisect_right(ranges, at, key=lambda one: one[0]) - 1
     return any(begin <= at < end for begin, end in ranges[max(index - 1, 0) : index + 1])

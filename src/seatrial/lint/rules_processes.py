@@ -147,7 +147,7 @@ def processes_per_node(launch: Launch, document: Document) -> int | None:
     good="#!/bin/bash\n#SBATCH --gpus-per-node=8\nsrun torchrun --nproc_per_node=gpu train.py\n",
 )
 def idle_gpus(document: Document, tree: Tree) -> Iterator[Hit]:
-    if "CUDA_VISIBLE_DEVICES" in code(document.text):
+    if "CUDA_VISIBLE_DEVICES" in document.text and "CUDA_VISIBLE_DEVICES" in code(document.text):
         return
     if document.kind == "yaml":
         # whoever asks for EFA takes a whole node, since its interfaces are of no use to another pod

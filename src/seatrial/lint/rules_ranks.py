@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from seatrial.findings import Verdict
 from seatrial.lint.allocation import number, program_of_srun, step
 from seatrial.lint.documents import Document
-from seatrial.lint.launch import Launch, code, launches, launches_in
+from seatrial.lint.launch import Launch, code, launched, launches, launches_in
 from seatrial.lint.pods import groups
 from seatrial.lint.rules import ALL, Hit, Tree, rule
 from seatrial.lint.rules_early import RUNS_ITSELF, around, beside, is_printed, is_unread, is_whole, only_one
@@ -122,7 +122,7 @@ def constant_rank(document: Document, _: Tree) -> Iterator[Hit]:
     if document.kind == "yaml":
         found = [(launch, group.pods) for group in groups(document) for _, launch in group.launches()]
     else:
-        found = [(launch, _starts(document, launch)) for launch in launches(document.scripts) if launch.srun]
+        found = [(launch, _starts(document, launch)) for launch in launched(document) if launch.srun]
     for launch, many in found:
         stated, rank = launch.nodes, option(launch.options, "--node_rank", "--machine_rank")
         of_several = stated and stated.text not in ("1", "1:1") and many and many > 1 and not launch.dynamic

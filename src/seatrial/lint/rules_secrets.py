@@ -10,10 +10,14 @@ from seatrial.lint.docker_stages import homes_made
 from seatrial.lint.documents import Document
 from seatrial.lint.rules import ALL, Hit, Tree, gathered, rule
 from seatrial.lint.script import Command
-from seatrial.masking import FORMS
+from seatrial.masking import keys_in
 
 UPSTREAM = "awslabs/awsome-distributed-ai"
-_SECRET = re.compile(r"(^|_)(TOKEN|PASSWORD|PASSWD|SECRET|API_?KEY|ACCESS_KEY|ACCESS_KEY_ID|SECRET_KEY|PRIVATE_KEY)$")
+_SECRET = (
+    *("_TOKEN", "_PASSWORD", "_PASSWD", "_SECRET", "_API_KEY", "_APIKEY", "_ACCESS_KEY", "_ACCESS_KEY_ID"),
+    *("_SECRET_KEY", "_PRIVATE_KEY"),
+)
+"""Ends of the names of secrets."""
 _NO_SECRET = re.compile(r"^(EOS|BOS|PAD|UNK|MASK|CLS|SEP|IMAGE|SPECIAL|STOP|START|END)_")
 _PLACEHOLDER = re.compile(
     r"[<\[{(%$]|\b(your|my|some|changeme|change|insert|replace|fake|dummy|sample|redacted|todo|none|null|empty|required)\b"
@@ -31,6 +35,7 @@ _DEMO = re.compile(
 """Passwords that manuals give to a service that runs for a try."""
 _SUBSTITUTES = re.compile(r"[\"']?s[#|,@!/]")
 """sed's program: what other data say is replaced."""
+_HOME = re.compile(r"/(?<![\w.]/)(?:home|Users|fsx/home|fsx/users)/([a-z][\w.-]*)")
 _SHARED_HOMES = {"ubuntu", "ec2-user", "centos", "rocky", "slurm", "user", "jovyan", "app", "ray", "mpiuser", "nonroot"}
 _SHARED_HOMES |= {"data", "datasets", "shared", "share", "projects", "scratch", "username"}
 _SHARED_HOMES |= {
@@ -65,9 +70,9 @@ def secret(document: Document, _: Tree) -> Iterator[Hit]:
     assigned += [a for i in document.instructions if i.name == "ARG" and i.script for a in i.script.assignments]
     for assignment in assigned:
         name, value = assignment.name.upper(), assignment.value or ""
-        if _SECRET.search(name) and not _NO_SECRET.search(name) and _is_secret(name, value):
+        if f"_{name}".endswith(_SECRET) and not _NO_SECRET.search(name) and _is_secret(name, value):
             yield assignment.line, f"{assignment.name} has its value in the file"
-    for found in FORMS.finditer(document.text):
+    for found in keys_in(document.text):
         if re.search(r"\d|^(?!sk-)", found[0]) and not _PLACEHOLDER.search(found[0]):
             yield document.line + document.text.count("\n", 0, found.start()), f"a key that begins with {found[0][:4]}"
 
@@ -109,7 +114,7 @@ def user_path(document: Document, tree: Tree) -> Iterator[Hit]:
     texts += [(a.line, a.value) for a in document.assignments() if a.value and "\n" not in a.value]
     made = tree.all(_homes)
     for line, text in texts:
-        found = re.search(r"(?<![\w.])/(?:home|Users|fsx/home|fsx/users)/([a-z][\w.-]*)", text)
+        found = _HOME.search(text)
         if found and found[1] not in _SHARED_HOMES | made:
             yield line, found[0]
 
@@ -133,6 +138,6 @@ def _is_elsewhere(command: Command) -> bool:
     good="#!/bin/bash\nexport LD_PRELOAD=/opt/nccl/build/lib/libnccl.so\npython train.py\n",
 )
 def preload(document: Document, _: Tree) -> Iterator[Hit]:
-    for assignment in document.assignments():
+    for assignment in document.assignments() if "LD_PRELOAD" in document.text else ():
         if assignment.name == "LD_PRELOAD" and re.search(r"/cuda-\d+", assignment.value or ""):
             yield assignment.line, f"LD_PRELOAD={assignment.value}"

@@ -28,7 +28,7 @@ UPSTREAM = "awslabs/awsome-distributed-ai"
     good="#!/bin/bash\ncd /fsx/gpt2 && pwd\n",
 )
 def cd_words(document: Document, _: Tree) -> Iterator[Hit]:
-    for command in document.commands():
+    for command in document.commands("cd"):
         words = [word for word in command.words[1:] if not word.text.startswith("-")]
         if command.words[0].text == "cd" and len(words) > 1 and words[0].text[:1] not in ">\\`":
             yield command.line, f"cd {words[0].source} {words[1].source}"
@@ -47,7 +47,7 @@ def cd_words(document: Document, _: Tree) -> Iterator[Hit]:
     good="#!/bin/bash\necho starting\nexec python train.py\n",
 )
 def after_exec(document: Document, _: Tree) -> Iterator[Hit]:
-    for script in document.scripts:
+    for script in document.scripts if "exec" in document.text else ():
         top = [node for program in script.nodes.get("program", ()) for node in program.children]
         ended = False
         for node in top:
@@ -70,7 +70,7 @@ def after_exec(document: Document, _: Tree) -> Iterator[Hit]:
     good="#!/bin/bash\nRESULTS=/fsx/results\nmkdir -p ${RESULTS}\n",
 )
 def stray_brace(document: Document, _: Tree) -> Iterator[Hit]:
-    for command in document.commands():
+    for command in document.commands() if "}}" in document.text else ():
         for word in command.words:
             plain = "}}" in word.source and "'" not in word.source and '"' not in word.source
             if plain and re.search(r"\$\{\w+\}\}", word.source) and word.source.count("}") > word.source.count("{"):
@@ -109,7 +109,8 @@ def version_redirect(document: Document, _: Tree) -> Iterator[Hit]:
     good="#!/bin/bash\npython train.py \\\n  --steps 10\n",
 )
 def broken_continuation(document: Document, _: Tree) -> Iterator[Hit]:
-    text = without_heredocs(document.text)
+    suspect = any(end in document.text for end in ("\\ ", "\\\t", "\\\\\n"))
+    text = without_heredocs(document.text) if suspect else ""
     for pattern, seen in _BROKEN:
         for found in re.finditer(rf"^(?!\s*#).*\s{pattern}", text, re.MULTILINE):
             yield document.line + text.count("\n", 0, found.start()), seen
@@ -117,7 +118,7 @@ def broken_continuation(document: Document, _: Tree) -> Iterator[Hit]:
         before = -1
         for command in script.commands:
             line, name = command.line, command.words[0].source if command.words else ""
-            if re.match(r"--?[A-Za-z]", name) and command.outer is None:
+            if name.startswith("-") and re.match(r"--?[A-Za-z]", name) and command.outer is None:
                 lines = script.text.split("\n")
                 above = next((one.strip() for one in reversed(lines[: line - script.line]) if one.strip()), "")
                 if line - 1 != before and above and not above.endswith("\\") and not above.startswith("#"):
@@ -141,7 +142,7 @@ _BROKEN = ((r"\\[ \t]+$", "a blank after the backslash"), (r"\\\\$(?=\n\s*--?[A-
     good='#!/bin/bash\nARGS=(\n  # --fp8\n  --steps 10\n)\npython train.py "${ARGS[@]}"\n',
 )
 def comment_in_command(document: Document, _: Tree) -> Iterator[Hit]:
-    for script in document.scripts:
+    for script in document.scripts if "\\" in document.text else ():
         lines = script.text.split("\n")
         for node in script.nodes.get("comment", ()):
             row = node.start_point[0]
@@ -164,7 +165,8 @@ def comment_in_command(document: Document, _: Tree) -> Iterator[Hit]:
     good='#!/bin/bash\nmapfile -t all < <(scontrol show hostnames)\nsrun -w "${all[1]}" hostname\n',
 )
 def quoted_array(document: Document, _: Tree) -> Iterator[Hit]:
-    for script in document.scripts if re.search(r"=\(\s*[\"$]", document.text) and nodes(document) != 1 else ():
+    arrays = "=(" in document.text and re.search(r"=\(\s*[\"$]", document.text)
+    for script in document.scripts if arrays and nodes(document) != 1 else ():
         printed: dict[str, str] = {}
         for node in script.nodes.get("variable_assignment", ()):
             name, value = text_of(node).split("=", 1)
@@ -175,7 +177,7 @@ def quoted_array(document: Document, _: Tree) -> Iterator[Hit]:
                 yield script.line_of(node), f"{name} has one element, all that {command[:60]} prints"
             elif copied and copied[1] in script.arrays and _has_several(name, "", script.text):
                 yield script.line_of(node), f"{name} has one element: ${copied[1]} is the first of an array"
-            printed[name] = value.strip('"') if re.match(r'"?(\$\(|`)', value) else ""
+            printed[name] = value.strip('"') if value.startswith(("$(", '"$(', "`", '"`')) else ""
 
 
 def _has_several(name: str, command: str, text: str) -> bool:
@@ -202,19 +204,22 @@ def _has_several(name: str, command: str, text: str) -> bool:
     good="#!/bin/bash\npython /fsx/code/train.py\n",
 )
 def missing_file(document: Document, tree: Tree) -> Iterator[Hit]:
-    if document.embedded or re.search(r"--container-|docker run|--chdir|-D ", document.text):
+    if document.embedded:
         return
-    folders = (document.path.parent, *above(document.path, tree))
     names = {"cd", "pushd", "git", "cp", "wget", "curl", "ln", "rsync", "tar", "unzip", "tee", "cat", "aws", "mv"}
     for script in document.scripts:
-        if any(command.find(*names) is not None for command in script.commands):
+        if any(script.naming(*names)):
             continue  # the file may be made, or the folder another
         for command in script.commands:
             for word in command.words:
-                beside = word.known and re.fullmatch(r"\.{1,2}/[\w./-]+\.(py|sh)", word.text)
-                paths = [folder / word.text for folder in folders] if beside else []
+                here = word.known and word.text.startswith(("./", "../"))
+                beside = here and re.fullmatch(r"\.{1,2}/[\w./-]+\.(py|sh)", word.text)
+                folders = (document.path.parent, *above(document.path, tree)) if beside else ()
+                paths = [folder / word.text for folder in folders]
                 if not paths or any(path.exists() for path in paths):
                     continue
+                if re.search(r"--container-|docker run|--chdir|-D ", document.text):
+                    return  # it runs in another folder
                 if paths[0].parent == folders[0] or paths[0].parent.is_dir():  # else it is made, linked or mounted
                     yield word.line, f"{word.text} does not exist beside the script"
 
@@ -232,5 +237,6 @@ def missing_file(document: Document, tree: Tree) -> Iterator[Hit]:
     good="#!/bin/bash\nSTEPS=20\npython train.py $STEPS\n",
 )
 def merge_marker(document: Document, _: Tree) -> Iterator[Hit]:
-    for found in re.finditer(r"^(?:<{7}|>{7}) \S.*", document.text, re.MULTILINE):
+    marked = "<<<<<<< " in document.text or ">>>>>>> " in document.text
+    for found in re.finditer(r"^(?:<{7}|>{7}) \S.*", document.text, re.MULTILINE) if marked else ():
         yield document.line + document.text.count("\n", 0, found.start()), found[0][:40]

@@ -141,7 +141,7 @@ def unknown_option(document: Document, _: Tree) -> Iterator[Hit]:
     for word in directives(document):
         name = word.text.partition("=")[0].removeprefix("--")
         begins = any(option.startswith(name) for option in _OPTIONS)  # sbatch takes the beginning of a name for it
-        meant = near(name, _OPTIONS) if word.text.startswith("--") and not begins else None
+        meant = next(near(name, _OPTIONS), None) if word.text.startswith("--") and not begins else None
         if meant:  # what is like none of them may be a plugin's
             yield word.line, f"--{name}: sbatch has --{meant}"
 

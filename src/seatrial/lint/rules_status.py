@@ -21,7 +21,7 @@ _STARTERS = ("srun", "mpirun", "mpiexec", "prun")
 _AROUND = {"list", "redirected_statement", "if_statement", "elif_clause", "else_clause", "compound_statement"}
 _AROUND |= {"case_statement", "case_item", "variable_assignment", "command_substitution", "pipeline", "negated_command"}
 """What may stand around a command that runs once."""
-_STARTS = re.compile("|".join((*RENDEZVOUS, *_STARTERS, "torch.distributed")))
+_STARTS = (*RENDEZVOUS, *_STARTERS, "torch.distributed")
 _OWN = re.compile(r"\.py$|(train|tune|run)\w*\.sh$")
 _LOOKED_AT = re.compile(r"\$\?|\bPIPESTATUS\b|\b(?:exit|return)\s+[\"']?(?!0\b)[$\w]|\bsacct\b|\bscontrol\s+requeue\b")
 """What decides about the status by itself."""
@@ -49,9 +49,10 @@ _SHORT = 60
     good="#!/bin/bash\nset -euo pipefail\nsrun --nodes=2 python train.py | tee train.log\necho done\n",
 )
 def lost_status(document: Document, _: Tree) -> Iterator[Hit]:
-    for script in document.scripts if _STARTS.search(document.text) else ():
+    for script in document.scripts if any(name in document.text for name in _STARTS) else ():
         yield from _background(script)
-        trainings = [c for c in script.commands if c.outer is None and _trains(c) and not c.background]
+        starting = script.naming(*RENDEZVOUS, *_STARTERS)
+        trainings = [c for c in starting if c.outer is None and _trains(c) and not c.background]
         for command in trainings:
             yield from _ignored(command)
             yield from _piped(command, script)
@@ -59,8 +60,9 @@ def lost_status(document: Document, _: Tree) -> Iterator[Hit]:
 
 
 def _background(script: Script) -> Iterator[Hit]:
-    programs = (*RENDEZVOUS, *_STARTERS, *_functions_that_start(script))
-    started = [c for c in script.commands if c.background and c.find(*programs) is not None and not c.find("sleep")]
+    background = [command for command in script.commands if command.background]
+    programs = (*RENDEZVOUS, *_STARTERS, *_functions_that_start(script)) if background else ()
+    started = [command for command in background if command.find(*programs) is not None and not command.find("sleep")]
     waited = 0
     for command in script.commands if started else ():
         if command.name == "wait" and len(command.words) == 1:

@@ -25,9 +25,9 @@ _TRIVIAL = re.compile(
 
 def steps(document: Document) -> Iterator[tuple[Command, Sequence[Word], Sequence[Word]]]:
     """Every srun, with its own words and those of the program that it starts."""
-    for script in document.scripts if "srun" in document.text else ():
-        for command in script.commands:
-            words = tuple(spelled(script, command.words)) if command.find("srun") is not None else ()
+    for script in document.scripts:
+        for command in script.naming("srun"):
+            words = tuple(spelled(script, command.words))
             at = next((i for i, word in enumerate(words) if word.text.rpartition("/")[2] == "srun"), None)
             if at is not None and command.name not in ("echo", "printf", "command", "which", "pkill", "alias"):
                 yield command, options_of_srun(words), program_of_srun(words)

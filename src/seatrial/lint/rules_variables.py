@@ -11,6 +11,7 @@ from seatrial.lint import scope
 from seatrial.lint.documents import Document
 from seatrial.lint.given import SLURM, is_given
 from seatrial.lint.handing import sourced, sourced_files
+from seatrial.lint.once import once_in
 from seatrial.lint.rules import SHELL, Hit, Tree, rule
 from seatrial.lint.script import Script, Use
 from seatrial.lint.words import text_of
@@ -89,38 +90,40 @@ def _is_guess(use: Use) -> bool:
     return above is not None and above.type == "list" and re.match(r"(test|\[+)\s+-[zn]\s", text_of(above)) is not None
 
 
-def _unset(document: Document, tree: Tree) -> Iterator[tuple[Script, list[Use]]]:
+@once_in
+def _unset(document: Document, tree: Tree) -> list[tuple[Script, list[Use]]]:
     """The first use of each variable that nobody sets, as far as can be known."""
+    found = []
     for script in document.scripts if not document.embedded else ():
         set_here = script.defined | {use.name for use in script.uses if use.optional}
         uses = {u.name: u for u in _first(script.uses) if u.name not in set_here and not is_given(u.name)}
-        if (
-            not uses
-            or document.path.name in tree.all(sourced_files)
-            or _is_library(document)
-            or _is_filled_in(document)
-        ):
-            continue
-        provided = scope.names(document, tree)
+        provided = scope.names(document, tree) if uses and not _is_library(document) else None
         if provided is None:
             continue
         provided |= set(re.findall(r"^\s*#.*?\b([A-Z][A-Z0-9_]+)\b", script.text, re.MULTILINE))  # documented
         unset = [u for u in uses.values() if u.name not in provided and not _looks_assigned(u.name, script.text)]
-        yield script, sorted(unset, key=lambda use: use.line)
+        if not unset or _is_filled_in(document) or document.path.name in tree.all(sourced_files):
+            continue
+        unset = [use for use in unset if use.name not in scope.handed(document, tree)]
+        found.append((script, sorted(unset, key=lambda use: use.line)))
+    return found
 
 
 def _looks_assigned(name: str, text: str) -> bool:
     """The grammar misses some of several assignments on one line, and empty ones (tree-sitter-bash 0.25.1)."""
+    if not any(f"{name}{operator}" in text for operator in ("=", "+=", "[")):
+        return False
     begin = r"(?:^|[;&|({`]|\b(?:then|do|else)\b)[ \t]*(?:\w+=\S*[ \t]+)*"
     return re.search(rf"{begin}{name}(?:\[[^\]]*\])?\+?=", text, re.MULTILINE) is not None
 
 
 def _slip(name: str, script: Script) -> str:
     """Why a name that nobody sets cannot be one that comes from elsewhere; empty if it may be."""
-    assigned = {a.name for a in script.assignments if not _made_of(a.name, name, script)}
-    daemon = any(command.name.startswith("slurm") for command in script.commands)  # its names are its site's own
-    jobs = name.startswith("SLURM_") and not daemon
-    other = scope.near(name, assigned) or (scope.near(name, SLURM) if jobs else None)
+    like = scope.near(name, {assignment.name for assignment in script.assignments})
+    other = next((one for one in like if not _made_of(one, name, script)), None)
+    if other is None and name.startswith("SLURM_"):
+        daemon = any(command.name.startswith("slurm") for command in script.commands)  # its names are its site's own
+        other = None if daemon else next(scope.near(name, SLURM), None)
     if other:
         return f"${name} is set nowhere, ${other} is"
     if name != name.upper():  # people's own variables in the environment have capitals

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seatrial.findings import Verdict
-from seatrial.lint.docker_stages import Stage, stages
+from seatrial.lint.docker_stages import Stage
 from seatrial.lint.documents import Document
 from seatrial.lint.installs import Install, installs, name_of
 from seatrial.lint.rules import Hit, Tree, rule
@@ -42,7 +42,7 @@ _BRING_TORCH = {"torchaudio", "xformers", "vllm"}
     good="FROM nvcr.io/nvidia/pytorch:25.06-py3\nRUN pip install transformers==4.53.0\n",
 )
 def vendor_framework(document: Document, _: Tree) -> Iterator[Hit]:
-    for stage in stages(document.instructions):
+    for stage in document.stages:
         brought = next((names for images, names in VENDORS if images.match(stage.root)), None)
         if brought is None or _elsewhere(stage, brought):
             continue

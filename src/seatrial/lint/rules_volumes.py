@@ -126,6 +126,8 @@ def claim_templates(document: Document) -> Iterator[str]:
     good=_POD + _CLAIM.format("fsx-claim") + _DEFINED,
 )
 def unknown_claim(document: Document, tree: Tree) -> Iterator[Hit]:
+    if "claimName" not in document.text:
+        return
     defined = tree.all(claims)
     here = {name for folder, name in defined if folder == document.path.parent}
     if not here or any(_filled_in(name) for name in here):

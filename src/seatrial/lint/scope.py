@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from seatrial.lint import shell
 from seatrial.lint.documents import Document
 from seatrial.lint.handing import handing, sourced
+from seatrial.lint.once import once_in
 from seatrial.lint.rules import Tree
 from seatrial.lint.script import Script
 
@@ -20,12 +21,12 @@ _SHORTEST = 5
 
 
 def names(document: Document, tree: Tree) -> frozenset[str] | None:
-    """Names that its scripts, what they source, and the files around it set; None: not to be known without running."""
+    """Names that its scripts and what they source set; None: not to be known without running."""
     scripts = together(document, tree)
     if scripts is None:
         return None
-    optional = {use.name for script in scripts for use in script.uses if use.optional}
-    return handed(document, tree).union(optional, *(script.defined for script in scripts))
+    optional = frozenset(use.name for script in scripts for use in script.uses if use.optional)
+    return optional.union(*(script.defined for script in scripts))
 
 
 def environment(document: Document, tree: Tree) -> frozenset[str] | None:
@@ -76,25 +77,32 @@ def _read(path: Path, _changed: int) -> Script:
     return shell.parse(path.read_text(encoding="utf-8", errors="replace"))
 
 
+@once_in
 def handed(document: Document, tree: Tree) -> frozenset[str]:
     """Names that other files of its folder, of those beside it, or of those above hand to what they start."""
     own = document.path.parent
     around = (own.parent if own in above(document.path, tree) else own).as_posix()
     found = set[str]()
-    for path, names in tree.all(handing):
-        folder = path.rpartition("/")[0] or "."
-        near = f"{folder}/".startswith(f"{around}/") or f"{around}/".startswith(f"{folder}/")
-        if near and path != document.path.as_posix():
-            found |= names
+    for folder, files in _by_folder(tree.all(handing)).items():
+        if f"{folder}/".startswith(f"{around}/") or f"{around}/".startswith(f"{folder}/"):
+            found.update(*(names for path, names in files if path != document.path.as_posix()))
     return frozenset(found)
 
 
-def near(name: str, others: Collection[str]) -> str | None:
-    """A name that is the same but for its case, its underscores or one character."""
+@functools.lru_cache(maxsize=1)
+def _by_folder(found: frozenset[tuple[str, frozenset[str]]]) -> Mapping[str, list[tuple[str, frozenset[str]]]]:
+    """Folder -> its files, and the names that each hands on."""
+    folders: dict[str, list[tuple[str, frozenset[str]]]] = {}
+    for path, names in found:
+        folders.setdefault(path.rpartition("/")[0] or ".", []).append((path, names))
+    return folders
+
+
+def near(name: str, others: Collection[str]) -> Iterator[str]:
+    """Names, sorted, that are the same but for their case, their underscores or one character."""
     for other in sorted(others):
         if other != name and (_plain(other) == _plain(name) or _one_slip(name, other)):
-            return other
-    return None
+            yield other
 
 
 def _plain(name: str) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 
-@dataclass(frozen=True, slots=True)
-class Assignment:
+class Assignment(NamedTuple):
     """A variable that is given a value."""
 
     name: str
@@ -21,8 +21,7 @@ class Assignment:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """One word of a command."""
 
     text: str
@@ -36,37 +35,40 @@ class Word:
     @property
     def name(self) -> str:
         """The last part of it, as a path: the program without its folder."""
-        return self.text.rstrip("/").rpartition("/")[2]
+        return self.text.rstrip("/").rpartition("/")[2] if "/" in self.text else self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Redirect:
+class Redirect(NamedTuple):
     """``>`` and the like."""
 
     operator: str
     target: Word
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(eq=False, kw_only=True, slots=True)
 class Command:
-    """A simple command."""
+    """A simple command. Two that read the same are two."""
 
     words: tuple[Word, ...]
     redirects: tuple[Redirect, ...] = ()
     background: bool = False
-    node: Node | None = field(default=None, compare=False)
+    node: Node | None = None
     outer: Command | None = None
     """The command that runs this one's script: the srun of ``srun bash -c '...'``."""
+    name: str = field(init=False)
+    """The program, without its folder."""
+    places: Mapping[str, int] = field(init=False, repr=False)
+    """Name -> index of the first word that has it: dozens of rules ask."""
+
+    def __post_init__(self) -> None:
+        names = [word.name if "/" in word.text else word.text for word in self.words]
+        self.name = names[0]
+        self.places = dict(zip(reversed(names), range(len(names) - 1, -1, -1), strict=True))
 
     @property
     def line(self) -> int:
         """Line of the first word, from 1."""
         return self.words[0].line
-
-    @functools.cached_property
-    def name(self) -> str:
-        """The program, without its folder."""
-        return self.words[0].name
 
     @property
     def nesting(self) -> int:
@@ -75,14 +77,9 @@ class Command:
 
     def find(self, *programs: str) -> int | None:
         """Index of the first word that names one of the programs: 0, or later behind srun, exec, env, nsys."""
-        if self._places.keys().isdisjoint(programs):
+        if self.places.keys().isdisjoint(programs):
             return None
-        return min(self._places[program] for program in programs if program in self._places)
-
-    @functools.cached_property
-    def _places(self) -> dict[str, int]:
-        """Name -> index of the first word that has it: dozens of rules ask."""
-        return {word.name: len(self.words) - 1 - index for index, word in enumerate(reversed(self.words))}
+        return min(self.places[program] for program in programs if program in self.places)
 
     def option(self, *names: str) -> Word | None:
         """The value of an option, the last one if it is given twice: ``--n=4``, ``--n 4``, ``-n4`` or ``-n 4``."""
@@ -107,18 +104,17 @@ def option(words: Sequence[Word], *names: str) -> Word | None:
     return found
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """A variable that is expanded."""
 
     name: str
     line: int
     optional: bool
     """The expansion provides for the variable being unset."""
-    node: Node = field(compare=False)
+    node: Node
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Script:
     """A piece of shell code."""
 
@@ -147,6 +143,16 @@ class Script:
     """Line of the first place that is not shell code, or none that can be read."""
     unread: int = 0
     """Lines in such places. All others were read."""
+
+    @functools.cached_property
+    def _named(self) -> frozenset[str]:
+        return frozenset(itertools.chain.from_iterable(command.places for command in self.commands))
+
+    def naming(self, *programs: str) -> Iterator[Command]:
+        """The commands one of whose words names one of the programs. Most scripts have none, which is known at once."""
+        if self._named.isdisjoint(programs):
+            return iter(())
+        return (command for command in self.commands if not command.places.keys().isdisjoint(programs))
 
     def line_of(self, node: Node) -> int:
         """Line of its file on which a node begins, from 1."""

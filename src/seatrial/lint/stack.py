@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import cast
 
-from seatrial.lint.docker_stages import stages
 from seatrial.lint.documents import Document
+from seatrial.lint.once import once
 from seatrial.network.site import VersionTexts
 
 VARIABLES = {
@@ -44,17 +44,19 @@ def versions(document: Document) -> VersionTexts:
     return cast(VersionTexts, {name: text for name, text in read.items() if name in VersionTexts.__annotations__})
 
 
+@once
 def stated(document: Document) -> list[Stated]:
     """Every version that the document states, in the order of its lines."""
     assigned = document.assignments()
     assigned += [a for i in document.instructions if i.name == "ARG" and i.script for a in i.script.assignments]
     found = []
     for assignment in assigned:
-        version = re.match(r"v?(\d+(?:\.\d+)+)", assignment.value or "")
-        if version and assignment.name in VARIABLES:
+        named = assignment.value if assignment.name in VARIABLES else None
+        version = re.match(r"v?(\d+(?:\.\d+)+)", named) if named else None
+        if version:
             found.append(Stated(VARIABLES[assignment.name], version[1], assignment.line))
     texts: list[tuple[str, int]] = [(image, image.line) for c in document.containers if (image := c.spec.text("image"))]
-    texts += [(s.image, s.start.line) for s in stages(document.instructions) if s.base is None]
+    texts += [(s.image, s.start.line) for s in document.stages if s.base is None]
     texts += [(word.text, word.line) for c in document.commands() for word in c.words if "efa-installer" in word.text]
     for text, line in texts:
         for component, pattern in _TEXTS.items():

@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from seatrial.lint import shell
 from seatrial.lint.allocation import program_of_srun
 from seatrial.lint.documents import Document, Kind
-from seatrial.lint.launch import Launch, launches
+from seatrial.lint.launch import Launch, launched, launches
+from seatrial.lint.once import once_in
 from seatrial.lint.rules import Tree, gathered
 from seatrial.lint.script import Command, Script, Word
 
@@ -30,25 +31,28 @@ class Started:
     """Its code, with the values of the variables that the caller exports."""
 
 
-def started(document: Document, tree: Tree) -> Iterator[Started]:
+@once_in
+def started(document: Document, tree: Tree) -> list[Started]:
     """Every script of the tree that a document starts itself."""
+    found = []
     for script in document.scripts:
-        given = tuple(sorted((name, value) for name, value in script.values.items() if name in script.exported))
         for command in script.commands:
             word = script_of(command)
-            found = find(word, document, tree) if word else None
-            if found and found.path != document.path:
-                yield Started(command, found, _read(found.text, found.line, given, command))
+            other = find(word, document, tree) if word else None
+            if other and other.path != document.path:
+                given = tuple(sorted((name, value) for name, value in script.values.items() if name in script.exported))
+                found.append(Started(command, other, _read(other.text, other.line, given, command)))
+    return found
 
 
 def script_of(command: Command) -> Word | None:
     """The file of shell code that a command starts: ``bash x.sh``, ``srun -N 2 ./x.sh``."""
     words: Sequence[Word] = command.words
-    if any(PurePosixPath(word.text).name == "srun" for word in words):
+    if command.find("srun") is not None:
         words = program_of_srun(words)
     while words and (words[0].text in ("exec", "env", "nohup", "time") or re.match(r"\w+=", words[0].text)):
         words = words[1:]
-    if words and PurePosixPath(words[0].text).name in shell.SHELLS:
+    if words and words[0].name in shell.SHELLS:
         words = words[1:]
         while words and re.fullmatch(r"-[a-bd-z]+|--\w+", words[0].text):
             words = words[1:]
@@ -88,13 +92,13 @@ def _read(text: str, line: int, known: tuple[tuple[str, str], ...], outer: Comma
     return shell.parse(text, line=line, known=dict(known), outer=outer)
 
 
-def launches_of(document: Document, tree: Tree) -> Iterator[Launch]:
+@once_in
+def launches_of(document: Document, tree: Tree) -> list[Launch]:
     """Every training program that a document starts, in itself and in the scripts that it starts."""
-    yield from launches(document.scripts)
-    if document.kind != "sbatch":  # whoever starts it says on how many nodes
-        return
-    for one in started(document, tree):
-        yield from _within(one, one.command, tree, 1)
+    found = list(launched(document))
+    if document.kind == "sbatch":  # whoever starts another script says on how many nodes
+        found += [launch for one in started(document, tree) for launch in _within(one, one.command, tree, 1)]
+    return found
 
 
 def _within(one: Started, via: Command, tree: Tree, depth: int) -> Iterator[Launch]:

@@ -6,6 +6,7 @@ Every change keeps the lines, so that what is read afterwards knows its place.
 from __future__ import annotations
 
 import bisect
+import functools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -85,6 +86,7 @@ def readable(text: str, refused: Refused) -> Readable:
     rewritten = text
     for pattern, write in _REWRITES:
         rewritten = pattern.sub(write, rewritten)
+    refused = functools.lru_cache(maxsize=16)(refused)  # what is tried next was often tried before
     if not refused(rewritten):
         return Readable(rewritten)
     left, lost, spans = rewritten, list[tuple[int, int]](), list[tuple[int, int]]()
