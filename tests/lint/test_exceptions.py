@@ -29,6 +29,7 @@ FINE = {
     "wait for each": "#!/bin/bash\nsrun true &\na=$!\nsrun true &\nb=$!\nwait $a && wait $b\n",
     "clone that is sent back": "#!/bin/bash\ngit clone https://github.com/a/b\ncd b\ngit commit -m c\ngit push\n",
     "handed to one program": "#!/bin/bash\nOMP_NUM_THREADS=8\nOMP_NUM_THREADS=8 python train.py\n",
+    "names in a string around others": '#!/bin/bash\necho "$(date "+%s") $(date "+%F") host=<host>"\n',
     "wait for copies": "#!/bin/bash\ncp a b &\nwait\n",
     "wait -n": "#!/bin/bash\nsrun true &\nwait -n\n",
     "braces of JSON": '#!/bin/bash\nX=1\necho \'{"a": {"b": \'"${X}"\'}}\' "{\\"a\\": ${X}}"\n',
@@ -144,6 +145,7 @@ FOUND = [
     ("shell.version-redirect", 2, "#!/bin/bash\npip install -c pins.txt a>=1\n"),
     ("shell.broken-continuation", 2, "#!/bin/bash\npython train.py \\\t\n  --steps 10\n"),
     ("shell.broken-continuation", 2, "#!/bin/bash\npython train.py \\\\\n  --steps 10\n"),
+    ("shell.undefined-variable", 3, "#!/bin/bash\nNODES=2\nrun --nodes $NODE\nrun --nodes $NODE\n"),
     ("launch.merge-marker", 2, "apiVersion: v1\n>>>>>>> main\n"),
 ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import bisect
 import re
 from collections.abc import Iterator
 
@@ -66,7 +65,8 @@ def placeholder(document: Document, _: Tree) -> Iterator[Hit]:
         names = list(_NAME.finditer(script.text))
         plain = _plain(script) if names else []
         for found in names:
-            if not _is_in(plain, len(script.text[: found.start()].encode())):
+            at = len(script.text[: found.start()].encode())
+            if not any(begin <= at < end for begin, end in plain):
                 yield script.line + script.text.count("\n", 0, found.start()), found[0]
 
 
@@ -77,9 +77,4 @@ _PLAIN = ("string", "raw_string", "comment", "heredoc_body", "regex")
 
 def _plain(script: Script) -> list[tuple[int, int]]:
     """The bytes, from and to, where the shell redirects nothing: in quotes, comments and here-documents."""
-    return sorted((node.start_byte, node.end_byte) for kind in _PLAIN for node in script.nodes.get(kind, ()))
-
-
-def _is_in(ranges: list[tuple[int, int]], at: int) -> bool:
-    index = bisect.bisect_right(ranges, at, key=lambda one: one[0]) - 1
-    return any(begin <= at < end for begin, end in ranges[max(index - 1, 0) : index + 1])
+    return [(node.start_byte, node.end_byte) for kind in _PLAIN for node in script.nodes.get(kind, ())]
