@@ -19,7 +19,7 @@ COMMANDS = {
     "show": "A recipe in full: every argument with its meaning.",
     "run": "Start a recipe and watch it.",
     "render": "The dry run: show or write the plan, start nothing.",
-    "forecast": "What a run will need and give, before it starts: simulate.",
+    "forecast": "What a run will need and give, before it starts: memory, time, cost, the best layouts; simulate.",
     "runs": "The runs there have been.",
     "status": "Where a run stands.",
     "watch": "A run or a cluster, live in the terminal: step, rate, loss, ranks, nodes, what was found.",
