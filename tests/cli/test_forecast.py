@@ -200,3 +200,40 @@ def test_a_budget_is_held_where_prices_are_known(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("AWS_REGION", "us-east-1")
     found = json.loads(told("fsdp/llama3.1-8b", "--search", "--nodes", "1..4", "--budget", "1", "--json"))
     assert found["best"] == [] and found["forbidden"]["budget"] > 0
+
+
+# --- two of them
+
+
+def test_two_layouts_side_by_side_say_what_is_different_and_what_follows() -> None:
+    text = told("compare", "nemo-run/llama3.1-70b", "--with", "pipeline_parallel=4", "--with", "context_parallel=2")
+    for line in (
+        r"pipeline_parallel +8 +4",
+        r"context_parallel +1 +2",
+        r"pipeline bubble .* -\d+ ms",
+        r"verdict +\w+ +\w+",
+    ):
+        assert re.search(rf"(?m)^{line}$", text), line
+    assert "tensor_parallel  " not in text, "it is the same"
+
+
+def test_the_parts_of_both_are_those_of_each_alone() -> None:
+    both = json.loads(told("compare", "fsdp/llama3.1-8b", "--with", "recompute=selective", "--json"))
+    alone = json.loads(told("fsdp/llama3.1-8b", "--set", "recompute=selective", "--json"))
+    assert both["b"]["memory"] == alone["memory"] and both["b"]["time"] == alone["time"]
+    assert both["different"] == {"recompute": ["full", "selective"]}
+    assert both["a"]["time"]["step"] > both["b"]["time"]["step"]
+
+
+def test_the_same_job_is_not_different_from_itself() -> None:
+    assert "Nothing: they are the same job." in told("compare", "fsdp/llama3.1-8b", "fsdp/llama3.1-8b")
+
+
+def test_steps_of_other_sizes_are_not_held_together() -> None:
+    text = told("compare", "fsdp/llama3.1-8b", "--with", "global_batch_size=64")
+    assert "compare rates, not seconds" in text
+
+
+def test_where_a_time_is_unknown_only_memory_is_compared() -> None:
+    text = told("compare", "fsdp/tiny", "--with", "micro_batch_size=1")
+    assert "Unknown: the rates of this machine's processors are not known." in text and "pipeline bubble" not in text

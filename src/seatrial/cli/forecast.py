@@ -9,6 +9,7 @@ from seatrial.cli.completing import complete_target
 from seatrial.cli.verbs import Verbs
 
 COMMANDS = {
+    "compare": "Two jobs side by side: what is different, and what of memory and time follows from it.",
     "simulate": "A long run of many accelerators, with all that interrupts it: what is left of the time.",
 }
 

@@ -50,9 +50,11 @@ class Chosen:
     """Layouts among the best that the case itself refuses."""
 
 
-def nodes_of(text: str | None, default: int) -> tuple[int, ...]:
-    """``8`` or ``4..32``: from one to the other, each time twice as many."""
-    first, _, last = (text or str(default)).partition("..")
+def nodes_of(text: str | None) -> tuple[int, ...]:
+    """``8`` or ``4..32``: from one to the other, each time twice as many; nothing if nobody says."""
+    if text is None:
+        return ()
+    first, _, last = text.partition("..")
     try:
         low, high = int(first), int(last or first)
     except ValueError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import math
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ import click
 from seatrial.cli.completing import complete_cluster, complete_instance, complete_run
 from seatrial.cli.forecast_drawing import draw, write
 from seatrial.cli.forecast_searching import Chosen, Minimise, choose, nodes_of, space_of
-from seatrial.cli.forecasting import year
+from seatrial.cli.forecasting import Bound, bound, year
 from seatrial.cli.options import as_json, parse_settings, print_json, runs_dir, settings_option, target_argument
 from seatrial.errors import Problem, UserError
 from seatrial.extras import needed
@@ -22,8 +21,6 @@ from seatrial.extras import needed
 if TYPE_CHECKING:
     from seatrial.forecast.job import Forecast
     from seatrial.runs import History
-    from seatrial.spec import Case, Cluster, Layout, Recipe
-    from seatrial.workload import Workload
 
 
 @click.command(name="forecast")
@@ -70,101 +67,56 @@ def command(
     Without --on and --instance on the nodes that the recipe is made for. The picture of --output has both, or with
     --search time against cost of all layouts that can be.
     """
-    _check(cluster, instance, search=search, only={"--deadline": deadline, "--budget": budget})
+    _check(search=search, only={"--deadline": deadline, "--budget": budget})
     if measured and (search or output is None):
         raise UserError(Problem("is drawn in the picture of one layout", "--measured", "add -o FILE, without --search"))
     with needed("numpy", "forecast"):
         import numpy  # noqa: F401 # said here, once, if it is missing
-    from seatrial import catalog, config
-    from seatrial.binding import elsewhere, outline
-
-    case, recipe = catalog.recipe(target)
-    wanted = nodes_of(nodes, recipe.nodes)
+    wanted = nodes_of(nodes)
     if len(wanted) > 1 and not search:
         raise UserError(Problem(f"{nodes} is a range", "--nodes", "one number, or --search"))
-    where = config.cluster(cluster) if cluster else elsewhere(recipe, instance, wanted[-1], processes)
     asked = parse_settings(settings)
-    args, layout, workload = outline(
-        case, recipe, where, settings=asked, nodes=recipe.nodes if search else wanted[0], processes_per_node=processes
+    first = None if search or not wanted else wanted[0]
+    job = bound(
+        target, cluster, instance, nodes=first, most=max(wanted, default=None), processes=processes, settings=asked
     )
-    if workload is None:
-        what = f"{case.name} says nothing of what its jobs compute"
-        raise UserError(Problem(what, target, "seatrial list: cases that train a model"))
-    bound = Bound(case=case, recipe=recipe, where=where, layout=layout, args=args, workload=workload)
     if search:
-        _search(bound, wanted, asked, minimise, deadline, budget, output, as_json=as_json)
+        _search(job, wanted or (job.layout.nodes,), asked, minimise, deadline, budget, output, as_json=as_json)
     else:
-        found = _forecast(bound)
+        found = job.forecast()
         if output is not None:
-            draw(output, _title(bound), found, history, measured)
-        _show(bound, found, storage, start, output, as_json=as_json)
+            draw(output, f"Forecast of {job.title}", found, history, measured)
+        _show(job, found, storage, start, output, as_json=as_json)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Bound:
-    """A target where it would run."""
-
-    case: Case
-    recipe: Recipe
-    where: Cluster
-    layout: Layout
-    args: Any
-    workload: Workload
-
-    @property
-    def label(self) -> str:
-        return f"{self.case.name}/{self.recipe.name}"
-
-    @property
-    def place(self) -> str:
-        return self.where.instance_type or f"CPUs of {self.where.name}"
-
-
-def _check(cluster: str | None, instance: str | None, *, search: bool, only: dict[str, float | None]) -> None:
-    problems = []
-    if cluster and instance:
-        problems.append(Problem("a cluster has instances of its own", "--instance", "leave --on or --instance out"))
-    if not search:
-        given = [name for name, value in only.items() if value is not None]
-        problems += [Problem("is for --search", name, "add --search, or leave it out") for name in given]
-    if problems:
-        raise UserError(problems)
-
-
-def _forecast(bound: Bound) -> Forecast:
-    from seatrial.fits import memory_of_a_rank
-    from seatrial.forecast.job import forecast
-
-    kind = None if bound.layout.device == "cpu" else bound.where.instance_type
-    return forecast(bound.workload, kind, memory_of_a_rank(bound.layout, bound.where), year=year())
-
-
-def _title(bound: Bound) -> str:
-    return f"Forecast of {bound.label} on {bound.layout.nodes} x {bound.place}"
+def _check(*, search: bool, only: dict[str, float | None]) -> None:
+    given = [name for name, value in only.items() if value is not None]
+    if given and not search:
+        raise UserError([Problem("is for --search", name, "add --search, or leave it out") for name in given])
 
 
 def _show(
-    bound: Bound, found: Forecast, storage: float | None, start: float | None, output: Path | None, *, as_json: bool
+    job: Bound, found: Forecast, storage: float | None, start: float | None, output: Path | None, *, as_json: bool
 ) -> None:
     from seatrial.cli.forecast_running import run_of
     from seatrial.report import document
     from seatrial.report.forecast import as_record, sections
     from seatrial.report.forecast_run import run_record, run_section
 
-    nodes = bound.layout.nodes
-    played = run_of(bound.args, found, bound.where, nodes, storage=storage, start=start, today=datetime.date.today())
+    nodes = job.layout.nodes
+    played = run_of(job.args, found, job.where, nodes, storage=storage, start=start, today=datetime.date.today())
     if as_json:
-        record = {"target": bound.label, "nodes": nodes, "place": bound.place, **as_record(found)}
+        record = {"target": job.label, "nodes": nodes, "place": job.place, **as_record(found)}
         print_json(record | ({"run": run_record(*played)} if played else {}))
         return
-    told = [*sections(found), *([run_section(*played, bound.args.steps)] if played else [])]
-    click.echo(document.to_text(_title(bound), told), nl=False)
+    told = [*sections(found), *([run_section(*played, job.args.steps)] if played else [])]
+    click.echo(document.to_text(f"Forecast of {job.title}", told), nl=False)
     if output is not None:
         click.echo(f"\nwrote {output}")
 
 
 def _search(
-    bound: Bound, nodes: tuple[int, ...], settings: dict[str, str], minimise: Minimise, deadline: float | None,
+    job: Bound, nodes: tuple[int, ...], settings: dict[str, str], minimise: Minimise, deadline: float | None,
     budget: float | None, output: Path | None, *, as_json: bool,
 ) -> None:  # fmt: skip
     from seatrial.fits import memory_of_a_rank
@@ -175,22 +127,20 @@ def _search(
     from seatrial.report.frontier import picture
     from seatrial.report.search import Row, sections
 
-    memory, kind = memory_of_a_rank(bound.layout, bound.where), bound.where.instance_type
-    if memory is None or kind is None or bound.layout.device == "cpu":
-        raise UserError(
-            Problem("layouts are searched on accelerators", bound.place, "--instance TYPE, or --on CLUSTER")
-        )
-    price = run_cost(bound.where, 1, region=os.environ.get("AWS_REGION")).hourly
+    memory, kind = memory_of_a_rank(job.layout, job.where), job.where.instance_type
+    if memory is None or kind is None or job.layout.device == "cpu":
+        raise UserError(Problem("layouts are searched on accelerators", job.place, "--instance TYPE, or --on CLUSTER"))
+    price = run_cost(job.where, 1, region=os.environ.get("AWS_REGION")).hourly
     if budget is not None and price is None:
-        why = run_cost(bound.where, 1, region=os.environ.get("AWS_REGION")).why
+        why = run_cost(job.where, 1, region=os.environ.get("AWS_REGION")).why
         raise UserError(Problem(f"what a node costs is unknown: {why}", "--budget", "seatrial prices refresh"))
-    steps = getattr(bound.args, "steps", 1)
+    steps = getattr(job.args, "steps", 1)
     try:
         answer = search(
-            bound.workload,
+            job.workload,
             place(kind),
-            space_of(bound.args, bound.workload, nodes),
-            per_node=bound.layout.processes_per_node,
+            space_of(job.args, job.workload, nodes),
+            per_node=job.layout.processes_per_node,
             available=memory,
             minimise=minimise,
             longest=math.inf if deadline is None else deadline * 3600 / steps,
@@ -198,30 +148,30 @@ def _search(
             count=60,
         )
     except ValueError as error:
-        raise UserError(Problem(f"the time of a step cannot be told: {error}", bound.label)) from None
-    found = choose(bound.case, bound.recipe, bound.where, answer, settings, year=year(), minimise=minimise, count=20)
-    title = f"Layouts of {bound.label} on {' or '.join(map(str, nodes))} x {bound.place}, by {minimise}"
+        raise UserError(Problem(f"the time of a step cannot be told: {error}", job.label)) from None
+    found = choose(job.case, job.recipe, job.where, answer, settings, year=year(), minimise=minimise, count=20)
+    title = f"Layouts of {job.label} on {' or '.join(map(str, nodes))} x {job.place}, by {minimise}"
     rows = [Row(nodes=one.nodes, forecast=one.forecast, seconds=one.seconds) for one in found.choices]
     if output is not None:
         write(output, picture(title, answer, rows, price))
     if as_json:
-        print_json(_record(bound, found))
+        print_json(_record(job, found))
         return
     click.echo(document.to_text(title, sections(answer, rows, found.refused, price)), nl=False)
     if found.choices:
         best = found.choices[0]
         words = [f"--set {name}={value}" for name, value in best.settings.items()]
-        click.echo(f"\ntake the first: seatrial run {bound.label} {' '.join([f'--nodes {best.nodes}', *words])}")
+        click.echo(f"\ntake the first: seatrial run {job.label} {' '.join([f'--nodes {best.nodes}', *words])}")
     if output is not None:
         click.echo(f"\nwrote {output}")
 
 
-def _record(bound: Bound, found: Chosen) -> dict[str, Any]:
+def _record(job: Bound, found: Chosen) -> dict[str, Any]:
     from seatrial.report.forecast import as_record
 
     return {
-        "target": bound.label,
-        "place": bound.place,
+        "target": job.label,
+        "place": job.place,
         "layouts": found.answer.layouts,
         "forbidden": dict(found.answer.forbidden),
         "refused": found.refused,

@@ -1,13 +1,82 @@
-"""What a job is expected to give, kept with it when it starts, so that its verdict can be held against it."""
+"""Targets that are forecast where they would run, and what is kept of it with a job that starts."""
 
 from __future__ import annotations
 
 import datetime
 import importlib.util
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from seatrial.errors import Problem, UserError
 
 if TYPE_CHECKING:
-    from seatrial.spec import Case, Expected, Job
+    from seatrial.forecast.job import Forecast
+    from seatrial.spec import Case, Cluster, Expected, Job, Layout, Recipe
+    from seatrial.workload import Workload
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bound:
+    """A target where it would run."""
+
+    case: Case
+    recipe: Recipe
+    where: Cluster
+    layout: Layout
+    args: Any
+    workload: Workload
+
+    @property
+    def label(self) -> str:
+        """``case/recipe``."""
+        return f"{self.case.name}/{self.recipe.name}"
+
+    @property
+    def place(self) -> str:
+        """What its nodes are."""
+        return self.where.instance_type or f"CPUs of {self.where.name}"
+
+    @property
+    def title(self) -> str:
+        """All of it, for people."""
+        return f"{self.label} on {self.layout.nodes} x {self.place}"
+
+    def forecast(self) -> Forecast:
+        """Its memory and the time of its step."""
+        from seatrial.fits import memory_of_a_rank
+        from seatrial.forecast.job import forecast
+
+        kind = None if self.layout.device == "cpu" else self.where.instance_type
+        return forecast(self.workload, kind, memory_of_a_rank(self.layout, self.where), year=year())
+
+
+def bound(
+    target: str,
+    cluster: str | None,
+    instance: str | None,
+    *,
+    nodes: int | None,
+    most: int | None = None,
+    processes: int | None,
+    settings: Mapping[str, str],
+) -> Bound:
+    """A target on a cluster of seatrial.toml, or on nodes of a type, of which there may be `most`.
+
+    Raises UserError with all problems at once; a job that needs more memory than there is is none.
+    """
+    from seatrial import catalog, config
+    from seatrial.binding import elsewhere, outline
+
+    if cluster and instance:
+        raise UserError(Problem("a cluster has instances of its own", "--instance", "leave --on or --instance out"))
+    case, recipe = catalog.recipe(target)
+    where = config.cluster(cluster) if cluster else elsewhere(recipe, instance, most or nodes, processes)
+    args, layout, workload = outline(case, recipe, where, settings=settings, nodes=nodes, processes_per_node=processes)
+    if workload is None:
+        what = f"{case.name} says nothing of what its jobs compute"
+        raise UserError(Problem(what, target, "seatrial list: cases that train a model"))
+    return Bound(case=case, recipe=recipe, where=where, layout=layout, args=args, workload=workload)
 
 
 def year() -> float:

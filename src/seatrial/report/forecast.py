@@ -54,17 +54,6 @@ def sections(found: Forecast) -> Iterator[Section]:
         yield Section(title="Not known", paragraphs=tuple(f"{part}: {why}" for part, why in found.unknown.items()))
 
 
-def in_a_line(found: Forecast) -> str:
-    """The short form, for dry runs: ``memory fits: 61 of 80 GiB (55 to 67); 5.2K (4.4K to 6.1K) tokens/s ...``."""
-    parts = []
-    if found.fit is not None:
-        parts.append(in_words(found.fit))
-    if found.pace is not None:
-        parts.append(f"{between(found.pace.tokens_per_second)} tokens/s per accelerator")
-    parts += [f"{part} unknown: {why}" for part, why in found.unknown.items()]
-    return "; ".join(parts)
-
-
 def in_words(fit: Fit) -> str:
     """``memory fits: 61 of 80 GiB (55 to 67)``"""
     need, there = fit.bytes * (1 / GIB), fit.available / GIB
