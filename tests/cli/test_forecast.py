@@ -225,6 +225,13 @@ def test_the_parts_of_both_are_those_of_each_alone() -> None:
     assert both["a"]["time"]["step"] > both["b"]["time"]["step"]
 
 
+def test_what_is_said_of_the_second_alone_wins() -> None:
+    both = json.loads(
+        told("compare", "fsdp/llama3.1-8b", "--set", "recompute=none", "--with", "recompute=selective", "--json")
+    )
+    assert both["different"] == {"recompute": ["none", "selective"]}
+
+
 def test_the_same_job_is_not_different_from_itself() -> None:
     assert "Nothing: they are the same job." in told("compare", "fsdp/llama3.1-8b", "fsdp/llama3.1-8b")
 
