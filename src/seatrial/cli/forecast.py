@@ -10,6 +10,7 @@ from seatrial.cli.verbs import Verbs
 
 COMMANDS = {
     "compare": "Two jobs side by side: what is different, and what of memory and time follows from it.",
+    "calibrate": "Let forecasts rest on runs of your own as well.",
     "simulate": "A long run of many accelerators, with all that interrupts it: what is left of the time.",
 }
 

@@ -98,10 +98,11 @@ def choose(
 ) -> Chosen:
     """Of the best layouts those that the case takes, with their forecasts, in the order of these."""
     from seatrial.binding import outline
+    from seatrial.cli import calibration
     from seatrial.fits import memory_of_a_rank
     from seatrial.forecast.job import forecast
 
-    choices, refused = [], 0
+    choices, refused, known = [], 0, calibration.known()
     for found in answer.best:
         asked = {**settings, **dict(_settings(recipe.args, found))}
         try:
@@ -110,7 +111,7 @@ def choose(
             refused += 1
             continue
         assert workload is not None  # there was one to search from
-        one = forecast(workload, where.instance_type, memory_of_a_rank(layout, where), year=year)
+        one = forecast(workload, where.instance_type, memory_of_a_rank(layout, where), year=year, known=known)
         assert one.pace is not None
         own = {name: value for name, value in asked.items() if str(getattr(recipe.args, name)) != value}
         choices.append(Choice(nodes=found.nodes, settings=own, forecast=one, seconds=one.pace.seconds.expected))

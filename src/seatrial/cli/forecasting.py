@@ -44,11 +44,13 @@ class Bound:
 
     def forecast(self) -> Forecast:
         """Its memory and the time of its step."""
+        from seatrial.cli import calibration
         from seatrial.fits import memory_of_a_rank
         from seatrial.forecast.job import forecast
 
         kind = None if self.layout.device == "cpu" else self.where.instance_type
-        return forecast(self.workload, kind, memory_of_a_rank(self.layout, self.where), year=year())
+        memory = memory_of_a_rank(self.layout, self.where)
+        return forecast(self.workload, kind, memory, year=year(), known=calibration.known() if kind else None)
 
 
 def bound(
@@ -89,6 +91,7 @@ def expected(case: Case, job: Job, instance_type: str | None) -> Expected | None
     """Of a training on accelerators; None where nobody can tell, or numpy is not there to compute it."""
     if job.device not in ("cuda", "neuron") or instance_type is None or importlib.util.find_spec("numpy") is None:
         return None
+    from seatrial.cli import calibration
     from seatrial.forecast.expectation import expect
     from seatrial.forecast.places import place
     from seatrial.spec import Expected, Layout
@@ -98,7 +101,7 @@ def expected(case: Case, job: Job, instance_type: str | None) -> Expected | None
     if workload is None:
         return None
     try:
-        found = expect(workload, place(instance_type), year=year())
+        found = expect(workload, place(instance_type), year=year(), known=calibration.known())
     except ValueError:
         return None
     rate = found.tokens_per_second * float(found.step.accelerators)

@@ -150,6 +150,11 @@ def published() -> Evidence:
     return evidence([one for one in anchors() if one.tuned])
 
 
+def with_own(own: Sequence[Anchor]) -> Evidence:
+    """Of the published measurements and one's own: where these are near they weigh the most."""
+    return evidence([*(one for one in anchors() if one.tuned), *own]) if own else published()
+
+
 def expect(
     workload: Workload, place: Place, *, year: float, task: str = "pretrain", known: Evidence | None = None
 ) -> Expectation:

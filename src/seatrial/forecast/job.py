@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from seatrial import hardware
-from seatrial.forecast.expectation import Expectation, expect
+from seatrial.forecast.expectation import Evidence, Expectation, expect
 from seatrial.forecast.fitting import Change, Fit, changes, fit
 from seatrial.forecast.memory import Memory, by_stage
 from seatrial.forecast.places import place
@@ -32,11 +32,13 @@ class Forecast:
     """Part -> why nothing is said of it."""
 
 
-def forecast(workload: Workload, instance_type: str | None, memory: float | None, *, year: float) -> Forecast:
+def forecast(
+    workload: Workload, instance_type: str | None, memory: float | None, *, year: float, known: Evidence | None = None
+) -> Forecast:
     """Of a workload on instances of that type; None: on CPUs, or on what nobody named.
 
     `memory` is what one rank may use, in bytes; None: not known. `year` is that of the framework's release, with its
-    months as a fraction.
+    months as a fraction. `known`: measurements that it rests on; None: the published ones.
     """
     on_gpu = instance_type is not None
     unknown: dict[str, str] = {}
@@ -48,7 +50,7 @@ def forecast(workload: Workload, instance_type: str | None, memory: float | None
         if instance_type is None:
             raise ValueError("the rates of this machine's processors are not known")
         where = place(instance_type)
-        pace = expect(workload, where, year=year)
+        pace = expect(workload, where, year=year, known=known)
     except ValueError as error:
         unknown["time"] = str(error)
     return Forecast(
