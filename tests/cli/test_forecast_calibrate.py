@@ -26,19 +26,23 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def made(root: Path, name: str = "mine", *, rate: float = RATE, steps: int = 20, known: bool = True) -> Run:
-    """A run on 4 x p5.48xlarge, as an engine had it."""
-    case, recipe = catalog.recipe(TARGET)
+def made(
+    root: Path, name: str = "mine", *, target: str = TARGET, rate: float = RATE, steps: int = 20, known: bool = True
+) -> Run:
+    """A run on the nodes of its recipe, 4 x p5.48xlarge, as an engine had it. `rate` is that of a rank."""
+    case, recipe = catalog.recipe(target)
     where = elsewhere(recipe, None, None, None)
     job = bind(case, recipe, where)
     run = History(root / "runs").create(job, name)
     if known:
         run.save_submission(Submission(name=name, cluster=asdict(replace(where, options=None))))
     writer = EventWriter(run.events_path)
-    writer.write(RunStart(attempt=0, start_step=0, steps=steps, world_size=32, device="H100", backend="nccl"))
+    writer.write(
+        RunStart(attempt=0, start_step=0, steps=steps, world_size=job.world_size, device="H100", backend="nccl")
+    )
     count = job.args["global_batch_size"] * job.args["sequence_length"]
     for step in range(1, steps + 1):
-        writer.write(Step(step=step, loss=5.0, count=count, seconds=count / rate / 32))
+        writer.write(Step(step=step, loss=5.0, count=count, seconds=count / rate / job.world_size))
     writer.write(RunEnd(outcome="completed", step=steps, ranks_agree=True))
     writer.close()
     return run
@@ -79,6 +83,12 @@ def test_what_is_forgotten_no_longer_counts(tmp_path: Path) -> None:
     assert "mine" not in told(tmp_path, "mine", "--forget") and [one.run for one in calibration.read()] == ["other"]
     assert "no run of your own" in told(tmp_path, "--forget")
     assert forecast() == before
+
+
+def test_a_chip_of_several_ranks_is_one_accelerator(tmp_path: Path) -> None:
+    made(tmp_path, target="neuronx-distributed/llama3-8b-trn2", rate=100)
+    told(tmp_path, "mine")
+    assert [one.tokens_per_second for one in calibration.read()] == [pytest.approx(400)]
 
 
 def test_a_run_is_kept_once(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def known() -> Evidence | None:
 
 
 def anchor_of(one: Measured) -> Anchor | None:
-    """A measurement as those that are published are kept; None: its case, or its arguments, are not known any more."""
+    """A measurement as those that are published are kept; None: nothing can be made of it here."""
     from seatrial import catalog
     from seatrial.fits import accelerator_of
     from seatrial.forecast.anchors import Anchor
@@ -79,8 +79,8 @@ def anchor_of(one: Measured) -> Anchor | None:
     layout = Layout(nodes=one.nodes, processes_per_node=one.processes_per_node, device=device)
     try:
         case = catalog.case(one.case)
-        workload = case.workload(case.Args(**one.args), layout)
-    except (UserError, TypeError):
+        workload, where = case.workload(case.Args(**one.args), layout), place(one.instance_type)
+    except (UserError, TypeError, ValueError):
         return None
     if workload is None or workload.model is None:
         return None
@@ -92,7 +92,7 @@ def anchor_of(one: Measured) -> Anchor | None:
         task="lora" if workload.frozen else "pretrain",
         tuned=True,
         workload=workload,
-        place=place(one.instance_type),
+        place=where,
         accelerators=round(accelerators(workload, one.instance_type)),
         tokens_per_second=one.tokens_per_second,
         measured="tokens/s",

@@ -89,7 +89,7 @@ def _of(run: Run, instance: str | None) -> Measured:
         tokens_per_second=rate / (job.world_size * ranks.accelerators / ranks.ranks),
     )
     if anchor_of(one) is None:
-        raise UserError(Problem("says nothing of what it computes", run.id, "seatrial list: cases that train a model"))
+        raise UserError(Problem("is of no job that can be forecast", run.id, "seatrial forecast says why"))
     return one
 
 
