@@ -221,8 +221,8 @@ each task draws for itself, and one process where several GPUs were asked for.
 python benchmarks/lint_precision.py FOLDER --sample 100 --csv sample.csv   # fill in its empty column, then --judged
 ```
 
-On one core that other work shared it read 1.3 MB of small launch files a second, 1.9 of long scripts, 4.9 of large
-manifests; of 5.6 MB of all kinds 1.8.
+On one core it reads 1.3 MB of small launch files a second, 1.9 of long scripts, 4.9 of large manifests; of 5.6 MB of
+all kinds 1.7 (2026-11-30).
 
 ## What a file can say
 
