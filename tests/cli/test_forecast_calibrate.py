@@ -91,6 +91,12 @@ def test_a_chip_of_several_ranks_is_one_accelerator(tmp_path: Path) -> None:
     assert [one.tokens_per_second for one in calibration.read()] == [pytest.approx(400)]
 
 
+def test_as_json_it_holds_all_that_is_kept(tmp_path: Path) -> None:
+    made(tmp_path)
+    [one] = json.loads(told(tmp_path, "mine", "--json"))
+    assert one == asdict(calibration.read()[0]) and one["tokens_per_second"] == pytest.approx(RATE)
+
+
 def test_a_run_is_kept_once(tmp_path: Path) -> None:
     made(tmp_path)
     told(tmp_path, "mine")

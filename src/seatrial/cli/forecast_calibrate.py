@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from seatrial.cli.completing import complete_instance, complete_run
-from seatrial.cli.options import runs_dir
+from seatrial.cli.options import as_json, print_json, runs_dir
 from seatrial.cli.tables import print_table
 from seatrial.errors import Problem, UserError
 from seatrial.extras import needed
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 )
 @click.option("--forget", is_flag=True, help="Leave these runs out again; without one, all of them.")
 @runs_dir
-def command(names: tuple[str, ...], instance: str | None, forget: bool, history: History) -> None:
+@as_json
+def command(names: tuple[str, ...], instance: str | None, forget: bool, history: History, as_json: bool) -> None:
     """Let forecasts rest on your own runs as well. Take those of good nodes: a forecast takes them for what can be.
 
     Without a run it lists what there is.
@@ -41,7 +43,11 @@ def command(names: tuple[str, ...], instance: str | None, forget: bool, history:
         added = _measured([history.find(name) for name in names], instance)
         new = {one.run for one in added}
         calibration.write([*(one for one in kept if one.run not in new), *added])
-    _show(calibration.read())
+    kept = calibration.read()
+    if as_json:
+        print_json([asdict(one) for one in kept])
+    else:
+        _show(kept)
 
 
 def _measured(runs: list[Run], instance: str | None) -> list[Measured]:
