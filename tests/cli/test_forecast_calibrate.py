@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -56,12 +57,11 @@ def told(root: Path, *args: str) -> str:
     return done.stdout
 
 
-def forecast() -> dict[str, float]:
+def forecast() -> dict[str, Any]:
     done = CliRunner().invoke(cli, ["forecast", TARGET, "--json"])
     assert done.exit_code == 0, done.output
-    time: dict[str, object] = json.loads(done.stdout)["time"]
-    rate: dict[str, float] = time["tokens_per_second"]  # type: ignore[assignment]
-    return rate | {"evidence": time["evidence"]}  # type: ignore[dict-item]
+    time = json.loads(done.stdout)["time"]
+    return {**time["tokens_per_second"], "evidence": time["evidence"]}
 
 
 def test_a_run_of_one_s_own_moves_the_forecast_towards_it_and_narrows_it(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_run_of_one_s_own_moves_the_forecast_towards_it_and_narrows_it(tmp_pat
     assert abs(after["expected"] - RATE) < 0.25 * abs(before["expected"] - RATE)
     assert after["high"] / after["low"] < 0.7 * before["high"] / before["low"]
     assert after["low"] < RATE < after["high"]
-    assert str(after["evidence"][0]).startswith("your run mine: fsdp/llama3.1-8b on 32 H100 SXM")  # type: ignore[index]
+    assert after["evidence"][0].startswith("your run mine: fsdp/llama3.1-8b on 32 H100 SXM")
 
 
 def test_what_is_forgotten_no_longer_counts(tmp_path: Path) -> None:

@@ -2,11 +2,10 @@
 
 import dataclasses
 
-import numpy as np
 import pytest
 
 from seatrial.forecast.anchors import anchors
-from seatrial.forecast.expectation import evidence, expect, expected_speeds, modelled
+from seatrial.forecast.expectation import evidence, expect, modelled
 from seatrial.forecast.step import step
 
 KNOWN = next(one for one in anchors() if one.architecture == "llama3.1-70b" and one.place.accelerator == "H100 SXM")
@@ -69,18 +68,3 @@ def test_what_was_measured_faster_is_expected_faster():
         for some in (OTHERS, faster)
     )
     assert more / plain == pytest.approx(1.4, rel=0.05)
-
-
-def test_many_layouts_are_expected_as_each_alone(known):
-    tensor, micro = np.array([1, 4, 8, 4]), np.array([1, 1, 2, 4])
-    degrees = dataclasses.replace(KNOWN.workload.degrees, tensor=tensor)
-    many = dataclasses.replace(KNOWN.workload, degrees=degrees, micro_batch_size=micro)
-    together = expected_speeds(many, KNOWN.place, year=KNOWN.year, known=known)
-    for index in range(4):
-        one = dataclasses.replace(
-            KNOWN.workload,
-            degrees=dataclasses.replace(degrees, tensor=int(tensor[index])),
-            micro_batch_size=int(micro[index]),
-        )
-        alone = expect(one, KNOWN.place, year=KNOWN.year, known=known)
-        assert together[index] == pytest.approx(alone.tokens_per_second.expected)

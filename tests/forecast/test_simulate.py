@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from seatrial.errors import UserError
-from seatrial.forecast.checkpoints import shares, young
+from seatrial.forecast.checkpoints import shares
 from seatrial.forecast.failures import Component, Fleet, fleet
 from seatrial.forecast.simulate import PARTS, Scenario, simulate, spread
+from tests.forecast.test_checkpoints import young
 
 
 def of_rate(per_hour: float, kind: str = "node") -> Fleet:

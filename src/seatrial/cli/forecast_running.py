@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seatrial.forecast.job import Forecast
-    from seatrial.forecast.run import Rate, Run
+    from seatrial.forecast.run import Kind, Rate, Run
     from seatrial.forecast.saves import Save
     from seatrial.spec import Cluster
 
@@ -70,9 +70,9 @@ def _rates(where: Cluster) -> Iterator[Rate]:
     region = getattr(where.options, "region", None) or os.environ.get("AWS_REGION")
     if region is None or where.instance_type is None:
         return
-    kinds = {"on demand": "ec2", "capacity block": "capacity-block"}
+    kinds: dict[Kind, str] = {"on demand": "ec2", "capacity block": "capacity-block"}
     for kind, item in kinds.items():
         if one := price(f"{item}/{where.instance_type}", region):
             year, *rest = (int(part) for part in one.date.split("-"))
             date = datetime.date(year, *[*rest, 1, 1][:2])
-            yield Rate(kind=kind, usd=one.hourly, source=one.source, date=date)  # type: ignore[arg-type]
+            yield Rate(kind=kind, usd=one.hourly, source=one.source, date=date)

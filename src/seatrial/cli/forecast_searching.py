@@ -67,18 +67,9 @@ def nodes_of(text: str | None) -> tuple[int, ...]:
 
 def space_of(args: Any, workload: Workload, nodes: tuple[int, ...]) -> Space:
     """What of a layout the case's arguments let one choose; the rest stays as it is."""
-    from seatrial.forecast.search import Space
+    from seatrial.forecast.search import Space, choices
 
-    hints, degrees = get_type_hints(type(args)), workload.degrees
-    own: dict[str, Any] = {
-        "tensor": degrees.tensor,
-        "pipeline": degrees.pipeline,
-        "virtual_stages": workload.virtual_stages,
-        "context": degrees.context,
-        "expert": degrees.expert,
-        "micro_batch": workload.micro_batch_size,
-        "recompute": workload.recompute,
-    }
+    hints, own = get_type_hints(type(args)), choices(workload)
     fixed = {name: (value,) for name, value in own.items() if ARGUMENTS[name] not in hints}
     if "recompute" not in fixed and get_args(hints["recompute"]) != ("none", "selective", "full"):
         fixed["recompute"] = (own["recompute"],)  # a switch says less than what a workload tells apart
@@ -120,19 +111,11 @@ def choose(
 
 
 def _settings(args: Any, found: Found) -> Iterator[tuple[str, str]]:
+    from seatrial.forecast.search import choices
+
     names = {field.name for field in fields(args)}
-    degrees = found.workload.degrees
-    chosen = {
-        "tensor": degrees.tensor,
-        "pipeline": degrees.pipeline,
-        "virtual_stages": found.workload.virtual_stages,
-        "context": degrees.context,
-        "expert": degrees.expert,
-        "micro_batch": found.workload.micro_batch_size,
-        "recompute": found.workload.recompute,
-    }
-    for name, value in chosen.items():
+    for name, value in choices(found.workload).items():
         if ARGUMENTS[name] in names and not isinstance(getattr(args, ARGUMENTS[name]), bool):
             yield ARGUMENTS[name], str(value)
-    if "sequence_parallel" in names and degrees.tensor > 1:  # what the search takes for granted
+    if "sequence_parallel" in names and found.workload.degrees.tensor > 1:  # what the search takes for granted
         yield "sequence_parallel", "true"

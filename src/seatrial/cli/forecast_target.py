@@ -130,10 +130,10 @@ def _search(
     memory, kind = memory_of_a_rank(job.layout, job.where), job.where.instance_type
     if memory is None or kind is None or job.layout.device == "cpu":
         raise UserError(Problem("layouts are searched on accelerators", job.place, "--instance TYPE, or --on CLUSTER"))
-    price = run_cost(job.where, 1, region=os.environ.get("AWS_REGION")).hourly
+    node = run_cost(job.where, 1, region=os.environ.get("AWS_REGION"))
+    price = node.hourly
     if budget is not None and price is None:
-        why = run_cost(job.where, 1, region=os.environ.get("AWS_REGION")).why
-        raise UserError(Problem(f"what a node costs is unknown: {why}", "--budget", "seatrial prices refresh"))
+        raise UserError(Problem(f"what a node costs is unknown: {node.why}", "--budget", "seatrial prices refresh"))
     steps = getattr(job.args, "steps", 1)
     try:
         answer = search(

@@ -12,7 +12,7 @@ from typing import Any, cast
 from seatrial import hardware
 from seatrial.forecast.published import architecture_of
 from seatrial.forecast.traffic import Place
-from seatrial.workload import Degrees, States, Workload
+from seatrial.workload import FP32_ADAM, Degrees, States, Workload
 
 COLUMNS = (
     "source", "date", "framework", "release", "architecture", "task", "tuned", "accelerator", "watts",
@@ -29,7 +29,6 @@ LORA_RANK = 16
 
 MEGATRON_ADAM = States(parameters=2, gradients=4, optimizer=12)
 """16-bit parameters with fp32 gradients, moments and master copy (Megatron's distributed optimizer)."""
-FSDP_ADAM = States(parameters=4, gradients=4, optimizer=8)
 _REDUCED_IN_FP32 = ("torchtitan", "meta", "maxtext", "paxml")
 """Frameworks whose measurements reduce gradients in fp32; the recipes of the others say 16 bits
 (grad_reduce_in_fp32=False, PURE mixed precision)."""
@@ -129,7 +128,7 @@ def workload(row: dict[str, str]) -> Workload:
         compute=cast(Any, row["compute"]),
         scaling=cast(Any, row["scaling"] or "delayed"),
         recompute=cast(Any, row["recompute"] or "none"),
-        states=FSDP_ADAM if sharded else MEGATRON_ADAM,
+        states=FP32_ADAM if sharded else MEGATRON_ADAM,
         sharded=("parameters", "gradients", "optimizer") if sharded else ("optimizer",),
         reduced=4.0 if framework in _REDUCED_IN_FP32 else 2.0,
         virtual_stages=int(row["virtual"]),

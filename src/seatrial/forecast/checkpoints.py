@@ -13,13 +13,11 @@ Numbers = Any
 """A number, or an array of them."""
 
 
-def young(stall: Numbers, mean_time: Numbers) -> Numbers:
-    """Seconds of training between checkpoints that each stop it for `stall`: Young, CACM 17 (1974) 530."""
-    return np.sqrt(2 * np.asarray(stall, float) * mean_time)
-
-
 def daly(stall: Numbers, mean_time: Numbers) -> Numbers:
-    """The same to higher order: Daly, FGCS 22 (2006) 303, eq. 37. `mean_time` where a stall takes twice that."""
+    """Seconds of training between checkpoints that each stop it for `stall`: `mean_time` where a stall is twice that.
+
+    Daly, FGCS 22 (2006) 303, eq. 37.
+    """
     stall, mean_time = np.asarray(stall, float), np.asarray(mean_time, float)
     share = np.minimum(stall / (2 * mean_time), 1.0)
     best = np.sqrt(2 * stall * mean_time) * (1 + np.sqrt(share) / 3 + share / 9) - stall

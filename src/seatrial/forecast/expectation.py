@@ -12,7 +12,6 @@ import numpy as np
 from seatrial.forecast.anchors import Anchor, anchors
 from seatrial.forecast.fitted import FITTED, Fitted
 from seatrial.forecast.interval import Interval
-from seatrial.forecast.rates import Numbers
 from seatrial.forecast.residual import Features, Residual, Spreads
 from seatrial.forecast.step import COMPONENTS, Step, step
 from seatrial.forecast.traffic import Place
@@ -173,16 +172,3 @@ def expect(
         tokens_per_second=Interval(expected / factor, expected, expected * factor),
         evidence=tuple(rests.names[index] for index in near),
     )
-
-
-def expected_speeds(
-    workload: Workload, place: Place, *, year: float, task: str = "pretrain", known: Evidence | None = None
-) -> Numbers:
-    """What expect() expects of many layouts, whose numbers are arrays: tokens a second of one accelerator.
-
-    To rank them; the interval of those that are chosen is expect()'s.
-    """
-    found, rests = step(workload, place), known or published()
-    job = features(workload, place, found, year=year, task=task)
-    means = rests.residual.means(job, _shares(found), _layouts(workload))
-    return found.tokens_per_second * np.exp(means + ripeness(job))

@@ -76,8 +76,6 @@ class Spreads:
     """Doublings of a degree."""
 
 
-BY_SHARE = ("component", "framework", "framework_kind", "generation", "precision", "fabric")
-"""Effects that count by the shares of components that two jobs have in common."""
 NAMES = tuple(field.name for field in fields(Spreads))
 
 
@@ -170,26 +168,6 @@ class Residual:
         before = np.array([total(each, each, self.spreads)[0, 0] for each in _each(jobs, self.jobs)])
         variance = before + noise(groups, self.spreads) - np.einsum("ij,jk,ik->i", across, self.inverse, across)
         return across @ self.weights, np.sqrt(np.maximum(variance, 1e-8))
-
-    def means(self, job: Features, shares: Array, layout: Array) -> Array:
-        """Means of expect() for layouts of one job, which share all its groups: a row of both arrays for each.
-
-        What differs between them is linear in the shares of components, but for layouts that were measured.
-        """
-        groups = Groups([job], self.jobs)
-        found = {name: part[0] for name, part in parts(groups, self.jobs, self.spreads).items()}
-        factors = self.weights * larger(groups, self.jobs, self.spreads)[0]
-        mix = groups.shares[0] @ self.jobs.shares.T
-        by_share = factors * sum(found[name] for name in BY_SHARE) / mix
-        constant = factors @ sum(part for name, part in found.items() if name not in (*BY_SHARE, "layout"))
-        means = shares @ (by_share @ self.jobs.shares) + constant
-        for index in np.flatnonzero(found["layout"]):
-            further = (
-                np.abs(layout - self.jobs.layout[index]).sum(-1)
-                - np.abs(groups.layout[0] - self.jobs.layout[index]).sum()
-            )
-            means += factors[index] * found["layout"][index] * np.exp(-further / self.spreads.layout_length)
-        return np.asarray(means)
 
     def left_out(self, members: Sequence[int]) -> tuple[Array, Array]:
         """What expect() would say of these measurements if they had not been made (Rasmussen and Williams, 5.4.2)."""

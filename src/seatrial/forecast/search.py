@@ -34,6 +34,20 @@ class Space:
     recompute: Sequence[Recompute] = ("none", "selective", "full")
 
 
+def choices(workload: Workload) -> dict[str, Any]:
+    """What a workload has of all that a Space lets one choose, but for its nodes."""
+    degrees = workload.degrees
+    return {
+        "tensor": degrees.tensor,
+        "pipeline": degrees.pipeline,
+        "virtual_stages": workload.virtual_stages,
+        "context": degrees.context,
+        "expert": degrees.expert,
+        "micro_batch": workload.micro_batch_size,
+        "recompute": workload.recompute,
+    }
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
     """One layout that can be."""
