@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import statistics
+import sys
+from pathlib import Path
 
 from seatrial.forecast import fitting, memory
 from seatrial.hardware import GIB
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from tests.forecast.published_memory import ROWS, Row
 
 
