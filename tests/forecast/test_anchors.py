@@ -46,7 +46,7 @@ def test_a_release_dates_a_measurement_better_than_its_publication():
     }  # fmt: skip
     (one,) = read([",".join(row), ",".join(row.values())])
     assert one.year == pytest.approx(2025.25)
-    assert one.place.inside == 900e9
+    assert one.place.links.inside == 18 * 40.1e9 and one.place.links.between == 50e9
     assert one.tokens_per_second == 100.5
     row |= {"release": ""}
     (one,) = read([",".join(row), ",".join(row.values())])

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from seatrial.forecast import bus, nccl
-from seatrial.forecast.collectives import Fitted, times
-from seatrial.forecast.links import links
+from seatrial.forecast.collectives import Fitted, quickest, times
+from seatrial.forecast.links import joined, links
 from seatrial.forecast.ways import OPERATIONS
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -163,6 +163,15 @@ def test_arrays_broadcast_and_say_the_same_as_numbers():
         assert many.seconds[1, 2] == one.seconds and many.way[1, 2] == one.way
 
 
+@pytest.mark.parametrize("instance", ["p4d.24xlarge", "p5.48xlarge", "p6e-gb200.36xlarge"])
+def test_the_quickest_way_is_that_of_the_table(instance):
+    sizes, ranks, known = 2.0 ** np.arange(0, 36)[:, None], np.array([1, 2, 8, 16, 512]), links(instance)
+    for operation in OPERATIONS:
+        for inner in (1, 4, 8):
+            found = quickest(operation, sizes, ranks, inner, known)
+            assert np.array_equal(found, times(operation, sizes, ranks, inner, known).seconds)
+
+
 def test_a_hundred_thousand_layouts_are_one_call():
     ranks = np.resize([8, 16, 256, 1024], 100_000)
     found = times("all_reduce", np.linspace(1, 1e10, 100_000), ranks, 8, links("p5.48xlarge"))
@@ -207,6 +216,15 @@ def test_what_a_framework_sees_of_a_trainium_chip_has_its_share_of_the_links():
 def test_links_within_a_node_without_nvlink_are_pcie():
     known = links("g5.48xlarge")
     assert known.medium == "pcie" and known.inside == pytest.approx(31.5e9 * 12 / 15.75) and not known.nvls
+
+
+def test_what_is_not_an_instance_is_joined_as_its_vendor_joins_it():
+    rack = joined("GB300", domain=72, between=100e9, hop=nccl.INFINIBAND_HOP)
+    assert rack.inside == 18 * 40.1e9 and rack.nvls == 0.74 and rack.unknown == ()
+    other = joined("MI300X", domain=8, between=50e9, hop=nccl.INFINIBAND_HOP)
+    assert other.inside == 448e9 and not other.nvls and other.unknown == ("latency within a node",)
+    with pytest.raises(ValueError, match="what joins L4"):
+        joined("L4", domain=8, between=50e9, hop=0.0)
 
 
 def test_every_accelerated_instance_has_links():

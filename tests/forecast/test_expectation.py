@@ -6,6 +6,7 @@ import pytest
 
 from seatrial.forecast.anchors import anchors
 from seatrial.forecast.expectation import evidence, expect, modelled
+from seatrial.forecast.places import place
 from seatrial.forecast.step import step
 
 KNOWN = next(one for one in anchors() if one.architecture == "llama3.1-70b" and one.place.accelerator == "H100 SXM")
@@ -41,8 +42,8 @@ def test_an_unknown_framework_on_another_fabric_has_a_wider_interval(known):
 
 def test_the_model_alone_has_no_evidence_and_says_so(known):
     workload = dataclasses.replace(KNOWN.workload, framework="mine", compute="bf16")
-    place = dataclasses.replace(KNOWN.place, accelerator="A100 80GB", fabric="efa")
-    found = expect(workload, place, year=2022.0, known=evidence(OTHERS[-1:]))
+    elsewhere = dataclasses.replace(KNOWN.place, accelerator="A100 80GB", fabric="efa")
+    found = expect(workload, elsewhere, year=2022.0, known=evidence(OTHERS[-1:]))
     assert found.evidence == ()
 
 
@@ -53,10 +54,10 @@ def test_steps_computed_together_are_those_computed_alone():
 
 
 def test_the_same_job_was_slower_in_a_generations_first_months(known):
-    place = dataclasses.replace(KNOWN.place, accelerator="B200", inside=900e9)
+    newer = place("p6-b200.48xlarge")
     strange = dataclasses.replace(KNOWN.workload, framework="mine")
     first, later = (
-        expect(strange, place, year=year, known=known).tokens_per_second.expected for year in (2025.0, 2030.0)
+        expect(strange, newer, year=year, known=known).tokens_per_second.expected for year in (2025.0, 2030.0)
     )
     assert 1.05 < later / first < 1.5
 

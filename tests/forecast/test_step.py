@@ -7,6 +7,8 @@ import pytest
 
 from seatrial.forecast.fitted import FITTED
 from seatrial.forecast.layers import layers_of
+from seatrial.forecast.links import joined
+from seatrial.forecast.nccl import INFINIBAND_HOP
 from seatrial.forecast.published import PUBLISHED
 from seatrial.forecast.rates import attention_rates
 from seatrial.forecast.step import COMPONENTS, step
@@ -14,7 +16,9 @@ from seatrial.forecast.traffic import Place
 from seatrial.models import DEEPSEEK, ESM
 from seatrial.workload import Degrees, States, Workload
 
-PLACE = Place(accelerator="H100 SXM", domain=8, inside=450e9, outside=50e9)
+PLACE = Place(
+    accelerator="H100 SXM", links=joined("H100 SXM", domain=8, between=50e9, hop=INFINIBAND_HOP), fabric="infiniband"
+)
 ALL = ("parameters", "gradients", "optimizer")
 
 
@@ -118,8 +122,14 @@ def test_memory_is_passed_over_for_gradients_adapters_and_logits():
     ids=["tensor", "context", "sharded", "zero", "experts", "pipeline"],
 )
 def test_slower_links_never_make_a_job_faster(workload):
+    known = PLACE.links
     speeds = [
-        speed(workload, dataclasses.replace(PLACE, inside=450e9 / slow, outside=50e9 / slow))
+        speed(
+            workload,
+            dataclasses.replace(
+                PLACE, links=dataclasses.replace(known, inside=known.inside / slow, between=known.between / slow)
+            ),
+        )
         for slow in (1, 2, 4, 16, 64)
     ]
     assert speeds == sorted(speeds, reverse=True)

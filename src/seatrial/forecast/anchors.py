@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import functools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any, cast
 
-from seatrial import hardware
+from seatrial.forecast.links import joined
+from seatrial.forecast.nccl import EFA_HOP, INFINIBAND_HOP
 from seatrial.forecast.published import architecture_of
 from seatrial.forecast.traffic import Place
 from seatrial.workload import FP32_ADAM, Degrees, States, Workload
@@ -26,6 +27,9 @@ was found: as such, by the time of a step, or by FLOP/s in a convention. `recomp
 
 LORA_RANK = 16
 """Of adapters, where a source does not say."""
+
+NEURONLINK = 96e9
+"""Bytes a second that a Trainium1 sends to the others of its node. Estimated: AWS publishes no figure."""
 
 MEGATRON_ADAM = States(parameters=2, gradients=4, optimizer=12)
 """16-bit parameters with fp32 gradients, moments and master copy (Megatron's distributed optimizer)."""
@@ -85,7 +89,6 @@ def read(lines: Iterable[str]) -> list[Anchor]:
 
 
 def _anchor(row: dict[str, str]) -> Anchor:
-    chip = hardware.accelerator(row["accelerator"])
     return Anchor(
         source=row["source"],
         date=row["date"],
@@ -94,17 +97,25 @@ def _anchor(row: dict[str, str]) -> Anchor:
         task=row["task"],
         tuned=row["tuned"] == "yes",
         workload=workload(row),
-        place=Place(
-            accelerator=row["accelerator"],
-            domain=int(row["domain"]),
-            inside=chip.nvlink_bytes or chip.links * 24e9,  # type: ignore[operator]
-            outside=float(row["outside"]) * 1e9,
-            fabric=row["fabric"],
-            watts=float(row["watts"]) if row["watts"] else None,
-        ),
+        place=_place(row),
         accelerators=int(row["accelerators"]),
         tokens_per_second=float(row["tokens_per_second"]),
         measured=row["measured"],
+    )
+
+
+def _place(row: dict[str, str]) -> Place:
+    known = joined(
+        row["accelerator"],
+        domain=int(row["domain"]),
+        between=float(row["outside"]) * 1e9,
+        hop=EFA_HOP["p5"] if row["fabric"] == "efa" else INFINIBAND_HOP,
+    )
+    return Place(
+        accelerator=row["accelerator"],
+        links=replace(known, inside=NEURONLINK) if known.inside is None else known,
+        fabric=row["fabric"],
+        watts=float(row["watts"]) if row["watts"] else None,
     )
 
 

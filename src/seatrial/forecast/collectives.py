@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from seatrial.forecast.links import Links
-from seatrial.forecast.ways import Floats, Group, ways
+from seatrial.forecast.ways import Floats, Group, dispatched, ways
 
 Numbers = int | float | npt.NDArray[Any]
 
@@ -79,6 +80,33 @@ def times(
         way=np.where(lone, "none", np.array([way for way, _, _ in found])[best]),
         protocol=np.where(lone, "", np.array([protocol for _, protocol, _ in found])[best]),
     )
+
+
+def quickest(operation: str, size: Numbers, ranks: Numbers, inner: Numbers, links: Links) -> Floats:
+    """The seconds of `times`, of operations that follow one another: for many layouts."""
+    if np.all(np.asarray(ranks) <= 1):
+        return np.zeros(np.broadcast(size, ranks, inner).shape)
+    group = _group(size, ranks, inner, links, FITTED)
+    found = (seconds for _, protocol, seconds in ways(operation, group) if protocol in links.protocols)
+    return np.where(group.ranks <= 1, 0.0, functools.reduce(np.fmin, found))
+
+
+def exchange(size: Numbers, ranks: Numbers, taken: int, links: Links) -> Floats:
+    """Seconds in which ranks send tokens to the experts that others hold, `taken` of them by chance for each token.
+
+    `size` is that of one copy of all tokens of a rank, in bytes. A copy crosses to each domain once and is spread
+    inside it, as DeepEP and HybridEP dispatch (https://github.com/deepseek-ai/DeepEP).
+    """
+    many = np.maximum(np.asarray(ranks, float), 1.0)
+    group = _group(size, many, np.minimum(many, links.domain), links, FITTED)
+
+    def reached(places: Floats) -> Floats:
+        """How many of so many places a token goes to beside its own."""
+        return (places - 1) * (1 - (1 - 1 / places) ** taken)
+
+    near = reached(many) / group.inside
+    far = reached(group.domains) / (group.between / group.inner)
+    return np.where(many > 1, dispatched(group) + group.size * np.maximum(near, far), 0.0)
 
 
 def _group(size: Numbers, ranks: Numbers, inner: Numbers, links: Links, fitted: Fitted) -> Group:

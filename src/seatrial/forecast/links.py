@@ -1,4 +1,4 @@
-"""The links of an instance type, as far as collectives need them: within the domain that NVLink joins, and between."""
+"""The links that collectives go over: within the domain that NVLink joins, and between."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from seatrial import hardware
 from seatrial.forecast import nccl
-from seatrial.hardware import Instance
+from seatrial.hardware import Accelerator, Instance
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,7 +37,7 @@ class Links:
         """What is not known: times that need a bandwidth of it are NaN."""
         found = {
             "bandwidth within a node": self.inside is None and self.domain > 1,
-            "latency within a node": self.medium == "neuronlink",
+            "latency within a node": self.medium in ("neuronlink", "infinity fabric"),
             "bandwidth of the network": self.between is None,
             "latency of the network": self.hop is None,
         }
@@ -51,7 +51,8 @@ def links(instance_type: str) -> Links:
     if instance.accelerator is None:
         raise ValueError(f"{instance.name} has no accelerator")
     family = instance.name.partition(".")[0]
-    medium, inside, nvls = _inside(instance, instance.accelerator)
+    chip = hardware.accelerator(instance.accelerator)
+    medium, inside, nvls = _inside(chip) or _by_the_host(instance)
     network = None if instance.network_gbps is None else instance.network_gbps * 1e9 / 8 / instance.ranks
     return Links(
         domain=hardware.NVLINK_DOMAINS.get(family, instance.ranks),
@@ -64,14 +65,31 @@ def links(instance_type: str) -> Links:
     )
 
 
-def _inside(instance: Instance, name: str) -> tuple[str, float | None, float]:
-    """Medium, bandwidth and what switches leave of it."""
-    accelerator = hardware.accelerator(name)
-    if accelerator.vendor != "NVIDIA":
-        chip = hardware.NEURONLINK_BYTES.get(name)
-        return "neuronlink", None if chip is None else chip / accelerator.ranks_per_accelerator, 0.0
-    major = hardware.COMPUTE_CAPABILITIES[name][0]
-    if accelerator.links and accelerator.nvlink_bytes:
-        return "nvlink", accelerator.links * nccl.NVLINK_BYTES[major], nccl.NVLS_SHARE.get(major, 0.0)
+def joined(accelerator: str, *, domain: int, between: float, hop: float) -> Links:
+    """Of accelerators that are joined as their vendor does it, `domain` of them, by any network: fields as in Links.
+
+    ValueError: nobody publishes what joins them.
+    """
+    found = _inside(hardware.accelerator(accelerator))
+    if found is None:
+        raise ValueError(f"what joins {accelerator} is not known")
+    medium, inside, nvls = found
+    return Links(domain=domain, medium=medium, inside=inside, nvls=nvls, between=between, hop=hop)
+
+
+def _inside(chip: Accelerator) -> tuple[str, float | None, float] | None:
+    """Medium, bandwidth and what switches leave of it; None: the chip has no links of its own."""
+    if chip.vendor == "AWS":
+        known = hardware.NEURONLINK_BYTES.get(chip.name)
+        return "neuronlink", None if known is None else known / chip.ranks_per_accelerator, 0.0
+    if not chip.nvlink_bytes:
+        return None
+    if not chip.links:
+        return "infinity fabric", chip.nvlink_bytes, 0.0
+    major = hardware.COMPUTE_CAPABILITIES[chip.name][0]
+    return "nvlink", chip.links * nccl.NVLINK_BYTES[major], nccl.NVLS_SHARE.get(major, 0.0)
+
+
+def _by_the_host(instance: Instance) -> tuple[str, float | None, float]:
     host = hardware.host_link(instance)
     return "pcie", None if host is None else host * nccl.PCIE_SHARE, 0.0

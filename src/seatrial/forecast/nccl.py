@@ -30,9 +30,11 @@ BASE: Mapping[str, tuple[float, ...]] = {
 INSIDE: Mapping[str, Mapping[str, tuple[float, ...]]] = {
     "nvlink": {"tree": (0.6 * US, 1.25 * US, 4.0 * US), "ring": (0.6 * US, 1.9 * US, 3.4 * US)},
     "neuronlink": {"tree": (0.6 * US, 1.25 * US, 4.0 * US), "ring": (0.6 * US, 1.9 * US, 3.4 * US)},
+    "infinity fabric": {"tree": (0.6 * US, 1.25 * US, 4.0 * US), "ring": (0.6 * US, 1.9 * US, 3.4 * US)},
     "pcie": {"tree": (1.0 * US, 1.9 * US, 4.0 * US), "ring": (1.0 * US, 2.5 * US, 5.7 * US)},
 }
-"""Medium -> algorithm -> a hop within a domain. NeuronLink's, which nobody publishes, are given as NVLink's."""
+"""Medium -> algorithm -> a hop within a domain. NeuronLink's and Infinity Fabric's, which nobody publishes, are given
+as NVLink's."""
 NETWORK: Mapping[str, tuple[float, ...]] = {
     "tree": (5.0 * US, 8.5 * US, 14.0 * US),
     "ring": (2.7 * US, 4.0 * US, 14.0 * US),
@@ -83,6 +85,9 @@ TREE_CURVE: tuple[tuple[float, ...], ...] = (
 )
 """Protocol -> share of its bandwidth that a tree reaches, for 64 bytes, 128 and so on to 512 MiB."""
 
+INFINIBAND_HOP = 0.0
+"""Latency of InfiniBand and RoCE beside NETWORK, whose figures are theirs: NCCL's own plugin has none to add
+(src/transport/net_ib, "latency: Not set", 2026-06)."""
 SIMPLE_ONLY = ("p4d", "p4de")
 """Families whose network does not keep 128 bytes in order, so that aws-ofi-nccl sets NCCL_PROTO=simple: it speaks
 SENDRECV there (platform-aws.cpp), for which libfabric answers that it has no such option."""

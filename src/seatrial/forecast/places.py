@@ -11,13 +11,6 @@ def place(instance_type: str) -> Place:
     """Nodes of that type, joined by EFA. ValueError, with what is not known of them; UserError for an unknown type."""
     instance, found = hardware.instance(instance_type), links(instance_type)
     assert instance.accelerator is not None  # links knows no others
-    chip = hardware.accelerator(instance.accelerator)
     if found.between is None or (found.inside is None and found.domain > 1):
         raise ValueError(f"of {instance_type} is not known: {', '.join(found.unknown)}")
-    return Place(
-        accelerator=chip.name,
-        domain=found.domain,
-        inside=chip.nvlink_bytes or found.inside or 0.0,
-        outside=found.between,
-        fabric="efa" if instance.efa_interfaces else "ethernet",
-    )
+    return Place(accelerator=instance.accelerator, links=found, fabric="efa" if instance.efa_interfaces else "ethernet")

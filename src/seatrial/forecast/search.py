@@ -176,7 +176,7 @@ def _rules(workload: Workload, place: Place, per_node: int) -> Iterator[tuple[st
         return one["tensor"] * one["pipeline"] * one["context"]
 
     yield "ranks do not divide", lambda one: one["nodes"] * per_node % together(one) == 0
-    yield "tensor parallelism beyond NVLink", lambda one: one["tensor"] <= place.domain
+    yield "tensor parallelism beyond NVLink", lambda one: one["tensor"] <= place.links.domain
     yield "heads do not divide", lambda one: heads % one["tensor"] == 0
     yield "layers do not divide", lambda one: model.num_layers % (one["pipeline"] * one["virtual_stages"]) == 0
     yield "virtual stages without a pipeline", lambda one: (one["virtual_stages"] == 1) | (one["pipeline"] > 1)

@@ -53,10 +53,6 @@ class Group:
     fill: float
 
     @property
-    def narrowest(self) -> Floats:
-        return np.minimum(self.inside, self.between)
-
-    @property
     def levels(self) -> Floats:
         """Of a tree over the domains."""
         return np.ceil(np.log2(np.maximum(self.domains, 1)))
@@ -93,27 +89,28 @@ def _outer_hop(group: Group, base: float, protocol: int) -> float:
 
 def _ll_most(group: Group) -> Floats:
     few, many = nccl.LL_MOST
-    return np.select([group.domains <= 1, group.domains <= 2], [np.inf, few], many)
+    return np.where(group.domains <= 1, np.inf, np.where(group.domains <= 2, few, many))
 
 
 def _rings(operation: str, group: Group) -> Iterator[Way]:
     """Steps pass (n-1)/n of the size, twice in an all-reduce; a broadcast passes all of it along a chain."""
     rounds = 2 if operation == "all_reduce" else 1
     share = 1.0 if operation == "broadcast" else (group.ranks - 1) / group.ranks
+    passed, narrowest = rounds * share * group.size, np.minimum(group.inside, group.between)
     outer = rounds * (group.domains - 1)
     steps = rounds * (group.ranks - 1) - outer
+    crosses = group.domains > 1
     for number, protocol in enumerate(nccl.PROTOCOLS):
-        post = np.where(group.domains > 1, nccl.POST[number], 0.0)
+        hop = _inner_hop(group, "ring", number)
         latency = (
             nccl.BASE["ring"][number]
-            + steps * np.maximum(_inner_hop(group, "ring", number), post)
+            + steps * np.where(crosses, max(hop, nccl.POST[number]), hop)
             + outer * _outer_hop(group, nccl.NETWORK["ring"][number], number)
         )
-        bandwidth = {
-            "LL": np.minimum(group.narrowest * nccl.LL_SHARE, _ll_most(group)),
-            "LL128": group.narrowest * nccl.LL128_SHARE,
-        }.get(protocol, group.narrowest)
-        yield "ring", protocol, latency + rounds * share * group.size / bandwidth
+        bandwidth = narrowest * {"LL": nccl.LL_SHARE, "LL128": nccl.LL128_SHARE}.get(protocol, 1.0)
+        if protocol == "LL":
+            bandwidth = np.minimum(bandwidth, _ll_most(group))
+        yield "ring", protocol, latency + passed / bandwidth
 
 
 def _crossed(group: Group) -> Floats:
@@ -158,7 +155,7 @@ def _nvls(group: Group) -> Way:
     """Adding up and spreading are its stages. Two ranks need no switch."""
     bandwidth = _nvls_bandwidth(group)
     there = (group.domains <= 1) & (group.inner > 2)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         seconds = nccl.NVLS_INSIDE + _staged(group, bandwidth, bandwidth)
     return "NVLS", "Simple", np.where(there, seconds, np.inf)
 
@@ -168,7 +165,7 @@ def _nvls_tree(group: Group) -> Way:
     latency = nccl.NVLS_INSIDE + 2 * group.levels * hop
     between = group.between * group.links.nvls / _crossed(group)
     there = (group.domains > 1) & (group.inner > 2)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         seconds = latency + _staged(group, _nvls_bandwidth(group), between)
     return "NVLS tree", "Simple", np.where(there, seconds, np.inf)
 
@@ -177,6 +174,13 @@ def _pat(group: Group) -> Way:
     latency = nccl.PAT_BASE + group.levels * _outer_hop(group, nccl.NETWORK["tree"][2], 2)
     seconds = latency + (group.ranks - 1) / group.ranks * group.size / (group.between * nccl.PAT_SHARE)
     return "PAT", "Simple", np.where((group.inner == 1) & (group.domains > 1), seconds, np.inf)
+
+
+def dispatched(group: Group) -> Floats:
+    """Latency of an exchange in which a rank posts to its neighbours, and to one rank of each other domain."""
+    near, far = _inner_hop(group, "ring", 2), _outer_hop(group, nccl.NETWORK["ring"][2], 2)
+    others = group.domains - 1
+    return nccl.BASE["ring"][2] + near + np.where(others > 0, far + others * nccl.POST[2], 0.0)
 
 
 def _pairwise(operation: str, group: Group) -> Way:
