@@ -2,10 +2,12 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 
+from seatrial.forecast import expectation
 from seatrial.forecast.anchors import anchors
-from seatrial.forecast.expectation import evidence, expect, modelled
+from seatrial.forecast.expectation import evidence, expect, expected_seconds, modelled, published
 from seatrial.forecast.places import place
 from seatrial.forecast.step import step
 
@@ -69,3 +71,38 @@ def test_what_was_measured_faster_is_expected_faster():
         for some in (OTHERS, faster)
     )
     assert more / plain == pytest.approx(1.4, rel=0.05)
+
+
+def test_many_layouts_at_once_are_expected_as_each_alone(known):
+    tensor, data = np.array([4, 8, 8]), np.array([16, 8, 4])
+    together = expected_seconds(of_degrees(tensor, data), KNOWN.place, year=KNOWN.year, known=known)
+    alone = [
+        expect(of_degrees(int(t), int(d)), KNOWN.place, year=KNOWN.year, known=known).seconds.expected
+        for t, d in zip(tensor, data, strict=True)
+    ]
+    assert together.tolist() == pytest.approx(alone)
+    nothing = of_degrees(np.array([], int), np.array([], int))
+    assert expected_seconds(nothing, KNOWN.place, year=KNOWN.year, known=known).tolist() == []
+
+
+def of_degrees(tensor, data):
+    degrees = dataclasses.replace(KNOWN.workload.degrees, tensor=tensor, data=data, shard=data)
+    return dataclasses.replace(KNOWN.workload, degrees=degrees)
+
+
+def test_what_measurements_say_is_modelled_once_and_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made = []
+    monkeypatch.setattr(expectation, "anchors", lambda: made.append(1) or tuple(OTHERS))
+    first, again = expectation.beyond_published(), expectation.beyond_published()
+    assert made == [1] and first == again == expectation.beyond(OTHERS)
+    monkeypatch.setattr(np, "__version__", "0")
+    assert expectation.beyond_published() == first and made == [1, 1]
+
+
+def test_all_published_measurements_of_tuned_jobs_are_known():
+    tuned = [one for one in anchors() if one.tuned]
+    assert published().names == tuple(one.name for one in tuned)
+    one = tuned[3]
+    found = expect(one.workload, one.place, year=one.year, task=one.task)
+    assert found.tokens_per_second.expected == pytest.approx(one.tokens_per_second, rel=0.2)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from seatrial.forecast.residual import Features, Residual, Spreads
+from seatrial.forecast.residual import Features, Residual, Spreads, parts, total
 
 
 def job(**changes):
@@ -43,6 +43,22 @@ def test_groups_that_nobody_measured_share_nothing_with_one_another(process):
     together, _ = process.expect(strange)
     apart = [process.expect([one])[0][0] for one in strange]
     assert together.tolist() == pytest.approx(apart)
+
+
+def test_many_layouts_at_once_are_expected_as_each_alone(process):
+    one = job(kind="mixture", year=2024.5)
+    shares = np.array([[0.7, 0.3], [0.5, 0.5], [0.0, 1.0]])
+    layout = np.array([[0.0, 0.0], [2.0, 1.0], [9.0, 0.0]])
+    rows = zip(map(tuple, shares.tolist()), map(tuple, layout.tolist()), strict=True)
+    alone, _ = process.expect([dataclasses.replace(one, shares=a, layout=b) for a, b in rows])
+    assert process.mean(one, shares, layout) == pytest.approx(alone)
+    assert len(set(alone.round(6))) == 3
+
+
+def test_the_parts_of_the_covariance_add_up(process):
+    known = process.jobs
+    spreads = Spreads(mixture=1.0)
+    assert total(known, known, spreads) == pytest.approx(sum(parts(known, known, spreads).values()))
 
 
 def test_leaving_out_says_what_a_process_without_them_says(process):

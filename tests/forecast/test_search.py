@@ -127,3 +127,11 @@ def test_experts_divide_among_the_ranks_that_hold_them() -> None:
     answer = search(job, P5, space, per_node=8, available=MEMORY, count=1000)
     assert {one.workload.degrees.expert for one in answer.best} <= {1, 2, 8}
     assert answer.forbidden["experts do not divide"] > 0
+
+
+def test_it_ranks_by_what_it_is_told_a_step_takes() -> None:
+    """Here: the more tensor-parallel ranks, the quicker."""
+    answer = found(count=1000, pace=lambda layouts, _: 100.0 / layouts.degrees.tensor)
+    tensor = [one.workload.degrees.tensor for one in answer.best]
+    assert tensor == sorted(tensor, reverse=True) and len(set(tensor)) > 1
+    assert answer.best[0].seconds == 100.0 / tensor[0]

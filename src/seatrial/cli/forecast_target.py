@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +120,9 @@ def _search(
     job: Bound, nodes: tuple[int, ...], settings: dict[str, str], minimise: Minimise, deadline: float | None,
     budget: float | None, output: Path | None, *, as_json: bool,
 ) -> None:  # fmt: skip
+    from seatrial.cli import calibration
     from seatrial.fits import memory_of_a_rank
+    from seatrial.forecast.expectation import expected_seconds
     from seatrial.forecast.places import place
     from seatrial.forecast.search import search
     from seatrial.prices import run_cost
@@ -146,6 +149,7 @@ def _search(
             longest=math.inf if deadline is None else deadline * 3600 / steps,
             dearest=math.inf if budget is None or price is None else budget / price * 3600 / steps,
             count=60,
+            pace=partial(expected_seconds, year=year(), known=calibration.known()),
         )
     except ValueError as error:
         raise UserError(Problem(f"the time of a step cannot be told: {error}", job.label)) from None

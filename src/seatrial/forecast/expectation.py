@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
+from seatrial.cache import PACKAGE, cached, files
 from seatrial.forecast.anchors import Anchor, anchors
 from seatrial.forecast.fitted import FITTED, Fitted
 from seatrial.forecast.interval import Interval
@@ -103,6 +104,17 @@ def ripeness(job: Features, fitted: Fitted = FITTED) -> float:
 
 
 @dataclass(frozen=True, slots=True)
+class Beyond:
+    """What one measurement says beyond the model."""
+
+    name: str
+    """Of the measurement."""
+    job: Features
+    logarithm: float
+    """Of measured over modelled speed, with the software of that time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """Measurements, and what they say beyond the model."""
 
@@ -112,16 +124,22 @@ class Evidence:
 
 def evidence(measured: Sequence[Anchor], spreads: Spreads = SPREADS) -> Evidence:
     """Of those measurements, each against the model of its own step."""
-    steps = modelled(measured)
-    jobs = [
-        features(one.workload, one.place, found, year=one.year, task=one.task)
-        for one, found in zip(measured, steps, strict=True)
-    ]
-    ratios = np.log(
-        [one.tokens_per_second / found.tokens_per_second for one, found in zip(measured, steps, strict=True)]
-    )
-    ripe = np.array([ripeness(job) for job in jobs])
-    return Evidence(tuple(one.name for one in measured), Residual(jobs, ratios - ripe, spreads))
+    return _evidence(beyond(measured), spreads)
+
+
+def _evidence(found: Sequence[Beyond], spreads: Spreads = SPREADS) -> Evidence:
+    logarithms = np.array([one.logarithm for one in found])
+    return Evidence(tuple(one.name for one in found), Residual([one.job for one in found], logarithms, spreads))
+
+
+def beyond(measured: Sequence[Anchor]) -> list[Beyond]:
+    """Each of those measurements against the model of its own step."""
+    found = []
+    for one, its in zip(measured, modelled(measured), strict=True):
+        job = features(one.workload, one.place, its, year=one.year, task=one.task)
+        ratio = float(np.log(one.tokens_per_second / its.tokens_per_second))
+        found.append(Beyond(one.name, job, ratio - ripeness(job)))
+    return found
 
 
 def modelled(measured: Sequence[Anchor], fitted: Fitted = FITTED) -> list[Step]:
@@ -146,12 +164,31 @@ def modelled(measured: Sequence[Anchor], fitted: Fitted = FITTED) -> list[Step]:
 @functools.cache
 def published() -> Evidence:
     """Of all published measurements of tuned jobs."""
-    return evidence([one for one in anchors() if one.tuned])
+    return _evidence(beyond_published())
 
 
 def with_own(own: Sequence[Anchor]) -> Evidence:
     """Of the published measurements and one's own: where these are near they weigh the most."""
-    return evidence([*(one for one in anchors() if one.tuned), *own]) if own else published()
+    return _evidence([*beyond_published(), *beyond(own)]) if own else published()
+
+
+def beyond_published() -> list[Beyond]:
+    """The same of all published measurements of tuned jobs.
+
+    Kept until the package, its table or numpy changes: to model hundreds of steps takes longer than all else.
+    """
+
+    def made() -> list[dict[str, Any]]:
+        return [asdict(one) for one in beyond([one for one in anchors() if one.tuned])]
+
+    key = [files(PACKAGE / "forecast" / "anchors.csv"), np.__version__]
+    kept = cached("measurements", key, made)
+    return [Beyond(one["name"], _features(one["job"]), one["logarithm"]) for one in kept]
+
+
+def _features(kept: Mapping[str, Any]) -> Features:
+    values: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in kept.items()}
+    return Features(**values)
 
 
 def expect(
@@ -172,3 +209,19 @@ def expect(
         tokens_per_second=Interval(expected / factor, expected, expected * factor),
         evidence=tuple(rests.names[index] for index in near),
     )
+
+
+def expected_seconds(
+    workload: Workload, place: Place, *, year: float, task: str = "pretrain", known: Evidence | None = None
+) -> np.ndarray[Any, Any]:
+    """Seconds of a step as `expect` has them, without an interval, of many layouts: numbers of the workload are arrays.
+
+    ValueError, with what is not known: no decoder, no rate, no bandwidth.
+    """
+    found = step(workload, place)
+    shares = _shares(found)
+    if not len(shares):
+        return np.zeros(0)
+    job = features(workload, place, found, year=year, task=task)
+    mean = (known or published()).residual.mean(job, shares, _layouts(workload))
+    return np.asarray(found.seconds / np.exp(mean + ripeness(job)))

@@ -111,39 +111,36 @@ class Groups:
         return np.array([table.setdefault(key, len(table)) for key in keys])
 
 
+BY_SHARE = ("framework", "framework_kind", "generation", "precision", "fabric")
+"""Effects of a group that count by the components' shares, as that of all jobs does."""
+WHOLE = ("accelerator", "task", "model", "model_accelerator")
+"""Effects of a group that count as they are."""
+FADING = ("release", "layout")
+"""The same, of which jobs have less in common the further apart they are."""
+
+
 def parts(one: Groups, other: Groups, spreads: Spreads) -> dict[str, Array]:
     """Each effect's part of the covariance between jobs, as if all were dense, without noise."""
     mix = one.shares @ other.shares.T
+    by_share = {name: mix * in_common((name,), one, other, spreads) for name in BY_SHARE}
+    whole = {name: in_common((name,), one, other, spreads) for name in (*WHOLE, *FADING)}
+    return {"component": spreads.component**2 * mix} | by_share | whole
 
-    def same(name: str) -> Array:
-        return np.equal.outer(one.group[name], other.group[name])
 
-    def fading(name: str, *, layout: bool = False) -> Array:
-        """1 for the same group at the same time (and layout), less for others of it."""
-        alike = same(name)
+def in_common(names: Sequence[str], one: Groups, other: Groups, spreads: Spreads) -> Array:
+    """Variance of the effects that jobs have in common, of these. In place: new pages would take most of the time."""
+    found = np.zeros((len(one.year), len(other.year)))
+    for name in names:
+        alike = one.group[name][:, None] == other.group[name]
+        if name not in FADING:
+            np.add(found, getattr(spreads, name) ** 2, out=found, where=alike)
+            continue
         mine, theirs = np.nonzero(alike)
         apart = np.abs(one.year[mine] - other.year[theirs]) / spreads.fading
-        if layout:
+        if name == "layout":
             apart += np.abs(one.layout[mine] - other.layout[theirs]).sum(-1) / spreads.layout_length
-        found = np.zeros(alike.shape)
-        found[mine, theirs] = np.exp(-apart)
-        return found
-
-    weight = {name: getattr(spreads, name) ** 2 for name in NAMES}
-    return {
-        "component": weight["component"] * mix,
-        "framework": weight["framework"] * same("framework") * mix,
-        "framework_kind": weight["framework_kind"] * same("framework_kind") * mix,
-        "release": weight["release"] * fading("release"),
-        "generation": weight["generation"] * same("generation") * mix,
-        "accelerator": weight["accelerator"] * same("accelerator"),
-        "precision": weight["precision"] * same("precision") * mix,
-        "fabric": weight["fabric"] * same("fabric") * mix,
-        "task": weight["task"] * same("task"),
-        "model": weight["model"] * same("model"),
-        "model_accelerator": weight["model_accelerator"] * same("model_accelerator"),
-        "layout": weight["layout"] * fading("layout", layout=True),
-    }
+        found[mine, theirs] += getattr(spreads, name) ** 2 * np.exp(-apart)
+    return found
 
 
 def noise(jobs: Groups, spreads: Spreads) -> Array:
@@ -166,8 +163,25 @@ class Residual:
         groups = Groups(jobs, self.jobs)
         across = self.covariance(groups)
         before = np.array([total(each, each, self.spreads)[0, 0] for each in _each(jobs, self.jobs)])
-        variance = before + noise(groups, self.spreads) - np.einsum("ij,jk,ik->i", across, self.inverse, across)
+        explained = ((across @ self.inverse) * across).sum(1)
+        variance = before + noise(groups, self.spreads) - explained
         return across @ self.weights, np.sqrt(np.maximum(variance, 1e-8))
+
+    def mean(self, job: Features, shares: Array, layout: Array) -> Array:
+        """The mean alone, for many layouts of one job: a row of `shares` and of `layout` for each.
+
+        What does not change with them is summed up once, so that a hundred thousand are quick.
+        """
+        alone, measured, spreads = Groups([job], self.jobs), self.jobs, self.spreads
+        weights = larger(alone, measured, spreads)[0] * self.weights
+        by_share = (in_common(BY_SHARE, alone, measured, spreads)[0] + spreads.component**2) * weights
+        found = shares @ (by_share @ measured.shares)
+        found += in_common((*WHOLE, "release"), alone, measured, spreads)[0] @ weights
+        for one in np.flatnonzero(measured.group["layout"] == alone.group["layout"]):
+            apart = np.abs(layout - measured.layout[one]).sum(-1) / spreads.layout_length
+            apart += abs(job.year - measured.year[one]) / spreads.fading
+            found += spreads.layout**2 * weights[one] * np.exp(-apart)
+        return np.asarray(found)
 
     def left_out(self, members: Sequence[int]) -> tuple[Array, Array]:
         """What expect() would say of these measurements if they had not been made (Rasmussen and Williams, 5.4.2)."""
@@ -193,8 +207,13 @@ def larger(one: Groups, other: Groups, spreads: Spreads) -> Array:
 
 
 def total(one: Groups, other: Groups, spreads: Spreads) -> Array:
-    """The covariance between jobs, without noise."""
-    return np.asarray(larger(one, other, spreads) * sum(parts(one, other, spreads).values()))
+    """The covariance between jobs, without noise: the sum of `parts`."""
+    found = in_common(BY_SHARE, one, other, spreads)
+    found += spreads.component**2
+    found *= one.shares @ other.shares.T
+    found += in_common((*WHOLE, *FADING), one, other, spreads)
+    found *= larger(one, other, spreads)
+    return found
 
 
 def _each(jobs: Sequence[Features], known: Groups) -> list[Groups]:

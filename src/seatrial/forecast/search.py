@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from seatrial.forecast import memory
 from seatrial.forecast.fitting import TIGHT
+from seatrial.forecast.rates import Numbers
 from seatrial.forecast.step import step
 from seatrial.forecast.traffic import Place
 from seatrial.workload import Degrees, Workload
@@ -32,6 +33,15 @@ class Space:
     expert: Sequence[int] = (1, 2, 4, 8, 16, 32, 64)
     micro_batch: Sequence[int] = (1, 2, 3, 4, 6, 8, 12, 16)
     recompute: Sequence[Recompute] = ("none", "selective", "full")
+
+
+Pace = Callable[[Workload, Place], Numbers]
+"""Seconds of a step of layouts: numbers of the workload are arrays, an element for each."""
+
+
+def modelled(workload: Workload, place: Place) -> Numbers:
+    """Seconds of a step by the model alone."""
+    return step(workload, place).seconds
 
 
 def choices(workload: Workload) -> dict[str, Any]:
@@ -57,7 +67,7 @@ class Found:
     memory: float
     """Bytes of the fullest rank."""
     seconds: float
-    """Of a step, by the model alone."""
+    """Of a step."""
 
     @property
     def node_seconds(self) -> float:
@@ -80,7 +90,7 @@ class Answer:
     nodes: Array = field(compare=False, repr=False)
     """Of each that can be, in no order."""
     seconds: Array = field(compare=False, repr=False)
-    """Of a step of each of them, by the model alone."""
+    """Of a step of each of them."""
 
 
 def search(
@@ -94,15 +104,18 @@ def search(
     longest: float = math.inf,
     dearest: float = math.inf,
     count: int = 20,
+    pace: Pace = modelled,
 ) -> Answer:
     """Layouts of the same training: global batch, sequences and states stay.
 
     `per_node` are the ranks of a node, `available` the bytes that a rank may use: four fifths of them are planned with,
     what an estimate like this never exceeded. `longest` is what a step may take in seconds, `dearest` in node-seconds,
-    in which cost is counted. ValueError, with what is not known of the step.
+    in which cost is counted. `pace` says what a step takes. ValueError, with what is not known of it.
     """
     forbidden: dict[str, int] = {}
-    parts = [_of(workload, place, space, recompute, per_node, available, forbidden) for recompute in space.recompute]
+    parts = [
+        _of(workload, place, space, recompute, per_node, available, forbidden, pace) for recompute in space.recompute
+    ]
     arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     arrays = _kept(arrays, lambda one: one["seconds"] <= longest, "deadline", forbidden)
     arrays = _kept(arrays, lambda one: one["nodes"] * one["seconds"] <= dearest, "budget", forbidden)
@@ -140,7 +153,7 @@ NAMES = ("nodes", "tensor", "pipeline", "virtual_stages", "context", "expert", "
 
 def _of(
     workload: Workload, place: Place, space: Space, recompute: Recompute, per_node: int, available: float,
-    forbidden: dict[str, int],
+    forbidden: dict[str, int], pace: Pace,
 ) -> dict[str, Array]:  # fmt: skip
     """All layouts with one kind of recomputation that can be, with their time and memory."""
     grid = np.meshgrid(*(np.asarray(getattr(space, name)) for name in NAMES), indexing="ij")
@@ -152,7 +165,7 @@ def _of(
     layouts = _workload(workload, arrays, recompute)
     total = np.broadcast_to(np.asarray(memory.fullest(layouts)[1].total, float), arrays["data"].shape)
     arrays = _kept({**arrays, "memory": total}, lambda one: one["memory"] <= TIGHT * available, "memory", forbidden)
-    seconds = step(_workload(workload, arrays, recompute), place).seconds
+    seconds = pace(_workload(workload, arrays, recompute), place)
     arrays["seconds"] = np.broadcast_to(np.asarray(seconds, float), arrays["data"].shape)
     arrays["recompute"] = np.full(arrays["data"].shape, space.recompute.index(recompute))
     return arrays
