@@ -39,8 +39,7 @@ SHARES = ("tensor", "tensor_overlapped", "context", "expert", "contention", "unh
 """Constants that are shares: 1 at most."""
 SPREADS = {
     "component": 0.1, "framework": 0.15, "framework_kind": 0.15, "release": 0.08, "generation": 0.08,
-    "accelerator": 0.05, "precision": 0.08, "fabric": 0.1, "task": 0.05, "model": 0.05, "mixture_model": 0.08,
-    "model_accelerator": 0.05,
+    "accelerator": 0.05, "precision": 0.08, "fabric": 0.1, "task": 0.05, "model": 0.05, "model_accelerator": 0.05,
     "layout": 0.1, "noise": 0.03, "noise_mixture": 0.08, "mixture": 2.0, "fading": 1.0, "layout_length": 2.0,
 }  # fmt: skip
 """The same of Spreads; all widths are SPREAD_WIDTH."""

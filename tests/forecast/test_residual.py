@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from seatrial.forecast.residual import Features, Groups, Residual, Spreads, parts, total
+from seatrial.forecast.residual import Features, Residual, Spreads, parts, total
 
 
 def job(**changes):
@@ -74,15 +74,9 @@ def test_leaving_out_says_what_a_process_without_them_says(process):
 def test_effects_and_noise_of_a_mixture_are_larger(process):
     _, (dense, mixture) = process.expect([job(), job(kind="mixture")])
     assert mixture > dense
-    alike = Residual(NEAR, np.zeros(4), Spreads(mixture=1.0, mixture_model=0.0, framework_kind=0.0, release=0.0))
+    alike = Residual(NEAR, np.zeros(4), Spreads(mixture=1.0, framework_kind=0.0, release=0.0))
     _, (dense, mixture) = alike.expect([job(), job(kind="mixture")])
     assert mixture**2 - dense**2 == pytest.approx(Spreads().noise_mixture ** 2 - Spreads().noise ** 2)
-
-
-def test_what_is_a_mixtures_own_says_nothing_of_dense_models():
-    plain, more = (total(*[Groups([job(), job(kind="hybrid")])] * 2, Spreads(mixture_model=size)) for size in (0, 0.2))
-    factor = Spreads().mixture ** 2
-    assert more - plain == pytest.approx(np.array([[0, 0], [0, factor * 0.2**2]]), abs=1e-12)
 
 
 def test_old_releases_count_less(process):

@@ -60,8 +60,6 @@ class Spreads:
     """One task and framework."""
     model: float = 0.048
     """One model."""
-    mixture_model: float = 0.08
-    """One mixture or hybrid, in addition: each has routers, experts and kernels of its own."""
     model_accelerator: float = 0.0234
     """One model on one accelerator in one precision."""
     layout: float = 0.0552
@@ -100,7 +98,6 @@ class Groups:
             "fabric": self._code("fabric", [(job.framework, job.fabric) for job in jobs]),
             "task": self._code("task", [(job.task, job.framework) for job in jobs]),
             "model": self._code("model", [job.model for job in jobs]),
-            "mixture_model": self._code("model", [job.model for job in jobs]),
             "model_accelerator": self._code(
                 "model_accelerator", [(job.model, job.accelerator, job.precision) for job in jobs]
             ),
@@ -116,7 +113,7 @@ class Groups:
 
 BY_SHARE = ("framework", "framework_kind", "generation", "precision", "fabric")
 """Effects of a group that count by the components' shares, as that of all jobs does."""
-WHOLE = ("accelerator", "task", "model", "mixture_model", "model_accelerator")
+WHOLE = ("accelerator", "task", "model", "model_accelerator")
 """Effects of a group that count as they are."""
 FADING = ("release", "layout")
 """The same, of which jobs have less in common the further apart they are."""
@@ -135,8 +132,6 @@ def in_common(names: Sequence[str], one: Groups, other: Groups, spreads: Spreads
     found = np.zeros((len(one.year), len(other.year)))
     for name in names:
         alike = one.group[name][:, None] == other.group[name]
-        if name == "mixture_model":
-            alike &= one.mixed[:, None] & other.mixed
         if name not in FADING:
             np.add(found, getattr(spreads, name) ** 2, out=found, where=alike)
             continue
