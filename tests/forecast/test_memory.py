@@ -136,6 +136,17 @@ def test_adapters_have_states_and_what_is_frozen_has_not() -> None:
     assert small.optimizer < whole.optimizer / 1000 and small.gradients < whole.gradients / 1000
 
 
+def test_what_is_frozen_is_certain_as_well() -> None:
+    """Experts, too, though adapters are fewer than they; nothing of it is gathered whole as a gradient."""
+    model = LLAMA["mixtral-8x7b"]
+    job = replace(MEGATRON, model=model, parameters=10**7, frozen=model.parameters(), degrees=Degrees(data=8, expert=8))
+    held, experts = memory.floor(job), model.expert_parameters()
+    assert held.parameters == 2 * 10**7 + 2 * (model.parameters() - experts + experts / 8)
+    assert (held.gradients, held.optimizer) == (4 * 10**7, 12 * 10**7)
+    sharded = replace(job, sharded=WHOLE.sharded, degrees=Degrees(data=8, shard=8), accumulate_whole=True)
+    assert memory.floor(sharded).gathered == 0
+
+
 def test_a_hundred_thousand_layouts_are_one_call() -> None:
     random = np.random.default_rng(0)
     tensor, pipeline, data, batch = (2 ** random.integers(0, 4, 1000) for _ in range(4))

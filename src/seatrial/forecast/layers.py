@@ -54,10 +54,30 @@ class Layers:
 
 
 def layers_of(model: Decoder | Encoder) -> Layers:
-    """The layers of that model. ValueError: not a decoder."""
-    if isinstance(model, Encoder):
-        raise ValueError("no decoder")
-    return _of_hybrid(_as_hybrid(model))
+    """The layers of that model."""
+    return _of_encoder(model) if isinstance(model, Encoder) else _of_hybrid(_as_hybrid(model))
+
+
+def _of_encoder(model: Encoder) -> Layers:
+    """Those of a decoder of that shape, without its mask: each token attends to those behind it, too."""
+    found = _of_hybrid(
+        HybridDecoder(
+            vocab_size=model.vocab_size,
+            hidden_size=model.hidden_size,
+            intermediate_size=model.intermediate_size,
+            num_layers=model.num_layers,
+            num_heads=model.num_heads,
+            num_kv_heads=model.num_heads,
+            max_context=model.max_context,
+            gated=model.gated,
+            tie_embeddings=True,
+            attention_layers=model.num_layers,
+            head_width=model.hidden_size // model.num_heads,
+            dense_layers=model.num_layers,
+            dense_intermediate_size=model.intermediate_size,
+        )
+    )
+    return replace(found, attention=tuple((count, seen, 2 * width) for count, seen, width in found.attention))
 
 
 def _as_hybrid(model: Decoder) -> HybridDecoder:

@@ -121,14 +121,21 @@ def floor(workload: Workload) -> Memory:
     model = workload.model
     if model is None:
         return _states(workload, stages.Parts(split=workload.parameters / workload.degrees.pipeline))
-    experts = model.expert_parameters()
-    parts = stages.Parts(split=workload.parameters - experts, experts=experts) * (1 / workload.degrees.pipeline)
     count = workload.degrees.pipeline
+    parts = _least(workload, model) * (1 / count)
     kept = least(count, stages.micro_batches(workload)) * model.num_layers / count
     tokens, width = activations.tokens(workload), model.hidden_size * activations.width_bytes(workload)
     inputs = tokens * width * kept / workload.degrees.tensor
     whole = stages.on_a_rank(workload, parts) * wide(workload)
-    return replace(_states(workload, parts), activations=inputs, gathered=whole)
+    adapters = stages.Parts(split=workload.parameters / count)
+    held = _beside_frozen(workload, adapters, parts) if workload.frozen else _states(workload, parts)
+    return replace(held, activations=inputs, gathered=whole)
+
+
+def _least(workload: Workload, model: Decoder | Encoder) -> stages.Parts:
+    """The model's parameters, as if tensor-parallel ranks shared all of them."""
+    experts = model.expert_parameters()
+    return stages.Parts(split=workload.model_parameters - experts, experts=experts)
 
 
 def communicators(workload: Workload) -> Any:
@@ -217,10 +224,14 @@ def _resting(workload: Workload, model: Decoder | Encoder, at: Stage) -> Memory:
     parts = stages.held(model, at)
     if not workload.frozen:
         return _states(workload, parts * (workload.parameters / model.parameters()))
-    adapters = stages.Parts(split=workload.parameters * at.layers / model.num_layers)
+    return _beside_frozen(workload, stages.Parts(split=workload.parameters * at.layers / model.num_layers), parts)
+
+
+def _beside_frozen(workload: Workload, adapters: stages.Parts, frozen: stages.Parts) -> Memory:
+    """States of adapters, and the model that is not trained in the width of what is computed."""
     trained = _states(workload, adapters)
-    frozen = activations.width_bytes(workload) * stages.share(workload, parts, "parameters")
-    return replace(trained, parameters=trained.parameters + frozen)
+    weights = activations.width_bytes(workload) * stages.share(workload, frozen, "parameters")
+    return replace(trained, parameters=trained.parameters + weights)
 
 
 def _states(workload: Workload, parts: stages.Parts) -> Memory:
