@@ -6,12 +6,13 @@ They differ from seatrial.models.Decoder in that layers need not be alike: atten
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from seatrial.metrics import flops_per_token
 from seatrial.models import Decoder
+from seatrial.models.deepseek import LatentDecoder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,3 +144,43 @@ class HybridDecoder(Decoder):
 
     def _expert(self) -> int:
         return (3 if self.gated else 2) * (self.latent_size or self.hidden_size) * self.intermediate_size
+
+
+def as_hybrid(model: Decoder) -> HybridDecoder:
+    """A decoder whose layers are alike, or DeepSeek's, in the words of one whose layers are not."""
+    if isinstance(model, HybridDecoder):
+        return model
+    mixtures = model.num_layers if model.num_experts else 0
+    plain = HybridDecoder(
+        vocab_size=model.vocab_size,
+        hidden_size=model.hidden_size,
+        intermediate_size=model.intermediate_size,
+        num_layers=model.num_layers,
+        num_heads=model.num_heads,
+        num_kv_heads=model.num_kv_heads,
+        max_context=model.max_context,
+        gated=model.gated,
+        bias=model.bias,
+        tie_embeddings=model.tie_embeddings,
+        num_experts=model.num_experts,
+        experts_per_token=model.experts_per_token,
+        attention_layers=model.num_layers,
+        head_width=model.head_dim,
+        mixture_layers=mixtures,
+        dense_layers=model.num_layers - mixtures,
+        dense_intermediate_size=model.intermediate_size,
+    )
+    if not isinstance(model, LatentDecoder):
+        return plain
+    return replace(
+        plain,
+        head_width=model.rotary_width + model.plain_width,
+        value_width=model.plain_width,
+        query_rank=model.query_rank,
+        kv_rank=model.kv_rank,
+        shared_width=model.rotary_width,
+        mixture_layers=model.num_layers - model.dense_layers,
+        dense_layers=model.dense_layers,
+        dense_intermediate_size=model.dense_intermediate_size,
+        shared_intermediate_size=model.shared_experts * model.intermediate_size,
+    )
