@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial.forecast import fitting
+from seatrial.forecast.published import PUBLISHED
 from seatrial.hardware import GIB
 from seatrial.models import LLAMA
 from tests.forecast.published_memory import H100, OUT_OF_MEMORY, ROWS
@@ -47,6 +48,12 @@ def test_a_model_of_unknown_shape_is_a_bound_from_below():
     found = fitting.fit(unknown, 80 * GIB)
     assert found.verdict == "unknown" and found.unknown == ("activations", "logits", "gathered")
     assert fitting.fit(unknown, 30 * GIB).verdict == "does not fit"
+
+
+def test_what_a_gated_delta_rule_keeps_nobody_says():
+    model = PUBLISHED["qwen3-next-80b-a3b"]
+    found = fitting.fit(replace(MEGATRON, model=model, parameters=model.parameters()), 2000 * GIB)
+    assert found.verdict == "unknown" and found.unknown == ("activations",)
 
 
 def test_the_interval_is_never_below_what_the_states_take():

@@ -108,7 +108,7 @@ _QWEN3_NEXT = replace(
     attention_layers=12,
     gated_attention=True,
     shared_intermediate_size=512,
-    recurrence=Recurrence(layers=36, inner=4096, keys=2048, state=128),
+    recurrence=Recurrence(layers=36, inner=4096, keys=2048, state=128, rule="gated delta"),
 )
 # NVIDIA/Megatron-LM, examples/mimo, configuration of Qwen3.5-397B-A17B.
 _QWEN35_397B = replace(
@@ -116,7 +116,7 @@ _QWEN35_397B = replace(
     attention_layers=15,
     gated_attention=True,
     shared_intermediate_size=1024,
-    recurrence=Recurrence(layers=45, inner=8192, keys=2048, state=128),
+    recurrence=Recurrence(layers=45, inner=8192, keys=2048, state=128, rule="gated delta"),
 )
 # meta-llama/Llama-4-Maverick-17B-128E: experts in every second layer, one of them per token, beside a shared one.
 _MAVERICK = replace(
