@@ -280,7 +280,7 @@ SUPER = megatron(
 )  # fmt: skip
 LIGHTNING = megatron(
     "", 0, replace(PUBLISHED["nemotron-3-nano"], predicted=2), (512, 2, 8192), Degrees(expert=8, data=8, shard=8),
-    GB200, expert_tensor=1, states=States(parameters=2, gradients=2, optimizer=12), reduced=2.0, framework="Megatron-Bridge",
+    GB200, expert_tensor=1, states=SUPER.workload.states, reduced=2.0, framework="Megatron-Bridge",
 )  # fmt: skip
 HYBRIDS = [
     replace(SUPER, name="Megatron-LM Nemotron 3 Super", measured=116.74 * GIB),

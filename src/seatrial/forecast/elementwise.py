@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 
@@ -21,9 +21,11 @@ def pick(condition: Any, then: Any, otherwise: Any) -> Any:
         return then if condition else otherwise
     if isinstance(then, tuple):
         return tuple(pick(condition, one, other) for one, other in zip(then, otherwise, strict=True))
-    if is_dataclass(then):
+    if is_dataclass(then) and not isinstance(then, type):
         names = [field.name for field in fields(then)]
-        return type(then)(**{name: where(condition, getattr(then, name), getattr(otherwise, name)) for name in names})
+        return replace(
+            then, **{name: where(condition, getattr(then, name), getattr(otherwise, name)) for name in names}
+        )
     return where(condition, then, otherwise)
 
 
