@@ -6,24 +6,15 @@ import sys
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from seatrial.forecast import fitting
 from seatrial.forecast.published import PUBLISHED
 from seatrial.hardware import GIB
 from seatrial.models import LLAMA
 from tests.forecast.published_memory import H100, OUT_OF_MEMORY, ROWS
-from tests.forecast.test_memory import JOBS, MEGATRON, WHOLE
+from tests.forecast.test_memory import MEGATRON, WHOLE
 
 ORDER = ("does not fit", "tight", "unknown", "fits")
-
-
-@settings(deadline=None, max_examples=60)
-@given(JOBS, st.floats(1, 400), st.floats(1, 4))
-def test_more_memory_never_makes_it_worse(job, gib, factor):
-    little, much = fitting.fit(job, gib * GIB), fitting.fit(job, gib * factor * GIB)
-    assert ORDER.index(much.verdict) >= ORDER.index(little.verdict)
 
 
 def test_each_verdict_and_its_bounds():

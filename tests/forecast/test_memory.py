@@ -193,24 +193,6 @@ JOBS = st.builds(
 
 
 @settings(deadline=None, max_examples=60)
-@given(JOBS)
-def test_more_recomputation_never_keeps_more(job: Workload) -> None:
-    kept = [
-        [_kept_of_stage(replace(job, recompute=recompute), index) for index in range(job.degrees.pipeline)]
-        for recompute in ("none", "selective", "full")
-    ]
-    for one, two, three in zip(*kept, strict=True):
-        assert one >= two >= three
-
-
-def _kept_of_stage(job: Workload, index: int) -> float:
-    sorts = [job.model.experts_per_token > 0]
-    at = stages.stage(job, job.model, index)
-    each = [activations.per_token(job, job.model, mixture=sort, keep=activations.keeps(job)) for sort in sorts]
-    return float(sum(each) * at.layers * at.under_way)
-
-
-@settings(deadline=None, max_examples=60)
 @given(JOBS, st.sampled_from(["micro_batch_size", "sequence_length"]))
 def test_a_larger_micro_batch_or_a_longer_sequence_never_needs_less(job: Workload, name: str) -> None:
     larger = replace(job, **{name: 2 * getattr(job, name)}, global_batch_size=2 * job.global_batch_size)
