@@ -68,7 +68,7 @@ def _inside(instance: Instance, name: str) -> tuple[str, float | None, float]:
     """Medium, bandwidth and what switches leave of it."""
     accelerator = hardware.accelerator(name)
     if accelerator.vendor != "NVIDIA":
-        chip = hardware.NEURONLINK_BYTES.get(instance.name.partition(".")[0])
+        chip = hardware.NEURONLINK_BYTES.get(name)
         return "neuronlink", None if chip is None else chip / accelerator.ranks_per_accelerator, 0.0
     major = hardware.COMPUTE_CAPABILITIES[name][0]
     if accelerator.links and accelerator.nvlink_bytes:
