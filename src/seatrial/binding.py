@@ -145,8 +145,9 @@ def _job(case: Case, recipe: Recipe, cluster: Cluster, args: Any, layout: Layout
         processes_per_node=layout.processes_per_node,
         threads_per_process=max(1, cluster.cpus_per_node // layout.processes_per_node),
         args=plain,
-        parameters=workload.parameters if workload else recipe.parameters if unchanged else None,
-        flops_per_token=workload.flops_per_token() if workload else {},
+        parameters=workload.model_parameters if workload else recipe.parameters if unchanged else None,
+        # The conventions count gradients of all weights, which adapters spare.
+        flops_per_token=workload.flops_per_token() if workload and not workload.frozen else {},
         expectations=recipe.expectations,
         published=tuple(f for f in recipe.published if unchanged and (f.instance_type, f.nodes) == there),
         secrets=tuple(case.secrets(args)),

@@ -76,9 +76,10 @@ def _arithmetic(workload: Workload, memory: Memory) -> str:
     held = {field.name: getattr(memory, field.name) for field in fields(memory)}
     parts = " + ".join(f"{name} {size / hardware.GIB:.1f}" for name, size in held.items() if size)
     each = " + ".join(f"{size:g}" for size in asdict(workload.states).values())
+    frozen = f", beside {workload.frozen / 1e9:.3g} billion that are not trained" if workload.frozen else ""
     return (
         f"{parts} = {memory.total / hardware.GIB:.1f} GiB "
-        f"({workload.parameters / 1e9:.3g} billion parameters x {each} bytes)"
+        f"({workload.parameters / 1e9:.3g} billion parameters x {each} bytes{frozen})"
     )
 
 

@@ -336,9 +336,11 @@ takes (128b/130b, and 242 of 256 bytes). PCI Express Base Specification."""
 NVLINK_DOMAINS: Mapping[str, int] = {"p6e-gb200": 72}
 """Family -> accelerators that NVLink joins, where they are more than an instance's: an UltraServer is 18 instances.
 https://aws.amazon.com/ec2/instance-types/p6/, 2026-11"""
-NEURONLINK_BYTES: Mapping[str, float] = {"Trainium2": 640e9}
-"""Accelerator -> bytes a second over all its NeuronLinks in one direction: half of the 1.28 TB/s of NeuronLink-v3 that
-Neuron's page on Trainium2 has, read 2026-11. Of Trainium1's AWS publishes no figure."""
+NEURONLINK_BYTES: Mapping[str, float] = {"Trainium1": 192 * GIB, "Trainium2": 640e9}
+"""Accelerator -> bytes a second over all its NeuronLinks in one direction: half of what Neuron's pages have, 384 GiB/s
+of NeuronLink-v2 in a trn1.32xlarge, of which a trn1n has twice as much (trn1-arch, editions of 2023 and 2024; later
+ones lack the column), and 1.28 TB/s of v3 (trainium2), read 2026-11. Whether they count both directions they do not
+say: that is taken for granted."""
 
 _ACCELERATORS = {item.name: item for item in ACCELERATORS}
 _INSTANCES = {item.name: item for item in INSTANCES}

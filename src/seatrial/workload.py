@@ -137,6 +137,11 @@ class Workload:
     """Whether each layer keeps the two masks of its dropout."""
 
     @property
+    def model_parameters(self) -> int:
+        """Parameters of the model, without adapters beside it."""
+        return self.frozen or self.parameters
+
+    @property
     def micro_batches(self) -> int:
         """Micro-batches that a rank takes in one optimizer step: more than one accumulate their gradients."""
         return max(1, self.global_batch_size // (self.micro_batch_size * self.degrees.data))

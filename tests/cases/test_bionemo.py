@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from seatrial import hardware
 from seatrial.binding import bind
 from seatrial.cases._proteins import fasta
 from seatrial.cases.bionemo import CASE, RECIPES, Args, check, preflight
+from seatrial.forecast.expectation import expect
+from seatrial.forecast.places import place
 from seatrial.models import ESM
-from seatrial.spec import Layout
+from seatrial.spec import Layout, Recipe
 from seatrial.versions import BASES
 from tests.clusters import LOCAL, P5
 
@@ -136,3 +139,14 @@ def test_a_recipe_says_what_is_real() -> None:
     for recipe in RECIPES:
         job = bind(CASE, recipe, P5 if recipe.instance_type else LOCAL)
         assert job.fidelity == ("real-core" if recipe.args.engine == "transformers" else "real")
+
+
+@pytest.mark.parametrize("recipe", [recipe for recipe in RECIPES if recipe.published], ids=lambda recipe: recipe.name)
+def test_what_was_published_lies_where_it_is_expected(recipe: Recipe) -> None:
+    """No measurement of an encoder is among those that forecasts rest on."""
+    assert recipe.instance_type is not None
+    ranks = recipe.processes_per_node or hardware.instance(recipe.instance_type).ranks
+    layout = Layout(nodes=recipe.nodes, processes_per_node=ranks, device="cuda")
+    found = expect(CASE.workload(recipe.args, layout), place(recipe.instance_type), year=2026.0)
+    assert recipe.published[0].value in found.tokens_per_second
+    assert not found.evidence

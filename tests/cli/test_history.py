@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from seatrial.cli import cli
 from seatrial.findings import Finding, Verdict
+from seatrial.runs import Run
 from tests import stories
 
 DAY = 86400.0
@@ -33,9 +35,10 @@ def write(root: Path, day: int, *, slower: float = 1.0, outcome: str = "complete
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Nine runs here, the last four slower with another torch and another node, two elsewhere, and two that do not
     count."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for day in range(9):
         new = day >= 5
         told = {"versions": {"torch": "2.13.0" if new else "2.12.0"}, "hosts": ["a", "ip-3" if new else "b"]}
@@ -96,3 +99,28 @@ def test_what_has_no_runs(root: Path, args: list[str], words: str) -> None:
 
 def test_an_empty_folder(tmp_path: Path) -> None:
     assert "start one with: seatrial run fsdp" in str(history(tmp_path, "fsdp").exception)
+
+
+def test_what_is_kept_of_a_run_is_what_its_files_say(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No events are read twice; a run that changed, came or went is told anew."""
+    read = []
+    monkeypatch.setattr(Run, "events", lambda run, real=Run.events: read.append(run.id) or real(run))
+    first = history(root, "fsdp/tiny", "--json").stdout
+    assert {*read} >= {f"day-{day:02}" for day in range(9)}
+    read.clear()
+    assert history(root, "fsdp/tiny", "--json").stdout == first and not read
+    (root / "elsewhere").mkdir()
+    shutil.copy(write(root / "elsewhere", 3, slower=2.0).events_path, root / "day-03")
+    shutil.rmtree(root / "elsewhere")
+    shutil.rmtree(root / "day-07")
+    write(root, 10)
+    again = history(root, "fsdp/tiny", "--json").stdout
+    assert {*read} == {"day-03", "day-10"}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(root / "empty"))
+    assert history(root, "fsdp/tiny", "--json").stdout == again != first
+
+
+def test_a_verdict_is_seen_at_once(root: Path) -> None:
+    assert "day-30" in json.loads(history(root, "fsdp/tiny", "--json").stdout)["left_out"]
+    Run(root / "day-30").save_findings([Finding(check="c", verdict=Verdict.FAIL, observed="")])
+    assert not json.loads(history(root, "fsdp/tiny", "--json").stdout)["left_out"]

@@ -1,8 +1,8 @@
 """Published peaks of memory, and the jobs that they are of. What a source leaves out is said beside the row.
 
-Of 46 published rows 14 are not here: four are of hybrids with state-space layers and two of models (Qwen3-Next,
-Gemma 4) whose layers nothing here describes; six of Qwen3-30B do not say their batch; two have an attention that keeps
-its scores.
+Of 46 published rows 11 are not here: one is of a hybrid that computes its experts again, which no workload says; two
+of models (Qwen3-Next, Gemma 4) whose layers keep what nobody says; six of Qwen3-30B do not say their batch; two have an
+attention that keeps its scores.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from seatrial.forecast.hybrid import HybridDecoder
+from seatrial.forecast.published import PUBLISHED
 from seatrial.hardware import GIB, MIB
 from seatrial.models import LLAMA, Decoder
 from seatrial.models.deepseek import LatentDecoder
@@ -31,9 +33,10 @@ class Row:
     """The pipeline stage whose rank was measured; None: the greatest of all ranks."""
 
     @property
-    def dense(self) -> bool:
-        """Whether the model has no experts."""
-        return not self.workload.model.num_experts
+    def kind(self) -> Literal["dense", "mixture", "hybrid"]:
+        """Of the model."""
+        model = self.workload.model
+        return "hybrid" if isinstance(model, HybridDecoder) else "mixture" if model.num_experts else "dense"
 
 
 EVERY = ("parameters", "gradients", "optimizer")
@@ -267,7 +270,25 @@ BRIDGES = [
     ),
 ]
 
-ROWS = [*TITANS, *MEGATRONS, *BRIDGES]
+# Hybrids with Mamba-2. Megatron-LM, test_cases/nemotron/nemotron3_super_release_gb200 and its twin _sm (2026-08), in
+# MXFP8, whose weights are kept by rows and by columns: 64 GPUs follow from the step's time. Megatron-Bridge,
+# examples/model_verification_cards/nemotron-3.5-lightning (2026-07): 8 GPUs; its two predictions share a block, which
+# is counted twice here: 2.4 GiB.
+SUPER = megatron(
+    "", 0, PUBLISHED["nemotron-3-super"], (512, 1, 8192), Degrees(tensor=2, expert=64, data=32, shard=32), GB200,
+    compute="fp8", expert_tensor=1, states=States(parameters=2, gradients=2, optimizer=12), reduced=2.0,
+)  # fmt: skip
+LIGHTNING = megatron(
+    "", 0, replace(PUBLISHED["nemotron-3-nano"], predicted=2), (512, 2, 8192), Degrees(expert=8, data=8, shard=8),
+    GB200, expert_tensor=1, states=SUPER.workload.states, reduced=2.0, framework="Megatron-Bridge",
+)  # fmt: skip
+HYBRIDS = [
+    replace(SUPER, name="Megatron-LM Nemotron 3 Super", measured=116.74 * GIB),
+    replace(SUPER, name="Megatron-LM Nemotron 3 Super, short", measured=105.70 * GIB),
+    replace(LIGHTNING, name="Megatron-Bridge Nemotron 3.5 Lightning", measured=156.85 * GIB),
+]
+
+ROWS = [*TITANS, *MEGATRONS, *BRIDGES, *HYBRIDS]
 
 OUT_OF_MEMORY = replace(SFT.workload, degrees=Degrees(tensor=4, pipeline=4, data=2, shard=2))
 """The same job with half as many stages ran out of an H100's memory, by fragmentation (memory-tuning/card.yaml)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from seatrial.forecast import bus, nccl
 from seatrial.forecast.collectives import Fitted, quickest, times
 from seatrial.forecast.links import joined, links
 from seatrial.forecast.ways import OPERATIONS
+from seatrial.hardware import GIB
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 IDEAL = Fitted(inside=1.0, between=1.0, fill=0.0, start=0.0, start_between=0.0)
@@ -201,9 +203,11 @@ def test_more_bytes_and_slower_links_never_take_less(operation, ranks):
 
 def test_what_is_unknown_is_nan_and_named():
     known = links("trn1.32xlarge")
-    within, network = ("bandwidth within a node", "latency within a node"), "latency of the network"
-    assert known.unknown == (*within, network) and known.domain == 32
-    assert np.isnan(times("all_reduce", 2**20, 32, 32, known).seconds)
+    network = "latency of the network"
+    assert known.unknown == ("latency within a node", network) and known.domain == 32
+    nothing = replace(known, inside=None)
+    assert nothing.unknown[0] == "bandwidth within a node"
+    assert np.isnan(times("all_reduce", 2**20, 32, 32, nothing).seconds)
     assert np.isfinite(times("all_reduce", 2**20, 4, 1, known).seconds)  # one of each node: its network is known
     assert links("p5.4xlarge").unknown == () and links("g5.xlarge").unknown == (network,)
 
@@ -211,6 +215,7 @@ def test_what_is_unknown_is_nan_and_named():
 def test_what_a_framework_sees_of_a_trainium_chip_has_its_share_of_the_links():
     known = links("trn2.48xlarge")
     assert known.domain == 64 and known.inside == pytest.approx(160e9) and known.between == pytest.approx(6.25e9)
+    assert links("trn1.32xlarge").inside == 96 * GIB, "of two that share a chip"
 
 
 def test_links_within_a_node_without_nvlink_are_pcie():

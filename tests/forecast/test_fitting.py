@@ -6,23 +6,15 @@ import sys
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from seatrial.forecast import fitting
+from seatrial.forecast.published import PUBLISHED
 from seatrial.hardware import GIB
 from seatrial.models import LLAMA
 from tests.forecast.published_memory import H100, OUT_OF_MEMORY, ROWS
-from tests.forecast.test_memory import JOBS, MEGATRON, WHOLE
+from tests.forecast.test_memory import MEGATRON, WHOLE
 
 ORDER = ("does not fit", "tight", "unknown", "fits")
-
-
-@settings(deadline=None, max_examples=60)
-@given(JOBS, st.floats(1, 400), st.floats(1, 4))
-def test_more_memory_never_makes_it_worse(job, gib, factor):
-    little, much = fitting.fit(job, gib * GIB), fitting.fit(job, gib * factor * GIB)
-    assert ORDER.index(much.verdict) >= ORDER.index(little.verdict)
 
 
 def test_each_verdict_and_its_bounds():
@@ -47,6 +39,12 @@ def test_a_model_of_unknown_shape_is_a_bound_from_below():
     found = fitting.fit(unknown, 80 * GIB)
     assert found.verdict == "unknown" and found.unknown == ("activations", "logits", "gathered")
     assert fitting.fit(unknown, 30 * GIB).verdict == "does not fit"
+
+
+def test_what_a_gated_delta_rule_keeps_nobody_says():
+    model = PUBLISHED["qwen3-next-80b-a3b"]
+    found = fitting.fit(replace(MEGATRON, model=model, parameters=model.parameters()), 2000 * GIB)
+    assert found.verdict == "unknown" and found.unknown == ("activations",)
 
 
 def test_the_interval_is_never_below_what_the_states_take():

@@ -13,7 +13,7 @@ from seatrial.forecast.published import PUBLISHED
 from seatrial.forecast.rates import attention_rates
 from seatrial.forecast.step import COMPONENTS, step
 from seatrial.forecast.traffic import Place
-from seatrial.models import DEEPSEEK, ESM
+from seatrial.models import DEEPSEEK, ESM, Decoder
 from seatrial.workload import Degrees, States, Workload
 
 PLACE = Place(
@@ -177,18 +177,33 @@ def test_layouts_may_be_arrays():
         assert together[index].seconds == pytest.approx(float(alone.seconds))
 
 
-def test_the_two_forms_of_deepseek_compute_the_same():
-    ours, published = layers_of(DEEPSEEK["deepseek-v3"]), layers_of(PUBLISHED["deepseek-v3-no-mtp"])
-    assert ours == published
+def test_a_latent_decoder_is_a_hybrid_of_as_many_parameters_and_flops():
+    """Norms are left out of a hybrid: a ten-thousandth."""
+    model = DEEPSEEK["deepseek-v3"]
+    hybrid = PUBLISHED["deepseek-v3-no-mtp"]
+    assert layers_of(model) == layers_of(hybrid)
+    assert hybrid.parameters() == pytest.approx(model.parameters(), rel=1e-4)
+    assert hybrid.expert_parameters() == model.expert_parameters()
+    for convention, flops in model.flops_per_token(4096).items():
+        assert hybrid.flops_per_token(4096)[convention] == pytest.approx(flops, rel=1e-3)
 
 
 def test_what_cannot_be_computed_is_refused():
     with pytest.raises(ValueError, match="no architecture"):
         step(job(model=None), PLACE)
-    with pytest.raises(ValueError, match="no decoder"):
-        step(job(model=next(iter(ESM.values()))), PLACE)
     with pytest.raises(ValueError, match="no fp8 rate"):
         step(job(compute="fp8"), dataclasses.replace(PLACE, accelerator="A100 80GB"))
+
+
+def test_an_encoder_is_a_decoder_without_a_mask():
+    encoder = ESM["esm2-650m"]
+    shape = {name: getattr(encoder, name) for name in ("vocab_size", "hidden_size", "intermediate_size", "num_layers",
+             "num_heads", "max_context")}  # fmt: skip
+    decoder = Decoder(**shape, num_kv_heads=encoder.num_heads, gated=False, tie_embeddings=True)
+    one, other = step(job(model=encoder), PLACE), step(job(model=decoder), PLACE)
+    assert float(one.attention) == pytest.approx(2 * float(other.attention))
+    assert float(one.products) == pytest.approx(float(other.products))
+    assert float(one.hfu) == pytest.approx(float(one.mfu("full")))
 
 
 def test_a_rank_with_one_expert_does_not_wait_to_sort():

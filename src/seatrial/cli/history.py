@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import zlib
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,7 @@ from seatrial.masking import mask_forms
 # What the verb needs is imported when it runs: a shell that completes its arguments waits for this file.
 if TYPE_CHECKING:
     from seatrial.runs import History, Run, State
+    from seatrial.spec import Job
 
 
 @click.command()
@@ -28,25 +30,44 @@ def command(target: str, history: History, cluster: str | None, format_: str) ->
     """
     from seatrial import following
     from seatrial.report import history_text
-    from seatrial.report.entries import read
+    from seatrial.report.entries import Entry
     from seatrial.report.history import history as histories
+    from seatrial.runs import State
+
+    jobs = _jobs(history, target, cluster)
+    warn_unseen(following.refresh([run for run, _ in jobs]))
+    told = _told(f"{history.root.resolve()} {target} {cluster}", [run for run, _ in jobs])
+    entries = [Entry.of(told[run.id]["entry"], job) for run, job in jobs if told[run.id]["entry"]]
+    left_out = {id_: _why(State(one["state"])) for id_, one in told.items() if not one["entry"]}
+    render = {"text": history_text.to_text, "md": history_text.to_markdown, "json": history_text.to_json}[format_]
+    click.echo(mask_forms(render(target, histories(entries), left_out)).rstrip("\n"))
+
+
+def _told(name: str, runs: list[Run]) -> dict[str, dict[str, Any]]:
+    """State and entry of each run; no entry: it does not count. From the cache, unless its files changed."""
+    from seatrial.cache import cached_each
+    from seatrial.cli.rows import key
+    from seatrial.provenance import FILE
+    from seatrial.report.entries import read
     from seatrial.report.peers import counts
 
-    runs = _runs(history, target, cluster)
-    warn_unseen(following.refresh(runs))
-    counted = [run for run in runs if counts(run)]
-    left_out = {run.id: _why(run.state()) for run in runs if run not in counted}
-    render = {"text": history_text.to_text, "md": history_text.to_markdown, "json": history_text.to_json}[format_]
-    text = render(target, histories(map(read, counted)), left_out)
-    click.echo(mask_forms(text).rstrip("\n"))
+    files = ("job.json", "submission.json", "events.jsonl", "findings.jsonl", "cancelled", FILE)
+    by_id = {run.id: run for run in runs}
+
+    def tell(id_: str) -> dict[str, Any]:
+        run = by_id[id_]
+        return {"state": run.state(), "entry": read(run).record() if counts(run) else None}
+
+    keys = {id_: key(run, *files) for id_, run in by_id.items()}
+    return cached_each(f"history-{zlib.crc32(name.encode()):08x}", keys, tell)
 
 
 def _why(state: State) -> str:
     return f"it is {state}" if state.live else f"it is {state}, and was not judged"
 
 
-def _runs(history: History, target: str, cluster: str | None) -> list[Run]:
-    """Those of the target, on that cluster. Raises UserError where there are none."""
+def _jobs(history: History, target: str, cluster: str | None) -> list[tuple[Run, Job]]:
+    """Runs of the target on that cluster, and what they run. Raises UserError where there are none."""
     case, recipe = _names(target)
     labels: set[str] = set()
     clusters: set[str] = set()
@@ -60,7 +81,7 @@ def _runs(history: History, target: str, cluster: str | None) -> list[Run]:
         if job.case == case and recipe in ("", job.recipe):
             clusters.add(job.cluster)
             if cluster in (None, job.cluster):
-                found.append(run)
+                found.append((run, job))
     if not labels:
         raise UserError(
             Problem(f"there are no runs in {history.root}", remedy=f"start one with: seatrial run {target}")

@@ -22,12 +22,14 @@ def rows(history: History) -> list[dict[str, Any]]:
     """A record of each run, oldest first: plain values as JSON has them, None where something is not known."""
     by_id = {run.id: run for run in history.runs}
     name = f"runs-{zlib.crc32(str(history.root.resolve()).encode()):08x}"
-    return [*cached_each(name, {id_: _key(run) for id_, run in by_id.items()}, lambda id_: _row(by_id[id_])).values()]
+    keys = {id_: key(run, *FILES, *FOLDERS) for id_, run in by_id.items()}
+    return [*cached_each(name, keys, lambda id_: _row(by_id[id_])).values()]
 
 
-def _key(run: Run) -> list[Any]:
-    """What changes with a row. A supervisor that died leaves no other trace than that it is gone."""
-    return [*(_stat(run.path / name) for name in (*FILES, *FOLDERS)), run.supervisor() is not None]
+def key(run: Run, *names: str) -> list[Any]:
+    """What changes with those files and folders of a run, and with its state. A supervisor that died leaves no other
+    trace than that it is gone."""
+    return [*(_stat(run.path / name) for name in names), run.supervisor() is not None]
 
 
 def _stat(path: Path) -> list[int]:

@@ -11,6 +11,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal
 
 from seatrial.forecast.elementwise import most, where
+from seatrial.forecast.hybrid import HybridDecoder, Sublayers
 from seatrial.forecast.stages import Stage, dense_layers, expert_tensor
 from seatrial.models.decoder import Decoder
 from seatrial.models.deepseek import LatentDecoder
@@ -67,12 +68,32 @@ def per_token(workload: Workload, model: Decoder | Encoder, *, mixture: bool, ke
     width = model.hidden_size * width_bytes(workload) / between(workload)
     if keep == "input":
         return width
+    if isinstance(model, HybridDecoder):
+        return of_sublayers(workload, model, model.sublayers(mixture=mixture), keep)
     feed_forward = _mixture(workload, model, keep) if mixture else _dense(workload, model, keep)
     if keep == "everything":
         masks = 2 * model.hidden_size / between(workload) if workload.dropout else 0
         return 2 * norm(workload, model.hidden_size) + masks + _attention(workload, model, keep) + feed_forward
     results = 2 if keep == "products" else 1  # what attention and feed-forward network add to the sum
     return width * results + width * (0 if mixture else 1) + _attention(workload, model, keep) + feed_forward
+
+
+def of_sublayers(workload: Workload, model: HybridDecoder, has: Sublayers, keep: Keeps) -> Any:
+    """The same of those sublayers."""
+    width = model.hidden_size * width_bytes(workload) / between(workload)
+    if keep == "everything":
+        masks = model.hidden_size / between(workload) if workload.dropout else 0
+        around = has.count * (norm(workload, model.hidden_size) + masks)
+    else:  # as of other blocks, which have two sublayers
+        around = width * (has.count * (1 if keep == "products" else 0.5) + has.dense)
+    dense = model.dense_intermediate_size * _feed_forward(workload, model.gated, keep) / workload.degrees.tensor
+    return (
+        around
+        + has.attention * _attention(workload, model, keep)
+        + has.recurrence * _recurrence(workload, model, keep)
+        + has.mixture * _mixture(workload, model, keep)
+        + has.dense * dense
+    )
 
 
 def made_again(workload: Workload, model: Decoder | Encoder, *, mixture: bool) -> Any:
@@ -100,7 +121,9 @@ def gradients(workload: Workload, model: Decoder | Encoder, *, mixture: bool) ->
     if mixture and isinstance(model, Decoder):  # one expert after the other, unless a kernel takes them all at once
         times *= model.experts_per_token / (1 if workload.compiled else model.num_experts)
     inner = (
-        model.dense_intermediate_size if isinstance(model, LatentDecoder) and not mixture else model.intermediate_size
+        model.dense_intermediate_size
+        if isinstance(model, (LatentDecoder, HybridDecoder)) and not mixture
+        else model.intermediate_size
     )
     return (2 if model.gated else 1) * inner * each * times + model.hidden_size * each / between(workload)
 
@@ -127,9 +150,11 @@ def _sorts(model: Decoder | Encoder, at: Stage) -> Iterator[tuple[Any, bool]]:
 def kept(workload: Workload, model: Decoder | Encoder, at: Stage) -> Any:
     """What one forward pass through the stage's layers keeps."""
     keep = keeps(workload)
-    return tokens(workload) * sum(
-        count * per_token(workload, model, mixture=mixture, keep=keep) for count, mixture in _sorts(model, at)
-    )
+    layers = sum(count * per_token(workload, model, mixture=mixture, keep=keep) for count, mixture in _sorts(model, at))
+    if isinstance(model, HybridDecoder) and model.predicted:
+        block = of_sublayers(workload, model, model.predictor(), keep) if keep != "input" else 0.0
+        layers = layers + where(at.is_last, 1, 0) * model.predicted * block
+    return tokens(workload) * layers
 
 
 def working(workload: Workload, model: Decoder | Encoder, at: Stage) -> tuple[Any, Any]:
@@ -152,9 +177,35 @@ def _attention(workload: Workload, model: Decoder | Encoder, keep: Keeps) -> Any
         head = 5 * model.plain_width + 2 * model.rotary_width  # query, key, both halves of what values are cut from
         latent = 2 * (model.query_rank + model.kv_rank) + model.rotary_width
         return each * latent + (each * model.num_heads * head + sums) / tensor
+    if isinstance(model, HybridDecoder):
+        queries, values = model.num_heads * model.head_width, model.values
+        if model.kv_rank:
+            shared = model.num_heads * model.shared_width
+            latent = 2 * (model.query_rank + model.kv_rank) + model.shared_width
+            return each * latent + (each * (3 * queries - shared + 2 * values) + sums) / tensor
+        gate = queries if model.gated_attention else 0
+        cast = 0 if input_bytes(workload) == each else values
+        keys = (1 if keep == "half" else 2) * model.kv_size
+        return (each * (queries + gate + values + keys) + cast + sums) / tensor
     outputs = model.hidden_size * (2 * each if input_bytes(workload) == each else 2 * each + 1)
     keys = model.kv_size if keep == "half" else 2 * model.kv_size
     return (outputs + each * keys + sums) / tensor
+
+
+def _recurrence(workload: Workload, model: HybridDecoder, keep: Keeps) -> Any:
+    """What the product before it gives: values, their gate, keys and queries; its output; and that, normed and gated.
+
+    All else its kernels compute again. Source: state-spaces/mamba, MambaSplitConv1dScanCombinedFn, which Megatron-LM's
+    mixer calls (2026-08); times of steps, a number for each head, are left out. A gated delta rule keeps more, by how
+    much nobody says: of it this is a bound from below.
+    """
+    part, each = model.recurrence, width_bytes(workload)
+    if part is None:
+        return 0.0
+    projected = 2 * (part.inner + part.keys) * each
+    if keep != "everything":
+        return (projected if keep == "products" else projected / 2) / workload.degrees.tensor
+    return (projected + part.inner * (each + input_bytes(workload))) / workload.degrees.tensor
 
 
 def _feed_forward(workload: Workload, gated: bool, keep: Keeps) -> Any:
@@ -179,5 +230,8 @@ def _mixture(workload: Workload, model: Decoder | Encoder, keep: Keeps) -> Any:
     ends = (2 if keep == "everything" else 1) * model.hidden_size * each * expert_tensor(workload)
     inner = model.intermediate_size * _feed_forward(workload, model.gated, keep)
     shared = model.shared_experts * inner if isinstance(model, LatentDecoder) else 0
+    if isinstance(model, HybridDecoder):
+        shared = model.shared_intermediate_size * _feed_forward(workload, model.gated, keep)
+        ends = ends * (model.latent_size or model.hidden_size) / model.hidden_size
     router = (8 if keep == "everything" else each) * model.num_experts / between(workload)
     return (routed * (ends + inner) + shared) / tensor + router

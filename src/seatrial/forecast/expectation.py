@@ -16,6 +16,7 @@ from seatrial.forecast.interval import Interval
 from seatrial.forecast.residual import Features, Residual, Spreads
 from seatrial.forecast.step import COMPONENTS, Step, step
 from seatrial.forecast.traffic import Place
+from seatrial.models import Encoder
 from seatrial.workload import Degrees, Workload
 
 SPREADS = Spreads()
@@ -51,7 +52,10 @@ def features(workload: Workload, place: Place, found: Step, *, year: float, task
     if model is None:
         raise ValueError("no architecture is known")
     recurrent = getattr(model, "recurrence", None) is not None
-    kind = "hybrid" if recurrent else "mixture" if getattr(model, "num_experts", 0) else "dense"
+    if isinstance(model, Encoder):
+        kind = "encoder"
+    else:
+        kind = "hybrid" if recurrent else "mixture" if model.num_experts else "dense"
     return Features(
         framework=workload.framework,
         year=year,
@@ -196,7 +200,7 @@ def expect(
 ) -> Expectation:
     """The forecast of a tuned job. `year` is that of its framework's release, with its months as a fraction.
 
-    ValueError, with what is not known: no decoder, no rate, no bandwidth.
+    ValueError, with what is not known: no architecture, no rate, no bandwidth.
     """
     found, rests = step(workload, place), known or published()
     job = features(workload, place, found, year=year, task=task)

@@ -6,12 +6,13 @@ They differ from seatrial.models.Decoder in that layers need not be alike: atten
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
-import numpy as np
-
+from seatrial.forecast.elementwise import least
 from seatrial.metrics import flops_per_token
 from seatrial.models import Decoder
+from seatrial.models.deepseek import LatentDecoder
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,8 +26,24 @@ class Recurrence:
     """Width of what it is written and read with: groups x state size, for each of both."""
     state: int
     """Numbers of the state for each number of `inner`."""
+    rule: Literal["mamba2", "gated delta"] = "mamba2"
     chunk: int = 128
     """Positions that are computed together, as a small attention."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sublayers:
+    """How many a block has of each sort, on average."""
+
+    attention: float = 0.0
+    recurrence: float = 0.0
+    mixture: float = 0.0
+    dense: float = 0.0
+
+    @property
+    def count(self) -> float:
+        """Of all sorts; each has a norm."""
+        return self.attention + self.recurrence + self.mixture + self.dense
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +80,18 @@ class HybridDecoder(Decoder):
     predicted: int = 0
     """Further tokens that are predicted, each by a block of its own and the output matrix."""
 
+    def sublayers(self, *, mixture: bool) -> Sublayers:
+        """Of a block, or of one that has experts. Where each sublayer is a block of its own: of an average block."""
+        every, recurrent = self.num_layers, self.recurrence.layers if self.recurrence else 0
+        found = Sublayers(attention=self.attention_layers / every, recurrence=recurrent / every)
+        if self.attention_layers + recurrent == every:
+            return replace(found, mixture=1.0 if mixture else 0.0, dense=0.0 if mixture else 1.0)
+        return replace(found, mixture=self.mixture_layers / every, dense=self.dense_layers / every)
+
+    def predictor(self) -> Sublayers:
+        """Of the block that predicts a further token."""
+        return Sublayers(attention=1.0, **{"mixture" if self.mixture_layers else "dense": 1.0})
+
     @property
     def head_dim(self) -> int:
         """See Decoder."""
@@ -93,7 +122,7 @@ class HybridDecoder(Decoder):
 
     def expert_parameters(self) -> int:
         """See Decoder."""
-        return self.mixture_layers * self.num_experts * self._expert()
+        return self.mixture_layers * self.num_experts * self.feed_forward_parameters()
 
     def parameters(self, *, active_only: bool = False) -> int:
         """See Decoder; norms and convolutions, a ten-thousandth of it, are left out."""
@@ -104,14 +133,16 @@ class HybridDecoder(Decoder):
         experts = self.experts_per_token if active_only else self.num_experts
         latent = 2 * width * self.latent_size
         shared = gates * width * self.shared_intermediate_size
-        mixture = self.mixture_layers * (experts * self._expert() + shared + latent + width * self.num_experts)
+        mixture = self.mixture_layers * (
+            experts * self.feed_forward_parameters() + shared + latent + width * self.num_experts
+        )
         dense = self.dense_layers * gates * width * self.dense_intermediate_size
         embeddings = self.vocab_size * width * (1 if self.tie_embeddings else 2)
         return attention + recurrence + mixture + dense + embeddings
 
     def flops_per_token(self, sequence_length: int) -> dict[str, float]:
         """See Decoder. Windows and recurrences are counted for what they compute."""
-        seen = np.minimum(self.window, sequence_length)
+        seen = least(self.window, sequence_length)
         windowed = self.windowed_layers * seen
         positions = (self.attention_layers - self.windowed_layers) * sequence_length + windowed
         found = flops_per_token(
@@ -139,7 +170,48 @@ class HybridDecoder(Decoder):
         attention = sum(inputs * outputs for inputs, outputs in self.attention_matrices())
         gates, width = 3 if self.gated else 2, self.hidden_size
         shared = gates * width * self.shared_intermediate_size + 2 * width * self.latent_size
-        return attention + self.experts_per_token * self._expert() + shared
+        return attention + self.experts_per_token * self.feed_forward_parameters() + shared
 
-    def _expert(self) -> int:
+    def feed_forward_parameters(self) -> int:
+        """See Decoder: of an expert, or of the network where there are none."""
         return (3 if self.gated else 2) * (self.latent_size or self.hidden_size) * self.intermediate_size
+
+
+def as_hybrid(model: Decoder) -> HybridDecoder:
+    """A decoder whose layers are alike, or DeepSeek's, in the words of one whose layers are not."""
+    if isinstance(model, HybridDecoder):
+        return model
+    mixtures = model.num_layers if model.num_experts else 0
+    plain = HybridDecoder(
+        vocab_size=model.vocab_size,
+        hidden_size=model.hidden_size,
+        intermediate_size=model.intermediate_size,
+        num_layers=model.num_layers,
+        num_heads=model.num_heads,
+        num_kv_heads=model.num_kv_heads,
+        max_context=model.max_context,
+        gated=model.gated,
+        bias=model.bias,
+        tie_embeddings=model.tie_embeddings,
+        num_experts=model.num_experts,
+        experts_per_token=model.experts_per_token,
+        attention_layers=model.num_layers,
+        head_width=model.head_dim,
+        mixture_layers=mixtures,
+        dense_layers=model.num_layers - mixtures,
+        dense_intermediate_size=model.intermediate_size,
+    )
+    if not isinstance(model, LatentDecoder):
+        return plain
+    return replace(
+        plain,
+        head_width=model.rotary_width + model.plain_width,
+        value_width=model.plain_width,
+        query_rank=model.query_rank,
+        kv_rank=model.kv_rank,
+        shared_width=model.rotary_width,
+        mixture_layers=model.num_layers - model.dense_layers,
+        dense_layers=model.dense_layers,
+        dense_intermediate_size=model.dense_intermediate_size,
+        shared_intermediate_size=model.shared_experts * model.intermediate_size,
+    )

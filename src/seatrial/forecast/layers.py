@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from seatrial.forecast.hybrid import HybridDecoder
+from seatrial.forecast.hybrid import HybridDecoder, as_hybrid
 from seatrial.models import Decoder, Encoder
-from seatrial.models.deepseek import LatentDecoder
 
 Matrix = tuple[int, int, int, float, str]
 """How often, inputs, outputs, experts of a token, and what tensor parallelism divides: columns, rows, experts, none."""
@@ -54,50 +53,30 @@ class Layers:
 
 
 def layers_of(model: Decoder | Encoder) -> Layers:
-    """The layers of that model. ValueError: not a decoder."""
-    if isinstance(model, Encoder):
-        raise ValueError("no decoder")
-    return _of_hybrid(_as_hybrid(model))
+    """The layers of that model."""
+    return _of_encoder(model) if isinstance(model, Encoder) else _of_hybrid(as_hybrid(model))
 
 
-def _as_hybrid(model: Decoder) -> HybridDecoder:
-    """A decoder whose layers are alike, or DeepSeek's, in the words of one whose layers are not."""
-    if isinstance(model, HybridDecoder):
-        return model
-    mixtures = model.num_layers if model.num_experts else 0
-    plain = HybridDecoder(
-        vocab_size=model.vocab_size,
-        hidden_size=model.hidden_size,
-        intermediate_size=model.intermediate_size,
-        num_layers=model.num_layers,
-        num_heads=model.num_heads,
-        num_kv_heads=model.num_kv_heads,
-        max_context=model.max_context,
-        gated=model.gated,
-        bias=model.bias,
-        tie_embeddings=model.tie_embeddings,
-        num_experts=model.num_experts,
-        experts_per_token=model.experts_per_token,
-        attention_layers=model.num_layers,
-        head_width=model.head_dim,
-        mixture_layers=mixtures,
-        dense_layers=model.num_layers - mixtures,
-        dense_intermediate_size=model.intermediate_size,
+def _of_encoder(model: Encoder) -> Layers:
+    """Those of a decoder of that shape, without its mask: each token attends to those behind it, too."""
+    found = _of_hybrid(
+        HybridDecoder(
+            vocab_size=model.vocab_size,
+            hidden_size=model.hidden_size,
+            intermediate_size=model.intermediate_size,
+            num_layers=model.num_layers,
+            num_heads=model.num_heads,
+            num_kv_heads=model.num_heads,
+            max_context=model.max_context,
+            gated=model.gated,
+            tie_embeddings=True,
+            attention_layers=model.num_layers,
+            head_width=model.hidden_size // model.num_heads,
+            dense_layers=model.num_layers,
+            dense_intermediate_size=model.intermediate_size,
+        )
     )
-    if not isinstance(model, LatentDecoder):
-        return plain
-    return replace(
-        plain,
-        head_width=model.rotary_width + model.plain_width,
-        value_width=model.plain_width,
-        query_rank=model.query_rank,
-        kv_rank=model.kv_rank,
-        shared_width=model.rotary_width,
-        mixture_layers=model.num_layers - model.dense_layers,
-        dense_layers=model.dense_layers,
-        dense_intermediate_size=model.dense_intermediate_size,
-        shared_intermediate_size=model.shared_experts * model.intermediate_size,
-    )
+    return replace(found, attention=tuple((count, seen, 2 * width) for count, seen, width in found.attention))
 
 
 def _of_hybrid(model: HybridDecoder) -> Layers:

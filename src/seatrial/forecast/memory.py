@@ -8,12 +8,13 @@ the optimizer updates what it has.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from seatrial.forecast import activations, stages
-from seatrial.forecast.elementwise import least, most, where
+from seatrial.forecast.elementwise import least, most, pick, where
+from seatrial.forecast.hybrid import HybridDecoder
 from seatrial.forecast.units import Units, gathered, head, wide
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def fullest(workload: Workload, *, on_gpu: bool = True) -> tuple[Any, Memory]:
     last = workload.degrees.pipeline - 1
     candidates = range(last + 1) if workload.stage_layers else (0, least(1, last), last)
     found = [(index, of_stage(workload, index, on_gpu=on_gpu)) for index in candidates]
-    return reduce(lambda one, other: _pick(other[1].total > one[1].total, other, one), found)
+    return reduce(lambda one, other: pick(other[1].total > one[1].total, other, one), found)
 
 
 def floor(workload: Workload) -> Memory:
@@ -121,14 +122,21 @@ def floor(workload: Workload) -> Memory:
     model = workload.model
     if model is None:
         return _states(workload, stages.Parts(split=workload.parameters / workload.degrees.pipeline))
-    experts = model.expert_parameters()
-    parts = stages.Parts(split=workload.parameters - experts, experts=experts) * (1 / workload.degrees.pipeline)
     count = workload.degrees.pipeline
+    parts = _least(workload, model) * (1 / count)
     kept = least(count, stages.micro_batches(workload)) * model.num_layers / count
     tokens, width = activations.tokens(workload), model.hidden_size * activations.width_bytes(workload)
     inputs = tokens * width * kept / workload.degrees.tensor
     whole = stages.on_a_rank(workload, parts) * wide(workload)
-    return replace(_states(workload, parts), activations=inputs, gathered=whole)
+    adapters = stages.Parts(split=workload.parameters / count)
+    held = _beside_frozen(workload, adapters, parts) if workload.frozen else _states(workload, parts)
+    return replace(held, activations=inputs, gathered=whole)
+
+
+def _least(workload: Workload, model: Decoder | Encoder) -> stages.Parts:
+    """The model's parameters, as if tensor-parallel ranks shared all of them."""
+    experts = model.expert_parameters()
+    return stages.Parts(split=workload.model_parameters - experts, experts=experts)
 
 
 def communicators(workload: Workload) -> Any:
@@ -217,10 +225,14 @@ def _resting(workload: Workload, model: Decoder | Encoder, at: Stage) -> Memory:
     parts = stages.held(model, at)
     if not workload.frozen:
         return _states(workload, parts * (workload.parameters / model.parameters()))
-    adapters = stages.Parts(split=workload.parameters * at.layers / model.num_layers)
+    return _beside_frozen(workload, stages.Parts(split=workload.parameters * at.layers / model.num_layers), parts)
+
+
+def _beside_frozen(workload: Workload, adapters: stages.Parts, frozen: stages.Parts) -> Memory:
+    """States of adapters, and the model that is not trained in the width of what is computed."""
     trained = _states(workload, adapters)
-    frozen = activations.width_bytes(workload) * stages.share(workload, parts, "parameters")
-    return replace(trained, parameters=trained.parameters + frozen)
+    weights = activations.width_bytes(workload) * stages.share(workload, frozen, "parameters")
+    return replace(trained, parameters=trained.parameters + weights)
 
 
 def _states(workload: Workload, parts: stages.Parts) -> Memory:
@@ -235,22 +247,11 @@ def _states(workload: Workload, parts: stages.Parts) -> Memory:
 
 def _logits(workload: Workload, model: Decoder | Encoder, at: Stage) -> Any:
     """Logits of a micro-batch, or of a chunk of it, with the loss and all gradients that are held at once."""
-    each = workload.logit_bytes / workload.loss_chunks / workload.degrees.tensor
+    further = 4 * model.predicted if isinstance(model, HybridDecoder) else 0  # their softmax, in fp32
+    each = (workload.logit_bytes + further) / workload.loss_chunks / workload.degrees.tensor
     return activations.tokens(workload) * model.vocab_size * each * where(at.is_last, 1, 0)
 
 
 def _fuller(one: Memory, other: Memory) -> Memory:
-    picked: Memory = _pick(other.total > one.total, other, one)
+    picked: Memory = pick(other.total > one.total, other, one)
     return picked
-
-
-def _pick(condition: Any, then: Any, otherwise: Any) -> Any:
-    """`where` for values with fields, and for tuples."""
-    if isinstance(condition, bool):
-        return then if condition else otherwise
-    if isinstance(then, tuple):
-        return tuple(_pick(condition, one, other) for one, other in zip(then, otherwise, strict=True))
-    if isinstance(then, Memory):
-        names = [field.name for field in fields(Memory)]
-        return Memory(**{name: where(condition, getattr(then, name), getattr(otherwise, name)) for name in names})
-    return where(condition, then, otherwise)

@@ -27,7 +27,7 @@ class Features:
     fabric: str
     precision: str
     kind: str
-    """dense, mixture or hybrid."""
+    """dense, mixture, hybrid or encoder."""
     task: str
     model: tuple[Any, ...]
     """What makes two models the same."""

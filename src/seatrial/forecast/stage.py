@@ -192,5 +192,6 @@ class Stage:
 
     def computed_per_token(self) -> Numbers:
         """FLOPs of a token, with what is computed twice, without the gradients of frozen weights."""
-        flops = self.workload.flops_per_token()["causal"]
+        conventions = self.workload.flops_per_token()
+        flops = conventions.get("causal", conventions["full"])  # an encoder masks nothing
         return flops * (1 + self.again + self.backward) / 3

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seatrial.forecast.elementwise import least, most, where
+from seatrial.forecast.hybrid import HybridDecoder, Sublayers
 from seatrial.models.decoder import Decoder
 from seatrial.models.deepseek import LatentDecoder
 
@@ -42,6 +43,8 @@ class Parts:
 def layer(model: Decoder | Encoder, *, mixture: bool) -> Parts:
     """Parameters of one layer; `mixture`: of one that has experts."""
     width, inner = model.hidden_size, model.intermediate_size
+    if isinstance(model, HybridDecoder):
+        return _block(model, model.sublayers(mixture=mixture))
     if not isinstance(model, Decoder):
         return Parts(split=4 * (width * width + width) + 2 * width * inner + inner + width, whole=4 * width)
     norms = 2 * width * (2 if model.bias else 1)
@@ -59,8 +62,26 @@ def layer(model: Decoder | Encoder, *, mixture: bool) -> Parts:
     return Parts(split=attention - latent + around, whole=norms + latent + router, experts=routed)
 
 
+def _block(model: HybridDecoder, has: Sublayers) -> Parts:
+    """Parameters of those sublayers; norms and convolutions are left out."""
+    width = model.hidden_size
+    latent = width * (model.query_rank + model.kv_rank + model.shared_width) if model.kv_rank else 0
+    attention = sum(inputs * outputs for inputs, outputs in model.attention_matrices()) - latent
+    recurrence = sum(inputs * outputs for inputs, outputs in model.recurrence_matrices())
+    gates = 3 if model.gated else 2
+    around = has.mixture * model.shared_intermediate_size + has.dense * model.dense_intermediate_size
+    return Parts(
+        split=has.attention * attention + has.recurrence * recurrence + gates * width * around,
+        whole=has.attention * latent + has.mixture * width * (model.num_experts + 2 * model.latent_size),
+        experts=has.mixture * model.num_experts * model.feed_forward_parameters(),
+    )
+
+
 def dense_layers(model: Decoder | Encoder) -> int:
-    """Layers without experts; they come first."""
+    """Layers without experts; they come first. Where each sublayer is a block of its own, all blocks count alike."""
+    if isinstance(model, HybridDecoder):
+        alone = model.dense_layers if model.sublayers(mixture=True).mixture == 1 else 0
+        return alone if model.num_experts else model.num_layers
     if isinstance(model, LatentDecoder):
         return model.dense_layers
     return 0 if isinstance(model, Decoder) and model.num_experts else model.num_layers
@@ -79,6 +100,9 @@ def after(model: Decoder | Encoder, *, copied: bool) -> Parts:
         head = Parts(split=width * width + width + model.vocab_size, whole=2 * width)
         return head + Parts(split=matrix if copied else 0, whole=2 * width)
     tied = 0 if model.tie_embeddings and not copied else matrix
+    if isinstance(model, HybridDecoder):
+        joined = Parts(split=tied, whole=model.predicted * 2 * width * width)
+        return joined + _block(model, model.predictor()) * model.predicted
     return Parts(split=tied, whole=width * (2 if model.bias else 1))
 
 

@@ -99,7 +99,7 @@ def _each(value: Numbers, count: int) -> list[float]:
 
 
 def step(workload: Workload, place: Place, fitted: Fitted = FITTED) -> Step:
-    """The step of that workload there. ValueError, with what is not known: no decoder, no rate, no bandwidth."""
+    """The step of that workload there. ValueError, with what is not known: no architecture, no rate, no bandwidth."""
     if workload.model is None or workload.sequence_length is None:
         raise ValueError("no architecture is known")
     return _whole(Stage(workload, place, fitted))

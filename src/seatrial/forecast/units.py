@@ -71,7 +71,7 @@ def gathered(workload: Workload, model: Decoder | Encoder, at: Stage, *, copied:
 
 def head(workload: Workload, model: Decoder | Encoder, at: Stage) -> Any:
     """The gradient of the output's matrix, which waits for the end of the backward pass, where it is sharded."""
-    if "gradients" not in workload.sharded:
+    if "gradients" not in workload.sharded or workload.frozen:
         return 0.0
     matrix = model.vocab_size * model.hidden_size / workload.degrees.tensor
     return matrix * activations.width_bytes(workload) * where(at.is_last, 1, 0)
@@ -79,6 +79,6 @@ def head(workload: Workload, model: Decoder | Encoder, at: Stage) -> Any:
 
 def wide(workload: Workload) -> Any:
     """Bytes of each gradient that is whole until the last micro-batch, though it is sharded then."""
-    if "gradients" not in workload.sharded or not workload.accumulate_whole:
+    if "gradients" not in workload.sharded or not workload.accumulate_whole or workload.frozen:
         return 0.0
     return workload.reduced * where(stages.micro_batches(workload) > 1, 1, 0)

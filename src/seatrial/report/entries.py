@@ -46,6 +46,23 @@ class Entry:
         """What is the same in runs of one history."""
         return configuration(self.job)
 
+    def record(self) -> dict[str, Any]:
+        """All but the job, as JSON has it."""
+        plain = {name: getattr(self, name) for name in ("run", "time", "state", "verdict", "unit", "figures")}
+        return plain | {"facts": [[*fact, value] for fact, value in self.facts.items()]}
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any], job: Job) -> Entry:
+        """The entry of that job's run, from its record."""
+        verdict = record["verdict"]
+        return cls(
+            **{name: record[name] for name in ("run", "time", "unit", "figures")},
+            job=job,
+            state=State(record["state"]),
+            verdict=Verdict(verdict) if verdict else None,
+            facts={(kind, name): value for kind, name, value in record["facts"]},
+        )
+
 
 def read(run: Run) -> Entry:
     """The entry of a run. Raises UserError if its job cannot be read."""

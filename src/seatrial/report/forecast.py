@@ -10,10 +10,11 @@ from seatrial.forecast.fitting import Change, Fit
 from seatrial.forecast.interval import Interval
 from seatrial.forecast.job import Forecast
 from seatrial.forecast.memory import Memory
-from seatrial.forecast.step import COMPONENTS
+from seatrial.forecast.step import COMPONENTS, Step
 from seatrial.hardware import GIB
 from seatrial.report.document import Section, Table
 from seatrial.report.format import duration, percent, quantity
+from seatrial.workload import Workload
 
 MEMORY = {
     "parameters": "parameters",
@@ -49,7 +50,7 @@ def sections(found: Forecast) -> Iterator[Section]:
     """All that there is to say."""
     yield from _memory(found)
     if found.pace is not None:
-        yield _time(found.pace)
+        yield _time(found.pace, found.workload)
     if found.unknown:
         yield Section(title="Not known", paragraphs=tuple(f"{part}: {why}" for part, why in found.unknown.items()))
 
@@ -116,20 +117,16 @@ def _changes(found: tuple[Change, ...]) -> Table:
     return Table(headers=("would fit with", "memory", "price"), rows=rows, numeric=frozenset({1, 2}))
 
 
-def _time(pace: Expectation) -> Section:
+def _time(pace: Expectation, workload: Workload) -> Section:
     step = pace.step
     factor = float(step.tokens_per_second) / pace.tokens_per_second.expected
     whole = pace.seconds.expected
     rows = [(TIME[name], duration(seconds), percent(seconds / whole)) for name, seconds in parts_of(pace).items()]
     rows.append(("step", duration(whole), ""))
     rate = pace.tokens_per_second
-    reached = ", ".join(f"{percent(float(step.mfu(name)) / factor)} ({name})" for name in step.flops)
-    per_second = ", ".join(
-        f"{quantity(float(step.flops_per_second(name)) / factor, 'FLOP/s')} ({name})" for name in step.flops
-    )
     told = (
         f"{between(rate)} tokens/s per accelerator, {between(rate * float(step.accelerators))} in all: four times in "
-        f"five it lies between. MFU {reached}, HFU {percent(float(step.hfu) / factor)}; {per_second} per accelerator.",
+        f"five it lies between. {_flops(step, factor, workload)}",
         _rests(pace, factor),
     )
     return Section(
@@ -137,6 +134,18 @@ def _time(pace: Expectation) -> Section:
         paragraphs=told,
         tables=(Table(headers=("part", "time", "share"), rows=tuple(rows), numeric=frozenset({1, 2})),),
     )
+
+
+def _flops(step: Step, factor: float, workload: Workload) -> str:
+    """Shares of the peak and FLOP/s; of adapters the hardware's alone: conventions count gradients of all weights."""
+    computed = f"HFU {percent(float(step.hfu) / factor)}"
+    if workload.frozen:
+        return f"{computed}."
+    reached = ", ".join(f"{percent(float(step.mfu(name)) / factor)} ({name})" for name in step.flops)
+    per_second = ", ".join(
+        f"{quantity(float(step.flops_per_second(name)) / factor, 'FLOP/s')} ({name})" for name in step.flops
+    )
+    return f"MFU {reached}, {computed}; {per_second} per accelerator."
 
 
 def _rests(pace: Expectation, factor: float) -> str:

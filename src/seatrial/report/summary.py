@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seatrial import diagnose, profiles, profiling, provenance
+from seatrial import diagnose, provenance
 from seatrial.attempts import Attempt, Attempts, Point
 from seatrial.diagnose import Diagnosis
-from seatrial.errors import UserError
 from seatrial.events import (
     CheckpointLoaded,
     CheckpointSaved,
@@ -24,28 +23,19 @@ from seatrial.events import (
     Validation,
 )
 from seatrial.findings import Finding, Verdict, overall
-from seatrial.metrics import FLOP_FORMULAS, PHASES
+from seatrial.metrics import FLOP_FORMULAS
 from seatrial.profiles import Profiles
 from seatrial.provenance import Start
-from seatrial.report import reason
+from seatrial.report import reason, statements
 from seatrial.report.caveats import caveats
+from seatrial.report.means import mean_phases, printed
 from seatrial.report.ranks import RankMeasure, rank_measures
 from seatrial.report.reason import Reason
 from seatrial.report.sweeps import newest
 from seatrial.runs import Run, State
-from seatrial.samples import mean
 from seatrial.spec import Expected, Job, Purpose
-from seatrial.steady import Steady
 
 _WORST_FIRST = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.WARN, Verdict.PASS, Verdict.SKIP)
-
-_DONE = {"preparation": "Data was prepared", "check": "The machines were checked", "benchmark": "They were measured"}
-"""Purpose -> what a job that trains nothing did."""
-_FIDELITY = {
-    "real": "the framework as a user installs it",
-    "real-core": "the framework's core under a driver of Seatrial's",
-    "stand-in": "a stand-in for the framework",
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,7 +144,7 @@ def summarise(run: Run, findings: list[Finding], links: Sequence[tuple[str, str]
     info = log.last(RunStart)
     times = [timed.time for timed in log.events]
     saved = _timed(log, CheckpointSaved)
-    recorded, unread = _profiles(run, job)
+    recorded, unread = statements.profiles_of(run, job)
     starts, submission = provenance.read(run), run.submission()
     # Of a run that goes on, what would be named now may be gone with the next step.
     left = None if state.live else diagnose.read(run)
@@ -171,7 +161,7 @@ def summarise(run: Run, findings: list[Finding], links: Sequence[tuple[str, str]
         framework=job.framework,
         fidelity=job.fidelity,
         fidelity_note=job.fidelity_note,
-        fidelity_statement=_fidelity(job),
+        fidelity_statement=statements.fidelity(job),
         state=state,
         verdict=overall(findings),
         findings=tuple(sorted(findings, key=lambda finding: _WORST_FIRST.index(finding.verdict))),
@@ -196,10 +186,10 @@ def summarise(run: Run, findings: list[Finding], links: Sequence[tuple[str, str]
         throughput=steady.throughput,
         step_seconds=steady.step_seconds,
         mfu=attempts.mfu(),
-        mfu_unknown="" if attempts.mfu() else _mfu_unknown(job, info, attempts, steady),
+        mfu_unknown="" if attempts.mfu() else statements.mfu_unknown(job, info, attempts, steady),
         expected=job.expected,
-        printed=_printed(steady_points),
-        phases=_mean_phases(steady_points),
+        printed=printed(steady_points),
+        phases=mean_phases(steady_points),
         ranks=tuple(rank_measures(steady_points)),
         saved=saved,
         loaded=_timed(log, CheckpointLoaded),
@@ -224,21 +214,6 @@ def summarise(run: Run, findings: list[Finding], links: Sequence[tuple[str, str]
     )
 
 
-def _profiles(run: Run, job: Job) -> tuple[Profiles | None, str]:
-    """What was recorded, and why it cannot be read where it should be there."""
-    try:
-        found = profiles.of_run(run.path)
-    except (UserError, OSError) as error:
-        return None, " ".join(str(error).split())
-    if found is None and job.profile is not None:
-        tool = "nsys export makes a file of its reports that can be read" if job.profile.tool == "nsys" else ""
-        return (
-            None,
-            f"A profile was asked for, and there is none in {profiling.FOLDER}/ that can be read. {tool}".strip(),
-        )
-    return found, ""
-
-
 def _steps_done(attempts: list[Attempt]) -> int | None:
     if not attempts:
         return None
@@ -250,49 +225,7 @@ def _timed(log: EventLog, kind: type[Any]) -> tuple[Timed, ...]:
     return tuple(timed for timed in log.events if isinstance(timed.event, kind))
 
 
-def _fidelity(job: Job) -> str:
-    what = f"Fidelity {job.fidelity}: {_FIDELITY[job.fidelity]}."
-    if job.purpose != "training":
-        return f"{_DONE[job.purpose]}, nothing was trained. {what}"
-    if job.device == "cpu":
-        return f"Trained on CPU. This is no result about a GPU. {what}"
-    if job.device == "unknown":
-        return f"Nobody said what it ran on: its device is what its log tells. {what}"
-    return what
-
-
 def _layout(job: Job) -> dict[str, Any]:
     elsewhere = {"case", "recipe", "title", "framework", "fidelity", "fidelity_note", "parameters", "args", "notes"}
     elsewhere |= {"purpose", "flops_per_token", "expected"}
     return {name: value for name, value in job.record().items() if name not in elsewhere}
-
-
-def _mfu_unknown(job: Job, info: RunStart | None, attempts: Attempts, steady: Steady) -> str:
-    if info is None:
-        return "the ranks never said what they run on"
-    if info.unit != "tokens":
-        return f"FLOPs are counted per token, this case counts {info.unit}"
-    if not attempts.flops_per_token():
-        return "no FLOPs per token are told by the program or its case"
-    if not info.peak_flops:
-        told = info.peak_source.removeprefix("unknown").lstrip(": ")
-        return told or ("not stated on a CPU" if job.device == "cpu" else "no peak FLOP/s of the device")
-    return "" if steady.steps else "no steady step"
-
-
-def _printed(points: list[Point]) -> dict[str, float]:
-    names = dict.fromkeys(name for point in points for name in point.event.printed)
-    told = {name: [p for p in points if name in p.event.printed] for name in names}
-    means = {n: mean((p.event.printed[n] for p in of), (p.steady.steps for p in of)) for n, of in told.items()}
-    return {name: value for name, value in means.items() if value is not None}
-
-
-def _mean_phases(points: list[Point]) -> dict[str, float]:
-    told = [p for p in points if p.event.phases]
-    seen = {name for p in told for name in p.event.phases}
-    order = [*(name for name in PHASES if name in seen), *sorted(seen - set(PHASES))]
-    # A step that does not name a phase spent nothing in it.
-    means = {
-        name: mean((p.event.phases.get(name, 0.0) for p in told), (p.steady.steps for p in told)) for name in order
-    }
-    return {name: value for name, value in means.items() if value is not None}

@@ -59,9 +59,10 @@ def check(args: Args, layout: Layout) -> Iterable[Problem]:
 
 def workload(args: Args, layout: Layout) -> Workload:
     """Parameters and Adam's moments in fp32, dealt out along the data axis."""
-    shared = args.ici_mdl * args.ici_replica
+    shared, experiment = args.ici_mdl * args.ici_replica, EXPERIMENTS[args.experiment]
     return Workload(
-        parameters=EXPERIMENTS[args.experiment].parameters(),
+        model=experiment.decoder(args.sequence_length),
+        parameters=experiment.parameters(),
         global_batch_size=args.global_batch_size,
         micro_batch_size=args.global_batch_size // (layout.world_size // args.ici_mdl),
         sequence_length=args.sequence_length,

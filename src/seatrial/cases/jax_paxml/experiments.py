@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from seatrial.models import Decoder
+
 
 class Experiment(NamedTuple):
     """A language model with a GELU network of four times its width, LayerNorm, and one matrix of embeddings."""
@@ -20,6 +22,22 @@ class Experiment(NamedTuple):
         network = 8 * width * width + 4 * width + width
         norm = 2 * width
         return self.num_layers * (attention + network + 2 * norm) + norm + VOCABULARY * (width + 1)
+
+    def decoder(self, sequence_length: int) -> Decoder:
+        """The same without biases and scales, a five-thousandth. Positions are added once, so nothing rotates; that
+        rotations are counted costs less than a hundredth of a step."""
+        return Decoder(
+            vocab_size=VOCABULARY,
+            hidden_size=self.model_dims,
+            intermediate_size=4 * self.model_dims,
+            num_layers=self.num_layers,
+            num_heads=self.model_dims // self.dims_per_head,
+            num_kv_heads=self.model_dims // self.dims_per_head,
+            max_context=sequence_length,
+            norm="layer",
+            gated=False,
+            tie_embeddings=True,
+        )
 
 
 VOCABULARY = 32_000

@@ -137,18 +137,17 @@ def _data_parallel(args: Args, layout: Layout) -> int:
 def workload(args: Args, layout: Layout) -> Workload:
     """Megatron's states: 6 bytes of weights and gradients and 12 of the optimizer, or 16 in fp32.
 
-    Of LoRA the frozen weights alone: what the adapters add is less than a hundredth, and its FLOPs are not those that
-    the conventions count.
+    Of LoRA the adapters have them, each rank all of them: NeMo's recipes shard no optimizer there.
     """
     if args.engine == "megatron-core":
         return megatron_lm.CASE.workload(megatron_args(args), layout)  # type: ignore[return-value]
     model, data = MODELS[args.model].padded, _data_parallel(args, layout)
-    frozen = args.task == "lora"
+    adapters = MODELS[args.model].adapters.parameters(model) if args.task == "lora" else 0
     mixed = States(parameters=2, gradients=4, optimizer=12)
-    trained = FP32_ADAM if args.precision == "fp32" else mixed
     return Workload(
-        model=None if frozen else model,
-        parameters=model.parameters(),
+        model=model,
+        parameters=adapters or model.parameters(),
+        frozen=model.parameters() if adapters else 0,
         global_batch_size=args.global_batch_size,
         micro_batch_size=args.micro_batch_size,
         sequence_length=args.sequence_length,
@@ -161,8 +160,8 @@ def workload(args: Args, layout: Layout) -> Workload:
             shard=data * args.context_parallel,
         ),
         compute=args.precision,
-        states=States(parameters=2, gradients=0, optimizer=0) if frozen else trained,
-        sharded=("optimizer",),
+        states=FP32_ADAM if args.precision == "fp32" else mixed,
+        sharded=() if adapters else ("optimizer",),
         framework="nemo",
         virtual_stages=args.virtual_pipeline,
         compiled=layout.device == "cuda",  # Transformer Engine
