@@ -69,7 +69,8 @@ def command(
         nodes=nodes,
         processes=processes,
     )
-    job = replace(job, expected=expected(case, job, instance_type))
+    if recipe.name != reading.NAMELESS:  # else its model and batch are those of a recipe that it need not be
+        job = replace(job, expected=expected(case, job, instance_type))
     with _opened(log) as lines:
         found = reading.events(case, job, lines, log.stat().st_mtime, instance_type)
     for form in (event.versions.get("log") for _, event in found[:1] if isinstance(event, RunStart)):
