@@ -221,7 +221,7 @@ class Case:
     unit: str = "tokens"
     """What throughput counts: ``tokens`` or ``samples``."""
     peak_memory: Literal["allocated", "reserved"] = "allocated"
-    """What `Step.memory_bytes` of a GPU is: bytes that tensors took, or those that PyTorch's allocator held for them."""
+    """What `Step.memory_bytes` of a GPU is: what tensors took, or what PyTorch's allocator held for them."""
     resumable: bool = False
     """Whether the program goes on from its own checkpoints."""
     check: Callable[[Any, Layout], Iterable[Problem]] = _nothing

@@ -34,7 +34,7 @@ def verdicts(answer: dict[str, Any]) -> dict[str, str]:
 
 LINE = (
     "{rank:>2}: 2025-03-04 00:00:{second:06.3f} - root - INFO - \x1b[36mstep: {step:2}  \x1b[32mloss: {loss:7.4f}  "
-    "\x1b[33mmemory: 68.57GiB(86.69%)  \x1b[34mtps: {rate}  \x1b[35mmfu: 39.73%\x1b[39m\n"
+    "\x1b[33mmemory: 36.57GiB(46.20%)  \x1b[34mtps: {rate}  \x1b[35mmfu: 39.73%\x1b[39m\n"
 )
 
 
@@ -146,4 +146,15 @@ def test_a_log_is_held_against_the_forecast_of_its_hardware(read, tmp_path, rate
     ]
     log.write_text("".join(lines))
     answer = read("torchtitan/llama3-8b", log, expect=3 if verdict == "PASS" else 1)
-    assert verdicts(answer)["run.expected"] == verdict
+    found = verdicts(answer)
+    assert found["run.expected"] == verdict and found["run.expected-memory"] == "PASS"
+
+
+def test_a_log_of_another_batch_is_seen_by_its_memory(read, tmp_path):
+    log = tmp_path / "slurm-17.out"
+    lines = [LINE.format(rank=0, second=step, step=step, loss=12.0 - step / 2, rate="6,785") for step in range(1, 21)]
+    log.write_text("".join(lines).replace("36.57GiB(46.20%)", "68.57GiB(86.69%)"))
+    [memory] = [
+        one for one in read("torchtitan/llama3-8b", log, expect=1)["findings"] if one["check"] == "run.expected-memory"
+    ]
+    assert memory["verdict"] == "FAIL" and memory["observed"] == "68.6 GiB, 188%"
