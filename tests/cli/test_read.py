@@ -144,17 +144,7 @@ def test_a_log_is_held_against_the_forecast_of_its_hardware(read, tmp_path, rate
     lines = [
         LINE.format(rank=0, second=step * each, step=step, loss=12.0 - step / 2, rate=rate) for step in range(1, 21)
     ]
-    log.write_text("".join(lines))
-    answer = read("torchtitan/llama3-8b", log, expect=3 if verdict == "PASS" else 1)
-    found = verdicts(answer)
-    assert found["run.expected"] == verdict and found["run.expected-memory"] == "PASS"
-
-
-def test_a_log_of_another_batch_is_seen_by_its_memory(read, tmp_path):
-    log = tmp_path / "slurm-17.out"
-    lines = [LINE.format(rank=0, second=step, step=step, loss=12.0 - step / 2, rate="6,785") for step in range(1, 21)]
-    log.write_text("".join(lines).replace("36.57GiB(46.20%)", "68.57GiB(86.69%)"))
-    [memory] = [
-        one for one in read("torchtitan/llama3-8b", log, expect=1)["findings"] if one["check"] == "run.expected-memory"
-    ]
-    assert memory["verdict"] == "FAIL" and memory["observed"] == "68.6 GiB, 188%"
+    slow = "".join(lines).replace("36.57GiB(46.20%)", "68.57GiB(86.69%)")  # as another batch would
+    log.write_text("".join(lines) if verdict == "PASS" else slow)
+    found = verdicts(read("torchtitan/llama3-8b", log, expect=3 if verdict == "PASS" else 1))
+    assert found["run.expected"] == found["run.expected-memory"] == verdict

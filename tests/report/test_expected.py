@@ -37,7 +37,9 @@ def test_it_says_on_which_side_of_the_interval_a_run_is(make_run: Make, low: flo
     run = summary(make_run, Expected(rate=Range(low=low, expected=middle, high=high)))
     first, rests = expected.told(run)
     assert run.throughput is not None and run.throughput == pytest.approx(41e3, rel=0.01)
-    assert first.startswith(f"{middle / 1e3:.3g}K tokens/s were forecast ({low / 1e3:g}K to {high / 1e3:g}K four times")
+    assert first.startswith(
+        f"Throughput: {middle / 1e3:.3g}K tokens/s were forecast ({low / 1e3:g}K to {high / 1e3:g}K four times"
+    )
     assert first.endswith(
         f"41K tokens/s were measured, {percent(run.throughput / middle)} of what was expected: {side} the interval."
     )
@@ -46,7 +48,7 @@ def test_it_says_on_which_side_of_the_interval_a_run_is(make_run: Make, low: flo
 
 def test_the_bar_and_the_interval_share_a_scale(make_run: Make) -> None:
     run = summary(make_run, NEAR)
-    root = ElementTree.fromstring(expected.bars(run)[0])
+    root = ElementTree.fromstring(expected.bars(run)[0][1])
     found = boxes(root)
     [measured] = [box for tip, box in found.items() if tip.startswith("measured: ")]
     [interval] = [box for tip, box in found.items() if tip.startswith("expected: ")]
@@ -62,7 +64,9 @@ def test_every_format_has_it_and_names_are_escaped(make_run: Make) -> None:
     assert json.loads(told["json"])["expected"]["rate"] == {
         "low": 35e3, "expected": 42e3, "high": 50e3, "evidence": ["a <model> on 8 H100 SXM", "another"],
     }  # fmt: skip
-    assert "\nExpected\n--------\n42K tokens/s were forecast (35K to 50K four times in five)." in told["text"]
+    assert (
+        "\nExpected\n--------\nThroughput: 42K tokens/s were forecast (35K to 50K four times in five)." in told["text"]
+    )
     assert "## Expected" in told["md"] and "<h2>Expected</h2>" in told["html"]
     assert "a &lt;model&gt; on 8 H100 SXM; another." in told["html"] and "<model>" not in told["html"]
 
@@ -79,7 +83,7 @@ def test_what_was_not_measured_or_counts_something_else_is_unknown(tmp_path: Pat
         run = summarise(stories.write_run(tmp_path, events, name=f"run-{number}", expected=NEAR), [])
         assert (run.throughput is None) == (not events)
         assert expected.told(run)[0].endswith("What the run gives was not measured.")
-        assert "unknown" in texts(ElementTree.fromstring(expected.bars(run)[0]))
+        assert "unknown" in texts(ElementTree.fromstring(expected.bars(run)[0][1]))
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])
@@ -92,10 +96,10 @@ def test_memory_has_a_bar_of_its_own_in_gib(make_run: Make) -> None:
     run = summary(make_run, replace(NEAR, memory=NEED.memory))
     peak = 412_040_000 / GIB
     assert expected.told(run)[2] == (
-        f"0.4 GiB were forecast (0.35 to 0.45 four times in five). {peak:.3g} GiB were measured, "
+        f"Memory of a rank: 0.4 GiB were forecast (0.35 to 0.45 four times in five). {peak:.3g} GiB were measured, "
         f"{percent(peak / 0.4)} of what was expected: inside the interval."
     )
-    rate, memory = map(ElementTree.fromstring, expected.bars(run))
+    rate, memory = (ElementTree.fromstring(bar) for _, bar in expected.bars(run))
     assert "tokens/s" in texts(rate) and "GiB" in texts(memory) and list(outside(memory)) == []
     found = boxes(memory)
     [measured] = [box for tip, box in found.items() if tip.startswith("measured: ")]

@@ -53,8 +53,8 @@ def test_memory_is_held_against_its_interval(peak: float | None, near: bool, ver
 
 def test_it_is_the_peak_of_all_steps_and_says_what_it_rests_on() -> None:
     one = found(steps(40.0, 72.0, 60.0), JOB)["run.expected-memory"]
-    assert one.observed == "72.0 GiB, 120%" and one.verdict is Verdict.WARN
-    assert one.expected == "60.0 GiB (54.0 to 66.0) or less, near 11 published peaks of torchtitan"
+    assert one.observed == "72 GiB, 120%" and one.verdict is Verdict.WARN
+    assert one.expected == "60 GiB (54 to 66) or less, near 11 published peaks of torchtitan"
 
 
 def test_far_less_than_it_should_need_is_another_job_perhaps() -> None:

@@ -70,21 +70,23 @@ def told(summary: Summary) -> tuple[str, ...]:
     """Paragraphs; none where nothing was forecast."""
     found = []
     for one in held(summary):
-        rests = f"It rests on: {'; '.join(one.found.evidence)}." if one.found.evidence else (
-            "It rests on a model alone: nothing like it was measured."
-        )  # fmt: skip
+        near = "; ".join(one.found.evidence)
+        rests = f"It rests on: {near}." if near else "It rests on a model alone: nothing like it was measured."
         interval = f"{quantity(one.found.low)} to {quantity(one.found.high)} four times in five"
-        found += [f"{one.text(one.found.expected)} were forecast ({interval}). {one.against}", rests]
+        forecast = f"{one.title}: {one.text(one.found.expected)} were forecast ({interval})."
+        found += [f"{forecast} {one.against}", rests]
     if found and summary.expected and summary.expected.faster:
         gains = ", ".join(f"{one.setting} ({percent(one.gain)} more)" for one in summary.expected.faster)
         found.append(f"By the model of its step a single argument would make this job faster: {gains}.")
     return tuple(found)
 
 
-def bars(summary: Summary) -> list[str]:
-    """For each figure what was measured above its interval; none for what has no place on an axis."""
+def bars(summary: Summary) -> list[tuple[str, str]]:
+    """For each figure its title, and what was measured above its interval; none for what has no place on an axis."""
     return [
-        _bar(one) for one in held(summary) if all(map(drawable, (one.found.low, one.found.expected, one.found.high)))
+        (one.title, _bar(one))
+        for one in held(summary)
+        if all(map(drawable, (one.found.low, one.found.expected, one.found.high)))
     ]
 
 

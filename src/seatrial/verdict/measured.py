@@ -90,7 +90,7 @@ def _memory(job: Job, attempts: Attempts, log: EventLog) -> Iterator[Finding]:
     ranks = attempts.all[-1].world_size if attempts.all else None
     verdict, observed = Verdict.UNKNOWN, "never measured"
     if peak is not None:
-        observed = f"{peak / GIB:.1f} GiB, {peak / found.expected:.0%}"
+        observed = f"{peak / GIB:.3g} GiB, {peak / found.expected:.0%}"
         if ranks is not None and ranks != job.world_size:
             observed += f" is of {ranks} ranks, the figure of {job.world_size}"
         elif peak <= found.high or found.evidence:
@@ -98,8 +98,8 @@ def _memory(job: Job, attempts: Attempts, log: EventLog) -> Iterator[Finding]:
             verdict = Verdict.PASS if peak <= found.high else Verdict.FAIL if far else Verdict.WARN
         if peak < found.low:
             observed += ": less than it should need, so are model, batch and recomputation those of the job?"
-    interval = f"{found.low / GIB:.1f} to {found.high / GIB:.1f}"
-    wanted = f"{found.expected / GIB:.1f} GiB ({interval}) or less, {_rests(found)}"
+    interval = f"{found.low / GIB:.3g} to {found.high / GIB:.3g}"
+    wanted = f"{found.expected / GIB:.3g} GiB ({interval}) or less, {_rests(found)}"
     yield rules.MEMORY.finding(verdict, observed, expected=wanted)
 
 
