@@ -79,7 +79,7 @@ def kept(target: str) -> tuple[Job, Expected]:
     case, recipe = catalog.recipe(target)
     where = elsewhere(recipe, None, None, None)
     made = bind(case, recipe, where)
-    found = expected(case, made, where.instance_type)
+    found = expected(case, made, where)
     assert found is not None
     return made, found
 
@@ -116,8 +116,8 @@ def test_on_cpus_only_the_batch_is_known(target: str, tokens: int | None) -> Non
 
 def test_what_trains_nothing_expects_nothing() -> None:
     case, recipe = catalog.recipe("collectives/tiny")
-    made = bind(case, recipe, elsewhere(recipe, None, None, None))
-    assert expected(case, made, None) is None
+    where = elsewhere(recipe, None, None, None)
+    assert expected(case, bind(case, recipe, where), where) is None
 
 
 def test_no_published_measurement_reaches_what_cannot_be() -> None:

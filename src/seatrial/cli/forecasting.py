@@ -46,13 +46,11 @@ class Bound:
         """Its memory and the time of its step."""
         from seatrial.fits import memory_of_a_rank
 
-        kind = None if self.layout.device == "cpu" else self.where.instance_type
-        return _forecast(self.workload, kind, memory_of_a_rank(self.layout, self.where))
+        return _forecast(self.workload, self.where, self.layout, memory_of_a_rank(self.layout, self.where))
 
     def faster(self) -> tuple[Faster, ...]:
         """Single arguments that would make it faster."""
-        kind = None if self.layout.device == "cpu" else self.where.instance_type
-        return _faster(self.case, self.args, self.layout, kind)
+        return _faster(self.case, self.args, self.layout, self.where)
 
 
 def bound(
@@ -89,8 +87,8 @@ def year() -> float:
     return today.year + (today.month - 1) / 12
 
 
-def expected(case: Case, job: Job, instance_type: str | None) -> Expected | None:
-    """Of a training before it starts; None where its case does not say what it computes."""
+def expected(case: Case, job: Job, where: Cluster) -> Expected | None:
+    """Of a training before it starts; None where its case does not say what it computes. Without numpy no rate."""
     from seatrial.spec import Expected, Layout, Range
 
     layout = Layout(nodes=job.nodes, processes_per_node=job.processes_per_node, device=job.device)
@@ -105,26 +103,26 @@ def expected(case: Case, job: Job, instance_type: str | None) -> Expected | None
     )
     if importlib.util.find_spec("numpy") is None:
         return known
-    kind = instance_type if job.device in ("cuda", "neuron") else None
-    pace = _forecast(workload, kind, None).pace
+    pace = _forecast(workload, where, layout, None).pace
     if pace is None:
         return known
     rate, accelerators = pace.tokens_per_second, float(pace.step.accelerators)
     whole = rate * accelerators
-    each = _most(workload, kind)
+    each = _most(workload, where) if job.device == "cuda" else None
     return replace(
         known,
         rate=Range(low=whole.low, expected=whole.expected, high=whole.high, evidence=pace.evidence),
         most=each * accelerators if each else None,
-        faster=_faster(case, args, layout, kind),
+        faster=_faster(case, args, layout, where),
     )
 
 
-def _forecast(workload: Workload, kind: str | None, memory: float | None) -> Forecast:
-    """On instances of that type; None: on CPUs."""
+def _forecast(workload: Workload, where: Cluster, layout: Layout, memory: float | None) -> Forecast:
+    """Of a job there. `memory` is what a rank may use, in bytes; None: its memory is not asked for."""
     from seatrial.cli import calibration
     from seatrial.forecast.job import forecast
 
+    kind = None if layout.device == "cpu" else where.instance_type
     return forecast(workload, kind, memory, year=year(), known=calibration.known() if kind else None)
 
 
@@ -146,28 +144,31 @@ def _memory(case: Case, workload: Workload) -> Range | None:
     )
 
 
-def _most(workload: Workload, kind: str | None) -> float | None:
+def _most(workload: Workload, where: Cluster) -> float | None:
     """Tokens a second of an accelerator that does nothing but products of the best shape; None: nobody measured it."""
     from seatrial.fits import accelerator_of
     from seatrial.forecast.rates import ACHIEVABLE
 
     length = workload.sample_length or workload.sequence_length
-    if kind is None or workload.model is None or length is None:
+    if where.instance_type is None or workload.model is None or length is None:
         return None
-    rate = ACHIEVABLE.get((accelerator_of(kind).name, "bf16" if workload.compute == "fp16" else workload.compute))
+    rate = ACHIEVABLE.get(
+        (accelerator_of(where.instance_type).name, "bf16" if workload.compute == "fp16" else workload.compute)
+    )
     flops = min(workload.model.flops_per_token(length).values()) * (2 / 3 if workload.frozen else 1)
     return rate / flops if rate else None
 
 
-def _faster(case: Case, args: Any, layout: Layout, kind: str | None) -> tuple[Faster, ...]:
+def _faster(case: Case, args: Any, layout: Layout, where: Cluster) -> tuple[Faster, ...]:
+    """Nothing on CPUs, and where the time of a step is not known."""
     from seatrial.cli.forecast_faster import faster
-    from seatrial.fits import accelerator_of
+    from seatrial.fits import memory_of_a_rank
     from seatrial.forecast.places import place
 
-    if kind is None:
+    memory = memory_of_a_rank(layout, where)
+    if layout.device == "cpu" or where.instance_type is None or memory is None:
         return ()
-    chip = accelerator_of(kind)
     try:
-        return faster(case, args, layout, place(kind), chip.memory_bytes // chip.ranks_per_accelerator)
+        return faster(case, args, layout, place(where.instance_type), memory)
     except ValueError:
         return ()
