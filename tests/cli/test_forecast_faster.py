@@ -100,12 +100,16 @@ def test_a_job_keeps_its_rate_memory_batch_and_what_cannot_be() -> None:
 
 
 def test_the_memory_of_a_pipeline_is_that_of_any_of_its_stages() -> None:
-    _, found = kept("nemo-run/llama3.1-70b")
-    stages = [one.allocated for one in job("nemo-run/llama3.1-70b").forecast().stages]
+    _, found = kept("megatron-lm/llama2-70b")
+    stages = [one.allocated for one in job("megatron-lm/llama2-70b").forecast().stages]
     assert found.memory is not None and len(stages) > 1
     assert found.memory.low == pytest.approx(0.9 * min(stages)) and found.memory.high == pytest.approx(
         1.1 * max(stages)
     )
+
+
+def test_memory_that_no_log_will_tell_is_not_expected() -> None:
+    assert kept("nemo-run/llama3.1-70b")[1].memory is None
 
 
 @pytest.mark.parametrize(("target", "tokens"), [("fsdp/tiny", 8 * 256), ("cpu-ddp/tiny", None)])

@@ -127,12 +127,12 @@ def _forecast(workload: Workload, where: Cluster, layout: Layout, memory: float 
 
 
 def _memory(case: Case, workload: Workload) -> Range | None:
-    """Of a rank on a GPU; None where a part of it is not known."""
+    """Of a rank on a GPU; None where a part of it is not known, or nobody will tell it."""
     from seatrial.forecast.fitting import PEAKS, UNSURE
     from seatrial.forecast.memory import by_stage
     from seatrial.spec import Range
 
-    if workload.model is None:
+    if workload.model is None or case.peak_memory is None:
         return None
     peaks = [float(getattr(one, case.peak_memory)) for one in by_stage(workload)]
     found = PEAKS.get(workload.framework or case.name)

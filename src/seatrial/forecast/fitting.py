@@ -26,7 +26,6 @@ published measurements that `benchmarks/forecast_memory.py` lists 29 are within 
 PEAKS: Mapping[str, str] = {
     "torchtitan": "11 published peaks of torchtitan",
     "megatron-lm": "14 published peaks of Megatron-LM",
-    "nemo": "7 published peaks of Megatron-Bridge",
     "fsdp": "PyTorch's own count of nine shapes of fsdp",
 }
 """Framework, or a case without one -> what its memory was held against."""
