@@ -221,7 +221,7 @@ class Case:
     unit: str = "tokens"
     """What throughput counts: ``tokens`` or ``samples``."""
     peak_memory: Literal["allocated", "reserved"] | None = "allocated"
-    """What `Step.memory_bytes` of a GPU is: what tensors took, or what PyTorch's allocator held. None: it is not told."""
+    """What `Step.memory_bytes` of a GPU is: what tensors took, or what PyTorch's allocator held. None: nobody tells."""
     resumable: bool = False
     """Whether the program goes on from its own checkpoints."""
     check: Callable[[Any, Layout], Iterable[Problem]] = _nothing
