@@ -118,6 +118,12 @@ def test_on_cpus_only_the_batch_is_known(target: str, tokens: int | None) -> Non
     assert found == Expected(step_tokens=tokens)
 
 
+def test_without_numpy_memory_and_batch_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = kept("torchtitan/llama3-8b")[1]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert kept("torchtitan/llama3-8b")[1] == Expected(memory=whole.memory, step_tokens=whole.step_tokens)
+
+
 def test_what_trains_nothing_expects_nothing() -> None:
     case, recipe = catalog.recipe("collectives/tiny")
     where = elsewhere(recipe, None, None, None)

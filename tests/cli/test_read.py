@@ -113,6 +113,7 @@ def test_auto_says_of_the_hardware_what_is_known(tmp_path, log, options, said):
     assert done.returncode == 3 and f"lost: UNKNOWN {said}\n" in done.stdout, done.stdout + done.stderr
     figures = json.loads(render(Run(tmp_path / "a"), [], "json"))
     assert figures["world_size"] == (32 if options else 1) and figures["parameters"] is None
+    assert figures["expected"] is None  # the model and the batch are not known
     assert (figures["peak_flops"] is not None) == ("A100" in said or bool(options))
 
 
