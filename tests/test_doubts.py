@@ -33,7 +33,10 @@ def told(
     """Sixty steps of a large job with noise, a validation after each tenth; `clock` seconds pass for each told one."""
     chance, moment = random.Random(seed), 0.0
     events: Events = [
-        (0.0, start(world_size=RANKS, flops_per_token={"causal": FLOPS}, peak_flops=PEAK, unit=unit, **changes))
+        (
+            0.0,
+            start(**{"flops_per_token": {"causal": FLOPS}, "peak_flops": PEAK, **changes}, world_size=RANKS, unit=unit),
+        )
     ]
     for number in range(1, 61):
         took = seconds * (1 + abs(chance.gauss(0, 0.03)))
@@ -96,6 +99,24 @@ def test_all_reasons_are_told_at_once() -> None:
 )
 def test_what_nobody_can_tell_is_not_doubted(events: Events, job: Job) -> None:
     assert why(events, job) == []
+
+
+def test_seconds_of_a_logged_step_are_those_of_each_since_the_one_before() -> None:
+    events: Events = [(0.0, start(world_size=RANKS))]
+    events += [(3.0 * n, step(n, seconds=3.0, count=BATCH, phases={}, ranks={})) for n in range(10, 210, 10)]
+    assert why(events) == []
+    assert why([(when / 2, event) for when, event in events]) != []
+
+
+def test_a_few_stretches_tell_nothing() -> None:
+    few = told(0, seconds=25.0, clock=10.0)[:6]
+    assert why(few) == [] and why(told(0, seconds=25.0, clock=10.0)[:7]) != []
+
+
+def test_more_than_the_peak_in_one_convention_alone_can_be() -> None:
+    """Attention that a mask halves counts whole in the other: at long sequences that is more than the peak."""
+    events = told(0, seconds=2 * BATCH / MOST, flops_per_token={"causal": FLOPS, "full": 3 * FLOPS})
+    assert why(events) == []
 
 
 def test_another_number_of_ranks_has_other_figures_and_is_said_to_have_them() -> None:

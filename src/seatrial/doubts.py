@@ -82,7 +82,7 @@ def _stretches(log: EventLog) -> Iterator[tuple[float, float]]:
         event = timed.event
         if not isinstance(event, Step):
             begun = None
-        elif begun is None or event.step <= before:
+        elif begun is None:
             begun, before, said = timed.time, event.step, 0.0
         else:
             said += event.seconds * (event.step - before)
