@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -11,9 +13,11 @@ from seatrial import catalog
 from seatrial.binding import bind, elsewhere
 from seatrial.cli import cli
 from seatrial.cli.forecasting import Bound, bound, expected
+from seatrial.errors import Problem
 from seatrial.forecast.places import place
 from seatrial.forecast.step import step
-from seatrial.spec import Expected, Job
+from seatrial.spec import Expected, Job, Layout
+from seatrial.workload import Workload
 
 TARGETS = (
     "fsdp/llama3.1-8b", "torchtitan/llama3-8b", "megatron-lm/gpt-39.1b", "jax/llama3.1-8b", "composer-mpt/mpt-7b",
@@ -62,6 +66,30 @@ def test_a_dtype_that_the_accelerators_lack_is_not_named() -> None:
     without = bound("torchtitan/llama3-8b", None, "p4de.24xlarge", nodes=4, processes=None, settings={})
     assert not any(one.setting.startswith("float8") for one in without.faster())
     assert any(one.setting.startswith("float8") for one in job("torchtitan/llama3-8b").faster())
+
+
+def named(job: Bound) -> set[str]:
+    return {one.setting for one in job.faster()}
+
+
+def test_degrees_are_halved_and_micro_batches_doubled_where_that_is_faster() -> None:
+    assert "tensor_parallel=4" in named(job("megatron-lm/gpt-7.5b", tensor_parallel="8"))
+    assert "micro_batch_size=2" in named(job("jax/llama3.1-70b"))
+
+
+def test_what_the_case_refuses_or_makes_another_training_is_not_named() -> None:
+    now = job("fsdp/llama3.1-8b")
+    assert {"recompute=selective", "compile=true"} <= named(now)
+
+    def check(args: Any, layout: Layout) -> list[Problem]:
+        return [Problem("not here", "recompute")] if args.recompute == "selective" else []
+
+    def workload(args: Any, layout: Layout) -> Workload | None:
+        found = now.case.workload(args, layout)
+        return replace(found, global_batch_size=2 * found.global_batch_size) if found and args.compile else found
+
+    assert "recompute=selective" not in named(replace(now, case=replace(now.case, check=check)))
+    assert "compile=true" not in named(replace(now, case=replace(now.case, workload=workload)))
 
 
 def test_the_page_and_its_json_have_them() -> None:

@@ -23,6 +23,8 @@ CHOICES = (
 """Arguments of few values, of which all others are tried."""
 LEAST = 0.05
 """Gain from which on a change is told: a bound of ours. Less is within the error of two forecasts of one job."""
+SAME = 0.01
+"""Share by which the parameters of one training may differ, padding of a vocabulary."""
 MOST = 4
 """Changes that are told."""
 
@@ -77,10 +79,9 @@ def _changed(case: Case, args: Any, layout: Layout) -> Workload | None:
 
 
 def _same_training(one: Workload, other: Workload) -> bool:
-    def what(job: Workload) -> tuple[Any, ...]:
-        return job.model, job.parameters, job.frozen, job.global_batch_size, job.sequence_length
-
-    return what(one) == what(other)
+    """A vocabulary may be padded for other degrees, which changes a model by less than SAME."""
+    same = (one.global_batch_size, one.sequence_length) == (other.global_batch_size, other.sequence_length)
+    return same and abs(one.parameters / other.parameters - 1) < SAME and bool(one.frozen) == bool(other.frozen)
 
 
 def _text(value: Any) -> str:

@@ -88,12 +88,12 @@ def year() -> float:
 
 
 def expected(case: Case, job: Job, where: Cluster) -> Expected | None:
-    """Of a training before it starts; None where its case does not say what it computes. Without numpy no rate."""
+    """Of a job before it starts; None where its case does not say what it computes. Without numpy there is no rate."""
     from seatrial.spec import Expected, Layout, Range
 
     layout = Layout(nodes=job.nodes, processes_per_node=job.processes_per_node, device=job.device)
     args = case.Args(**job.args)
-    workload = case.workload(args, layout) if job.purpose == "training" else None
+    workload = case.workload(args, layout)
     if workload is None:
         return None
     length = workload.sequence_length if case.unit == "tokens" else None
