@@ -119,8 +119,8 @@ MEMORY = Rule(
     reads=f"{EVENTS}, the forecast that was made when it started",
     expected="what a rank of such a job needs at its peak, or less",
     why="what was not planned for is missing when it runs again with a longer sequence, or on smaller accelerators",
-    remedy="is it the recomputation, the micro-batch and the sharding that were asked for? Memory that grows from step "
-    "to step is kept by something: the report draws it",
+    remedy="is it the recomputation, the micro-batch and the sharding that were asked for? Where memory_bytes in "
+    "events.jsonl still grows late in the run, something is kept from step to step",
     source="seatrial forecast: a closed form of a rank's memory, held against published peaks",
     good=_STEADY.replace("}", ', "memory_bytes": 1050}'),
     bad=_STEADY.replace("}", ', "memory_bytes": 1400}'),
