@@ -22,7 +22,7 @@ from seatrial.lint.judge import headers
 from seatrial.network.conflicts import CONFLICTS
 from seatrial.network.general import MISSING, MISSPELT, OBSOLETE, UNREAD, UNREADABLE, VALUE
 from seatrial.network.lint import RULES, lint_environment, lint_missing
-from seatrial.spec import Case, CaseArgs, Cluster, Expectations, Expected, Published, Recipe
+from seatrial.spec import Case, CaseArgs, Cluster, Expectations, Expected, Published, Range, Recipe
 from seatrial.verdict import judge_events, rules
 from seatrial.versions import STACK
 
@@ -127,7 +127,9 @@ def job():
     )
     case = Case(name="c", title="", framework="", Args=Args, recipes=(recipe,), program="x")
     where = Cluster(name="x", launcher="x", nodes=1, cpus_per_node=1, processes_per_node=8, instance_type="p5.48xlarge")
-    expected = Expected(low=950, expected=1000, high=1050, evidence=("a test",))
+    rate = Range(low=950, expected=1000, high=1050, evidence=("a test",))
+    memory = Range(low=900, expected=1000, high=1100, evidence=("a test",))
+    expected = Expected(rate=rate, memory=memory)
     return replace(bind(case, recipe, where), expected=expected)
 
 

@@ -71,14 +71,54 @@ class Published:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Expected:
-    """What a job was forecast to give before it started: tokens a second of the whole job, four times in five."""
+class Range:
+    """A figure that was forecast: four times in five it lies between `low` and `high`."""
 
     low: float
     expected: float
     high: float
     evidence: tuple[str, ...] = ()
     """The measurements that it rests on most; empty: none is near."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Faster:
+    """One argument that would make a job faster, by the model of its step."""
+
+    setting: str
+    """As `--set` takes it: ``recompute=selective``."""
+    gain: float
+    """Share of tokens a second on top: 0.25 is a quarter more."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Expected:
+    """What was known of a job before it started: what it needs and gives, and what cannot be. None: nobody can tell."""
+
+    rate: Range | None = None
+    """Tokens a second of the whole job."""
+    memory: Range | None = None
+    """Bytes at the peak of a rank on a GPU, counted as the case's `peak_memory` says: from those of the emptiest
+    pipeline stage to those of the fullest."""
+    step_tokens: int | None = None
+    """Of a global batch."""
+    most: float | None = None
+    """Tokens a second of the whole job at which its accelerators would do nothing but matrix products, all of the best
+    shape."""
+    faster: tuple[Faster, ...] = ()
+    """Single arguments that would make it faster and leave it in memory; what gains the most comes first."""
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Expected:
+        """What dataclasses.asdict and JSON made of one. Raises ValueError if it is none."""
+        try:
+            known = {**record, "faster": tuple(Faster(**one) for one in record["faster"])}
+            for name in ("rate", "memory"):
+                if one := known[name]:
+                    known[name] = Range(**one | {"evidence": tuple(one["evidence"])})
+            return cls(**known)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"nothing that was expected of a job: {error!r}") from None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,6 +220,8 @@ class Case:
     the world size; None: the program writes its events itself."""
     unit: str = "tokens"
     """What throughput counts: ``tokens`` or ``samples``."""
+    peak_memory: Literal["allocated", "reserved"] | None = "allocated"
+    """What `Step.memory_bytes` of a GPU is: what tensors took, or what PyTorch's allocator held. None: nobody tells."""
     resumable: bool = False
     """Whether the program goes on from its own checkpoints."""
     check: Callable[[Any, Layout], Iterable[Problem]] = _nothing
@@ -295,7 +337,7 @@ class Job:
     published: tuple[Published, ...] = ()
     """Figures that were measured on the same hardware with the same arguments."""
     expected: Expected | None = None
-    """What it was forecast to give; None: nobody could tell."""
+    """What it was forecast to need and to give; None: nobody could tell."""
     notes: tuple[str, ...] = ()
     """What differs from the recipe as it was made, and what may go wrong, in sentences."""
     secrets: tuple[str, ...] = ()
@@ -348,7 +390,7 @@ class Job:
         record["expectations"] = Expectations(**record["expectations"])
         record["profile"] = Profile.of(record["profile"]) if record.get("profile") else None
         if found := record.get("expected"):
-            record["expected"] = Expected(**found | {"evidence": tuple(found["evidence"])})
+            record["expected"] = Expected.of(found)
         record["published"] = tuple(Published(**figure) for figure in record.get("published", ()))
         for name in ("requires", "secrets", "notes"):
             record[name] = tuple(record.get(name, ()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import os
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -101,16 +102,17 @@ def _show(
 ) -> None:
     from seatrial.cli.forecast_running import run_of
     from seatrial.report import document
-    from seatrial.report.forecast import as_record, sections
+    from seatrial.report.forecast import as_record, faster_section, sections
     from seatrial.report.forecast_run import run_record, run_section
 
-    nodes = job.layout.nodes
+    nodes, faster = job.layout.nodes, job.faster() if found.pace else ()
     played = run_of(job.args, found, job.where, nodes, storage=storage, start=start, today=datetime.date.today())
     if as_json:
         record = {"target": job.label, "nodes": nodes, "place": job.place, **as_record(found)}
+        record["faster"] = [asdict(one) for one in faster]
         print_json(record | ({"run": run_record(*played)} if played else {}))
         return
-    told = [*sections(found), *([run_section(*played, job.args.steps)] if played else [])]
+    told = [*sections(found), *faster_section(faster), *([run_section(*played, job.args.steps)] if played else [])]
     click.echo(document.to_text(f"Forecast of {job.title}", told), nl=False)
     if output is not None:
         click.echo(f"\nwrote {output}")

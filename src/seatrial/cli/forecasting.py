@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from seatrial.errors import Problem, UserError
 
 if TYPE_CHECKING:
     from seatrial.forecast.job import Forecast
-    from seatrial.spec import Case, Cluster, Expected, Job, Layout, Recipe
+    from seatrial.spec import Case, Cluster, Expected, Faster, Job, Layout, Range, Recipe
     from seatrial.workload import Workload
 
 
@@ -44,13 +44,13 @@ class Bound:
 
     def forecast(self) -> Forecast:
         """Its memory and the time of its step."""
-        from seatrial.cli import calibration
         from seatrial.fits import memory_of_a_rank
-        from seatrial.forecast.job import forecast
 
-        kind = None if self.layout.device == "cpu" else self.where.instance_type
-        memory = memory_of_a_rank(self.layout, self.where)
-        return forecast(self.workload, kind, memory, year=year(), known=calibration.known() if kind else None)
+        return _forecast(self.workload, self.where, self.layout, memory_of_a_rank(self.layout, self.where))
+
+    def faster(self) -> tuple[Faster, ...]:
+        """Single arguments that would make it faster."""
+        return _faster(self.case, self.args, self.layout, self.where)
 
 
 def bound(
@@ -87,22 +87,88 @@ def year() -> float:
     return today.year + (today.month - 1) / 12
 
 
-def expected(case: Case, job: Job, instance_type: str | None) -> Expected | None:
-    """Of a training on accelerators; None where nobody can tell, or numpy is not there to compute it."""
-    if job.device not in ("cuda", "neuron") or instance_type is None or importlib.util.find_spec("numpy") is None:
-        return None
-    from seatrial.cli import calibration
-    from seatrial.forecast.expectation import expect
-    from seatrial.forecast.places import place
-    from seatrial.spec import Expected, Layout
+def expected(case: Case, job: Job, where: Cluster) -> Expected | None:
+    """Of a job before it starts; None where its case does not say what it computes. Without numpy there is no rate."""
+    from seatrial.spec import Expected, Layout, Range
 
     layout = Layout(nodes=job.nodes, processes_per_node=job.processes_per_node, device=job.device)
-    workload = case.workload(case.Args(**job.args), layout)
+    args = case.Args(**job.args)
+    workload = case.workload(args, layout)
     if workload is None:
         return None
-    try:
-        found = expect(workload, place(instance_type), year=year(), known=calibration.known())
-    except ValueError:
+    length = workload.sequence_length if case.unit == "tokens" else None
+    known = Expected(
+        step_tokens=workload.global_batch_size * length if length else None,
+        memory=_memory(case, workload) if job.device == "cuda" else None,
+    )
+    if importlib.util.find_spec("numpy") is None:
+        return known
+    pace = _forecast(workload, where, layout, None).pace
+    if pace is None:
+        return known
+    rate, accelerators = pace.tokens_per_second, float(pace.step.accelerators)
+    whole = rate * accelerators
+    each = _most(workload, where) if job.device == "cuda" else None
+    return replace(
+        known,
+        rate=Range(low=whole.low, expected=whole.expected, high=whole.high, evidence=pace.evidence),
+        most=each * accelerators if each else None,
+        faster=_faster(case, args, layout, where),
+    )
+
+
+def _forecast(workload: Workload, where: Cluster, layout: Layout, memory: float | None) -> Forecast:
+    """Of a job there. `memory` is what a rank may use, in bytes; None: its memory is not asked for."""
+    from seatrial.cli import calibration
+    from seatrial.forecast.job import forecast
+
+    kind = None if layout.device == "cpu" else where.instance_type
+    return forecast(workload, kind, memory, year=year(), known=calibration.known() if kind else None)
+
+
+def _memory(case: Case, workload: Workload) -> Range | None:
+    """Of a rank on a GPU; None where a part of it is not known, or nobody will tell it."""
+    from seatrial.forecast.fitting import PEAKS, UNSURE
+    from seatrial.forecast.memory import by_stage
+    from seatrial.spec import Range
+
+    if workload.model is None or case.peak_memory is None:
         return None
-    rate = found.tokens_per_second * float(found.step.accelerators)
-    return Expected(low=rate.low, expected=rate.expected, high=rate.high, evidence=found.evidence)
+    peaks = [float(getattr(one, case.peak_memory)) for one in by_stage(workload)]
+    found = PEAKS.get(workload.framework or case.name)
+    return Range(
+        low=(1 - UNSURE) * min(peaks),
+        expected=max(peaks),
+        high=(1 + UNSURE) * max(peaks),
+        evidence=(found,) if found else (),
+    )
+
+
+def _most(workload: Workload, where: Cluster) -> float | None:
+    """Tokens a second of an accelerator that does nothing but products of the best shape; None: nobody measured it."""
+    from seatrial.fits import accelerator_of
+    from seatrial.forecast.rates import ACHIEVABLE
+
+    length = workload.sample_length or workload.sequence_length
+    if where.instance_type is None or workload.model is None or length is None:
+        return None
+    rate = ACHIEVABLE.get(
+        (accelerator_of(where.instance_type).name, "bf16" if workload.compute == "fp16" else workload.compute)
+    )
+    flops = min(workload.model.flops_per_token(length).values()) * (2 / 3 if workload.frozen else 1)
+    return rate / flops if rate else None
+
+
+def _faster(case: Case, args: Any, layout: Layout, where: Cluster) -> tuple[Faster, ...]:
+    """Nothing on CPUs, and where the time of a step is not known."""
+    from seatrial.cli.forecast_faster import faster
+    from seatrial.fits import memory_of_a_rank
+    from seatrial.forecast.places import place
+
+    memory = memory_of_a_rank(layout, where)
+    if layout.device == "cpu" or where.instance_type is None or memory is None:
+        return ()
+    try:
+        return faster(case, args, layout, place(where.instance_type), memory)
+    except ValueError:
+        return ()

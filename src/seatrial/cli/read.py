@@ -55,6 +55,7 @@ def command(
     hardware is what --instance says, or the log itself tells, or unknown.
     """
     from seatrial import reading
+    from seatrial.binding import elsewhere
     from seatrial.cli.forecasting import expected
     from seatrial.cli.outcome import judge_and_keep, say
     from seatrial.events import RunStart, write_events
@@ -69,7 +70,9 @@ def command(
         nodes=nodes,
         processes=processes,
     )
-    job = replace(job, expected=expected(case, job, instance_type))
+    if recipe.name != reading.NAMELESS:  # else its model and batch are those of a recipe that it need not be
+        there = elsewhere(recipe, instance_type, job.nodes, job.processes_per_node)
+        job = replace(job, expected=expected(case, job, there))
     with _opened(log) as lines:
         found = reading.events(case, job, lines, log.stat().st_mtime, instance_type)
     for form in (event.versions.get("log") for _, event in found[:1] if isinstance(event, RunStart)):

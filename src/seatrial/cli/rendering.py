@@ -13,7 +13,7 @@ from seatrial.cli.options import print_json, say_notes
 
 if TYPE_CHECKING:
     from seatrial.prices import RunCost
-    from seatrial.spec import Cluster, Expected, Job
+    from seatrial.spec import Cluster, Job, Range
 
 
 def show(
@@ -37,8 +37,8 @@ def show(
     else:
         click.echo(plan.text(), nl=False)
         click.echo(f"RENDERED {job.label} on {where.name}: nothing was started", err=True)
-    if job.expected:
-        click.echo(f"expects {_expected(job.expected)}", err=True)
+    if job.expected and job.expected.rate:
+        click.echo(f"expects {_expected(job.expected.rate)}", err=True)
     if cost:
         click.echo(f"costs {cost}", err=True)
     if job.secrets:
@@ -46,7 +46,7 @@ def show(
         click.echo(f"needs {', '.join(job.secrets)} when it runs, from {whose}", err=True)
 
 
-def _expected(found: Expected) -> str:
+def _expected(found: Range) -> str:
     """``194K (174K to 218K) tokens/s; seatrial forecast says ...``"""
     from seatrial.report.format import quantity
 

@@ -194,4 +194,4 @@ def _bound(request: Request, case: Case, recipe: Recipe, where: Cluster, stored:
     )
     if stored is not None and not request.expect:
         job = replace(job, expectations=stored.job.expectations)
-    return replace(job, expected=expected(case, job, where.instance_type))
+    return replace(job, expected=expected(case, job, where))

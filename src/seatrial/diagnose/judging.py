@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from seatrial.diagnose import rules, slow
+from seatrial.diagnose import expected, rules, slow
 from seatrial.diagnose.collectives import ranks_text
 from seatrial.diagnose.left import Left
 from seatrial.diagnose.signatures import ADVICE, meaning, of_engine
@@ -194,7 +194,7 @@ def _nothing(left: Left) -> Finding:
     if left.state is State.STOPPED:
         why = end.reason if end else ""
         return rules.NOTHING.finding(Verdict.PASS, f"it was asked to stop{f': {why}' if why else ''}")
-    return rules.NOTHING.finding(Verdict.PASS, f"it completed; {slow.looked_at(left)}")
+    return expected.advice(left) or rules.NOTHING.finding(Verdict.PASS, f"it completed; {slow.looked_at(left)}")
 
 
 def _unknown(left: Left, told: Told | None) -> Finding:

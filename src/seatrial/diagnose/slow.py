@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from seatrial.attempts import Attempts, Point
-from seatrial.diagnose import rules, trend
+from seatrial.diagnose import expected, rules, trend
 from seatrial.diagnose.collectives import ranks_text
 from seatrial.diagnose.left import Left
 from seatrial.diagnose.signs import Sign
@@ -41,7 +41,8 @@ def signs(left: Left) -> list[Sign]:
     """What slowed it; what cost the most comes first."""
     points = Attempts(left.log.events).steady_points()
     found = [*_data(points), *_checkpoints(left), *_lag(left, points), *trend.signs(points)] if points else []
-    return [*_fallback(left), *(sign for _, sign in sorted(found, key=lambda one: -one[0]))]
+    named = [*_fallback(left), *(sign for _, sign in sorted(found, key=lambda one: -one[0]))]
+    return named or [sign for _, sign in expected.signs(left)]
 
 
 def looked_at(left: Left) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -24,6 +24,12 @@ arXiv:2411.06465, abstract."""
 UNSURE = 0.1
 """Share by which the forecast is wrong one time in five at most: kernels keep more or less than is counted. Of the 35
 published measurements that `benchmarks/forecast_memory.py` lists 31 are within it."""
+PEAKS: Mapping[str, str] = {
+    "torchtitan": "11 published peaks of torchtitan",
+    "megatron-lm": "14 published peaks of Megatron-LM",
+    "fsdp": "PyTorch's own count of nine shapes of fsdp",
+}
+"""Framework, or a case without one -> what its memory was held against."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from seatrial.forecast.expectation import Expectation
@@ -14,6 +14,7 @@ from seatrial.forecast.step import COMPONENTS, Step
 from seatrial.hardware import GIB
 from seatrial.report.document import Section, Table
 from seatrial.report.format import duration, percent, quantity
+from seatrial.spec import Faster
 from seatrial.workload import Workload
 
 MEMORY = {
@@ -53,6 +54,14 @@ def sections(found: Forecast) -> Iterator[Section]:
         yield _time(found.pace, found.workload)
     if found.unknown:
         yield Section(title="Not known", paragraphs=tuple(f"{part}: {why}" for part, why in found.unknown.items()))
+
+
+def faster_section(found: Sequence[Faster]) -> Iterator[Section]:
+    """Arguments that would make it faster; nothing where there are none."""
+    if found:
+        rows = tuple((f"--set {one.setting}", percent(one.gain)) for one in found)
+        table = Table(headers=("by the model", "more tokens/s"), rows=rows, numeric=frozenset({1}))
+        yield Section(title="What would be faster", tables=(table,))
 
 
 def in_words(fit: Fit) -> str:

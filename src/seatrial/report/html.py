@@ -43,7 +43,7 @@ def to_html(summary: Summary) -> str:
         verdict_line=sections.verdict_line(summary),
         figures=key_figures(summary),
         expected=expected.told(summary),
-        expected_bar=expected.bar(summary),
+        expected_bars=expected.bars(summary),
         findings=sections.findings_table(summary.findings),
         facts=sections.facts_table(summary),
         provenance=sections.provenance_table(summary),

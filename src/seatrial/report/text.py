@@ -43,8 +43,8 @@ def _sections(summary: Summary) -> Iterator[Section]:
     )
     figures = tuple(key_figures(summary))
     yield from _tables((("Key figures", (Table(headers=("figure", "value", "how"), rows=figures),)),))
-    if summary.expected:
-        yield Section(title="Expected", paragraphs=expected.told(summary))
+    if forecast := expected.told(summary):
+        yield Section(title="Expected", paragraphs=forecast)
     parts = (
         ("Run", (sections.facts_table(summary),)),
         ("Provenance", (sections.provenance_table(summary), sections.variables_table(summary))),

@@ -12,19 +12,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from statistics import fmean
 
-from seatrial import hardware, tracked
+from seatrial import tracked
 from seatrial.attempts import Attempts
 from seatrial.events import CheckpointSaved, EventLog, RunStart, Step, Validation
 from seatrial.findings import Finding, Verdict, judged
 from seatrial.runs import Run
-from seatrial.spec import Job, Published
-from seatrial.verdict import rules
+from seatrial.spec import Job
+from seatrial.verdict import measured, rules
 
-PUBLISHED_SHARE = 0.95
-"""A run must reach this share of a published figure: a bound of ours, for the noise between two clusters."""
-SAME = 2.0
-"""Factor within which a framework's own FLOPs of a token and ours are of one model: frameworks count masked attention
-and recomputation or not."""
 LAST = 5
 """The loss at the end is the mean of this many logged steps: one step's loss depends on its batch."""
 
@@ -44,9 +39,7 @@ def judge_events(job: Job, log: EventLog) -> list[Finding]:
         *(judge(job, log) for judge in judges),
         *metrics(job, log),
         *checkpoints(log),
-        *published(job, attempts, log),
-        *expected(job, attempts, log),
-        *impossible(attempts),
+        *measured.findings(job, attempts, log),
     ]
 
 
@@ -171,88 +164,3 @@ def checkpoints(log: EventLog) -> list[Finding]:
     saved = len(log.of(CheckpointSaved))
     observed = f"{saved} of {saved + len(failed)} were written; {failed[-1].observed}"
     return [rules.CHECKPOINTS.finding(judged(saved > 0), observed)]
-
-
-def impossible(attempts: Attempts) -> list[Finding]:
-    """No device does more than its peak. Nothing is said of a figure that can be right."""
-    shares = dict(attempts.mfu())
-    info = attempts.all[-1].info if attempts.all else None
-    if info and info.peak_flops and (told := _printed_flops(attempts)):
-        shares["by the framework's own FLOP/s"] = fmean(told) / info.peak_flops
-    highest = max(shares.items(), key=lambda item: item[1], default=None)
-    if highest is None or highest[1] <= 1:
-        return []
-    return [rules.MFU.finding(Verdict.WARN, f"MFU, {highest[0]}: {highest[1]:.1%}")]
-
-
-def _printed_flops(attempts: Attempts) -> list[float]:
-    """FLOP/s of a rank that the framework itself printed at each steady step."""
-    return [point.event.printed["flops"] for point in attempts.steady_points() if point.event.printed.get("flops")]
-
-
-def _accelerators(job: Job, figure: Published) -> float:
-    """Whole accelerators of a job on the hardware of a figure: a Trainium chip has several ranks."""
-    name = hardware.instance(figure.instance_type).accelerator
-    return job.world_size / (hardware.accelerator(name).ranks_per_accelerator if name else 1)
-
-
-def published(job: Job, attempts: Attempts, log: EventLog) -> list[Finding]:
-    """The steady throughput against what others measured on the same hardware."""
-    rate = attempts.steady().throughput
-    wrong = _cannot_be(job, attempts) or _doubted(log)
-    found = []
-    for figure in job.published:
-        share = _accelerators(job, figure) if figure.metric.endswith("per accelerator") else 1
-        measured = rate / share if rate is not None else None
-        rule = replace(rules.PUBLISHED, source=figure.source)
-        found.append(
-            rule.finding(
-                Verdict.UNKNOWN if measured is None or wrong else judged(measured >= PUBLISHED_SHARE * figure.value),
-                "never measured" if measured is None else f"{measured:,.0f} {figure.metric}{wrong}",
-                expected=f"{PUBLISHED_SHARE:.0%} or more of {figure.value:,.0f}, published for {figure.nodes} x "
-                f"{figure.instance_type}: {figure.source}",
-            )
-        )
-    return found
-
-
-def expected(job: Job, attempts: Attempts, log: EventLog) -> list[Finding]:
-    """The steady throughput against what was forecast. Below an interval that rests on nothing near, nobody can say."""
-    found, rate = job.expected, attempts.steady().throughput
-    if found is None:
-        return []
-    wrong = _cannot_be(job, attempts) or _doubted(log)
-    verdict = Verdict.UNKNOWN
-    if rate is not None and not wrong and (rate >= found.low or found.evidence):
-        verdict = judged(rate >= found.low)
-    rests = f"near {found.evidence[0]}" if found.evidence else "by a model alone: nothing like it was measured"
-    observed = "never measured" if rate is None else f"{rate:,.0f} tokens/s, {rate / found.expected:.0%}{wrong}"
-    interval = f"{found.low:,.0f} to {found.high:,.0f}"
-    return [rules.EXPECTED.finding(verdict, observed, expected=f"{found.expected:,.0f} ({interval}), {rests}")]
-
-
-def _doubted(log: EventLog) -> str:
-    """Why a log's figures are not those of the job, in words; empty if nothing was found."""
-    found = next((finding.observed for finding in log.of(Finding) if finding.check in rules.DOUBTS), None)
-    return f" is not compared: {found}" if found else ""
-
-
-def _cannot_be(job: Job, attempts: Attempts) -> str:
-    """Why a throughput is not that of this job on this hardware, in words; empty if it may be."""
-    ranks = attempts.all[-1].world_size if attempts.all else None
-    if ranks is not None and ranks != job.world_size:
-        return f" is of {ranks} ranks, the figure of {job.world_size}"
-    lowest = min(attempts.mfu().items(), key=lambda item: item[1], default=None)
-    if lowest is not None and lowest[1] > 1:
-        return f" cannot be: {lowest[1]:.1f} times the peak of the hardware, so it is another model, or another log"
-    rate, flops = attempts.steady().throughput, attempts.flops_per_token()
-    told = _printed_flops(attempts)
-    if not rate or not flops or not told or not ranks:
-        return ""
-    of_token = fmean(told) * ranks / rate
-    if min(flops.values()) / SAME <= of_token <= max(flops.values()) * SAME:
-        return ""
-    return (
-        f" is not this model's: by what the framework printed a token took {of_token:.2g} FLOPs, and here takes "
-        f"{max(flops.values()):.2g}"
-    )

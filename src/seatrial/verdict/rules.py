@@ -113,10 +113,21 @@ EXPECTED = Rule(
     bad=_STEADY.replace("1000", "900"),
 )
 """The examples are held against an interval that begins at 950 a second."""
+MEMORY = Rule(
+    id="run.expected-memory",
+    verdicts=(Verdict.PASS, Verdict.FAIL, Verdict.WARN, Verdict.UNKNOWN),
+    reads=f"{EVENTS}, the forecast that was made when it started",
+    expected="what a rank of such a job needs at its peak, or less",
+    why="what was not planned for is missing when it runs again with a longer sequence, or on smaller accelerators",
+    remedy="is it the recomputation, the micro-batch and the sharding that were asked for? Where memory_bytes in "
+    "events.jsonl still grows late in the run, something is kept from step to step",
+    source="seatrial forecast: a closed form of a rank's memory, held against published peaks",
+    good=_STEADY.replace("}", ', "memory_bytes": 1050}'),
+    bad=_STEADY.replace("}", ', "memory_bytes": 1400}'),
+)
+"""WARN: above the interval. FAIL: further above than any published peak. The examples are held against 1,000 bytes."""
 NOT_SAVED = "checkpoint.save"
 """What a rank finds about one checkpoint that it could not write; its rule is in seatrial.train.checkpoint."""
-DOUBTS = ("run.log-times", "run.log-hardware")
-"""What is found about a log from elsewhere whose figures are not those of the job; see seatrial.reading."""
 CHECKPOINTS = Rule(
     id="run.checkpoints",
     verdicts=(Verdict.PASS, Verdict.FAIL),
@@ -128,14 +139,17 @@ CHECKPOINTS = Rule(
     good=_NOT_SAVED + _SAVED,
     bad=_NOT_SAVED,
 )
-MFU = Rule(
-    id="run.mfu",
-    verdicts=(Verdict.WARN,),
-    reads=f"{EVENTS}, the hardware table",
-    expected="100 % or less",
-    why="no device does more than its peak, so the peak, the FLOPs of a token or the count of tokens are wrong",
-    remedy="compare the tokens of a step with the batch, and the peak with the device's data sheet",
+POSSIBLE = Rule(
+    id="run.possible",
+    verdicts=(Verdict.UNKNOWN, Verdict.WARN),
+    reads=f"{EVENTS}, the hardware table, the job's batch",
+    expected="figures that can be: within what the hardware does, of the global batch, in the time that passed",
+    why="a figure that cannot be is a fault of the measurement: the peak, the FLOPs of a token, their count or the "
+    "clock is wrong, and what rests on it, too",
+    remedy="compare the tokens of a step with the batch, its seconds with the times of the events, and the peak with "
+    "the device's data sheet",
     source=OURS,
     good=f"{_WITH_PEAK}\n{_STEADY}",
     bad=f"{_WITH_PEAK}\n{_STEADY}".replace("1e6", "1e4"),
 )
+"""UNKNOWN: the throughput is rejected. WARN: only one way of counting makes it more than the peak."""

@@ -17,6 +17,7 @@ from seatrial.report.comparison_page import to_html
 from seatrial.report.gate import gate
 from seatrial.report.summary import Summary, summarise
 from seatrial.runs import History, Run
+from seatrial.spec import Expected, Faster, Range
 from seatrial.verdict import judge
 from tests import stories
 
@@ -98,7 +99,14 @@ def _completed(root: Path) -> None:
         evidence="logs/rank-1.log",
         remedy="seatrial logs completed --rank 1",
     )
-    run = stories.write_run(root, [*events, (12.0, died)], name="completed", nodes=2, processes_per_node=4)
+    expected = Expected(
+        rate=Range(low=35e3, expected=42e3, high=50e3, evidence=("llama3.1-8b on 8 H100 SXM, nemo 2025-04",)),
+        memory=Range(low=0.36e9, expected=0.4e9, high=0.44e9),
+        faster=(Faster(setting="recompute=selective", gain=0.31), Faster(setting="compile=true", gain=0.09)),
+    )
+    run = stories.write_run(
+        root, [*events, (12.0, died)], name="completed", nodes=2, processes_per_node=4, expected=expected
+    )
     told = Start(
         time=stories.START,
         command="seatrial run ./mine.py --on p5 --set learning_rate=3e-4 --set steps=40 --set hf_token=***",

@@ -223,6 +223,7 @@ CASE = Case(
     environment="pytorch",
     untold=untold,
     log_reader="seatrial.cases.bionemo.log:Reader",
+    peak_memory=None,  # of the containers' lines
     resumable=True,
     check=check,
     workload=workload,

@@ -183,6 +183,7 @@ CASE = Case(
     program="seatrial.cases.nemo_launcher.train",
     untold=untold,
     log_reader="seatrial.cases.nemo_launcher.log:Reader",
+    peak_memory=None,  # of NeMo's lines
     requires=("torch", "numpy", "megatron.core", "hydra", "omegaconf", "psutil"),
     resumable=True,
     check=check,

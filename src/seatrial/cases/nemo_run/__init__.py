@@ -251,6 +251,7 @@ CASE = Case(
     recipes=RECIPES,
     program="seatrial.cases.nemo_run.train",
     log_reader="seatrial.cases.nemo_run.log:Reader",
+    peak_memory=None,  # of NeMo's lines
     requires=("torch", "numpy", "nemo_run", "megatron.core", "psutil"),
     launch="node",
     resumable=True,

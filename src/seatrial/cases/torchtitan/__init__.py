@@ -205,6 +205,7 @@ CASE = Case(
     recipes=RECIPES,
     program="seatrial.cases.torchtitan.train",
     log_reader="seatrial.cases.torchtitan.log:Reader",
+    peak_memory="reserved",  # max_reserved_gib of torchtitan/components/metrics.py
     environment="pytorch",
     pins=pins("torchtitan"),
     requires=("torch", "torchtitan", "tomlkit"),
