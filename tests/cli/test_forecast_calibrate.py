@@ -85,10 +85,11 @@ def test_what_is_forgotten_no_longer_counts(tmp_path: Path) -> None:
     assert forecast() == before
 
 
-def test_a_chip_of_several_ranks_is_one_accelerator(tmp_path: Path) -> None:
+def test_a_chip_of_several_ranks_has_no_forecast_that_its_run_could_move(tmp_path: Path) -> None:
     made(tmp_path, target="neuronx-distributed/llama3-8b-trn2", rate=100)
-    told(tmp_path, "mine")
-    assert [one.tokens_per_second for one in calibration.read()] == [pytest.approx(400)]
+    with pytest.raises(UserError, match="is of no job that can be forecast"):
+        told(tmp_path, "mine")
+    assert not calibration.read()
 
 
 def test_as_json_it_holds_all_that_is_kept(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from seatrial.forecast.links import joined
+from seatrial.forecast.nccl import EFA_HOP, INFINIBAND_HOP
 from seatrial.forecast.published import PUBLISHED
 from seatrial.forecast.traffic import Place
 from seatrial.models import DEEPSEEK, ESM, GPT, LLAMA, Decoder, Encoder
@@ -55,11 +57,15 @@ def jobs(draw: st.DrawFn, *, data: tuple[int, ...] = (8, 16, 64)) -> Workload:
     )
 
 
+HOPS = {"efa": EFA_HOP["p5"], "infiniband": INFINIBAND_HOP}
 PLACES = st.builds(
-    Place,
-    accelerator=st.sampled_from(("A100 80GB", "H100 SXM", "B200")),
-    domain=st.sampled_from((8, 72)),
-    inside=st.sampled_from((300e9, 450e9, 900e9)),
-    outside=st.sampled_from((6e9, 25e9, 50e9, 100e9)),
-    fabric=st.sampled_from(("efa", "infiniband")),
+    lambda accelerator, domain, between, fabric: Place(
+        accelerator=accelerator,
+        links=joined(accelerator, domain=domain, between=between, hop=HOPS[fabric]),
+        fabric=fabric,
+    ),
+    st.sampled_from(("A100 80GB", "H100 SXM", "B200")),
+    st.sampled_from((8, 72)),
+    st.sampled_from((6e9, 25e9, 50e9, 100e9)),
+    st.sampled_from(sorted(HOPS)),
 )
