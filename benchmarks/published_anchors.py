@@ -26,6 +26,14 @@ ACCELERATORS = (
     (r"A10G", "A10G"),
 )  # fmt: skip
 """Pattern of a source's name -> our name, tried in order."""
+CAPTURED = {
+    ("deepseek-v3", "B200", 8), ("deepseek-v3", "B300", 8), ("gpt-oss-120b", "B300", 1),
+    ("nemotron-3-super", "B200", 1), ("nemotron-3-super", "B300", 1),
+}  # fmt: skip
+"""Architecture, accelerator and pipeline stages of Megatron-Bridge's recipes beside racks that capture what routing
+does not touch (scripts/performance/configs, *_workload_base_configs.py, cuda_graph_impl, 2026-08)."""
+BESIDE = {("deepseek-v3", "B200", 8)}
+"""The same of those in which tokens travel beside another micro-batch (moe_a2a_overlap)."""
 ARCHITECTURES = (
     (r"405b proxy", "llama3.1-405b-{layers}l"),
     (r"llama-?_?2-?_?(7|13|34|70)b", "llama2-{1}b"),
@@ -224,7 +232,8 @@ def convert(row: dict[str, str]) -> dict[str, object]:
         "recompute": _recompute(row), "tensor_overlap": _overlap(row, family),
         "compiled": "no" if "no compile" in note or family == "llm-foundry" else "yes",
         "graphs": (graphs := _graphs(row, family, architecture, accelerator, release)),
-        "expert_overlap": "yes" if graphs == "step" or re.search(r"overlap on|1F1B overlap", note) else "no",
+        "expert_overlap": "yes" if graphs == "step" or re.search(r"overlap on|1F1B overlap", note)
+        or (release and _recipe(row, architecture, accelerator) in BESIDE) else "no",
         "tokens_per_second": f"{speed:.6g}", "measured": how, "memory_gb": row["peak_mem_gb"],
     }  # fmt: skip
 
@@ -297,7 +306,12 @@ def _graphs(row: dict[str, str], family: str, architecture: str, accelerator: st
         return "step"
     small = architecture in ("qwen3-30b-a3b", "nemotron-3-nano") and release >= "26.02.01"
     plain = architecture == "gpt-oss-120b" and accelerator == "GB200"
-    return "layers" if (rack and not plain) or small or "graphs" in row["note"] else "none"
+    layers = (rack and not plain) or small or (release and _recipe(row, architecture, accelerator) in CAPTURED)
+    return "layers" if layers or "graphs" in row["note"] else "none"
+
+
+def _recipe(row: dict[str, str], architecture: str, accelerator: str) -> tuple[str, str, int]:
+    return architecture, accelerator, int(float(row["pp"] or 1))
 
 
 def _release_of(date: str) -> str:

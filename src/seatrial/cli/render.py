@@ -43,4 +43,6 @@ def command(
         expect=expect,
         profile=parse_profile(profile),
     )
+    # What is expected of it is said by `run --dry-run` alone: to import numpy takes half of the time that a plan may
+    # take (benchmarks/startup.py: 20 times a bare interpreter; numpy 11, a plan 10 to 19).
     show(job, where, f"{case.name}-{recipe.name}", output=output, as_json=as_json)
