@@ -40,28 +40,24 @@ def picture(title: str, answer: Answer, rows: Sequence[Row], price: float | None
         return standalone(TOP + 30, title, none, [label(PAD, TOP + 12, none, "strong")])
     pace = rows[0].forecast.pace
     assert pace is not None  # a search has one
-    factor = pace.seconds.expected / float(pace.step.seconds)
-    each = factor * 1e9 / float(pace.step.tokens) / 3600 * (price or 1.0)
+    each = 1e9 / float(pace.step.tokens) / 3600 * (price or 1.0)
     unit = "node-hours" if price is None else "USD"
-    seconds, cost = answer.seconds * factor, answer.nodes * answer.seconds * each
+    seconds, cost = answer.seconds, answer.nodes * answer.seconds * each
     axes = _Axes(_scale(seconds, _LEFT, _RIGHT), _scale(cost, _LAST, _FIRST))
-    ends = _ends(answer, lambda one: one.node_seconds * each, factor, unit)
+    ends = _ends(answer, lambda one: one.node_seconds * each, unit)
     counted = (
         f"{len(seconds):,} layouts that can be, of {answer.layouts:,}; the line joins those that none beats, "
         "rings are the table's"
     )
-    note = (
-        f"Times are the model's x {factor:.3g}: what was measured near the first of the table says beyond it. "
-        "Whether the case takes a layout was asked of the table's alone."
-    )
+    note = "Whether the case takes a layout was asked of the table's alone."
     parts = [
         label(PAD, TOP + 8, counted, "strong"),
         label(PAD, TOP + 26, note, "soft"),
         *_grid(axes, seconds, cost, unit),
         _cloud(axes, seconds, cost),
-        *_nodes(axes, answer, factor, each),
-        *_best(axes, rows, factor, each),
-        *_frontier(axes, answer, factor, each, [letter for letter, _ in ends]),
+        *_nodes(axes, answer, each),
+        *_best(axes, rows, each),
+        *_frontier(axes, answer, each, [letter for letter, _ in ends]),
     ]
     for index, (letter, text) in enumerate(ends):
         y = HEIGHT - 34 + index * 20
@@ -111,26 +107,24 @@ def _cloud(axes: _Axes, seconds: np.ndarray, cost: np.ndarray) -> str:
     return element("path", d=path, class_="cloud")
 
 
-def _nodes(axes: _Axes, answer: Answer, factor: float, each: float) -> Iterator[str]:
+def _nodes(axes: _Axes, answer: Answer, each: float) -> Iterator[str]:
     """How many nodes a line of the cloud has, at its slow end."""
     for nodes in sorted(set(answer.nodes.tolist())):
         slowest = float(answer.seconds[answer.nodes == nodes].max())
-        x, y = axes(slowest * factor, nodes * slowest * each)
+        x, y = axes(slowest, nodes * slowest * each)
         yield label(x + 8, y + 4, f"{nodes} node{'' if nodes == 1 else 's'}", "soft")
 
 
-def _best(axes: _Axes, rows: Sequence[Row], factor: float, each: float) -> Iterator[str]:
+def _best(axes: _Axes, rows: Sequence[Row], each: float) -> Iterator[str]:
     """Those of the table, as rings."""
     for place, row in enumerate(rows, 1):
-        assert row.forecast.pace is not None
-        seconds = float(row.forecast.pace.step.seconds)
-        x, y = axes(seconds * factor, row.nodes * seconds * each)
+        x, y = axes(row.seconds, row.nodes * row.seconds * each)
         tip = f"{place}: {row.nodes} nodes, {_words(row.forecast.workload)}"
         yield element("circle", element("title", tip), cx=x, cy=y, r=4, class_="best")
 
 
-def _frontier(axes: _Axes, answer: Answer, factor: float, each: float, letters: Sequence[str]) -> Iterator[str]:
-    places = [axes(one.seconds * factor, one.node_seconds * each) for one in answer.frontier]
+def _frontier(axes: _Axes, answer: Answer, each: float, letters: Sequence[str]) -> Iterator[str]:
+    places = [axes(one.seconds, one.node_seconds * each) for one in answer.frontier]
     path = "M" + "L".join(f"{coordinate(x)} {coordinate(y)}" for x, y in places)
     yield element("path", d=path, class_="frontier")
     for x, y in places:
@@ -139,13 +133,13 @@ def _frontier(axes: _Axes, answer: Answer, factor: float, each: float, letters: 
         yield label(x - 8, y + 14, letter, "strong", "end")
 
 
-def _ends(answer: Answer, cost: Callable[[Found], float], factor: float, unit: str) -> list[tuple[str, str]]:
+def _ends(answer: Answer, cost: Callable[[Found], float], unit: str) -> list[tuple[str, str]]:
     """The fastest and the cheapest: letter and what it is."""
 
     def told(what: str, one: Found) -> str:
         nodes = f"{one.nodes} node{'' if one.nodes == 1 else 's'}"
         price = f"{cost(one):,.4g} {unit}"
-        return f"{what}: {duration(one.seconds * factor)}, {price}: {nodes}, {_words(one.workload)}"
+        return f"{what}: {duration(one.seconds)}, {price}: {nodes}, {_words(one.workload)}"
 
     first, last = answer.frontier[0], answer.frontier[-1]
     if first is last:
