@@ -147,6 +147,7 @@ def _job(case: Case, recipe: Recipe, cluster: Cluster, args: Any, layout: Layout
         args=plain,
         parameters=workload.parameters if workload else recipe.parameters if unchanged else None,
         flops_per_token=workload.flops_per_token() if workload else {},
+        classes=workload.classes if workload else None,
         expectations=recipe.expectations,
         published=tuple(f for f in recipe.published if unchanged and (f.instance_type, f.nodes) == there),
         secrets=tuple(case.secrets(args)),

@@ -18,7 +18,7 @@ from seatrial.events import CheckpointSaved, EventLog, RunStart, Step, Validatio
 from seatrial.findings import Finding, Verdict, judged
 from seatrial.runs import Run
 from seatrial.spec import Job, Published
-from seatrial.verdict import rules
+from seatrial.verdict import loss, reference, rules
 
 PUBLISHED_SHARE = 0.95
 """A run must reach this share of a published figure: a bound of ours, for the noise between two clusters."""
@@ -32,7 +32,8 @@ LAST = 5
 def judge(run: Run) -> list[Finding]:
     """All findings about a run: what it reported itself, one for each rule, and which trackers lack something of it."""
     log = run.events()
-    return [*judge_events(run.job, log), *([] if run.state(log).live else tracked.findings(run))]
+    job, others = run.job, [] if run.state(log).live else tracked.findings(run)
+    return [*judge_events(job, log), *reference.judge(job, log, run.path.parent), *others]
 
 
 def judge_events(job: Job, log: EventLog) -> list[Finding]:
@@ -44,6 +45,7 @@ def judge_events(job: Job, log: EventLog) -> list[Finding]:
         *(judge(job, log) for judge in judges),
         *metrics(job, log),
         *checkpoints(log),
+        *loss.judge(job, log),
         *published(job, attempts, log),
         *expected(job, attempts, log),
         *impossible(attempts),

@@ -149,6 +149,7 @@ def workload(args: Args, layout: Layout) -> Workload:
     return Workload(
         model=None if frozen else model,
         parameters=model.parameters(),
+        classes=model.vocab_size if args.task == "pretrain" else None,
         global_batch_size=args.global_batch_size,
         micro_batch_size=args.micro_batch_size,
         sequence_length=args.sequence_length,
