@@ -102,8 +102,7 @@ def own(job: Job, known: Iterable[Baseline]) -> Baseline | None:
     return next((one for one in known if (one.case, one.args) == (job.case, args)), None)
 
 
-def differs(job: Job, other: Baseline) -> str:
-    """What decides the loss and is not the same, in words: ``learning_rate is 0.01, there 0.003``."""
-    mine, there = deciding(job), other.args
-    names = [name for name in {**mine, **there} if mine.get(name) != there.get(name)]
-    return ", ".join(f"{name} is {mine.get(name)}, there {there.get(name)}" for name in names)
+def differing(mine: Arguments, other: Arguments) -> str:
+    """What is not the same, in words: ``learning_rate is 0.01, there 0.003``."""
+    names = [name for name in {**mine, **other} if mine.get(name) != other.get(name)]
+    return ", ".join(f"{name} is {mine.get(name)}, there {other.get(name)}" for name in names)

@@ -12,7 +12,7 @@ from seatrial.runs import Run
 from seatrial.spec import Job
 from seatrial.verdict import loss_rules as rules
 from seatrial.verdict.band import TOGETHER, losses, outside
-from seatrial.verdict.baselines import FILE, Baseline, differs, own, read
+from seatrial.verdict.baselines import FILE, Baseline, deciding, differing, own, read
 
 
 def baseline_of(run: Run, job: Job) -> Baseline | None:
@@ -38,9 +38,7 @@ def against(job: Job, log: EventLog, known: Sequence[Baseline]) -> list[Finding]
     """The same with the baselines given. Pure."""
     found = own(job, known)
     if found is None:
-        others = [one for one in known if (one.case, one.recipe) == (job.case, job.recipe)] if job.args else []
-        said = [f"not compared: {differs(job, one)}" for one in others[:1]]
-        return [rules.BAND.finding(Verdict.SKIP, one, expected="the arguments of the baseline") for one in said]
+        return _of_another(job, known)
     steps, left = outside(found.band, losses(log))
     count = len(found.runs)
     expected = f"within {found.band.width:.1%} of {', '.join(found.runs)}: {count} run{'s' * (count > 1)}, {found.date}"
@@ -54,3 +52,12 @@ def against(job: Job, log: EventLog, known: Sequence[Baseline]) -> list[Finding]
         f"logged steps: {left.loss:.4g} at step {left.worst}, the band {left.low:.4g} to {left.high:.4g}"
     )
     return [rules.BAND.finding(Verdict.FAIL, said, expected=expected)]
+
+
+def _of_another(job: Job, known: Sequence[Baseline]) -> list[Finding]:
+    """That the recipe has a baseline, but of another training."""
+    other = next((one for one in known if job.args and (one.case, one.recipe) == (job.case, job.recipe)), None)
+    if other is None:
+        return []
+    said = f"not compared: {differing(deciding(job), other.args)}"
+    return [rules.BAND.finding(Verdict.SKIP, said, expected="the arguments of the baseline")]
