@@ -1,14 +1,15 @@
 """The band that the loss of a training stays in, made of runs that were good, and a run that is held against it.
 
 Logarithms of losses are compared, since noise is a share of the loss: an hour into a training a tenth of a nat is much,
-at its start it is nothing. At a step, runs lie apart by
+at its start it is nothing. A single loss depends on its batch, so that means over a tenth of the steps are compared.
+These lie apart by
 
-- the noise of a batch, which each logged loss has for itself: what second differences along one run show;
-- what their seeds decide: what the runs show, step by step, of which neighbours are taken together.
+- what of the noise of batches is left: what second differences of such means show along one run;
+- what a seed decides: in how many steps as much is learnt (SHIFT), which one run does not show;
+- all that two or more runs show, step by step, of which neighbours are taken together.
 
-The half of the band is SIGMAS standard deviations of the larger of the two for one more run, as many as it takes for
-a deviation that was estimated of so few (Student's t), and LEAST at least. One run tells nothing of the second: its
-band is that of one at least LEAST_OF_ONE wide.
+Half the band is SURE standard deviations for one more run, more of them where a deviation was estimated of little
+(Student's t), and a share of the loss at least.
 """
 
 from __future__ import annotations
@@ -19,25 +20,24 @@ from dataclasses import dataclass
 from statistics import fmean, median
 
 from seatrial.events import EventLog
-from seatrial.samples import SIGMAS, sigmas
+from seatrial.samples import sigmas
 from seatrial.verdict.curve import noise
 
-TOGETHER = 5
-"""Logged steps whose mean leaves the band where a run does: a single step's loss depends on its batch."""
+TOGETHER, PARTS = 5, 10
+"""Logged steps whose mean is compared: so many, or one of so many parts of all where that is more."""
 LEAST = 0.01
 """Half a band is this share of the loss at least: what a resumed run may differ by from one that was not, in the cards
 of NVIDIA-NeMo/Megatron-Bridge (examples/model_verification_cards, 2026-08)."""
-LEAST_OF_ONE = 0.1
-"""The same of a band that is made of one run, which does not show what a seed decides; a bound of ours: of six seeds
-of fsdp/tiny two lie no further apart than that at any step."""
+LEAST_OF_ONE = 0.05
+"""The same of a band that is made of one run, which does not show what a seed decides; a bound of ours."""
 MOST = 1000
 """Steps that are kept of runs that logged more."""
+SURE = 3.5
+"""Standard deviations, if they were known: there are ten means in a run that do not overlap, and any may be outside."""
 SHIFT = 0.15
 """Of a step, by which another seed learns sooner or later at most; a bound of ours."""
-PRIOR = 4
+PRIOR = 6
 """Degrees of freedom that noise and SHIFT count as, beside what two or more runs show themselves."""
-INDEPENDENT = 3
-"""Such means that do not overlap, among those within TOGETHER steps on either side, which share a deviation."""
 
 Losses = Mapping[int, float]
 """Step -> loss, nats."""
@@ -80,7 +80,7 @@ class Outside:
 
 def losses(log: EventLog) -> dict[int, float]:
     """Of every logged step; where a restart repeated one, the repetition counts."""
-    return {step.step: step.loss for step in sorted(log.steps(), key=lambda step: step.step)}
+    return {step.step: step.loss for step in log.steps()}
 
 
 def common(runs: Sequence[Losses]) -> list[int]:
@@ -108,21 +108,39 @@ def band(runs: Sequence[Losses]) -> Band:
 
 def _halves(rows: Sequence[Sequence[float]], middle: Sequence[float], steps: Sequence[int]) -> list[float]:
     """Half the width at each step, of logarithms."""
-    count, places = len(rows), range(len(middle))
-    smooth = [_smooth([value - at for value, at in zip(row, middle, strict=True)]) for row in rows]
-    level, freedom = _smooth(middle), INDEPENDENT * (count - 1)
-    times, least = (sigmas(PRIOR + freedom), LEAST) if count > 1 else (SIGMAS, LEAST_OF_ONE)
+    count, together = len(rows), _together(len(steps))
+    smooth, level = [_smooth(row, together) for row in rows], _smooth(middle, together)
+    freedom = count - 1  # a run that is above others stays so for long: neighbours add little
+    least = LEAST if count > 1 else LEAST_OF_ONE
     found = []
-    for place in places:
+    for place in range(len(steps)):
         shift = _shift(level, steps, place)
-        wide = slice(max(place - 2 * TOGETHER, 0), place + 2 * TOGETHER + 1)
-        variance = fmean(noise(row[wide]) ** 2 for row in rows) / TOGETHER + (shift / SIGMAS) ** 2
+        left = fmean(_noise(row, means, place, together) ** 2 for row, means in zip(rows, smooth, strict=True))
+        variance = left + (shift / SURE) ** 2
         if count > 1:
-            near = places[max(place - TOGETHER, 0) : place + TOGETHER + 1]
-            squares = math.fsum(row[at] ** 2 for row in smooth for at in near) / (count - 1) / len(near)
+            near = range(max(place - together, 0), min(place + together + 1, len(steps)))
+            squares = math.fsum((row[at] - level[at]) ** 2 for row in smooth for at in near) / (count - 1) / len(near)
             variance = (PRIOR * variance + freedom * squares) / (PRIOR + freedom)
-        found.append(max(times * math.sqrt(variance * (1 + 1 / count)), math.log1p(least)))
+        half = sigmas(PRIOR + freedom, SURE) * math.sqrt(variance * (1 + 1 / count))
+        found.append(max(half, math.log1p(least)))
     return found
+
+
+def _together(steps: int) -> int:
+    return max(TOGETHER, steps // PARTS)
+
+
+def _smooth(row: Sequence[float], together: int) -> list[float]:
+    """Means of so many neighbours; of fewer at the ends."""
+    side = together // 2
+    return [fmean(row[max(place - side, 0) : place + side + 1]) for place in range(len(row))]
+
+
+def _noise(row: Sequence[float], means: Sequence[float], place: int, together: int) -> float:
+    """Of means near a place. That of single losses counts where those do not depend on each other, or are few."""
+    begin = max(min(place - 2 * together, len(row) - 4 * together - 1), 0)
+    near = slice(begin, begin + 4 * together + 1)
+    return max(noise(means[near], together), noise(row[near]) / math.sqrt(together))
 
 
 def _shift(level: Sequence[float], steps: Sequence[int], place: int) -> float:
@@ -132,38 +150,39 @@ def _shift(level: Sequence[float], steps: Sequence[int], place: int) -> float:
     return slope * SHIFT * steps[place]
 
 
-def _smooth(row: Sequence[float]) -> list[float]:
-    """Means of TOGETHER neighbours; of fewer at the ends."""
-    side = TOGETHER // 2
-    return [fmean(row[max(place - side, 0) : place + side + 1]) for place in range(len(row))]
-
-
 def outside(of: Band, run: Losses) -> tuple[int, Outside | None]:
-    """The number of steps in common, and where the mean of TOGETHER neighbours of them lies outside the band."""
+    """The number of steps in common, and where the means of a run's losses lie outside the band.
+
+    They leave it where as many in a row do as a mean is made of, on one side.
+    """
     places = [place for place, step in enumerate(of.steps) if step in run]
-    found: list[tuple[float, int]] = []
-    for end in range(TOGETHER, len(places) + 1):
-        near = places[end - TOGETHER : end]
-        off = fmean(_log(run[of.steps[at]]) - math.log(of.loss[at]) for at in near)
-        half = fmean(math.log(of.high[at] / of.loss[at]) for at in near)
-        if not abs(off) <= half:  # NaN is outside, too
-            found.append((abs(off) / half, end - 1))
-    if not found:
+    together = _together(len(places))
+    off = [_log(run[of.steps[at]]) - math.log(of.loss[at]) for at in places]
+    half = [math.log(of.high[at] / of.loss[at]) for at in places]
+    means = [fmean(off[at : at + together]) for at in range(len(places) - together + 1)]
+    halves = [fmean(half[at : at + together]) for at in range(len(means))]
+    sides = [_side(mean, most) for mean, most in zip(means, halves, strict=True)]
+    least = min(together, len(means))
+    left = [at for at in range(len(means) - least + 1) if sides[at] and len(set(sides[at : at + least])) == 1]
+    if not left:
         return len(places), None
-    _, end = max(found)
-    near = places[end - TOGETHER + 1 : end + 1]
-    worst = places[end - TOGETHER // 2]
-    off = fmean(_log(run[of.steps[at]]) - math.log(of.loss[at]) for at in near)
+    worst = max(range(left[0], left[-1] + least), key=lambda at: abs(means[at]) / halves[at])
+    place = places[worst + together // 2]
     return len(places), Outside(
-        first=of.steps[places[found[0][1] - TOGETHER + 1]],
-        last=of.steps[places[found[-1][1]]],
-        worst=of.steps[worst],
-        loss=of.loss[worst] * math.exp(min(off, 700.0)),  # exp overflows above 709
-        low=of.low[worst],
-        high=of.high[worst],
+        first=of.steps[places[left[0]]],
+        last=of.steps[places[left[-1] + least + together - 2]],
+        worst=of.steps[place],
+        loss=of.loss[place] * math.exp(min(means[worst], 700.0)),  # exp overflows above 709
+        low=of.low[place],
+        high=of.high[place],
     )
 
 
+def _side(mean: float, half: float) -> int:
+    """1 above, -1 below, 0 inside."""
+    return 0 if abs(mean) <= half else 1 if mean > 0 else -1
+
+
 def _log(loss: float) -> float:
-    """A loss that is not a number is as bad as one without bounds; 0 is below all bands."""
-    return math.log(loss) if loss > 0 else -math.inf if loss <= 0 else math.inf
+    """A loss that is no number lies above all bands, 0 below them: by a factor that leaves a mean of such a number."""
+    return math.log(min(max(loss, 1e-300), 1e300)) if not math.isnan(loss) else math.log(1e300)

@@ -34,7 +34,7 @@ def attempts(log: EventLog) -> list[list[Step]]:
     return [steps for steps in found if steps]
 
 
-def noise(values: Sequence[float]) -> float:
-    """Standard deviation of what is no trend: of second differences, robust; 0 for fewer than three values."""
-    bends = [abs(a - 2 * b + c) for a, b, c in zip(values, values[1:], values[2:], strict=False)]
+def noise(values: Sequence[float], apart: int = 1) -> float:
+    """Standard deviation of what is no trend: of second differences of values so far apart, robust; 0 for too few."""
+    bends = [abs(a - 2 * b + c) for a, b, c in zip(values, values[apart:], values[2 * apart :], strict=False)]
     return NORMAL * median(bends) / math.sqrt(6) if bends else 0.0
