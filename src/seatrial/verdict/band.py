@@ -67,6 +67,8 @@ class Outside:
     last: int
     """Of the steps in common."""
     worst: int
+    together: int
+    """Steps that a mean is made of."""
     loss: float
     """The mean around the worst step, nats."""
     low: float
@@ -162,7 +164,7 @@ def outside(of: Band, run: Losses) -> tuple[int, Outside | None]:
     means = [fmean(off[at : at + together]) for at in range(len(places) - together + 1)]
     halves = [fmean(half[at : at + together]) for at in range(len(means))]
     sides = [_side(mean, most) for mean, most in zip(means, halves, strict=True)]
-    least = min(together, len(means))
+    least = max(min(together, len(means)), 1)
     left = [at for at in range(len(means) - least + 1) if sides[at] and len(set(sides[at : at + least])) == 1]
     if not left:
         return len(places), None
@@ -172,6 +174,7 @@ def outside(of: Band, run: Losses) -> tuple[int, Outside | None]:
         first=of.steps[places[left[0]]],
         last=of.steps[places[left[-1] + least + together - 2]],
         worst=of.steps[place],
+        together=together,
         loss=of.loss[place] * math.exp(min(means[worst], 700.0)),  # exp overflows above 709
         low=of.low[place],
         high=of.high[place],

@@ -8,6 +8,7 @@ from statistics import fmean, median
 
 from seatrial.events import EventLog, RunStart, Step
 from seatrial.findings import Finding, Verdict
+from seatrial.samples import SIGMAS
 from seatrial.spec import Job
 from seatrial.verdict import loss_rules as rules
 from seatrial.verdict.continuation import continues
@@ -31,8 +32,8 @@ LONG = 100
 """Logged losses without which a loss that no longer falls may be chance."""
 FALL = 0.5
 """Nats by which it must have fallen before: what never learnt is seen by run.loss-fell."""
-STILL = 0.002
-"""Of the loss: less between the last two quarters of the steps is no fall."""
+STILL = 0.005
+"""Of the loss: a fall from the third quarter of the logged steps to the last that is surely less is none."""
 HIGH = 0.5
 """Of the highest learning rate: below it the schedule is nearly through."""
 
@@ -102,13 +103,11 @@ def plateau(log: EventLog) -> Iterator[Finding]:
         return
     quarter = len(steps) // 4
     before, after = ([step.loss for step in part] for part in (steps[-2 * quarter : -quarter], steps[-quarter:]))
-    fell = fmean(before) - fmean(after)
+    level, fell = fmean(before), fmean(before) - fmean(after)
     error = noise(before + after) * math.sqrt(2 / quarter)
-    if steps[0].loss - fmean(before) < FALL or fell > min(STILL * abs(fmean(before)), 3 * error):
+    if steps[0].loss - level < FALL or fell + SIGMAS * error > STILL * abs(level):
         return
-    said = (
-        f"{fmean(before):.4f} up to step {steps[-quarter - 1].step}, {fmean(after):.4f} from there to {steps[-1].step}"
-    )
+    said = f"{level:.4f} up to step {steps[-quarter - 1].step}, {fmean(after):.4f} from there to {steps[-1].step}"
     yield rules.PLATEAU.finding(Verdict.WARN, said)
 
 

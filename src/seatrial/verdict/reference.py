@@ -48,7 +48,7 @@ def against(job: Job, log: EventLog, known: Sequence[Baseline]) -> list[Finding]
     if left is None:
         return [rules.BAND.finding(Verdict.PASS, f"inside at all {steps} steps in common", expected=expected)]
     said = (
-        f"{'above' if left.above else 'below'} it from step {left.first} to {left.last}, by the mean of {TOGETHER} "
+        f"{'above' if left.above else 'below'} it from step {left.first} to {left.last}, by means of {left.together} "
         f"logged steps: {left.loss:.4g} at step {left.worst}, the band {left.low:.4g} to {left.high:.4g}"
     )
     return [rules.BAND.finding(Verdict.FAIL, said, expected=expected)]
