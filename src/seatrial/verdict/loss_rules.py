@@ -28,8 +28,8 @@ START = Rule(
     reads=f"{EVENTS}, the number of classes that the job's loss is a cross-entropy over",
     expected="about the logarithm of the number of classes, and half the variance of its logits at the start",
     why="weights that know nothing cannot do better than that, and do no worse unless they begin too large",
-    remedy="below: weights that were trained before, padding that is counted, labels that the input holds; "
-    "above: first weights that are too large, logits that are not normalised",
+    remedy="is it the model, and the vocabulary, of the recipe? below: weights that were trained before, padding that "
+    "counts, labels that the input holds; above: first weights that are too large, logits that are not normalised",
     source="half the variance of logits, hidden size x init_std^2 / 2 of a decoder: our Llama of 0.9 M to 70 B "
     "parameters starts within 0.2 nats of that",
     good=GOOD,
