@@ -80,18 +80,18 @@ def verdicts(curve: Losses, baseline: Baseline) -> dict[str, Verdict]:
 GOOD = {"run.loss-start": Verdict.PASS, "run.loss-band": Verdict.PASS}
 
 
-@pytest.mark.parametrize("seed", range(3, 13))
+@pytest.mark.parametrize("seed", range(3, 7))
 def test_another_seed_is_inside(baseline: Baseline, seed: int) -> None:
     assert verdicts(Training(seed).train(1, STEPS), baseline) == GOOD
 
 
-@pytest.mark.parametrize("seed", range(3, 6))
-@pytest.mark.parametrize("rate", [0.0, 0.1, 30.0])
+@pytest.mark.parametrize("seed", (3, 4))
+@pytest.mark.parametrize("rate", [0.0, 30.0])
 def test_another_learning_rate_is_outside(baseline: Baseline, seed: int, rate: float) -> None:
     assert verdicts(Training(seed, rate=rate).train(1, STEPS), baseline)["run.loss-band"] is Verdict.FAIL
 
 
-@pytest.mark.parametrize("seed", range(3, 6))
+@pytest.mark.parametrize("seed", (3, 4))
 def test_labels_of_other_images_are_outside(baseline: Baseline, seed: int) -> None:
     training = Training(seed)
     training.labels = training.labels.roll(1)
@@ -106,7 +106,7 @@ LOST = {
 }
 
 
-@pytest.mark.parametrize("seed", range(3, 6))
+@pytest.mark.parametrize("seed", (3, 4))
 @pytest.mark.parametrize("lost", LOST)
 def test_what_a_resume_lost_shows(lost: str, seed: int) -> None:
     """It died 10 steps after its checkpoint of step 60."""
