@@ -47,7 +47,7 @@ def test_the_report_draws_the_band(runs):
     record = json.loads(seatrial(runs, "report", "r4", "--json"))
     assert record["baseline"][99]["step"] == 100 and set(record["baseline"][0]["metrics"]) == {"low", "high"}
     page = (runs / "r4" / "report.html").read_text()
-    assert "baseline, lowest" in page and "&#34;baseline.low&#34;" in page.replace("&quot;", "&#34;")
+    assert "baseline from" in page and "&#34;baseline.low&#34;" in page.replace("&quot;", "&#34;")
     seatrial(runs, "baseline", "record", "r3", "--json")
 
 

@@ -111,17 +111,19 @@ def band(runs: Sequence[Losses]) -> Band:
 def _halves(rows: Sequence[Sequence[float]], middle: Sequence[float], steps: Sequence[int]) -> list[float]:
     """Half the width at each step, of logarithms."""
     count, together = len(rows), _together(len(steps))
-    smooth, level = [_smooth(row, together) for row in rows], _smooth(middle, together)
+    level = _smooth(middle, together)
+    # Between runs there is no trend: it bends so much at the start that one run's noise cannot be told from it.
+    off = [[value - at for value, at in zip(row, middle, strict=True)] for row in rows] if count > 1 else rows
+    means = [_smooth(row, together) for row in off]
     freedom = count - 1  # a run that is above others stays so for long: neighbours add little
     least = LEAST if count > 1 else LEAST_OF_ONE
     found = []
     for place in range(len(steps)):
-        shift = _shift(level, steps, place)
-        left = fmean(_noise(row, means, place, together) ** 2 for row, means in zip(rows, smooth, strict=True))
-        variance = left + (shift / SURE) ** 2
+        each = [_noise(row, mean, place, together) ** 2 for row, mean in zip(off, means, strict=True)]
+        variance = math.fsum(each) / max(freedom, 1) + (_shift(level, steps, place) / SURE) ** 2
         if count > 1:
             near = range(max(place - together, 0), min(place + together + 1, len(steps)))
-            squares = math.fsum((row[at] - level[at]) ** 2 for row in smooth for at in near) / (count - 1) / len(near)
+            squares = math.fsum(mean[at] ** 2 for mean in means for at in near) / freedom / len(near)
             variance = (PRIOR * variance + freedom * squares) / (PRIOR + freedom)
         half = sigmas(PRIOR + freedom, SURE) * math.sqrt(variance * (1 + 1 / count))
         found.append(max(half, math.log1p(least)))
