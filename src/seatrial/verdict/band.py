@@ -70,7 +70,7 @@ class Outside:
     together: int
     """Steps that a mean is made of."""
     loss: float
-    """The mean around the worst step, nats."""
+    """The geometric mean around the worst step, nats; as those of the band's ends."""
     low: float
     high: float
 
@@ -171,15 +171,16 @@ def outside(of: Band, run: Losses) -> tuple[int, Outside | None]:
     if not left:
         return len(places), None
     worst = max(range(left[0], left[-1] + least), key=lambda at: abs(means[at]) / halves[at])
-    place = places[worst + together // 2]
+    near = places[worst : worst + together]
+    middle = fmean(math.log(of.loss[at]) for at in near)
     return len(places), Outside(
         first=of.steps[places[left[0]]],
         last=of.steps[places[left[-1] + least + together - 2]],
-        worst=of.steps[place],
+        worst=of.steps[near[together // 2]],
         together=together,
-        loss=of.loss[place] * math.exp(min(means[worst], 700.0)),  # exp overflows above 709
-        low=of.low[place],
-        high=of.high[place],
+        loss=math.exp(min(middle + means[worst], 700.0)),  # exp overflows above 709
+        low=math.exp(middle - halves[worst]),
+        high=math.exp(middle + halves[worst]),
     )
 
 
