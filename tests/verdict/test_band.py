@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import time
+from functools import cache
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.verdict.curves import course, part, share
 SEEDS = range(20)
 
 
+@cache
 def made(runs, seed, **settings):
     return band([course(1000 * (seed + 1) + run, **settings) for run in range(runs)])
 
