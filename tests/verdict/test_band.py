@@ -33,9 +33,10 @@ def scaled(losses, factor, since=1, until=100):
     return losses | {step: loss * factor for step, loss in losses.items() if since <= step <= until}
 
 
+LEVEL = course(0, noise=0)
 OFF = {
     "nothing is learnt": (lambda losses: dict.fromkeys(losses, losses[1]), True),
-    "a third as fast": (lambda losses: {step: course(0, noise=0)[max(step // 3, 1)] for step in losses}, True),
+    "a third as fast": (lambda losses: {step: LEVEL[max(step // 3, 1)] for step in losses}, True),
     "a sixth above from step 50 on": (lambda losses: scaled(losses, 1.16, since=50), True),
     "a sixth below": (lambda losses: scaled(losses, 0.84), False),
     "not a number": (lambda losses: losses | dict.fromkeys(range(60, 101), math.nan), True),
@@ -56,7 +57,7 @@ def test_runs_that_learn_otherwise_are_outside(name):
 def test_where_it_left_is_told():
     _, left = outside(made(3, 1, steps=100), scaled(course(1, 100), 1.5, since=50))
     assert left is not None and 40 <= left.first <= 50 and left.last == 100 and left.low < left.high < left.loss
-    assert left.loss == pytest.approx(1.5 * course(0, noise=0)[left.worst], rel=0.05)
+    assert left.loss == pytest.approx(1.5 * LEVEL[left.worst], rel=0.05)
 
 
 def test_single_steps_may_lie_anywhere():
