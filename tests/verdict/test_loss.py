@@ -134,3 +134,11 @@ def test_no_plateau_where_nothing_could_be_learnt_any_more():
     assert verdicts(flat(1, 60), rates=HIGH, steps=1000) == CLEAN  # a fifth of the run
     assert verdicts({s: 11 + 0.01 * (s % 3) for s in range(1, 201)}, rates=HIGH) == CLEAN  # it never learnt
     assert verdicts(part(flat(1, 60), range(1, 201, 3)), rates=HIGH) == CLEAN  # 67 losses are few
+
+
+def test_noise_that_may_hide_a_fall_is_no_plateau():
+    """0.6 % from quarter to quarter, under batches that differ by 3 %."""
+    for seed in range(20):
+        noisy, level = course(seed, noise=0.03), course(0, noise=0)
+        slow = {step: noisy[step] / level[step] * level[60] * (1 - 1.2e-4 * (step - 60)) for step in range(60, 201)}
+        assert verdicts(noisy | slow, rates=HIGH) == CLEAN
