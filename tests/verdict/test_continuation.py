@@ -92,6 +92,12 @@ def test_where_few_were_logged_the_cards_bound_of_a_hundredth_holds():
     assert verdict({1: 5.0, 2: 4.9, 3: 4.8}, {3: 4.9}) is Verdict.FAIL
 
 
+def test_rounding_is_no_other_batch_where_batches_hardly_differ():
+    flat = dict.fromkeys(range(1, 91), 3.0)
+    assert verdict(part(flat, range(1, 71)), rounded(part(flat, AFTER), 5e-5, 1)) is Verdict.PASS
+    assert verdict(part(flat, range(1, 71)), rounded(part(flat, AFTER), 5e-3, 1)) is Verdict.FAIL
+
+
 def test_means_over_other_steps_are_not_compared():
     """A framework that logs every ten steps resumes at 105, and logs the mean of 5 as step 110."""
     whole = course(1, every=10)
