@@ -67,11 +67,17 @@ def test_single_steps_may_lie_anywhere():
     assert outside(made(3, 1, steps=100), losses) == (100, None)
 
 
-def test_the_band_of_runs_that_are_the_same_is_not_narrower_than_it_says():
-    smooth = course(1, 200, noise=0)
-    late = part(smooth, range(150, 201))
-    assert band([late, late]).width >= LEAST - 1e-9 and band([late]).width >= LEAST_OF_ONE - 1e-9
-    assert band([late]).width > band([late, late]).width
+def level(loss):
+    return dict.fromkeys(range(1, 101), loss)
+
+
+def test_the_band_of_runs_that_are_the_same_is_as_narrow_as_it_says():
+    assert band([level(3.0)] * 3).width == pytest.approx(LEAST)
+    assert band([level(3.0)]).width == pytest.approx(LEAST_OF_ONE)
+
+
+def test_runs_that_lie_apart_make_it_wide():
+    assert band([level(2.7), level(3.0), level(3.3)]).width > 0.1
 
 
 def test_more_runs_make_it_narrower_and_noise_wider():
