@@ -148,6 +148,7 @@ def _job(case: Case, recipe: Recipe, cluster: Cluster, args: Any, layout: Layout
         parameters=workload.model_parameters if workload else recipe.parameters if unchanged else None,
         # The conventions count gradients of all weights, which adapters spare.
         flops_per_token=workload.flops_per_token() if workload and not workload.frozen else {},
+        classes=workload.classes if workload else None,
         expectations=recipe.expectations,
         published=tuple(f for f in recipe.published if unchanged and (f.instance_type, f.nodes) == there),
         secrets=tuple(case.secrets(args)),

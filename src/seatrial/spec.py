@@ -338,6 +338,8 @@ class Job:
     """Figures that were measured on the same hardware with the same arguments."""
     expected: Expected | None = None
     """What it was forecast to need and to give; None: nobody could tell."""
+    classes: int | None = None
+    """As the workload's: what its loss is a cross-entropy over while its weights know nothing; None: not known."""
     notes: tuple[str, ...] = ()
     """What differs from the recipe as it was made, and what may go wrong, in sentences."""
     secrets: tuple[str, ...] = ()
@@ -368,7 +370,7 @@ class Job:
     def record(self) -> dict[str, Any]:
         """The job as plain data: of the files that go with it their digests. What there is none of is left out."""
         record = asdict(self)
-        for name in ("profile", "expected"):
+        for name in ("profile", "expected", "classes"):
             if record[name] is None:
                 del record[name]
         files = {path: shipped["sha256"] for path, shipped in record.pop("files").items()}

@@ -135,6 +135,9 @@ class Workload:
     """Whether a norm is one kernel; else operations in fp32, each of which keeps its own result."""
     dropout: bool = False
     """Whether each layer keeps the two masks of its dropout."""
+    classes: int | None = None
+    """Answers that the loss is a mean cross-entropy over, where weights begin at random: tokens of the vocabulary with
+    its padding, or classes. None: another loss, weights that were trained before, or not known."""
 
     @property
     def model_parameters(self) -> int:

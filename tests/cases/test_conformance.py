@@ -30,6 +30,7 @@ each_recipe = pytest.mark.parametrize(("case", "recipe"), RECIPES)
 OF_THE_CASE = {"case", "framework", "program", "requires", "environment", "pins", "purpose", "launch", "resumable"}
 OF_THE_CLUSTER = {"cluster", "launcher", "threads_per_process"}
 LAYOUT = {"nodes", "processes_per_node", "device"}
+OF_THE_MODEL = {"classes"}
 EMPTY = {"null", '""', "[]", "{}"}
 
 
@@ -54,7 +55,7 @@ def own(job: Job) -> dict[str, str]:
     """What a recipe decides, each as JSON."""
     plain = asdict(job)
     layout = {"layout": json.dumps(f"{job.nodes} x {job.processes_per_node} {job.device}")}
-    others = plain.keys() - OF_THE_CASE - OF_THE_CLUSTER - LAYOUT - {"recipe", "args"}
+    others = plain.keys() - OF_THE_CASE - OF_THE_CLUSTER - LAYOUT - OF_THE_MODEL - {"recipe", "args"}
     return layout | texts(plain, others) | {f"args.{name}": json.dumps(value) for name, value in job.args.items()}
 
 
@@ -99,6 +100,21 @@ def test_a_recipe_binds_where_it_was_made_for(case: Case, recipe: Recipe) -> Non
     ranks = hardware.instance(recipe.instance_type).ranks if recipe.instance_type else 1
     assert (job.nodes, job.processes_per_node) == (recipe.nodes, recipe.processes_per_node or ranks)
     assert job.device == ("cpu" if recipe.instance_type is None else "cuda" if cluster is P5 else "neuron")
+
+
+NO_CLASSES = {"composer-stable-diffusion", "jax-paxml"}
+"""Their loss is a distance; paxml may count more than the cross-entropy."""
+
+
+@each_recipe
+def test_a_loss_that_begins_at_random_says_over_how_many_classes(case: Case, recipe: Recipe) -> None:
+    job = bind(case, recipe, for_recipe(recipe), secrets=None)
+    args = job.args
+    trained = args.get("task", "pretrain") != "pretrain" or args.get("weights") is not None
+    theirs = case.name == "bionemo" and args["engine"] != "transformers"  # they pad the vocabulary themselves
+    none = case.purpose != "training" or case.name in NO_CLASSES or trained or theirs
+    assert (job.classes is None) == none
+    assert none or job.classes == 10 or 30 < job.classes < 300_000
 
 
 @each_case

@@ -29,6 +29,7 @@ COMMANDS = {
     "report": "A run's verdict and figures, as a page or as text.",
     "diagnose": "Why a run died, hung or was slow: the root cause, and what only followed.",
     "compare": "Runs side by side, and which differences are more than noise.",
+    "baseline": "What the loss of a training must be, step by step: record a band of good runs, list.",
     "history": "The same job over time: where a figure changed, and what else did.",
     "profile": "Where the time of a step goes: show, compare profiles of runs, or of anybody.",
     "read": "A framework's log that was written elsewhere, as a run: its figures and its verdict.",

@@ -80,6 +80,7 @@ def job(
         processes_per_node=processes or ranks or 1,
         parameters=None,
         flops_per_token={},
+        classes=None,
         fidelity="real",
         fidelity_note="",
         notes=(told,),

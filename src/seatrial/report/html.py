@@ -122,6 +122,9 @@ def _curves(summary: Summary) -> list[tuple[str, str]]:
             (float(t.event.step), t.event.metrics["loss"]) for t in summary.validations if "loss" in t.event.metrics
         ]
         loss += [Series("validation", told, dots=True, column="validations.loss")] if told else []
+        for name, told_as in (("low", "baseline from"), ("high", "to")):
+            limits = [(float(limit.step), limit.metrics[name]) for limit in summary.baseline]
+            loss += [Series(told_as, limits, column=f"baseline.{name}")] if limits else []
         found.append(("Loss, nats", charts.line_chart(loss, title="Loss, nats", marks=marks)))
     if any(p.throughput is not None for p in points):
         speed, title = over_steps(rate, "throughput", lambda p: p.throughput), f"Throughput, {rate}"

@@ -34,8 +34,18 @@ from seatrial.report.reason import Reason
 from seatrial.report.sweeps import newest
 from seatrial.runs import Run, State
 from seatrial.spec import Expected, Job, Purpose
+from seatrial.verdict import reference
 
 _WORST_FIRST = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.WARN, Verdict.PASS, Verdict.SKIP)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What a baseline says of a step."""
+
+    step: int
+    metrics: dict[str, float]
+    """``low`` and ``high``: of the loss, nats."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +107,8 @@ class Summary:
     """Why it is unknown; empty if it is known."""
     expected: Expected | None
     """What was forecast when it started; None if nothing was."""
+    baseline: tuple[Limits, ...]
+    """The band of losses that was recorded of the same training; empty if none was."""
     printed: dict[str, float]
     """What the framework's own log says, as means over the steady steps: ``mfu``, and ``flops`` of a rank."""
     phases: dict[str, float]
@@ -188,6 +200,7 @@ def summarise(run: Run, findings: list[Finding], links: Sequence[tuple[str, str]
         mfu=attempts.mfu(),
         mfu_unknown="" if attempts.mfu() else statements.mfu_unknown(job, info, attempts, steady),
         expected=job.expected,
+        baseline=_baseline(run, job),
         printed=printed(steady_points),
         phases=mean_phases(steady_points),
         ranks=tuple(rank_measures(steady_points)),
@@ -212,6 +225,15 @@ def summarise(run: Run, findings: list[Finding], links: Sequence[tuple[str, str]
         profiles=recorded,
         profile_unread=unread,
     )
+
+
+def _baseline(run: Run, job: Job) -> tuple[Limits, ...]:
+    found = reference.baseline_of(run, job)
+    if found is None:
+        return ()
+    band = found.band
+    rows = zip(band.steps, band.low, band.high, strict=True)
+    return tuple(Limits(step=step, metrics={"low": low, "high": high}) for step, low, high in rows)
 
 
 def _steps_done(attempts: list[Attempt]) -> int | None:

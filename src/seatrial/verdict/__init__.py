@@ -18,7 +18,7 @@ from seatrial.events import CheckpointSaved, EventLog, RunStart, Step, Validatio
 from seatrial.findings import Finding, Verdict, judged
 from seatrial.runs import Run
 from seatrial.spec import Job
-from seatrial.verdict import measured, rules
+from seatrial.verdict import loss, measured, reference, rules
 
 LAST = 5
 """The loss at the end is the mean of this many logged steps: one step's loss depends on its batch."""
@@ -27,7 +27,8 @@ LAST = 5
 def judge(run: Run) -> list[Finding]:
     """All findings about a run: what it reported itself, one for each rule, and which trackers lack something of it."""
     log = run.events()
-    return [*judge_events(run.job, log), *([] if run.state(log).live else tracked.findings(run))]
+    job, others = run.job, [] if run.state(log).live else tracked.findings(run)
+    return [*judge_events(job, log), *reference.judge(job, log, run.path.parent), *others]
 
 
 def judge_events(job: Job, log: EventLog) -> list[Finding]:
@@ -39,6 +40,7 @@ def judge_events(job: Job, log: EventLog) -> list[Finding]:
         *(judge(job, log) for judge in judges),
         *metrics(job, log),
         *checkpoints(log),
+        *loss.judge(job, log),
         *measured.findings(job, attempts, log),
     ]
 

@@ -12,6 +12,7 @@ from seatrial.workload import FP32_ADAM, Degrees, Workload
 
 TRAINING_IMAGES = 1437
 """Four fifths of scikit-learn's 1797 digits; the others measure accuracy."""
+DIGITS = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,8 @@ def workload(args: Args, layout: Layout) -> Workload:
     """Each rank has a whole copy and an equal part of the batch."""
     width = args.hidden_size
     return Workload(
-        parameters=(64 + 1) * width + (width + 1) * width + (width + 1) * 10,  # 64 pixels, 10 digits
+        parameters=(64 + 1) * width + (width + 1) * width + (width + 1) * DIGITS,  # of 64 pixels
+        classes=DIGITS,
         global_batch_size=args.global_batch_size,
         micro_batch_size=args.global_batch_size // layout.world_size,
         degrees=Degrees(data=layout.world_size),

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from seatrial.cases.cpu_ddp import TRAINING_IMAGES, Args
+from seatrial.cases.cpu_ddp import DIGITS, TRAINING_IMAGES, Args
 from seatrial.events import Step, Validation
 from seatrial.rank import announce
 from seatrial.train.agreement import ranks_agree
@@ -29,7 +29,7 @@ def main() -> None:
         held_out = images[TRAINING_IMAGES:], labels[TRAINING_IMAGES:]
 
         hidden = args.hidden_size
-        layers = (nn.Linear(64, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 10))
+        layers = (nn.Linear(64, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, DIGITS))
         model = DistributedDataParallel(nn.Sequential(*layers))
         optimizer = torch.optim.Adam(model.parameters(), lr=args.learning_rate)
 

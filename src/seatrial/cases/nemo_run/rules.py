@@ -148,6 +148,7 @@ def workload(args: Args, layout: Layout) -> Workload:
         model=model,
         parameters=adapters or model.parameters(),
         frozen=model.parameters() if adapters else 0,
+        classes=model.vocab_size if args.task == "pretrain" else None,
         global_batch_size=args.global_batch_size,
         micro_batch_size=args.micro_batch_size,
         sequence_length=args.sequence_length,

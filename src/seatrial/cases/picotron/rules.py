@@ -90,6 +90,7 @@ def workload(args: Args, layout: Layout) -> Workload:
     return Workload(
         model=model,
         parameters=model.parameters(),
+        classes=model.vocab_size,
         global_batch_size=args.global_batch_size,
         micro_batch_size=args.micro_batch_size,
         sequence_length=args.sequence_length,
