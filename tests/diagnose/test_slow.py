@@ -132,7 +132,8 @@ def test_checkpoints_that_cost_much_of_the_time() -> None:
 def test_what_costs_the_most_comes_first() -> None:
     found = slowed(steps(lambda n: measured(work=(0.3, 0.3, 0.5, 0.3), data=(0.0, 0.0, 0.0, 0.7))))
     assert said(found) == ("data", [3])
-    assert [one.scope["rank"] for one in found.consequences] == [[2]]
+    assert [(one.finding.check, one.finding.scope["rank"]) for one in found.slowed_by] == [("diagnose.straggler", [2])]
+    assert found.share == pytest.approx(0.7) and found.slowed_by[0].share == pytest.approx(0.2)
 
 
 def test_too_few_steps_say_nothing() -> None:

@@ -78,7 +78,7 @@ def test_as_fast_after_a_resume_as_before() -> None:
 
 def test_what_became_slow_long_after_the_resume_is_not_the_resume_s() -> None:
     found = slowed(attempt([1.0] * 20) + attempt([1.0] * 20 + [1.5] * 20, number=1, first=21))
-    assert name(found) == "slow-since" and found.consequences == ()
+    assert name(found) == "slow-since" and found.slowed_by == ()
     assert found.cause.observed.startswith("from step 41 on")
 
 
@@ -89,7 +89,7 @@ def test_the_fastest_level_before_is_what_was_possible() -> None:
 
 def test_what_was_slow_before_the_resume_is_not_the_resume_s() -> None:
     found = slowed(attempt([1.0] * 20 + [1.5] * 20) + attempt([9.0, 2.0] + [1.5] * 18, number=1, first=41))
-    assert name(found) == "slow-since" and found.consequences == ()
+    assert name(found) == "slow-since" and found.slowed_by == ()
 
 
 def test_faster_after_a_resume_is_no_fault() -> None:

@@ -86,7 +86,7 @@ def test_collecting_starts_anew(clock: Clock) -> None:
     one_step(timer, clock, forward=7.0, other=2.0)
     timer.collect()
     one_step(timer, clock, backward=1.0)
-    assert timer.so_far() == {"data_wait": 0.0, "busy": 2.0, "cpu": 1.0}
+    assert timer.so_far() == {"data_wait": 0.0, "busy": 2.0, "cpu": 1.0, "gc": 0.0}
     seconds, phases = timer.collect()
     assert seconds == 2.0
     assert {name: value for name, value in phases.items() if value} == {"backward": 1.0, "other": 1.0}
@@ -96,7 +96,7 @@ def test_a_ranks_own_times_are_per_step(clock: Clock) -> None:
     timer = StepTimer(torch.device("cpu"))
     one_step(timer, clock, data_wait=2.0, forward=1.0)
     one_step(timer, clock, data_wait=4.0, forward=1.0)
-    assert timer.so_far() == {"data_wait": 3.0, "busy": 5.0, "cpu": 2.5}
+    assert timer.so_far() == {"data_wait": 3.0, "busy": 5.0, "cpu": 2.5, "gc": 0.0}
 
 
 def test_the_real_clock_agrees() -> None:
