@@ -1,0 +1,170 @@
+"""A case of one file whose ranks train together over gloo, and which is slow for one reason: for tests of diagnosis.
+
+What ends a run, or makes one of four ranks slow, is injected by `tests.faults`; this is for two ranks, or one.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import os
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import torch
+import torch.distributed as dist
+
+from seatrial.arguments import Count, Positive, TrainingArgs
+from seatrial.events import Step
+from seatrial.rank import announce
+from seatrial.spec import Case, Expectations, Recipe
+from seatrial.train.timing import StepTimer
+from seatrial.train.worker import Worker, start
+
+Cause = Literal[
+    "nothing", "garbage", "precision", "threads", "communication", "folder", "since", "growing", "resume", "pauses",
+    "neighbour",
+]  # fmt: skip
+CAUSES: tuple[Cause, ...] = get_args(Cause)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Args(TrainingArgs):
+    """What makes it slow, and whose it is."""
+
+    cause: Cause = "nothing"
+    """Garbage is collected in each step, on one rank; autocast is forgotten; one thread; gradients are reduced twice; a
+    checkpoint folder takes 5 MB/s; steps are longer from one on, or each a little longer, or after a resume, or now and
+    then; a neighbour takes a rank's core."""
+    faulty_rank: int = 0
+    """Whose it is, where it is one rank's."""
+    since: Count = 15
+    """Step from which on it is slow, or at which it stops to be resumed."""
+    width: Count = 100_000
+    """Numbers in a gradient."""
+    size: Count = 64
+    """Rows and columns of the matrices of a product."""
+    seconds: Positive = 0.03
+    """Seconds of a step's work."""
+    dtype: Literal["fp32", "bf16"] = "bf16"
+    """What matrices are multiplied in."""
+
+
+CASE = Case(
+    name="slowness",
+    title="Slow for one reason",
+    framework="PyTorch, gloo",
+    Args=Args,
+    recipes=(
+        Recipe(
+            name="tiny", title="", args=Args(steps=40, global_batch_size=4, log_every=1, checkpoint_every=0),
+            processes_per_node=2, expectations=Expectations(loss_decrease=0.1),
+        ),
+    ),
+    program=__file__,
+    resumable=True,
+)  # fmt: skip
+
+
+def main() -> None:
+    """One rank."""
+    with start() as worker, ExitStack() as neighbours:
+        args = Args(**worker.args)
+        checkpoint = worker.run / "checkpoint"
+        first = int(checkpoint.read_text()) if checkpoint.exists() else 0
+        layer = torch.nn.Linear(args.size, args.size, bias=False)
+        kept = prepare(args, worker, neighbours)
+        worker.watch(layer)
+        needed = {"all_reduce": 4.0 * args.width} if worker.world_size > 1 else {}
+        announce.run_start(
+            worker, steps=args.steps, first_step=first, unit="samples", dtype=args.dtype, collective_bytes=needed
+        )
+        timer = StepTimer(worker.device)
+        for step in range(first + 1, args.steps + 1):
+            with timer.phase("forward"):
+                work(args, worker, step)
+                autocast = args.dtype == "bf16" and args.cause != "precision"
+                with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+                    for _ in range(1 if args.size < 512 else 4):
+                        layer(torch.ones(args.size, args.size))
+                if kept:
+                    gc.collect()
+            with timer.phase("backward"), timer.waiting():
+                for _ in range(3 if args.cause == "communication" else 1):
+                    dist.all_reduce(torch.ones(args.width))
+            timer.step()
+            worker.after_step(step)
+            log_step(args, worker, timer, step)
+            if args.cause == "folder" and step % 10 == 0:
+                with timer.phase("checkpoint"):
+                    save(worker, worker.run / f"checkpoint-{step}", step)
+            if args.cause == "resume" and step == args.since and not first:
+                if worker.rank == 0:
+                    checkpoint.write_text(str(step))
+                dist.barrier()
+                worker.leave("stop", step, saved=True)
+        worker.end("completed", args.steps, ranks_agree=True)
+
+
+def prepare(args: Args, worker: Worker, neighbours: ExitStack) -> list[list[int]]:
+    """What is there before the first step: threads, neighbours, objects that a collector of garbage has to visit."""
+    mine = worker.rank == args.faulty_rank
+    if args.cause == "threads":
+        torch.set_num_threads(1)
+    if args.cause == "neighbour":
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[worker.rank % len(cores)]})
+        for _ in range(3 if mine else 0):
+            other = subprocess.Popen([sys.executable, "-c", "while True: pass"])  # on the same core
+            neighbours.callback(other.wait)
+            neighbours.callback(other.kill)
+    return [[] for _ in range(600_000 if args.cause == "garbage" and mine else 0)]
+
+
+def work(args: Args, worker: Worker, step: int) -> None:
+    """A step's own work: sleeping, so that it takes as long on a busy machine; beside a neighbour computing."""
+    if args.cause == "neighbour":
+        end = time.process_time() + args.seconds
+        while time.process_time() < end:
+            pass
+        return
+    if args.size >= 512:
+        return  # the products are work enough
+    late = step >= args.since
+    longer = {
+        "since": 2.0 if late else 1.0,
+        "growing": 1 + 2 * step / args.steps,
+        "resume": 2.0 if worker.attempt else 1.0,
+        "pauses": 8.0 if step % 5 == 0 else 1.0,
+    }
+    time.sleep(args.seconds * longer.get(args.cause, 1.0))
+
+
+def save(worker: Worker, path: Path, step: int) -> None:
+    """A checkpoint of 5 MB into a folder that takes 5 MB/s."""
+    with announce.saving(worker, path, step):
+        if worker.rank == 0:
+            with path.open("wb") as file:
+                for _ in range(50):
+                    file.write(os.urandom(100_000))
+                    time.sleep(0.02)
+        dist.barrier()
+
+
+def log_step(args: Args, worker: Worker, timer: StepTimer, step: int) -> None:
+    """Write the step's event. A collective."""
+    mine = timer.so_far()
+    ranks = worker.gather([*mine.values()])
+    seconds, phases = timer.collect()
+    told = {name: [rank[i] for rank in ranks] for i, name in enumerate(mine)}
+    loss = 2.0 / math.sqrt(step)
+    worker.emit(Step(step=step, loss=loss, count=args.global_batch_size, seconds=seconds, phases=phases, ranks=told))
+
+
+if __name__ == "__main__":
+    main()
