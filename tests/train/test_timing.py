@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 import torch
 
@@ -112,3 +114,20 @@ def test_the_real_clock_agrees() -> None:
 def test_an_unknown_phase_is_a_bug() -> None:
     with pytest.raises(KeyError), StepTimer(torch.device("cpu")).phase("forwards"):
         pass
+
+
+def test_collections_of_garbage_are_told_by_step():
+    timer = StepTimer(torch.device("cpu"))
+    kept = [[] for _ in range(100_000)]
+    gc.collect()
+    gc.collect()
+    timer.step()
+    timer.step()
+    told = timer.so_far()
+    assert len(kept) and 0 < told["gc"] < told["busy"]
+    timer.collect()
+    gc.disable()
+    try:
+        assert timer.so_far()["gc"] == 0.0
+    finally:
+        gc.enable()
