@@ -33,6 +33,8 @@ class Scene:
     """Rank -> seconds of a step's wait for data."""
     garbage: dict[int, float] = field(default_factory=dict)
     """Rank -> seconds of a step's collection."""
+    throttled: dict[int, float] = field(default_factory=dict)
+    """Rank -> of its steps those in which clocks are held down."""
     longer: dict[int, float] = field(default_factory=dict)
     """Step -> times the usual work, of all ranks."""
     resumed_at: int | None = None
@@ -42,7 +44,6 @@ class Scene:
     saves: tuple[CheckpointSaved, ...] = ()
     threads: int = 1
     device: str = "cuda"
-    hosts: list[str] = field(default_factory=list)
     fabric_log: str = "NCCL INFO Using network Libfabric"
 
     def events(self) -> Events:
@@ -81,7 +82,11 @@ class Scene:
         total = max(mine) + self.sent * SENT
         cpu = [w if self.more or self.device == "cpu" else 0.3 * WORK for w in work]
         wait = [total - one for one in mine]
-        return {"busy": [total] * self.ranks, "wait": wait, "data_wait": data, "cpu": cpu, "gc": collected}, total
+        told = {"busy": [total] * self.ranks, "wait": wait, "data_wait": data, "cpu": cpu, "gc": collected}
+        if self.device == "cuda":
+            often = [self.throttled.get(rank, 0.0) for rank in range(self.ranks)]
+            told["throttled"] = [total * (step / self.steps <= share) for share in often]
+        return told, total
 
     def diagnosed(self) -> Diagnosis:
         """What the diagnosis says of it."""

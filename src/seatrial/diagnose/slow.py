@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from seatrial.attempts import Attempts
-from seatrial.diagnose import lag, settings, trend, waits
+from seatrial.diagnose import clocks, lag, settings, trend, waits
 from seatrial.diagnose.left import Left
 from seatrial.diagnose.signs import Sign
 from seatrial.diagnose.steps import MIN_POINTS, share
@@ -30,9 +30,10 @@ def _found(left: Left) -> Iterator[tuple[float | None, Sign]]:
     if not points:
         return
     explained: dict[int, float] = defaultdict(float)
-    for costs, sign in (*waits.data(points), *waits.collecting(points), *lag.signs(left, points)):
-        yield share(points, costs), sign
-        for step, cost in costs.items():
+    lagging = clocks.explain(points, [*lag.signs(left, points)])
+    for costs, sign in (*waits.data(points), *waits.collecting(points), *lagging):
+        yield None if costs is None else share(points, costs), sign
+        for step, cost in (costs or {}).items():
             explained[step] += cost
     yield from waits.checkpoints(left)
     yield from trend.signs(points, explained)

@@ -132,14 +132,16 @@ CHECKPOINT_FOLDER = cause(
     "docs.aws.amazon.com/ebs, Cold HDD volumes, 2026-08",
     good="4 checkpoints of 16 MB each stood still for 0.1 s",
 )
-CPU_LIMIT = cause(
-    "cpu-limit",
-    "a CPU quota that the processes do not reach",
-    "the kernel stops all processes of a control group that has used up its share, for the rest of each period",
-    "raise the limit of CPUs of the job or its container, or leave it out and keep the request",
-    "the kernel stopped the job's processes for 12 s of 60 s: they had used up their quota of CPU time",
-    source="Linux, Documentation/scheduler/sched-bwc.rst",
-    good="the kernel never stopped the job's processes",
+THROTTLED = cause(
+    "throttled",
+    "GPUs that keep their clocks up",
+    "a GPU that is too hot or whose power is cut runs at a fraction of its clock, and all others wait for it",
+    "seatrial check node --level full on its host: gpu.throttled, gpu.temperature, gpu.power; cooling and power of the "
+    "rack; leave the node out until it is repaired",
+    "rank 3 held clocks down in 60% of the logged steps or more",
+    source="NVML, nvmlClocksEventReasons: HW slowdown, thermal slowdown, power brake (CUDA 13, 2026-08)",
+    severity=Severity.MONITOR,
+    good="no rank held clocks down",
 )
 
 RULES: tuple[Rule, ...] = tuple(value for value in globals().values() if isinstance(value, Rule))

@@ -72,7 +72,8 @@ class Step:
     """Rank 0's split of `seconds` into seatrial.metrics.PHASES."""
     ranks: dict[str, list[float]] = field(default_factory=dict)
     """Measure -> seconds of each rank: ``data_wait``, ``busy`` (wall, until the last collective), ``cpu``, ``gc``
-    (Python's collector of garbage); ``wait`` for other ranks, where a program can tell."""
+    (Python's collector of garbage); ``wait`` for other ranks, where a program can tell; of GPUs ``throttled``, with
+    clocks held down by heat or lack of power."""
     memory_bytes: int | None = None
     """Peak memory of rank 0: device memory where there is one, else resident set."""
     printed: dict[str, float] = field(default_factory=dict)
