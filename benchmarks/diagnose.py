@@ -34,33 +34,33 @@ HANG_SECONDS = 20
 """Without a sign of life, for what hangs; on a busy machine ranks that start are silent for nearly as long."""
 HANGS = {"absent", "skip"}
 EXPECTED = {
-    "none": {"diagnose.cause"},
-    "absent": {"diagnose.collective-missing"},
-    "skip": {"diagnose.collective-mismatch"},
-    "shape": {"diagnose.collective-mismatch"},
-    "nan": {"diagnose.not-finite"},
-    "kill": {"diagnose.killed"},
-    "disk": {"diagnose.disk"},
-    "loader": {"diagnose.data"},
-    "slow": {"diagnose.straggler"},
-    "error": {"diagnose.error"},
-    "abort": {"diagnose.crash"},
-    "imbalance": {"diagnose.imbalance"},
-    "oom": {"diagnose.host-memory"},
+    "none": "diagnose.cause",
+    "absent": "diagnose.collective-missing",
+    "skip": "diagnose.collective-mismatch",
+    "shape": "diagnose.collective-mismatch",
+    "nan": "diagnose.not-finite",
+    "kill": "diagnose.killed",
+    "disk": "diagnose.disk",
+    "loader": "diagnose.data",
+    "slow": "diagnose.straggler",
+    "error": "diagnose.error",
+    "abort": "diagnose.crash",
+    "imbalance": "diagnose.imbalance",
+    "oom": "diagnose.host-memory",
 }
 """Fault of tests/faults.py -> what it shall be called."""
 SLOW = {
-    "nothing": {"diagnose.cause"},
-    "garbage": {"diagnose.garbage"},
-    "precision": {"diagnose.precision"},
-    "threads": {"diagnose.threads"},
-    "communication": {"diagnose.communication"},
-    "folder": {"diagnose.checkpoint-folder"},
-    "since": {"diagnose.slow-since"},
-    "growing": {"diagnose.growing"},
-    "resume": {"diagnose.slow-after-resume"},
-    "pauses": {"diagnose.stalls"},
-    "neighbour": {"diagnose.straggler"},
+    "nothing": "diagnose.cause",
+    "garbage": "diagnose.garbage",
+    "precision": "diagnose.precision",
+    "threads": "diagnose.threads",
+    "communication": "diagnose.communication",
+    "folder": "diagnose.checkpoint-folder",
+    "since": "diagnose.slow-since",
+    "growing": "diagnose.growing",
+    "resume": "diagnose.slow-after-resume",
+    "pauses": "diagnose.stalls",
+    "neighbour": "diagnose.straggler",
 }
 """The same of tests/slowness.py."""
 ALONE = {"garbage", "neighbour"}
@@ -95,10 +95,9 @@ class Outcome:
     @property
     def right(self) -> bool:
         """Whether it is what was injected, and where."""
-        if self.besides:
-            return False
-        blamed = self.ranks == (() if self.fault in BLAMES_NOBODY else (self.rank,))
-        return self.named in (EXPECTED | SLOW)[self.fault] and blamed
+        faults = self.fault.split("+")
+        blamed = self.ranks == (() if BLAMES_NOBODY.issuperset(faults) else (self.rank,))
+        return {self.named, *self.besides} == {(EXPECTED | SLOW)[fault] for fault in faults} and blamed
 
 
 @contextlib.contextmanager
@@ -119,37 +118,40 @@ def limited(fault: str) -> Iterator[Callable[[], None] | None]:
 def outcome(fault: str, seed: int, root: Path) -> Outcome:
     """Run it, and ask why it went wrong."""
     chance = random.Random(f"{fault} {seed}")
-    slow = fault in SLOW
+    faults = set(fault.split("+"))
+    slow = faults <= SLOW.keys()
     rank, step = chance.randrange(2 if slow else 4), chance.randint(14, 24) if slow else chance.randint(3, 9)
     name = f"{fault}-{seed}"
     settings = [f"--set=faulty_rank={rank}", f"--set={'cause' if slow else 'fault'}={fault}"]
     settings.append(f"--set={'since' if slow else 'fault_step'}={step}")
-    if fault == "threads" or (fault == "nothing" and seed % 2):
+    if "threads" in faults or (fault == "nothing" and seed % 2):
         settings += ["--set=size=768", "--processes=1"]
     if fault in HANGS:
         settings += ["--hang-timeout", str(HANG_SECONDS)]
     case = TESTS / ("slowness.py" if slow else "faults.py")
-    with limited(fault) as enter:
-        run([str(case), "--name", name, *settings], root, enter)
+    if not (root / name).exists():
+        start(fault, [str(case), "--name", name, *settings], root)
         if fault == "resume":
-            run([str(case), "--resume", name], root, enter)
+            start(fault, [str(case), "--resume", name], root)
     found = diagnose(History(root).find(name))
-    ranks = tuple(found.cause.scope.get("rank", ()))
+    findings = [found.cause, *(one.finding for one in found.slowed_by)]
+    ranks = tuple(rank for finding in findings for rank in finding.scope.get("rank", ()))
     besides = tuple(one.finding.check for one in found.slowed_by)
     return Outcome(fault, seed, rank, step, found.cause.check, ranks, found.cause.observed, besides, found.share)
 
 
-def run(arguments: list[str], root: Path, enter: Callable[[], None] | None) -> None:
+def start(fault: str, arguments: list[str], root: Path) -> None:
     """`seatrial run`, to its end."""
-    subprocess.run(
-        [sys.executable, "-m", "seatrial", "run", *arguments],
-        env=os.environ | {"SEATRIAL_RUNS_DIR": str(root)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        check=False,
-        timeout=300,
-        preexec_fn=enter,
-    )
+    with limited(fault) as enter:
+        subprocess.run(
+            [sys.executable, "-m", "seatrial", "run", *arguments],
+            env=os.environ | {"SEATRIAL_RUNS_DIR": str(root)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+            timeout=300,
+            preexec_fn=enter,
+        )
 
 
 def planned(faults: list[str], seeds: int, clean: int) -> Iterator[tuple[str, int]]:
@@ -184,7 +186,7 @@ def main() -> None:
     here = [fault for fault in EXPECTED | SLOW if fault != "oom" or os.access(CGROUPS, os.W_OK)]
     parser.add_argument("--faults", default=",".join(here))
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--keep", type=Path, help="keep the runs there")
+    parser.add_argument("--keep", type=Path, help="keep the runs there; those that are there are asked again")
     options = parser.parse_args()
     found = before(options.json)
     done = {(one.fault, one.seed) for one in found}

@@ -14,7 +14,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 import torch.distributed as dist
@@ -26,21 +26,16 @@ from seatrial.spec import Case, Expectations, Recipe
 from seatrial.train.timing import StepTimer
 from seatrial.train.worker import Worker, start
 
-Cause = Literal[
-    "nothing", "garbage", "precision", "threads", "communication", "folder", "since", "growing", "resume", "pauses",
-    "neighbour",
-]  # fmt: skip
-CAUSES: tuple[Cause, ...] = get_args(Cause)
-
 
 @dataclass(frozen=True, kw_only=True)
 class Args(TrainingArgs):
     """What makes it slow, and whose it is."""
 
-    cause: Cause = "nothing"
-    """Garbage is collected in each step, on one rank; autocast is forgotten; one thread; gradients are reduced twice; a
-    checkpoint folder takes 5 MB/s; steps are longer from one on, or each a little longer, or after a resume, or now and
-    then; a neighbour takes a rank's core."""
+    cause: str = "nothing"
+    """One, or several joined by ``+``: ``garbage`` is collected in each step, on one rank; ``precision``: autocast is
+    forgotten; ``threads``: one; ``communication``: gradients are reduced three times; ``folder``: one for checkpoints
+    takes 5 MB/s; steps are longer ``since`` one, each a little longer (``growing``), after a ``resume``, or now and then
+    (``pauses``); ``neighbour``: one takes a rank's core."""
     faulty_rank: int = 0
     """Whose it is, where it is one rank's."""
     since: Count = 15
@@ -53,6 +48,10 @@ class Args(TrainingArgs):
     """Seconds of a step's work."""
     dtype: Literal["fp32", "bf16"] = "bf16"
     """What matrices are multiplied in."""
+
+    def has(self, cause: str) -> bool:
+        """Whether that is one of its causes."""
+        return cause in self.cause.split("+")
 
 
 CASE = Case(
@@ -88,22 +87,22 @@ def main() -> None:
         for step in range(first + 1, args.steps + 1):
             with timer.phase("forward"):
                 work(args, worker, step)
-                autocast = args.dtype == "bf16" and args.cause != "precision"
+                autocast = args.dtype == "bf16" and not args.has("precision")
                 with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
-                    for _ in range(1 if args.size < 512 else 4):
+                    for _ in range(1 if args.size < 512 else 8):
                         layer(torch.ones(args.size, args.size))
                 if kept:
                     gc.collect()
             with timer.phase("backward"), timer.waiting():
-                for _ in range(3 if args.cause == "communication" else 1):
+                for _ in range(3 if args.has("communication") else 1):
                     dist.all_reduce(torch.ones(args.width))
             timer.step()
             worker.after_step(step)
             log_step(args, worker, timer, step)
-            if args.cause == "folder" and step % 10 == 0:
+            if args.has("folder") and step % 10 == 0:
                 with timer.phase("checkpoint"):
                     save(worker, worker.run / f"checkpoint-{step}", step)
-            if args.cause == "resume" and step == args.since and not first:
+            if args.has("resume") and step == args.since and not first:
                 if worker.rank == 0:
                     checkpoint.write_text(str(step))
                 dist.barrier()
@@ -114,35 +113,32 @@ def main() -> None:
 def prepare(args: Args, worker: Worker, neighbours: ExitStack) -> list[list[int]]:
     """What is there before the first step: threads, neighbours, objects that a collector of garbage has to visit."""
     mine = worker.rank == args.faulty_rank
-    if args.cause == "threads":
+    if args.has("threads"):
         torch.set_num_threads(1)
-    if args.cause == "neighbour":
+    if args.has("neighbour"):
         cores = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {cores[worker.rank % len(cores)]})
         for _ in range(3 if mine else 0):
             other = subprocess.Popen([sys.executable, "-c", "while True: pass"])  # on the same core
             neighbours.callback(other.wait)
             neighbours.callback(other.kill)
-    return [[] for _ in range(600_000 if args.cause == "garbage" and mine else 0)]
+    return [[] for _ in range(600_000 if args.has("garbage") and mine else 0)]
 
 
 def work(args: Args, worker: Worker, step: int) -> None:
     """A step's own work: sleeping, so that it takes as long on a busy machine; beside a neighbour computing."""
-    if args.cause == "neighbour":
+    if args.has("neighbour"):
         end = time.process_time() + args.seconds
         while time.process_time() < end:
             pass
         return
-    if args.size >= 512:
-        return  # the products are work enough
-    late = step >= args.since
     longer = {
-        "since": 2.0 if late else 1.0,
+        "since": 2.0 if step >= args.since else 1.0,
         "growing": 1 + 2 * step / args.steps,
         "resume": 2.0 if worker.attempt else 1.0,
         "pauses": 8.0 if step % 5 == 0 else 1.0,
     }
-    time.sleep(args.seconds * longer.get(args.cause, 1.0))
+    time.sleep(args.seconds * math.prod(factor for cause, factor in longer.items() if args.has(cause)))
 
 
 def save(worker: Worker, path: Path, step: int) -> None:

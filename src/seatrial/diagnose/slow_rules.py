@@ -128,8 +128,7 @@ CHECKPOINT_FOLDER = cause(
     "training stands still while a checkpoint is written, and this folder takes less than any disk",
     "write them to a faster file system (--runs-dir): seatrial check node measures one; or in the background",
     "4 checkpoints of 16 MB each stood still for 8 s, 2 MB/s, 30% of the time",
-    source="a hard disk writes 100 MB/s, the slowest volumes of EBS (sc1, 1 TiB) 12 MB/s: "
-    "docs.aws.amazon.com/ebs, Cold HDD volumes, 2026-08",
+    source=OURS,
     good="4 checkpoints of 16 MB each stood still for 0.1 s",
 )
 THROTTLED = cause(

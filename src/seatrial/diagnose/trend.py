@@ -25,8 +25,8 @@ LONG = 2.0
 """Times the median, from which on a step is a stall; a bound of ours."""
 STALLED = 0.1
 """Of the time that stalls take beyond other steps, at least; a bound of ours."""
-MIN_STALLS = 3
-"""Fewer are an accident."""
+MIN_STALLS = 4
+"""Fewer are an accident; a bound of ours: three long steps were seen in a clean run on a busy machine."""
 GRADUAL = 0.8
 """What a line leaves over of the step times / what one change leaves over, below which they grow; a bound of ours."""
 BLOCKS = 48

@@ -1,4 +1,4 @@
-"""Something goes wrong in a real run of four ranks over gloo, and the diagnosis says what, and whose it was.
+"""Something goes wrong in a real run over gloo, and the diagnosis says what, and whose it was.
 
 benchmarks/diagnose.py does the same with twenty seeds and more.
 """
@@ -51,4 +51,14 @@ def test_it_names_what_was_injected_and_where(fault: str, seed: int, tmp_path: P
     if fault == "oom" and not os.access(benchmark.CGROUPS, os.W_OK):
         pytest.skip("no right to make a memory cgroup")
     found = benchmark.outcome(fault, seed, tmp_path)
+    assert found.right, found
+
+
+@pytest.mark.parametrize(
+    "causes",
+    ["precision+communication+garbage+folder", "threads+pauses", "since", "growing", "resume"],
+)
+def test_it_names_what_slowed_a_run(causes: str, tmp_path: Path) -> None:
+    """Several that do not hide each other share a run; a neighbour needs a quiet machine: the benchmark has it."""
+    found = benchmark.outcome(causes, 1000, tmp_path)
     assert found.right, found
