@@ -36,7 +36,7 @@ def _found(left: Left) -> Iterator[tuple[float | None, Sign]]:
         for step, cost in (costs or {}).items():
             explained[step] += cost
     yield from waits.checkpoints(left)
-    yield from trend.signs(points, explained)
+    yield from trend.signs(points, explained)  # what is the same from the first step to the last is not seen here
 
 
 def looked_at(left: Left) -> str:

@@ -157,6 +157,9 @@ _RANK_TITLES = {
     "data_wait": "Wait for data",
     "busy": "Busy until the step's last collective",
     "cpu": "CPU time",
+    "gc": "Collecting garbage",
+    "wait": "Wait for other ranks",
+    "throttled": "With clocks held down",
 }
 
 
