@@ -131,7 +131,7 @@ def outcome(fault: str, seed: int, root: Path) -> Outcome:
     case = TESTS / ("slowness.py" if slow else "faults.py")
     if not (root / name).exists():
         start(fault, [str(case), "--name", name, *settings], root)
-        if fault == "resume":
+        if "resume" in faults:
             start(fault, [str(case), "--resume", name], root)
     found = diagnose(History(root).find(name))
     findings = [found.cause, *(one.finding for one in found.slowed_by)]
