@@ -44,6 +44,8 @@ class Scene:
     saves: tuple[CheckpointSaved, ...] = ()
     threads: int = 1
     device: str = "cuda"
+    tells_wait: bool = True
+    """Whether the program tells what it waited for others."""
     fabric_log: str = "NCCL INFO Using network Libfabric"
 
     def events(self) -> Events:
@@ -86,6 +88,8 @@ class Scene:
         if self.device == "cuda":
             often = [self.throttled.get(rank, 0.0) for rank in range(self.ranks)]
             told["throttled"] = [total * (step / self.steps <= share) for share in often]
+        if not self.tells_wait:
+            del told["wait"]
         return told, total
 
     def diagnosed(self) -> Diagnosis:

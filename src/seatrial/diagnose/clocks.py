@@ -16,14 +16,16 @@ OFTEN = 0.6
 
 
 def explain(points: Sequence[Point], lagging: Sequence[tuple[Costs, Sign]]) -> Iterator[tuple[Costs | None, Sign]]:
-    """The signs of `lagging`, those of ranks with such clocks by that name; and ranks that do not lag by themselves."""
+    """The signs of `lagging`, those of ranks with such clocks by that name; and where nobody can lag behind others, since
+    most have such clocks or ranks' work is not told, these ranks by themselves."""
     held = _held(points)
     for costs, sign in lagging:
         if sign.rule is slow_rules.STRAGGLER and held and set(sign.ranks) <= held:
             yield costs, replace(sign, rule=slow_rules.THROTTLED, said=f"{sign.said}; clocks were held down")
         else:
             yield costs, sign
-    if held and not any(held & set(sign.ranks) for _, sign in lagging):
+    told = any(whole(p, "busy", "wait", "data_wait") for p in points)
+    if held and (not told or 2 * len(held) > len(points[-1].event.ranks["throttled"])):
         said = f"{ranks_text(sorted(held))} held clocks down in {OFTEN:.0%} of the logged steps or more"
         yield (
             None,

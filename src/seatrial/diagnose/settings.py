@@ -77,14 +77,18 @@ def _communication(
         return
     most = max(content.bytes, key=lambda name: content.bytes[name])
     said = (
-        f"the collectives of step {content.step} carry {carried / 1e6:.3g} MB, the layout needs {needed / 1e6:.3g} MB; "
-        f"most are {content.calls[most]} x {most}, {content.bytes[most] / 1e6:.3g} MB"
+        f"the collectives of step {content.step} carry {_size(carried)}, the layout needs {_size(needed)}; "
+        f"most are {content.calls[most]} x {most}, {_size(content.bytes[most])}"
     )
     told = [p for p in points if whole(p, "wait")]
     share = None
     if len(told) >= MIN_POINTS:  # who waits the least waits for no other rank, but for what is sent
         share = median(min(p.event.ranks["wait"]) / p.event.seconds for p in told) * (1 - needed / carried)
     yield share, Sign(rule=slow_rules.COMMUNICATION, said=said, evidence="events.jsonl, step_content")
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e9:.3g} GB" if count >= 1e9 else f"{count / 1e6:.3g} MB"
 
 
 def _threads(left: Left, start: RunStart, points: Sequence[Point]) -> Iterator[tuple[float, Sign]]:
