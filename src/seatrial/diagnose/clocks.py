@@ -16,7 +16,7 @@ OFTEN = 0.6
 
 
 def explain(points: Sequence[Point], lagging: Sequence[tuple[Costs, Sign]]) -> Iterator[tuple[Costs | None, Sign]]:
-    """The signs of `lagging`, those of ranks with such clocks by that name; and where nobody can lag behind others, since
+    """The signs of `lagging`, those of ranks with such clocks by that name; where nobody can lag behind others, since
     most have such clocks or ranks' work is not told, these ranks by themselves."""
     held = _held(points)
     for costs, sign in lagging:

@@ -20,8 +20,9 @@ from seatrial.diagnose.steps import MIN_POINTS, share
 
 def signs(left: Left) -> list[Sign]:
     """What slowed it; what cost the most comes first, before it whatever may have cost more: its share is not known."""
-    found = sorted(_found(left), key=lambda one: (one[0] is not None, -(one[0] or 0.0)))
-    return [replace(sign, share=cost) for cost, sign in found]
+    found = [*_found(left)]
+    by_cost = sorted(found, key=lambda one: (one[0] is not None, -(one[0] or 0.0)))
+    return [replace(sign, share=cost) for cost, sign in by_cost]
 
 
 def _found(left: Left) -> Iterator[tuple[float | None, Sign]]:
