@@ -1,6 +1,7 @@
 """How often `seatrial diagnose` names the cause: real runs over gloo, each with one injected fault.
 
-Runs of 4 ranks (tests/faults.py) that end, hang or have a slow rank; of 1 or 2 (tests/slowness.py) that are slow.
+Runs of 4 ranks that end, hang or have a slow rank (tests/faults.py), of 1 or 2 that are slow (tests/slowness.py), of 1
+whose steps become slow (tests/slow_steps.py).
 
     python benchmarks/diagnose.py [--seeds 20] [--clean 50] [--faults absent,kill,...] [--json FILE]
 
@@ -55,24 +56,26 @@ SLOW = {
     "precision": "diagnose.precision",
     "threads": "diagnose.threads",
     "communication": "diagnose.communication",
+    "neighbour": "diagnose.straggler",
+}
+"""The same of tests/slowness.py."""
+STEPS = {
+    "steady": "diagnose.cause",
     "folder": "diagnose.checkpoint-folder",
     "since": "diagnose.slow-since",
     "growing": "diagnose.growing",
     "resume": "diagnose.slow-after-resume",
     "pauses": "diagnose.stalls",
-    "neighbour": "diagnose.straggler",
 }
-"""The same of tests/slowness.py."""
+"""The same of tests/slow_steps.py."""
 ALONE = {"garbage", "neighbour"}
 """Causes that are one rank's."""
-NEEDS_QUIET = {"neighbour"}
-"""What else runs on this machine is a neighbour as well."""
 MEMORY_BYTES = 3 * 2**30
 """Of four ranks with torch, about half as much is used; the fault takes 4 GiB."""
 V1 = Path("/sys/fs/cgroup/memory")
 CGROUPS, LIMIT = (V1, "memory.limit_in_bytes") if V1.is_dir() else (Path("/sys/fs/cgroup"), "memory.max")
-CLEAN = ("none", "nothing")
-BLAMES_NOBODY = {"none", "nan"} | (SLOW.keys() - ALONE)
+CLEAN = ("none", "nothing", "steady")
+BLAMES_NOBODY = {"none", "nan"} | (SLOW.keys() - ALONE) | STEPS.keys()
 """A loss is the mean over all ranks: whose it was is not told."""
 
 
@@ -97,7 +100,7 @@ class Outcome:
         """Whether it is what was injected, and where."""
         faults = self.fault.split("+")
         blamed = self.ranks == (() if BLAMES_NOBODY.issuperset(faults) else (self.rank,))
-        return {self.named, *self.besides} == {(EXPECTED | SLOW)[fault] for fault in faults} and blamed
+        return {self.named, *self.besides} == {(EXPECTED | SLOW | STEPS)[fault] for fault in faults} and blamed
 
 
 @contextlib.contextmanager
@@ -119,20 +122,24 @@ def outcome(fault: str, seed: int, root: Path) -> Outcome:
     """Run it, and ask why it went wrong."""
     chance = random.Random(f"{fault} {seed}")
     faults = set(fault.split("+"))
-    slow = faults <= SLOW.keys()
-    rank, step = chance.randrange(2 if slow else 4), chance.randint(14, 24) if slow else chance.randint(3, 9)
     name = f"{fault}-{seed}"
-    settings = [f"--set=faulty_rank={rank}", f"--set={'cause' if slow else 'fault'}={fault}"]
-    settings.append(f"--set={'since' if slow else 'fault_step'}={step}")
-    if "threads" in faults or (fault == "nothing" and seed % 2):
-        settings += ["--set=size=768", "--processes=1"]
-    if fault in HANGS:
-        settings += ["--hang-timeout", str(HANG_SECONDS)]
-    case = TESTS / ("slowness.py" if slow else "faults.py")
+    if faults <= STEPS.keys():
+        case, rank, step = "slow_steps.py", 0, chance.randint(14, 24)
+        settings = [f"--set=cause={fault}", f"--set=since={step}"]
+    elif faults <= SLOW.keys():
+        case, rank, step = "slowness.py", chance.randrange(2), 0
+        settings = [f"--set=cause={fault}", f"--set=faulty_rank={rank}"]
+        if "threads" in faults or (fault == "nothing" and seed % 2):
+            settings += ["--set=size=768", "--processes=1"]
+    else:
+        case, rank, step = "faults.py", chance.randrange(4), chance.randint(3, 9)
+        settings = [f"--set=fault={fault}", f"--set=faulty_rank={rank}", f"--set=fault_step={step}"]
+        if fault in HANGS:
+            settings += ["--hang-timeout", str(HANG_SECONDS)]
     if not (root / name).exists():
-        start(fault, [str(case), "--name", name, *settings], root)
+        start(fault, [str(TESTS / case), "--name", name, *settings], root)
         if "resume" in faults:
-            start(fault, [str(case), "--resume", name], root)
+            start(fault, [str(TESTS / case), "--resume", name], root)
     found = diagnose(History(root).find(name))
     findings = [found.cause, *(one.finding for one in found.slowed_by)]
     ranks = tuple(rank for finding in findings for rank in finding.scope.get("rank", ()))
@@ -183,7 +190,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--clean", type=int, default=50)
-    here = [fault for fault in EXPECTED | SLOW if fault != "oom" or os.access(CGROUPS, os.W_OK)]
+    here = [fault for fault in EXPECTED | SLOW | STEPS if fault != "oom" or os.access(CGROUPS, os.W_OK)]
     parser.add_argument("--faults", default=",".join(here))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--keep", type=Path, help="keep the runs there; those that are there are asked again")

@@ -1,6 +1,7 @@
 """A case of one file whose ranks train together over gloo, and which is slow for one reason: for tests of diagnosis.
 
-What ends a run, or makes one of four ranks slow, is injected by `tests.faults`; this is for two ranks, or one.
+What ends a run, or makes one of four ranks slow, is injected by `tests.faults`; steps that become slow are in
+`tests.slow_steps`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -33,17 +33,14 @@ class Args(TrainingArgs):
 
     cause: str = "nothing"
     """One, or several joined by ``+``: ``garbage`` is collected in each step, on one rank; ``precision``: autocast is
-    forgotten; ``threads``: one; ``communication``: gradients are reduced three times; ``folder``: one for checkpoints
-    takes 5 MB/s; steps are longer ``since`` one, each a little longer (``growing``), after a ``resume``, or now and then
-    (``pauses``); ``neighbour``: one takes a rank's core."""
+    forgotten; ``threads``: one; ``communication``: gradients are reduced three times; ``neighbour``: one takes a rank's
+    core."""
     faulty_rank: int = 0
     """Whose it is, where it is one rank's."""
-    since: Count = 15
-    """Step from which on it is slow, or at which it stops to be resumed."""
     width: Count = 100_000
     """Numbers in a gradient."""
     size: Count = 64
-    """Rows and columns of the matrices of a product."""
+    """Rows and columns of the matrices of a product; from 512 on there are eight products in a step."""
     seconds: Positive = 0.03
     """Seconds of a step's work."""
     dtype: Literal["fp32", "bf16"] = "bf16"
@@ -61,12 +58,11 @@ CASE = Case(
     Args=Args,
     recipes=(
         Recipe(
-            name="tiny", title="", args=Args(steps=40, global_batch_size=4, log_every=1, checkpoint_every=0),
+            name="tiny", title="", args=Args(steps=30, global_batch_size=4, log_every=1, checkpoint_every=0),
             processes_per_node=2, expectations=Expectations(loss_decrease=0.1),
         ),
     ),
     program=__file__,
-    resumable=True,
 )  # fmt: skip
 
 
@@ -74,23 +70,15 @@ def main() -> None:
     """One rank."""
     with start() as worker, ExitStack() as neighbours:
         args = Args(**worker.args)
-        checkpoint = worker.run / "checkpoint"
-        first = int(checkpoint.read_text()) if checkpoint.exists() else 0
         layer = torch.nn.Linear(args.size, args.size, bias=False)
         kept = prepare(args, worker, neighbours)
         worker.watch(layer)
         needed = {"all_reduce": 4.0 * args.width} if worker.world_size > 1 else {}
-        announce.run_start(
-            worker, steps=args.steps, first_step=first, unit="samples", dtype=args.dtype, collective_bytes=needed
-        )
+        announce.run_start(worker, steps=args.steps, unit="samples", dtype=args.dtype, collective_bytes=needed)
         timer = StepTimer(worker.device)
-        for step in range(first + 1, args.steps + 1):
+        for step in range(1, args.steps + 1):
             with timer.phase("forward"):
-                work(args, worker, step)
-                autocast = args.dtype == "bf16" and not args.has("precision")
-                with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
-                    for _ in range(1 if args.size < 512 else 8):
-                        layer(torch.ones(args.size, args.size))
+                work(args, layer)
                 if kept:
                     gc.collect()
             with timer.phase("backward"), timer.waiting():
@@ -99,14 +87,6 @@ def main() -> None:
             timer.step()
             worker.after_step(step)
             log_step(args, worker, timer, step)
-            if args.has("folder") and step % 10 == 0:
-                with timer.phase("checkpoint"):
-                    save(worker, worker.run / f"checkpoint-{step}", step)
-            if args.has("resume") and step == args.since and not first:
-                if worker.rank == 0:
-                    checkpoint.write_text(str(step))
-                dist.barrier()
-                worker.leave("stop", step, saved=True)
         worker.end("completed", args.steps, ranks_agree=True)
 
 
@@ -125,31 +105,18 @@ def prepare(args: Args, worker: Worker, neighbours: ExitStack) -> list[list[int]
     return [[] for _ in range(600_000 if args.has("garbage") and mine else 0)]
 
 
-def work(args: Args, worker: Worker, step: int) -> None:
+def work(args: Args, layer: torch.nn.Module) -> None:
     """A step's own work: sleeping, so that it takes as long on a busy machine; beside a neighbour computing."""
     if args.has("neighbour"):
         end = time.process_time() + args.seconds
         while time.process_time() < end:
             pass
-        return
-    longer = {
-        "since": 2.0 if step >= args.since else 1.0,
-        "growing": 1 + 2 * step / args.steps,
-        "resume": 2.0 if worker.attempt else 1.0,
-        "pauses": 8.0 if step % 5 == 0 else 1.0,
-    }
-    time.sleep(args.seconds * math.prod(factor for cause, factor in longer.items() if args.has(cause)))
-
-
-def save(worker: Worker, path: Path, step: int) -> None:
-    """A checkpoint of 5 MB into a folder that takes 5 MB/s."""
-    with announce.saving(worker, path, step):
-        if worker.rank == 0:
-            with path.open("wb") as file:
-                for _ in range(50):
-                    file.write(os.urandom(100_000))
-                    time.sleep(0.02)
-        dist.barrier()
+    else:
+        time.sleep(args.seconds)
+    autocast = args.dtype == "bf16" and not args.has("precision")
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+        for _ in range(1 if args.size < 512 else 8):
+            layer(torch.ones(args.size, args.size))
 
 
 def log_step(args: Args, worker: Worker, timer: StepTimer, step: int) -> None:

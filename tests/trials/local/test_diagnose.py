@@ -54,9 +54,9 @@ def test_it_names_what_was_injected_and_where(fault: str, seed: int, tmp_path: P
     assert found.right, found
 
 
-@pytest.mark.parametrize("causes", ["precision+communication+garbage+folder", "threads", "pauses+resume"])
+@pytest.mark.parametrize("causes", ["precision+communication+garbage", "threads", "pauses+folder", "growing", "resume"])
 def test_it_names_what_slowed_a_run(causes: str, tmp_path: Path) -> None:
-    """Several that do not hide each other share a run. One that is slow since a step is in docs/slow.md; one that gets
-    slower step by step, and a neighbour, which needs a quiet machine, are in the benchmark."""
+    """Several that do not hide each other share a run. A run that is slow since a step is in docs/slow.md; a neighbour,
+    which needs a quiet machine, in the benchmark."""
     found = benchmark.outcome(causes, 1000, tmp_path)
     assert found.right, found
