@@ -10,6 +10,7 @@ import torch
 from seatrial.metrics import PHASES
 from seatrial.rank import timing
 from seatrial.train.timing import StepTimer
+from tests.rank.test_clocks import UUID, nvml
 
 pytestmark = pytest.mark.torch
 
@@ -131,3 +132,15 @@ def test_collections_of_garbage_are_told_by_step():
         assert timer.so_far()["gc"] == 0.0
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(("reasons", "share"), [(0x40, 1.0), (0x4, 0.0)])
+def test_a_gpu_that_holds_its_clocks_down_is_told_by_its_time(clock, monkeypatch, reasons, share):
+    """No device is here: the driver's library is a stand-in."""
+    monkeypatch.setattr("seatrial.train.timing._uuid", lambda _: UUID)
+    monkeypatch.setattr("seatrial.train.timing.load", lambda: nvml(reasons))
+    timer = StepTimer(torch.device("cuda"))
+    clock.pass_by(2.0)
+    timer.step()
+    assert timer.so_far()["throttled"] == 2.0 * share
+    assert "throttled" not in StepTimer(torch.device("cpu")).so_far()

@@ -21,7 +21,7 @@ class StepTimer(timing.StepTimer):
     def __init__(self, device: torch.device) -> None:
         super().__init__()
         self._cuda = device.type == "cuda"
-        self._clocks = Clocks(f"GPU-{torch.cuda.get_device_properties(device).uuid}", load()) if self._cuda else None
+        self._clocks = Clocks(_uuid(device), load()) if self._cuda else None
         self._pending: list[tuple[str, torch.cuda.Event, torch.cuda.Event]] = []
 
     @contextmanager
@@ -53,3 +53,8 @@ class StepTimer(timing.StepTimer):
                 self._seconds[name] += first.elapsed_time(last) / 1e3  # ms
             self._pending.clear()
         return super().collect()
+
+
+def _uuid(device: torch.device) -> str:
+    """As nvidia-smi has it; older versions of torch do not tell."""
+    return f"GPU-{getattr(torch.cuda.get_device_properties(device), 'uuid', 'unknown')}"
