@@ -49,9 +49,9 @@ GARBAGE = cause(
     "a rank that collects stops all others, each at another moment",
     "gc.collect(); gc.freeze() once the model is built; then switch it off and collect on all ranks in the same step; "
     "look for what makes so many objects that refer to each other",
-    "rank 2 collected garbage for 30% of a step",
+    "rank 2 collected garbage for 30% of the time",
     source="Megatron-LM, --manual-gc; torchtitan, gc_freq (2026-08): both collect in the same step on all ranks",
-    good="rank 2 collected garbage for 1% of a step",
+    good="rank 2 collected garbage for 1% of the time",
 )
 DATA = cause(
     "data",

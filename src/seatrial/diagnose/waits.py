@@ -58,8 +58,8 @@ def collecting(points: Sequence[Point]) -> Iterator[tuple[Costs, Sign]]:
     worst = max(range(len(totals)), key=totals.__getitem__)
     most = tuple(rank for rank, total in enumerate(totals) if total > totals[worst] / 2)
     alone = len(most) < len(totals)
-    who = ranks_text(most) if alone else "every rank"
-    said = f"{who} collected garbage, the one that did so the longest in {lost:.0%} of the time"
+    who = f"{ranks_text(most)} collected garbage" if alone else "every rank collected garbage"
+    said = f"{who}{', the busiest' if len(most) > 1 else ''} for {lost:.0%} of the time"
     ranks = most if alone else ()
     yield costs, Sign(rule=slow_rules.GARBAGE, said=said, ranks=ranks, evidence="events.jsonl, ranks.gc")
 

@@ -66,12 +66,12 @@ def cause(found: Diagnosis) -> tuple[str, str]:
 def besides(found: Diagnosis) -> tuple[Table, Table]:
     """What slowed the run as well, by what it cost; and what followed from the root cause."""
     slowing = tuple(
-        (one.finding.check, percent(one.share), one.finding.observed, blamed(one.finding), one.finding.remedy)
+        (percent(one.share), one.finding.check, one.finding.observed, blamed(one.finding), one.finding.remedy)
         for one in found.slowed_by
     )
     seen = tuple((f.observed, blamed(f), f.evidence) for f in found.consequences)
     return (
-        Table(headers=("also slowed it", "of the time", "observed", "whose", "what to do"), rows=slowing).filled(),
+        Table(headers=("of the time", "also slowed it", "observed", "whose", "what to do"), rows=slowing),
         Table(headers=("also seen", "whose", "seen in"), rows=seen).filled(),
     )
 
