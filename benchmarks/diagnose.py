@@ -1,7 +1,7 @@
 """How often `seatrial diagnose` names the cause: real runs over gloo, each with one injected fault.
 
 Runs of 4 ranks that end, hang or have a slow rank (tests/faults.py), of 1 or 2 that are slow (tests/slowness.py), of 1
-whose steps become slow (tests/slow_steps.py).
+whose steps become slow (tests/slow_steps.py). The first are started by `seatrial run`, the others forked.
 
     python benchmarks/diagnose.py [--seeds 20] [--clean 50] [--faults absent,kill,...] [--json FILE]
 
@@ -27,6 +27,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import forked
 from seatrial.diagnose import diagnose
 from seatrial.runs import History
 
@@ -122,37 +123,45 @@ def outcome(fault: str, seed: int, root: Path) -> Outcome:
     """Run it, and ask why it went wrong."""
     chance = random.Random(f"{fault} {seed}")
     faults = set(fault.split("+"))
-    name = f"{fault}-{seed}"
+    folder = root / f"{fault}-{seed}"
     if faults <= STEPS.keys():
-        case, rank, step = "slow_steps.py", 0, chance.randint(14, 24)
-        settings = [f"--set=cause={fault}", f"--set=since={step}"]
+        case, rank, step = "slow_steps.py", 0, chance.randint(20, 36)
+        settings = {"cause": fault, "since": str(step)}
     elif faults <= SLOW.keys():
         case, rank, step = "slowness.py", chance.randrange(2), 0
-        settings = [f"--set=cause={fault}", f"--set=faulty_rank={rank}"]
-        if "threads" in faults or (fault == "nothing" and seed % 2):
-            settings += ["--set=size=768", "--processes=1"]
+        settings = {"cause": fault, "faulty_rank": str(rank)}
     else:
         case, rank, step = "faults.py", chance.randrange(4), chance.randint(3, 9)
-        settings = [f"--set=fault={fault}", f"--set=faulty_rank={rank}", f"--set=fault_step={step}"]
-        if fault in HANGS:
-            settings += ["--hang-timeout", str(HANG_SECONDS)]
-    if not (root / name).exists():
-        start(fault, [str(TESTS / case), "--name", name, *settings], root)
-        if "resume" in faults:
-            start(fault, [str(TESTS / case), "--resume", name], root)
-    found = diagnose(History(root).find(name))
+        settings = {"fault": fault, "faulty_rank": str(rank), "fault_step": str(step)}
+    if not folder.exists():
+        if case == "faults.py":
+            watched(fault, TESTS / case, folder, settings)
+        else:
+            alone = "threads" in faults or (fault == "nothing" and seed % 4 == 3)
+            settings |= {"size": "768"} if alone else {}
+            for _ in range(2 if "resume" in faults else 1):
+                forked.run(TESTS / case, folder, settings, processes=1 if alone else None)
+    found = diagnose(History(root).find(folder.name))
     findings = [found.cause, *(one.finding for one in found.slowed_by)]
     ranks = tuple(rank for finding in findings for rank in finding.scope.get("rank", ()))
     besides = tuple(one.finding.check for one in found.slowed_by)
     return Outcome(fault, seed, rank, step, found.cause.check, ranks, found.cause.observed, besides, found.share)
 
 
-def start(fault: str, arguments: list[str], root: Path) -> None:
-    """`seatrial run`, to its end."""
+def watched(fault: str, case: Path, folder: Path, settings: dict[str, str]) -> None:
+    """`seatrial run`, whose launcher says how ranks end."""
+    arguments = [str(case), "--name", folder.name, *(f"--set={key}={value}" for key, value in settings.items())]
     with limited(fault) as enter:
         subprocess.run(
-            [sys.executable, "-m", "seatrial", "run", *arguments],
-            env=os.environ | {"SEATRIAL_RUNS_DIR": str(root)},
+            [
+                sys.executable,
+                "-m",
+                "seatrial",
+                "run",
+                *arguments,
+                *(["--hang-timeout", str(HANG_SECONDS)] if fault in HANGS else []),
+            ],
+            env=os.environ | {"SEATRIAL_RUNS_DIR": str(folder.parent)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=False,

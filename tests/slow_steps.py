@@ -27,7 +27,7 @@ class Args(TrainingArgs):
     cause: str = "steady"
     """One, or several joined by ``+``: steps are longer ``since`` one, each a little longer (``growing``), after a
     ``resume``, or now and then (``pauses``); a ``folder`` for checkpoints takes 5 MB/s."""
-    since: Count = 20
+    since: Count = 30
     """Step from which on it is slow, or at which it stops to be resumed."""
     seconds: Positive = 0.03
     """Seconds of a step's work."""
@@ -44,7 +44,7 @@ CASE = Case(
     Args=Args,
     recipes=(
         Recipe(
-            name="tiny", title="", args=Args(steps=40, global_batch_size=4, log_every=1, checkpoint_every=0),
+            name="tiny", title="", args=Args(steps=60, global_batch_size=4, log_every=1, checkpoint_every=0),
             processes_per_node=1, expectations=Expectations(loss_decrease=0.1),
         ),
     ),
@@ -67,7 +67,7 @@ def main() -> None:
             timer.step()
             rank.after_step(step)
             log_step(args, rank, timer, step)
-            if args.has("folder") and step % 10 == 0:
+            if args.has("folder") and step % 15 == 0:
                 with timer.phase("checkpoint"):
                     save(rank, rank.run / f"checkpoint-{step}", step)
             if args.has("resume") and step == args.since and not first:

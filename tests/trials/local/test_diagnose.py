@@ -19,6 +19,7 @@ BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "diagnose.py"
 
 def load() -> ModuleType:
     """The benchmark, which is no package's."""
+    sys.path.insert(0, str(BENCHMARK.parent))  # where it finds what it imports
     spec = importlib.util.spec_from_file_location("benchmark_diagnose", BENCHMARK)
     assert spec is not None and spec.loader is not None
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
