@@ -64,6 +64,14 @@ def test_what_is_no_slowing_down(seconds: list[float]) -> None:
     assert not slowed(attempt(seconds)).named
 
 
+@pytest.mark.parametrize("count", [40, 60, 200, 1000])
+def test_steps_that_take_longer_and_longer(count: int) -> None:
+    chance = random.Random(count)
+    found = slowed(attempt([(1 + 1.5 * i / count) * math.exp(chance.gauss(0, 0.02)) for i in range(count)]))
+    assert name(found) == "growing" and found.slowed_by == ()
+    assert found.share == pytest.approx(0.75 / 1.75, abs=0.05)
+
+
 def test_slow_after_a_resume_whose_warm_up_does_not_count() -> None:
     events = attempt([9.0, 2.0] + [1.0] * 18) + attempt([9.0, 2.0] + [1.5] * 18, number=1, first=21)
     found = slowed(events)

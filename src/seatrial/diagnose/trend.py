@@ -63,10 +63,12 @@ def _since(points: Sequence[Point], whole: float) -> Iterator[tuple[float, Sign]
     parts = [[points[index] for index in level] for level in found]
     *others, last = parts
     best = min(others, key=_typical)
-    if len(last) < LASTING * len(points) or _typical(last) < (1 + SLOWER) * _typical(best):
+    if _typical(last) < (1 + SLOWER) * _typical(best):
         return
-    if (line := _line(points)) is not None:
+    if (line := _line(points)) is not None:  # whose levels follow each other: the last is as short as any
         yield _grown(points, *line, whole)
+        return
+    if len(last) < LASTING * len(points):
         return
     lost = sum((p.event.seconds - _typical(best)) * p.steady.steps for p in last)
     since = last[0].event.step - last[0].steady.steps + 1
