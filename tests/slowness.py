@@ -40,7 +40,7 @@ class Args(TrainingArgs):
     width: Count = 100_000
     """Numbers in a gradient."""
     size: Count = 64
-    """Rows and columns of the matrices of a product; from 512 on there are eight products in a step."""
+    """Rows and columns of the matrices of a product; from 512 on eight products are a step's work."""
     seconds: Positive = 0.03
     """Seconds of a step's work."""
     dtype: Literal["fp32", "bf16"] = "bf16"
@@ -106,12 +106,12 @@ def prepare(args: Args, worker: Worker, neighbours: ExitStack) -> list[list[int]
 
 
 def work(args: Args, layer: torch.nn.Module) -> None:
-    """A step's own work: sleeping, so that it takes as long on a busy machine; beside a neighbour computing."""
+    """A step's own work: sleeping, so that it takes as long on a busy machine; or computing."""
     if args.has("neighbour"):
         end = time.process_time() + args.seconds
         while time.process_time() < end:
             pass
-    else:
+    elif args.size < 512:
         time.sleep(args.seconds)
     autocast = args.dtype == "bf16" and not args.has("precision")
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
