@@ -26,13 +26,7 @@ def run(
     if again:
         events.append((0.3, replace(begun, attempt=1)))
     for n in range(1, 31):
-        ranks = {
-            "busy": [1.0, 1.0],
-            "wait": [wait, wait + 0.3],
-            "data_wait": [0.0, 0.0],
-            "cpu": [0.3, 0.3],
-            "gc": [0.0, 0.0],
-        }
+        ranks = {"busy": [1.0, 1.0], "wait": [wait, wait + 0.1], "data_wait": [0.0, 0.0], "cpu": [0.3, 0.3]}
         events.append((1.0 + n, Step(step=n, loss=1.0, count=8, seconds=1.0, ranks=ranks)))
     return judge(left(state=State.COMPLETED, events=events, job=replace(JOB, device="cuda")))
 
