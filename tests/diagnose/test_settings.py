@@ -12,14 +12,18 @@ from seatrial.runs import State
 from tests.diagnose.made import left
 from tests.stories import JOB, Events, start
 
-NEEDED = {"all_reduce": 4e6}
-
 
 def run(
-    *, asked: str = "bf16", seen: str = "bfloat16", carried: int = 4_000_000, wait: float = 0.2, again: bool = False
+    *,
+    asked: str = "bf16",
+    seen: str = "bfloat16",
+    carried: int = 4_000_000,
+    wait: float = 0.2,
+    again: bool = False,
+    needed: float = 4e6,
 ) -> Diagnosis:
     """Two ranks on GPUs; `again`: an attempt before it, of whose step the content is told."""
-    begun = start(world_size=2, hosts=["a", "b"], dtype=asked, collective_bytes=NEEDED)
+    begun = start(world_size=2, hosts=["a", "b"], dtype=asked, collective_bytes={"all_reduce": needed})
     sizes = {"all_reduce Float": carried, "all_gather Double": 64}
     content = StepContent(step=4, products=seen, calls={"all_reduce Float": 3}, bytes=sizes)
     events: Events = [(0.1, begun), (0.2, content)]
@@ -56,6 +60,11 @@ def test_what_an_earlier_attempt_did_does_not_count() -> None:
 @pytest.mark.parametrize(("carried", "named"), [(4_000_000, False), (5_900_000, False), (6_100_000, True)])
 def test_more_is_sent_than_the_layout_needs(carried: int, named: bool) -> None:
     assert run(carried=carried).named is named
+
+
+def test_of_a_tiny_model_the_requests_to_stop_are_not_too_much() -> None:
+    assert not run(carried=12_000, needed=4_000).named
+    assert run(carried=80_000, needed=4_000).named
 
 
 def test_the_share_is_that_part_of_the_time_in_collectives() -> None:
