@@ -110,6 +110,11 @@ def test_data_that_one_rank_waits_for_is_data_and_no_straggler() -> None:
     assert found.cause.observed == "rank 3 waited for data in 50% of a step, rank 3 the longest"
 
 
+def test_of_several_that_wait_the_longest_is_what_it_costs() -> None:
+    found = slowed(steps(lambda n: measured(work=(0.4,) * RANKS, data=(0.0, 0.0, 0.4, 0.6))))
+    assert said(found) == ("data", [2, 3]) and found.share == pytest.approx(0.6)
+
+
 def test_data_that_all_wait_for_blames_no_rank() -> None:
     found = slowed(steps(lambda n: measured(work=(0.5,) * RANKS, data=(0.5,) * RANKS)))
     assert said(found) == ("data", [])

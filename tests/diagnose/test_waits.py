@@ -73,9 +73,13 @@ def test_a_folder_that_takes_less_than_any_disk() -> None:
     [
         pytest.param(save(megabytes=30), id="15 MB/s"),
         pytest.param(save(megabytes=2), id="small ones cost but latency"),
-        pytest.param(save(seconds=0.3, megabytes=2.9), id="seconds are nobody's worry"),
         pytest.param(save(asynchronous=True), id="in the background"),
     ],
 )
 def test_folders_that_are_not_slow(one: CheckpointSaved) -> None:
     assert not run([(0.0, 0.0)] * 30, saves=[one] * 3).named
+
+
+def test_less_than_a_second_is_nobody_s_worry() -> None:
+    assert not run([(0.0, 0.0)] * 10, saves=[save(seconds=0.45, megabytes=4.3)] * 2).named
+    assert run([(0.0, 0.0)] * 10, saves=[save(seconds=0.45, megabytes=4.3)] * 3).named
