@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from statistics import median
 
 import pytest
 
 from seatrial.diagnose.judging import Diagnosis, judge
+from seatrial.diagnose.lag import _without_each
 from seatrial.events import CheckpointSaved, Step
 from seatrial.findings import Verdict
 from seatrial.runs import State
@@ -58,6 +60,23 @@ def test_who_works_longer_is_the_straggler_though_all_steps_take_as_long() -> No
 def test_who_computes_more_is_no_bad_node() -> None:
     found = slowed(steps(lambda n: measured(work=(0.5, 0.5, 0.9, 0.5), cpu=(0.5, 0.5, 0.9, 0.5))))
     assert said(found) == ("imbalance", [2])
+
+
+def test_several_that_lag_are_one_cause_as_large_as_the_slowest() -> None:
+    found = slowed(steps(lambda n: measured(work=(0.5, 0.5, 0.8, 0.9))))
+    assert said(found) == ("straggler", [2, 3]) and found.share == pytest.approx(0.4)
+    assert found.cause.observed.endswith(" on ip-2, ip-3: 0.9 s a step, of the others 0.5 s")
+
+
+def test_garbage_is_not_computing() -> None:
+    found = slowed(steps(lambda n: {"cpu": (0.4, 0.9, 0.4, 0.4), "gc": (0.0, 0.5, 0.0, 0.0)}))
+    assert said(found) == ("garbage", [1]) and found.slowed_by == ()
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 9])
+def test_the_median_without_each(count: int) -> None:
+    row = random.Random(count).choices(range(5), k=count)
+    assert _without_each(row) == [median(row[:rank] + row[rank + 1 :]) for rank in range(count)]
 
 
 def test_what_changes_from_step_to_step_is_no_rank() -> None:
