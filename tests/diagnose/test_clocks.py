@@ -13,6 +13,11 @@ def test_a_straggler_whose_clocks_are_held_down() -> None:
     assert found.cause.observed.endswith("; clocks were held down")
 
 
+def test_who_has_more_to_compute_does_not_lag_by_its_clocks() -> None:
+    found = Scene(1, slow={5: 2.0}, more=True, throttled={5: 1.0}).diagnosed()
+    assert (found.cause.check, found.cause.scope["rank"]) == ("diagnose.imbalance", [5])
+
+
 def test_clocks_of_all_ranks() -> None:
     found = Scene(1, throttled=dict.fromkeys(range(64), 0.9)).diagnosed()
     assert found.cause.check == "diagnose.throttled" and found.share is None and len(found.cause.scope["rank"]) == 64
