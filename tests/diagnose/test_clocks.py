@@ -34,4 +34,4 @@ def test_where_work_is_not_told_clocks_are() -> None:
 
 
 def test_now_and_then_is_no_cause() -> None:
-    assert not Scene(1, throttled={5: 0.3}).diagnosed().named
+    assert not Scene(1, throttled={5: 0.3}, tells_wait=False).diagnosed().named
