@@ -1,11 +1,15 @@
-"""How often `seatrial diagnose` names the cause: real runs of 4 ranks over gloo, each with one injected fault.
+"""How often `seatrial diagnose` names the cause: real runs over gloo, each with one injected fault.
+
+Runs of 4 ranks that end, hang or have a slow rank (tests/faults.py), of 1 or 2 that are slow (tests/slowness.py), of 1
+whose steps become slow (tests/slow_steps.py). The first are started by `seatrial run`, the others forked.
 
     python benchmarks/diagnose.py [--seeds 20] [--clean 50] [--faults absent,kill,...] [--json FILE]
 
 The fault `oom` is a real kill by the kernel: it runs in a memory cgroup with a limit, which root can make.
 
-The seed draws the rank and the step of the fault. Right is the rule, and the rank where there is one to blame. Beside
-them runs with no fault: there no cause may be named. Needs torch; a run takes a few seconds, a hang some more.
+The seed draws the rank and the step of the fault. Right is the rule, the rank where there is one to blame, and that
+nothing else is said to have slowed the run. Beside them runs with no fault: there no cause may be named. With --json it
+goes on where the file ends, so that it can be run in pieces. Needs torch; a run takes a few seconds, a hang some more.
 """
 
 from __future__ import annotations
@@ -23,35 +27,56 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import forked
 from seatrial.diagnose import diagnose
 from seatrial.runs import History
 
-CASE = Path(__file__).parents[1] / "tests" / "faults.py"
-RANKS = 4
+TESTS = Path(__file__).parents[1] / "tests"
 HANG_SECONDS = 20
 """Without a sign of life, for what hangs; on a busy machine ranks that start are silent for nearly as long."""
 HANGS = {"absent", "skip"}
 EXPECTED = {
-    "none": {"diagnose.cause"},
-    "absent": {"diagnose.collective-missing"},
-    "skip": {"diagnose.collective-mismatch"},
-    "shape": {"diagnose.collective-mismatch"},
-    "nan": {"diagnose.not-finite"},
-    "kill": {"diagnose.killed"},
-    "disk": {"diagnose.disk"},
-    "loader": {"diagnose.data"},
-    "slow": {"diagnose.straggler"},
-    "error": {"diagnose.error"},
-    "abort": {"diagnose.crash"},
-    "imbalance": {"diagnose.imbalance"},
-    "oom": {"diagnose.host-memory"},
+    "none": "diagnose.cause",
+    "absent": "diagnose.collective-missing",
+    "skip": "diagnose.collective-mismatch",
+    "shape": "diagnose.collective-mismatch",
+    "nan": "diagnose.not-finite",
+    "kill": "diagnose.killed",
+    "disk": "diagnose.disk",
+    "loader": "diagnose.data",
+    "slow": "diagnose.straggler",
+    "error": "diagnose.error",
+    "abort": "diagnose.crash",
+    "imbalance": "diagnose.imbalance",
+    "oom": "diagnose.host-memory",
 }
 """Fault of tests/faults.py -> what it shall be called."""
+SLOW = {
+    "nothing": "diagnose.cause",
+    "garbage": "diagnose.garbage",
+    "precision": "diagnose.precision",
+    "threads": "diagnose.threads",
+    "communication": "diagnose.communication",
+    "neighbour": "diagnose.straggler",
+}
+"""The same of tests/slowness.py."""
+STEPS = {
+    "steady": "diagnose.cause",
+    "folder": "diagnose.checkpoint-folder",
+    "since": "diagnose.slow-since",
+    "growing": "diagnose.growing",
+    "resume": "diagnose.slow-after-resume",
+    "pauses": "diagnose.stalls",
+}
+"""The same of tests/slow_steps.py."""
+ALONE = {"garbage", "neighbour"}
+"""Causes that are one rank's."""
 MEMORY_BYTES = 3 * 2**30
 """Of four ranks with torch, about half as much is used; the fault takes 4 GiB."""
 V1 = Path("/sys/fs/cgroup/memory")
 CGROUPS, LIMIT = (V1, "memory.limit_in_bytes") if V1.is_dir() else (Path("/sys/fs/cgroup"), "memory.max")
-BLAMES_NOBODY = {"none", "nan"}
+CLEAN = ("none", "nothing", "steady")
+BLAMES_NOBODY = {"none", "nan"} | (SLOW.keys() - ALONE) | STEPS.keys()
 """A loss is the mean over all ranks: whose it was is not told."""
 
 
@@ -66,12 +91,17 @@ class Outcome:
     named: str
     ranks: tuple[int, ...]
     said: str
+    besides: tuple[str, ...]
+    """What else is said to have slowed it."""
+    share: float | None
+    """Of the time that it cost, as it is told."""
 
     @property
     def right(self) -> bool:
         """Whether it is what was injected, and where."""
-        blamed = self.ranks == (() if self.fault in BLAMES_NOBODY else (self.rank,))
-        return self.named in EXPECTED[self.fault] and blamed
+        faults = self.fault.split("+")
+        blamed = self.ranks == (() if BLAMES_NOBODY.issuperset(faults) else (self.rank,))
+        return {self.named, *self.besides} == {(EXPECTED | SLOW | STEPS)[fault] for fault in faults} and blamed
 
 
 @contextlib.contextmanager
@@ -92,30 +122,69 @@ def limited(fault: str) -> Iterator[Callable[[], None] | None]:
 def outcome(fault: str, seed: int, root: Path) -> Outcome:
     """Run it, and ask why it went wrong."""
     chance = random.Random(f"{fault} {seed}")
-    rank, step = chance.randrange(RANKS), chance.randint(3, 9)
-    name = f"{fault}-{seed}"
-    settings = [f"--set=fault={fault}", f"--set=faulty_rank={rank}", f"--set=fault_step={step}"]
-    argv = [sys.executable, "-m", "seatrial", "run", str(CASE), "--name", name, *settings]
+    faults = set(fault.split("+"))
+    folder = root / f"{fault}-{seed}"
+    if faults <= STEPS.keys():
+        case, rank, step = "slow_steps.py", 0, chance.randint(20, 36)
+        settings = {"cause": fault, "since": str(step)}
+    elif faults <= SLOW.keys():
+        case, rank, step = "slowness.py", chance.randrange(2), 0
+        settings = {"cause": fault, "faulty_rank": str(rank)}
+    else:
+        case, rank, step = "faults.py", chance.randrange(4), chance.randint(3, 9)
+        settings = {"fault": fault, "faulty_rank": str(rank), "fault_step": str(step)}
+    if not folder.exists():
+        if case == "faults.py":
+            watched(fault, TESTS / case, folder, settings)
+        else:
+            alone = "threads" in faults or (fault == "nothing" and seed % 4 == 3)
+            settings |= {"size": "768"} if alone else {}
+            for _ in range(2 if "resume" in faults else 1):
+                forked.run(TESTS / case, folder, settings, processes=1 if alone else None)
+    found = diagnose(History(root).find(folder.name))
+    findings = [found.cause, *(one.finding for one in found.slowed_by)]
+    ranks = tuple(rank for finding in findings for rank in finding.scope.get("rank", ()))
+    besides = tuple(one.finding.check for one in found.slowed_by)
+    return Outcome(fault, seed, rank, step, found.cause.check, ranks, found.cause.observed, besides, found.share)
+
+
+def watched(fault: str, case: Path, folder: Path, settings: dict[str, str]) -> None:
+    """`seatrial run`, whose launcher says how ranks end."""
+    arguments = [str(case), "--name", folder.name, *(f"--set={key}={value}" for key, value in settings.items())]
     with limited(fault) as enter:
         subprocess.run(
-            [*argv, *(["--hang-timeout", str(HANG_SECONDS)] if fault in HANGS else [])],
-            env=os.environ | {"SEATRIAL_RUNS_DIR": str(root)},
+            [
+                sys.executable,
+                "-m",
+                "seatrial",
+                "run",
+                *arguments,
+                *(["--hang-timeout", str(HANG_SECONDS)] if fault in HANGS else []),
+            ],
+            env=os.environ | {"SEATRIAL_RUNS_DIR": str(folder.parent)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=False,
             timeout=300,
             preexec_fn=enter,
         )
-    cause = diagnose(History(root).find(name)).cause
-    return Outcome(fault, seed, rank, step, cause.check, tuple(cause.scope.get("rank", ())), cause.observed)
 
 
-def outcomes(faults: list[str], seeds: int, clean: int, root: Path) -> Iterator[Outcome]:
+def planned(faults: list[str], seeds: int, clean: int) -> Iterator[tuple[str, int]]:
     """All faults in turn, so that a machine that gets busy disturbs all of them."""
     for seed in range(max(seeds, clean)):
         for fault in faults:
-            if seed < (clean if fault == "none" else seeds):
-                yield outcome(fault, seed, root)
+            if seed < (clean if fault in CLEAN else seeds):
+                yield fault, seed
+
+
+def before(path: Path | None) -> list[Outcome]:
+    """What the file holds of earlier pieces."""
+    records = json.loads(path.read_text()) if path and path.exists() else []
+    return [
+        Outcome(**{k: tuple(v) if isinstance(v, list) else v for k, v in record.items() if k != "right"})
+        for record in records
+    ]
 
 
 def lower_bound(right: int, of: int) -> float:
@@ -130,14 +199,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--clean", type=int, default=50)
-    here = [fault for fault in EXPECTED if fault != "oom" or os.access(CGROUPS, os.W_OK)]
+    here = [fault for fault in EXPECTED | SLOW | STEPS if fault != "oom" or os.access(CGROUPS, os.W_OK)]
     parser.add_argument("--faults", default=",".join(here))
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--keep", type=Path, help="keep the runs there")
+    parser.add_argument("--keep", type=Path, help="keep the runs there; those that are there are asked again")
     options = parser.parse_args()
-    found: list[Outcome] = []
+    found = before(options.json)
+    done = {(one.fault, one.seed) for one in found}
     with tempfile.TemporaryDirectory() as scratch:
-        for one in outcomes(options.faults.split(","), options.seeds, options.clean, options.keep or Path(scratch)):
+        for fault, seed in planned(options.faults.split(","), options.seeds, options.clean):
+            if (fault, seed) in done:
+                continue
+            one = outcome(fault, seed, options.keep or Path(scratch))
             found.append(one)
             if not one.right:
                 print(f"wrong: {one}", file=sys.stderr, flush=True)

@@ -154,3 +154,22 @@ class Workload:
         if self.model is None or self.sequence_length is None:
             return {}
         return self.model.flops_per_token(self.sequence_length)
+
+    def collective_bytes(self) -> dict[str, float]:
+        """Operation -> bytes of what a rank has to reduce or gather in a step, whole tensors, scales not counted.
+
+        Of ranks that share data alone, as copies (DDP) or with all states sharded (FSDP2, ZeRO-3); else empty.
+        """
+        d = self.degrees
+        if max(d.tensor, d.pipeline, d.context, d.expert) > 1:
+            return {}
+        reduced = self.reduced * self.parameters
+        if not self.sharded:
+            return {"all_reduce": reduced} if d.data > 1 else {}
+        if len(self.sharded) < 3:
+            return {}
+        times = 1 if self.accumulate_whole else self.micro_batches
+        passes = self.micro_batches * (2 if self.reshard_after_forward else 1)
+        gathered = self.gathered * (self.parameters + self.frozen)
+        found = {"all_gather": passes * gathered, "reduce_scatter": times * reduced} if d.shard > 1 else {}
+        return found | ({"all_reduce": times * reduced / d.shard} if d.data > d.shard else {})

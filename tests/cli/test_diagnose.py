@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from seatrial.cli import cli
 from seatrial.events import RunEnd
+from tests.diagnose.large import Scene
 from tests.diagnose.made import RECORDED
 from tests.stories import start, step, write_run
 
@@ -67,3 +68,29 @@ def test_a_run_that_completed_is_0(tmp_path: Path) -> None:
     write_run(tmp_path, [(0.0, start()), (1.0, step(1)), (2.0, RunEnd(outcome="completed", step=1))])
     assert "PASS diagnose.cause" in ask(tmp_path, "diagnose", expect=0).stdout
     assert "cause" not in ask(tmp_path, "status", expect=0).stdout
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    """The folder of a run of 16 ranks, of which rank 5 is slow, rank 3 collects garbage and all compute in fp32."""
+    scene = Scene(1, ranks=16, slow={5: 2.0}, garbage={3: 0.15}, products="float32")
+    events = [*scene.events(), (99.0, RunEnd(outcome="completed", step=40, ranks_agree=True))]
+    write_run(tmp_path, events, nodes=2, processes_per_node=8, device="cuda")
+    return tmp_path
+
+
+def test_each_cause_of_slowness_has_its_share_and_what_to_do(slow: Path) -> None:
+    lines = ask(slow, "diagnose", expect=0).stdout.splitlines()
+    assert lines[0] == "fsdp/tiny completed: WARN diagnose.precision", "nobody knows its share, so it comes first"
+    named = [line for line in lines if line.startswith("diagnose.")]
+    assert named == ["diagnose.straggler, rank 5, 47% of the time", "diagnose.garbage, rank 3, 18% of the time"]
+    assert "  seatrial check node on its host" in lines[lines.index(named[0]) + 3]
+
+
+def test_programs_read_the_shares(slow: Path) -> None:
+    found = json.loads(ask(slow, "diagnose", "--json", expect=0).stdout)
+    assert (found["cause"]["check"], found["share"]) == ("diagnose.precision", None)
+    told = [(one["finding"]["check"], round(one["share"], 2)) for one in found["slowed_by"]]
+    assert told == [("diagnose.straggler", 0.47), ("diagnose.garbage", 0.18)]
+    diagnosis = json.loads(ask(slow, "report", "--format", "json", expect=0).stdout)["diagnosis"]
+    assert diagnosis["slowed_by"] == found["slowed_by"]

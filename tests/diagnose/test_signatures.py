@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from seatrial.diagnose import rules
+from seatrial.diagnose import rules, slow_rules
 from seatrial.diagnose.signatures import ENGINE, SIGNATURES, meaning, of_engine
 from seatrial.findings import Rule
 
 BY_MESSAGE = sorted({one.rule.id for one in SIGNATURES} - {rules.HANG.id, rules.COLLECTIVE_MISSING.id})
 
 
-@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.id)
+RULES = (*rules.RULES, *slow_rules.RULES)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
 def test_rules_say_what_they_must(rule: Rule) -> None:
-    assert rule.id.startswith("diagnose.") and len({one.id for one in rules.RULES}) == len(rules.RULES)
+    assert rule.id.startswith("diagnose.") and len({one.id for one in RULES}) == len(RULES)
     assert rule.expected and rule.why and rule.remedy and rule.source
     found = meaning(rule.bad)
     if rule.id in BY_MESSAGE and rule.id != rules.COLLECTIVE_MISMATCH.id:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from statistics import median
 
 import pytest
 
 from seatrial.diagnose.judging import Diagnosis, judge
+from seatrial.diagnose.lag import _without_each
 from seatrial.events import CheckpointSaved, Step
 from seatrial.findings import Verdict
 from seatrial.runs import State
@@ -58,6 +60,23 @@ def test_who_works_longer_is_the_straggler_though_all_steps_take_as_long() -> No
 def test_who_computes_more_is_no_bad_node() -> None:
     found = slowed(steps(lambda n: measured(work=(0.5, 0.5, 0.9, 0.5), cpu=(0.5, 0.5, 0.9, 0.5))))
     assert said(found) == ("imbalance", [2])
+
+
+def test_several_that_lag_are_one_cause_as_large_as_the_slowest() -> None:
+    found = slowed(steps(lambda n: measured(work=(0.5, 0.5, 0.8, 0.9))))
+    assert said(found) == ("straggler", [2, 3]) and found.share == pytest.approx(0.4)
+    assert found.cause.observed.endswith(" on ip-2, ip-3: 0.9 s a step, of the others 0.5 s")
+
+
+def test_garbage_is_not_computing() -> None:
+    found = slowed(steps(lambda n: {"cpu": (0.4, 0.9, 0.4, 0.4), "gc": (0.0, 0.5, 0.0, 0.0)}))
+    assert said(found) == ("garbage", [1]) and found.slowed_by == ()
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 9])
+def test_the_median_without_each(count: int) -> None:
+    row = random.Random(count).choices(range(5), k=count)
+    assert _without_each(row) == [median(row[:rank] + row[rank + 1 :]) for rank in range(count)]
 
 
 def test_what_changes_from_step_to_step_is_no_rank() -> None:
@@ -110,6 +129,11 @@ def test_data_that_one_rank_waits_for_is_data_and_no_straggler() -> None:
     assert found.cause.observed == "rank 3 waited for data in 50% of a step, rank 3 the longest"
 
 
+def test_of_several_that_wait_the_longest_is_what_it_costs() -> None:
+    found = slowed(steps(lambda n: measured(work=(0.4,) * RANKS, data=(0.0, 0.0, 0.4, 0.6))))
+    assert said(found) == ("data", [2, 3]) and found.share == pytest.approx(0.6)
+
+
 def test_data_that_all_wait_for_blames_no_rank() -> None:
     found = slowed(steps(lambda n: measured(work=(0.5,) * RANKS, data=(0.5,) * RANKS)))
     assert said(found) == ("data", [])
@@ -132,7 +156,8 @@ def test_checkpoints_that_cost_much_of_the_time() -> None:
 def test_what_costs_the_most_comes_first() -> None:
     found = slowed(steps(lambda n: measured(work=(0.3, 0.3, 0.5, 0.3), data=(0.0, 0.0, 0.0, 0.7))))
     assert said(found) == ("data", [3])
-    assert [one.scope["rank"] for one in found.consequences] == [[2]]
+    assert [(one.finding.check, one.finding.scope["rank"]) for one in found.slowed_by] == [("diagnose.straggler", [2])]
+    assert found.share == pytest.approx(0.7) and found.slowed_by[0].share == pytest.approx(0.2)
 
 
 def test_too_few_steps_say_nothing() -> None:

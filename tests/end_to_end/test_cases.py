@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seatrial.events import RunStart, Validation
+from seatrial.events import RunStart, StepContent, Validation
 from tests.command import losses, read_json, settings
 
 pytestmark = [pytest.mark.torch, pytest.mark.slow]
@@ -19,7 +19,9 @@ def test_cpu_ddp_learns_digits(command):
     run = command.find("digits")
     last = run.events().last(Validation)
     assert last.step == 600 and last.metrics["accuracy"] >= 0.93
-    assert run.events().last(RunStart).unit == "samples"
+    start, content = run.events().last(RunStart), run.events().last(StepContent)
+    assert start.unit == "samples" and content.products == "float32"
+    assert start.collective_bytes["all_reduce"] == pytest.approx(content.bytes["all_reduce Float"])
 
 
 OWN = '''

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seatrial.events import CheckpointSaved, RunStart, Step
+from seatrial.events import CheckpointSaved, RunStart, Step, StepContent
 from seatrial.runs import State
 from tests.command import checkpoints, is_gone, losses
 
@@ -27,4 +27,8 @@ def test_an_undisturbed_run_passes_and_tells_everything(undisturbed):
     start = log.last(RunStart)
     assert start.peak_flops is None and start.peak_source.startswith("not stated")
     assert start.versions["torch"].startswith("2.")
+    [content] = log.of(StepContent)
+    needed, carried = sum(start.collective_bytes.values()), sum(content.bytes.values())
+    assert (start.dtype, content.products) == ("fp32", "float32")
+    assert needed / 2 < carried < 1.01 * needed, "a unit that is alone is not gathered again for its backward pass"
     assert is_gone(undisturbed)

@@ -38,7 +38,7 @@ def test_what_also_slowed_it_is_listed(make_run, story):
     restart = (0.7, Restart(attempt=1, reason="rank 1 was killed by SIGKILL", rank=1))
     run = make_run([story.whole_run()[0], restart, *slow_run(story)], processes_per_node=RANKS)
     shown = render(run, [], "text")
-    assert shown.index("diagnose.killed, rank 1") < shown.index("also seen")
+    assert shown.index("diagnose.killed, rank 1") < shown.index("also slowed it")
     assert '<td data-label="whose">rank 2</td>' in render(run, [], "html")
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 import torch
 
 from seatrial.metrics import PHASES
 from seatrial.rank import timing
 from seatrial.train.timing import StepTimer
+from tests.rank.test_clocks import UUID, nvml
 
 pytestmark = pytest.mark.torch
 
@@ -86,7 +89,7 @@ def test_collecting_starts_anew(clock: Clock) -> None:
     one_step(timer, clock, forward=7.0, other=2.0)
     timer.collect()
     one_step(timer, clock, backward=1.0)
-    assert timer.so_far() == {"data_wait": 0.0, "busy": 2.0, "cpu": 1.0}
+    assert timer.so_far() == {"data_wait": 0.0, "busy": 2.0, "cpu": 1.0, "gc": 0.0}
     seconds, phases = timer.collect()
     assert seconds == 2.0
     assert {name: value for name, value in phases.items() if value} == {"backward": 1.0, "other": 1.0}
@@ -96,7 +99,7 @@ def test_a_ranks_own_times_are_per_step(clock: Clock) -> None:
     timer = StepTimer(torch.device("cpu"))
     one_step(timer, clock, data_wait=2.0, forward=1.0)
     one_step(timer, clock, data_wait=4.0, forward=1.0)
-    assert timer.so_far() == {"data_wait": 3.0, "busy": 5.0, "cpu": 2.5}
+    assert timer.so_far() == {"data_wait": 3.0, "busy": 5.0, "cpu": 2.5, "gc": 0.0}
 
 
 def test_the_real_clock_agrees() -> None:
@@ -112,3 +115,32 @@ def test_the_real_clock_agrees() -> None:
 def test_an_unknown_phase_is_a_bug() -> None:
     with pytest.raises(KeyError), StepTimer(torch.device("cpu")).phase("forwards"):
         pass
+
+
+def test_collections_of_garbage_are_told_by_step():
+    timer = StepTimer(torch.device("cpu"))
+    kept = [[] for _ in range(100_000)]
+    gc.collect()
+    gc.collect()
+    timer.step()
+    timer.step()
+    told = timer.so_far()
+    assert len(kept) and 0 < told["gc"] < told["busy"]
+    timer.collect()
+    gc.disable()
+    try:
+        assert timer.so_far()["gc"] == 0.0
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize(("reasons", "share"), [(0x40, 1.0), (0x4, 0.0)])
+def test_a_gpu_that_holds_its_clocks_down_is_told_by_its_time(clock, monkeypatch, reasons, share):
+    """No device is here: the driver's library is a stand-in."""
+    monkeypatch.setattr("seatrial.train.timing._uuid", lambda _: UUID)
+    monkeypatch.setattr("seatrial.train.timing.load", lambda: nvml(reasons))
+    timer = StepTimer(torch.device("cuda"))
+    clock.pass_by(2.0)
+    timer.step()
+    assert timer.so_far()["throttled"] == 2.0 * share
+    assert "throttled" not in StepTimer(torch.device("cpu")).so_far()

@@ -44,6 +44,8 @@ def _record(run: Run, found: Diagnosis) -> dict[str, object]:
         "state": run.state(),
         "verdict": found.cause.verdict,
         "cause": asdict(found.cause),
+        "share": found.share,
+        "slowed_by": [asdict(slowing) for slowing in found.slowed_by],
         "consequences": [asdict(finding) for finding in found.consequences],
     }
 
@@ -53,19 +55,34 @@ def _say(run: Run, found: Diagnosis) -> None:
 
     cause = found.cause
     mark = click.style(cause.verdict, fg=VERDICT_COLORS.get(cause.verdict), bold=True)
-    click.echo(f"{run.job.label} {run.state()}: {mark} {cause.check}{_who(cause)}")
-    click.echo(f"  {one_line(cause.observed)}")
-    if cause.evidence:
-        click.echo(f"  seen in {one_line(cause.evidence)}")
-    if cause.remedy:
-        click.echo(f"  {click.style(cause.remedy, bold=True)}")
+    click.echo(f"{run.job.label} {run.state()}: {mark} {cause.check}{_who(cause)}{_cost(found.share)}")
+    _detail(cause)
     if cause.source and found.named:
         click.echo(f"  source: {cause.source}")
+    if found.slowed_by:
+        click.echo("what slowed it as well:")
+    for one in found.slowed_by:
+        click.echo(f"{one.finding.check}{_who(one.finding)}{_cost(one.share)}")
+        _detail(one.finding)
     if found.consequences:
         click.echo("what followed, or is no cause:")
     for finding in found.consequences:
         place = f" (seen in {finding.evidence})" if finding.evidence else ""
         click.echo(f"  {one_line(finding.observed)}{_who(finding)}{place}")
+
+
+def _detail(finding: Finding) -> None:
+    from seatrial.report.document import one_line
+
+    click.echo(f"  {one_line(finding.observed)}")
+    if finding.evidence:
+        click.echo(f"  seen in {one_line(finding.evidence)}")
+    if finding.remedy:
+        click.echo(f"  {click.style(finding.remedy, bold=True)}")
+
+
+def _cost(share: float | None) -> str:
+    return f", {share:.0%} of the time" if share is not None else ""
 
 
 def _who(finding: Finding) -> str:

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from seatrial.diagnose.judging import Diagnosis, blamed, judge
+from seatrial.diagnose.judging import Diagnosis, Slowing, blamed, judge
 from seatrial.diagnose.left import read
 from seatrial.runs import Run
 
-__all__ = ["Diagnosis", "blamed", "diagnose", "judge", "read"]
+__all__ = ["Diagnosis", "Slowing", "blamed", "diagnose", "judge", "read"]
 
 
 def diagnose(run: Run) -> Diagnosis:

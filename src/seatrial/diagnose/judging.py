@@ -27,12 +27,25 @@ _FOLLOWS = (rules.CONSEQUENCE, rules.HANG)
 
 
 @dataclass(frozen=True, slots=True)
+class Slowing:
+    """One cause of slowness."""
+
+    finding: Finding
+    share: float | None
+    """Of the time that it cost; None: not known. Causes may overlap, so that shares need not add up."""
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnosis:
     """The root cause of what happened to a run, and what followed from it."""
 
     cause: Finding
     """PASS: there is nothing to explain. UNKNOWN: what the run left does not tell."""
     consequences: tuple[Finding, ...] = ()
+    share: float | None = None
+    """Of the time that the cause cost, if it slowed the run; None: not known."""
+    slowed_by: tuple[Slowing, ...] = ()
+    """What slowed it besides, by what it cost."""
 
     @property
     def named(self) -> bool:
@@ -42,7 +55,7 @@ class Diagnosis:
     @property
     def findings(self) -> list[Finding]:
         """The cause first."""
-        return [self.cause, *self.consequences]
+        return [self.cause, *(one.finding for one in self.slowed_by), *self.consequences]
 
 
 def blamed(finding: Finding) -> str:
@@ -55,14 +68,18 @@ def judge(left: Left) -> Diagnosis:
     """The diagnosis of a run. Pure."""
     if left.state in (State.FAILED, State.LOST):
         return _of_failure(left)
-    signs = [*_of_restarts(left), *slow.signs(left)]
+    signs = _of_restarts(left)
     if left.state is State.COMPLETED:
         signs = [sign for sign in of_events(left) if sign.rule is not rules.NOT_FINITE] + signs
     if limit := of_engine(left.engine):
         signs.insert(0, Sign(rule=limit.rule, said=left.engine, evidence="its engine", source=limit.source))
-    if signs:
-        return _told(signs[0], signs[1:], Verdict.WARN)
-    return Diagnosis(_nothing(left))
+    slowing = slow.signs(left)
+    if not signs and not slowing:
+        return Diagnosis(_nothing(left))
+    root, *others = signs or slowing[:1]
+    rest = slowing if signs else slowing[1:]
+    slowed_by = tuple(Slowing(_finding(sign, Verdict.WARN), sign.share) for sign in rest)
+    return replace(_told(root, others, Verdict.WARN), share=root.share, slowed_by=slowed_by)
 
 
 def _of_failure(left: Left) -> Diagnosis:
@@ -165,11 +182,13 @@ def _of_restarts(left: Left) -> list[Sign]:
 
 
 def _told(root: Sign, others: Iterable[Sign], verdict: Verdict) -> Diagnosis:
-    finding = root.rule.finding(
-        verdict, _text(root), evidence=root.evidence, scope={"rank": list(root.ranks)} if root.ranks else None
-    )
-    finding = replace(finding, source=root.source) if root.source else finding
-    return Diagnosis(finding, _consequences(others))
+    return Diagnosis(_finding(root, verdict), _consequences(others))
+
+
+def _finding(sign: Sign, verdict: Verdict) -> Finding:
+    scope = {"rank": list(sign.ranks)} if sign.ranks else None
+    finding = sign.rule.finding(verdict, _text(sign), evidence=sign.evidence, scope=scope)
+    return replace(finding, source=sign.source) if sign.source else finding
 
 
 def _text(sign: Sign) -> str:

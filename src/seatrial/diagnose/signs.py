@@ -32,6 +32,8 @@ class Sign:
     evidence: str = ""
     source: str = ""
     """Who says that it means this, where it is not the rule's source."""
+    share: float | None = None
+    """Of the time that it cost, of what slowed a run; None: not known."""
 
 
 def of_logs(left: Left) -> list[Sign]:

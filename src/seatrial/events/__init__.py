@@ -19,6 +19,7 @@ from seatrial.events.schema import (
     RunEnd,
     RunStart,
     Step,
+    StepContent,
     StopRequested,
     Validation,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "RunEnd",
     "RunStart",
     "Step",
+    "StepContent",
     "StopRequested",
     "Timed",
     "Validation",

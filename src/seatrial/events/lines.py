@@ -18,6 +18,7 @@ from seatrial.events.schema import (
     RunEnd,
     RunStart,
     Step,
+    StepContent,
     StopRequested,
     Validation,
 )
@@ -28,6 +29,7 @@ SCHEMA_VERSION = 1
 _TYPES: dict[str, type[Any]] = {
     "run_start": RunStart,
     "step": Step,
+    "step_content": StepContent,
     "validation": Validation,
     "checkpoint_saved": CheckpointSaved,
     "checkpoint_loaded": CheckpointLoaded,

@@ -44,6 +44,12 @@ class RunStart:
     """Software that takes part -> its version."""
     variables: dict[str, str] = field(default_factory=dict)
     """Environment of rank 0, as far as it decides how a run goes: NCCL_*, OMP_* and the like; never a secret."""
+    dtype: str = ""
+    """What the job is to multiply matrices in: ``bf16``, ``fp32``; empty if the case does not tell."""
+    threads: int | None = None
+    """Threads that an operation of rank 0 may take on a CPU; None: not known."""
+    collective_bytes: dict[str, float] = field(default_factory=dict)
+    """Operation -> bytes of what a rank has to reduce or gather in a step, by its layout; empty if nobody tells."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,12 +71,27 @@ class Step:
     phases: dict[str, float] = field(default_factory=dict)
     """Rank 0's split of `seconds` into seatrial.metrics.PHASES."""
     ranks: dict[str, list[float]] = field(default_factory=dict)
-    """Measure -> seconds of each rank: ``data_wait``, ``busy`` (wall, until the last collective), ``cpu``; ``wait`` for
-    other ranks, where a program can tell."""
+    """Measure -> seconds of each rank: ``data_wait``, ``busy`` (wall, until the last collective), ``cpu``, ``gc``
+    (Python's collector of garbage); ``wait`` for other ranks, where a program can tell; of GPUs ``throttled``, with
+    clocks held down by heat or lack of power."""
     memory_bytes: int | None = None
     """Peak memory of rank 0: device memory where there is one, else resident set."""
     printed: dict[str, float] = field(default_factory=dict)
     """What the framework itself says: ``mfu``, a fraction, and ``flops``, model FLOP/s of a rank."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StepContent:
+    """What one step of an attempt consisted of on rank 0, looked at once, past the warm-up."""
+
+    step: int
+    """The step that was looked at."""
+    products: str = ""
+    """Dtype of the first linear layer's result: ``float32``, ``bfloat16``; empty if nobody saw it."""
+    calls: dict[str, int] = field(default_factory=dict)
+    """Operation and dtype, ``all_reduce Float`` -> how many collectives, as torch's flight recorder counts them."""
+    bytes: dict[str, int] = field(default_factory=dict)
+    """The same -> bytes of what they reduced or gathered: of input or output the larger one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -201,6 +222,7 @@ class RunEnd:
 Event = (
     RunStart
     | Step
+    | StepContent
     | Validation
     | CheckpointSaved
     | CheckpointLoaded

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from seatrial.events import CheckpointLoaded, CheckpointSaved, RunStart
@@ -23,10 +23,12 @@ def run_start(
     dtype: str = "fp32",
     unit: str = "tokens",
     packages: Iterable[str] = (),
+    collective_bytes: Mapping[str, float] | None = None,
 ) -> None:
     """Emit RunStart, when the ranks have met and the first step is about to be taken. A collective where there are any.
 
-    `dtype` is what the peak is of: ``bf16`` or ``fp32``. `packages` are named with their versions besides the pins.
+    `dtype` is what matrices are to be multiplied in, and what the peak is of: ``bf16`` or ``fp32``. `packages` are
+    named with their versions besides the pins. `collective_bytes`: what the layout needs, of `Workload`.
     """
     peak, source = worker.peak_flops(dtype)
     worker.emit(
@@ -45,6 +47,9 @@ def run_start(
             hosts=worker.hosts(),
             versions=worker.versions(packages),
             variables=machine.variables(os.environ),
+            dtype=dtype,
+            threads=worker.threads(),
+            collective_bytes=dict(collective_bytes or {}),
         )
     )
 

@@ -192,6 +192,10 @@ class Rank:
         """Peak memory of this rank in bytes: device memory where there is one, else resident set."""
         return machine.peak_resident()
 
+    def threads(self) -> int | None:
+        """Threads that an operation may take on a CPU; None: not known."""
+        return None
+
     def peak_flops(self, dtype: str) -> tuple[float | None, str]:
         """Dense peak FLOP/s of one rank at ``bf16`` or ``fp32``, and where the figure comes from; None if unknown."""
         return None, NO_PEAK_ON_CPU if self.device_kind == "cpu" else "unknown"

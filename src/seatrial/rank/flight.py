@@ -50,14 +50,20 @@ def _before_2_9() -> bool:
     return [int(part) for part in version.split(".")[:2]] < [2, 9]
 
 
+def known() -> dict[str, bytes]:
+    """Kind of recorder -> what it knows, a pickle; nothing where there is none."""
+    c10d = sys.modules.get("torch._C._distributed_c10d")
+    found: dict[str, Callable[..., bytes] | None] = {
+        kind: getattr(c10d, name, None) for kind, name in RECORDERS.items()
+    }
+    return {kind: b"" if recorder is None else _ask(recorder) for kind, recorder in found.items()}
+
+
 def dump(folder: Path, rank: int) -> None:
     """Write what the recorders know; a new time of gloo's file says that there is nothing to tell."""
-    c10d = sys.modules.get("torch._C._distributed_c10d")
-    for kind, name in RECORDERS.items():
-        recorder: Callable[..., bytes] | None = getattr(c10d, name, None)
-        known = b"" if recorder is None else _ask(recorder)
-        if known or kind == "gloo":
-            _write(folder / f"{kind}-rank-{rank}", known)
+    for kind, content in known().items():
+        if content or kind == "gloo":
+            _write(folder / f"{kind}-rank-{rank}", content)
 
 
 def dump_on_request(folder: Path, rank: int) -> None:

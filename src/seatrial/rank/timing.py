@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
 from seatrial.metrics import PHASES
+
+
+class _Garbage:
+    """How long Python's collector of cyclic garbage has stopped this process since it was first asked."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._begin = 0.0
+        gc.callbacks.append(self._called)
+
+    def _called(self, phase: str, _: dict[str, Any]) -> None:
+        if phase == "start":
+            self._begin = time.perf_counter()
+        else:
+            self.seconds += time.perf_counter() - self._begin
+
+
+_garbage = cache(_Garbage)
+"""One for the process: callbacks of the collector stay."""
 
 
 class StepTimer:
@@ -19,6 +41,7 @@ class StepTimer:
         """Seconds; None until somebody tells."""
         self._begin = time.perf_counter()
         self._cpu = time.process_time()
+        self._garbage = _garbage().seconds
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -43,7 +66,7 @@ class StepTimer:
         self._steps += 1
 
     def so_far(self) -> dict[str, float]:
-        """This rank's own seconds per step: ``data_wait``, ``busy`` (wall), ``cpu``, and ``wait`` if it was told.
+        """Its own seconds per step: ``data_wait``, ``busy`` (wall), ``cpu``, ``gc``, and ``wait`` if that was told.
 
         Call it before the step's last collective, in which a fast rank waits for the slow ones.
         """
@@ -53,6 +76,7 @@ class StepTimer:
             "data_wait": self._seconds["data_wait"] / steps,
             "busy": (time.perf_counter() - self._begin) / steps,
             "cpu": (time.process_time() - self._cpu) / steps,
+            "gc": (_garbage().seconds - self._garbage) / steps,
         }
 
     def collect(self) -> tuple[float, dict[str, float]]:
@@ -65,4 +89,5 @@ class StepTimer:
         self._seconds = dict.fromkeys(PHASES, 0.0)
         self._waited = None if self._waited is None else 0.0
         self._steps, self._begin, self._cpu = 0, now, time.process_time()
+        self._garbage = _garbage().seconds
         return total, phases

@@ -37,9 +37,7 @@ def to_html(summary: Summary) -> str:
         reason_facts=sections.reason_facts(reason) if reason else "",
         reason_blocks=list(sections.reason_blocks(reason)) if reason else [],
         cause=sections.cause(summary.diagnosis) if summary.diagnosis else (),
-        consequences=sections.consequences_table(summary.diagnosis)
-        if summary.diagnosis
-        else Table(headers=(), rows=()),
+        causes_besides=sections.besides(summary.diagnosis) if summary.diagnosis else (),
         verdict_line=sections.verdict_line(summary),
         figures=key_figures(summary),
         expected=expected.told(summary),
@@ -162,6 +160,9 @@ _RANK_TITLES = {
     "data_wait": "Wait for data",
     "busy": "Busy until the step's last collective",
     "cpu": "CPU time",
+    "gc": "Collecting garbage",
+    "wait": "Wait for other ranks",
+    "throttled": "With clocks held down",
 }
 
 

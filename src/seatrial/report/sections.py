@@ -58,14 +58,22 @@ def cause(found: Diagnosis) -> tuple[str, str]:
     """The root cause that a diagnosis names: what was seen, then whose it is, where it was seen, and what to do."""
     finding = found.cause
     place = f"seen in {finding.evidence}" if finding.evidence else ""
-    facts = ", ".join(filter(None, (finding.check, blamed(finding), place)))
+    cost = f"{percent(found.share)} of the time" if found.share is not None else ""
+    facts = ", ".join(filter(None, (finding.check, blamed(finding), cost, place)))
     return finding.observed, f"{facts}. What to do: {finding.remedy}."
 
 
-def consequences_table(found: Diagnosis) -> Table:
-    """What followed from the root cause, or slowed the run as well."""
-    rows = tuple((f.observed, blamed(f), f.evidence) for f in found.consequences)
-    return Table(headers=("also seen", "whose", "seen in"), rows=rows).filled()
+def besides(found: Diagnosis) -> tuple[Table, Table]:
+    """What slowed the run as well, by what it cost; and what followed from the root cause."""
+    slowing = tuple(
+        (percent(one.share), one.finding.check, one.finding.observed, blamed(one.finding), one.finding.remedy)
+        for one in found.slowed_by
+    )
+    seen = tuple((f.observed, blamed(f), f.evidence) for f in found.consequences)
+    return (
+        Table(headers=("of the time", "also slowed it", "observed", "whose", "what to do"), rows=slowing),
+        Table(headers=("also seen", "whose", "seen in"), rows=seen).filled(),
+    )
 
 
 def facts_table(summary: Summary) -> Table:

@@ -30,7 +30,7 @@ def _sections(summary: Summary) -> Iterator[Section]:
         told = (summary.reason.what, sections.reason_facts(summary.reason))
         yield Section(title="Reason", paragraphs=told, blocks=tuple(sections.reason_blocks(summary.reason)))
     elif summary.diagnosis:
-        tables = _filled(sections.consequences_table(summary.diagnosis))
+        tables = _filled(*sections.besides(summary.diagnosis))
         yield Section(title="Diagnosis", paragraphs=sections.cause(summary.diagnosis), tables=tables)
     if summary.links:
         yield Section(title="See also", tables=(Table(headers=("what", "where"), rows=tuple(summary.links)),))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from seatrial.rank import timing
+from seatrial.rank.clocks import Clocks, load
 
 
 class StepTimer(timing.StepTimer):
@@ -20,6 +21,7 @@ class StepTimer(timing.StepTimer):
     def __init__(self, device: torch.device) -> None:
         super().__init__()
         self._cuda = device.type == "cuda"
+        self._clocks = Clocks(_uuid(device), load()) if self._cuda else None
         self._pending: list[tuple[str, torch.cuda.Event, torch.cuda.Event]] = []
 
     @contextmanager
@@ -35,6 +37,11 @@ class StepTimer(timing.StepTimer):
         last.record()
         self._pending.append((name, first, last))
 
+    def so_far(self) -> dict[str, float]:
+        """The same as on a CPU; of a GPU that holds its clocks down now also ``throttled``, all of its time, else 0."""
+        told = super().so_far()
+        return told if self._clocks is None else told | {"throttled": told["busy"] * self._clocks.held_down()}
+
     def collect(self) -> tuple[float, dict[str, float]]:
         """Seconds per step and their split, both means since the last call; then start anew.
 
@@ -46,3 +53,8 @@ class StepTimer(timing.StepTimer):
                 self._seconds[name] += first.elapsed_time(last) / 1e3  # ms
             self._pending.clear()
         return super().collect()
+
+
+def _uuid(device: torch.device) -> str:
+    """As nvidia-smi has it; older versions of torch do not tell."""
+    return f"GPU-{getattr(torch.cuda.get_device_properties(device), 'uuid', 'unknown')}"

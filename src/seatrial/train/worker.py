@@ -24,6 +24,7 @@ from seatrial.rank import interfaces
 from seatrial.rank.core import Rank
 from seatrial.rank.start import start as start_rank
 from seatrial.rank.window import Recorder
+from seatrial.train.contents import StepContents
 from seatrial.train.profiler import CudaWindow, TorchRecorder
 
 COLLECTIVE_TIMEOUT = datetime.timedelta(minutes=30)
@@ -37,6 +38,18 @@ class Worker(Rank):
         super().__init__(run, job)
         self._joins = join
         self._control: dist.ProcessGroup | None = None
+        self._contents = StepContents()
+
+    def watch(self, model: torch.nn.Module) -> None:
+        """See what `model` computes in, once, in its first forward pass; call it when it is whole."""
+        self._contents.watch(model)
+
+    def after_step(self, done: int) -> None:
+        """Step `done` has been taken: a sign of life, and where a profile begins and ends; one step is looked at."""
+        only_trained = self.in_steps
+        super().after_step(done)
+        if self.rank == 0 and (content := self._contents.after_step(done, only_trained=only_trained)):
+            self.emit(content)
 
     @cached_property
     def device(self) -> torch.device:
@@ -114,6 +127,10 @@ class Worker(Rank):
     def peak_memory(self) -> int:
         """Peak memory of this rank in bytes: device memory where there is one, else resident set."""
         return torch.cuda.max_memory_allocated(self.device) if self.device.type == "cuda" else super().peak_memory()
+
+    def threads(self) -> int | None:
+        """Threads that an operation may take on a CPU."""
+        return torch.get_num_threads()
 
     def peak_flops(self, dtype: str) -> tuple[float | None, str]:
         """Dense peak FLOP/s of one rank at ``bf16`` or ``fp32``, and where the figure comes from; None if unknown."""

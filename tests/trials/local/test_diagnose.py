@@ -1,4 +1,4 @@
-"""Something goes wrong in a real run of four ranks over gloo, and the diagnosis says what, and whose it was.
+"""Something goes wrong in a real run over gloo, and the diagnosis says what, and whose it was.
 
 benchmarks/diagnose.py does the same with twenty seeds and more.
 """
@@ -6,6 +6,7 @@ benchmarks/diagnose.py does the same with twenty seeds and more.
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "diagnose.py"
 
 def load() -> ModuleType:
     """The benchmark, which is no package's."""
+    sys.path.insert(0, str(BENCHMARK.parent))  # where it finds what it imports
     spec = importlib.util.spec_from_file_location("benchmark_diagnose", BENCHMARK)
     assert spec is not None and spec.loader is not None
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
@@ -52,3 +54,14 @@ def test_it_names_what_was_injected_and_where(fault: str, seed: int, tmp_path: P
         pytest.skip("no right to make a memory cgroup")
     found = benchmark.outcome(fault, seed, tmp_path)
     assert found.right, found
+
+
+def test_it_names_what_slowed_a_run(tmp_path: Path) -> None:
+    """Several that do not hide each other share a run. A run that is slow since a step is in docs/slow.md; a neighbour,
+    which needs a quiet machine, in the benchmark. In a process of its own: one with threads is not to be forked."""
+    causes = ["precision+communication+garbage", "threads", "pauses+folder", "growing", "resume"]
+    told = tmp_path / "found.json"
+    command = [sys.executable, str(BENCHMARK), "--seeds", "1", "--faults", ",".join(causes), "--json", str(told)]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    found = json.loads(told.read_text())
+    assert [one["fault"] for one in found if one["right"]] == causes, found

@@ -11,9 +11,10 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from seatrial.cases.cpu_ddp import DIGITS, TRAINING_IMAGES, Args
+from seatrial.cases.cpu_ddp import DIGITS, TRAINING_IMAGES, Args, workload
 from seatrial.events import Step, Validation
 from seatrial.rank import announce
+from seatrial.spec import Layout
 from seatrial.train.agreement import ranks_agree
 from seatrial.train.checkpoint import Checkpointer
 from seatrial.train.timing import StepTimer
@@ -31,17 +32,20 @@ def main() -> None:
         hidden = args.hidden_size
         layers = (nn.Linear(64, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, DIGITS))
         model = DistributedDataParallel(nn.Sequential(*layers))
+        worker.watch(model)
         optimizer = torch.optim.Adam(model.parameters(), lr=args.learning_rate)
 
         checkpointer = Checkpointer(worker, model, optimizer, keep=2, asynchronous=False)
         loaded = checkpointer.load()
         first_step = loaded.step if loaded else 0
+        layout = Layout(nodes=1, processes_per_node=worker.world_size, device="cpu")
         announce.run_start(
             worker,
             steps=args.steps,
             first_step=first_step,
             parameters=sum(p.numel() for p in model.parameters()),
             unit="samples",
+            collective_bytes=workload(args, layout).collective_bytes(),
         )
 
         timer = StepTimer(worker.device)

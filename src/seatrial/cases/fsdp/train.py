@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 
 from seatrial.cases.fsdp import Args
+from seatrial.cases.fsdp.rules import workload
 from seatrial.data.batches import Loader
 from seatrial.data.sources import open_source
 from seatrial.data.tokenizers import Bytes, open_tokenizer
@@ -20,6 +21,7 @@ from seatrial.errors import Problem, UserError
 from seatrial.events import Step, Validation
 from seatrial.models import LLAMA
 from seatrial.rank import announce
+from seatrial.spec import Device, Layout
 from seatrial.train.agreement import ranks_agree
 from seatrial.train.checkpoint import Checkpointer
 from seatrial.train.model import Llama, initialise, rotary_table
@@ -59,6 +61,8 @@ def main() -> None:
         loader = open_loader(args, worker, states=states)
 
         config = LLAMA[args.model]
+        device: Device = "cuda" if worker.device.type == "cuda" else "cpu"
+        layout = Layout(nodes=1, processes_per_node=worker.world_size, device=device)
         announce.run_start(
             worker,
             steps=args.steps,
@@ -66,7 +70,9 @@ def main() -> None:
             parameters=config.parameters(),
             flops_per_token=config.flops_per_token(args.sequence_length),
             dtype=args.precision,
+            collective_bytes=workload(args, layout).collective_bytes(),
         )
+        worker.watch(model)
         timer = StepTimer(worker.device)
         accumulation = args.global_batch_size // (args.micro_batch_size * worker.world_size)
         whole = accumulates_whole(config.parameters())

@@ -1,0 +1,35 @@
+"""The logged steps of a run with what its ranks measured in them, and what a cause of slowness cost in each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from seatrial.attempts import Point
+
+MIN_POINTS = 5
+"""Logged steps past the warm-up that are needed to say anything."""
+
+Costs = Mapping[int, float]
+"""Step -> seconds that it lost by a cause."""
+
+
+def whole(point: Point, *names: str) -> bool:
+    """Whether a point has these measures of all ranks."""
+    ranks = point.event.ranks
+    return point.event.seconds > 0 and all(len(ranks.get(name, ())) == point.world_size for name in names)
+
+
+def garbage(point: Point) -> Sequence[float]:
+    """Seconds that each rank collected garbage; zeros where nobody tells, which is all that older runs know."""
+    return point.event.ranks["gc"] if whole(point, "gc") else [0.0] * (point.world_size or 0)
+
+
+def share(points: Sequence[Point], costs: Costs) -> float:
+    """Of the time of all points, each weighed by the steps that it stands for."""
+    lost = sum(min(costs.get(p.event.step, 0.0), p.event.seconds) * p.steady.steps for p in points)
+    return lost / seconds(points)
+
+
+def seconds(points: Sequence[Point]) -> float:
+    """Of all steps that the points stand for."""
+    return sum(p.event.seconds * p.steady.steps for p in points)

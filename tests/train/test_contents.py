@@ -1,0 +1,72 @@
+"""What a step consisted of is seen once, and by what really happened."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.distributed as dist
+
+from seatrial.events import StepContent
+from seatrial.rank import flight
+from seatrial.steady import WARM_UP
+from seatrial.train.contents import TRIES, StepContents
+
+pytestmark = pytest.mark.torch
+
+
+@pytest.fixture
+def group(monkeypatch, tmp_path):
+    flight.prepare(environ := {}, tmp_path)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+def steps(contents, count, *, reductions=1, only_trained=lambda step: True):
+    """What is told of steps that reduce 1,000 numbers so often, and gather 10."""
+    told = []
+    for step in range(1, count + 1):
+        for _ in range(reductions):
+            dist.all_reduce(torch.ones(1000))
+        dist.all_gather([torch.empty(10, dtype=torch.bfloat16)], torch.ones(10, dtype=torch.bfloat16))
+        told.append(contents.after_step(step, only_trained=only_trained(step)))
+    return [content for content in told if content]
+
+
+def test_the_first_steady_step_is_looked_at_and_no_other(group):
+    expected = StepContent(
+        step=WARM_UP + 2,
+        calls={"all_reduce Float": 2, "all_gather BFloat16": 1},
+        bytes={"all_reduce Float": 8000, "all_gather BFloat16": 20},
+    )
+    assert steps(StepContents(), 12, reductions=2) == [expected]
+
+
+def test_a_step_that_saved_or_validated_is_left_out(group):
+    assert [content.step for content in steps(StepContents(), 12, only_trained=lambda step: step > 6)] == [7]
+    assert steps(StepContents(), 20, only_trained=lambda step: step > WARM_UP + 1 + TRIES) == []
+
+
+def test_without_a_recorder_there_are_no_collectives():
+    contents = StepContents()
+    assert [contents.after_step(n, only_trained=True) for n in range(1, 5)][-1] == StepContent(step=4)
+
+
+@pytest.mark.parametrize(("enabled", "expected"), [(True, "bfloat16"), (False, "float32")])
+def test_the_dtype_of_the_first_product(enabled, expected):
+    model = torch.nn.Sequential(torch.nn.LayerNorm(4), torch.nn.Linear(4, 4), torch.nn.Linear(4, 4))
+    contents = StepContents()
+    contents.watch(model)
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+        model(torch.ones(2, 4))
+    assert contents.products == expected
+    assert not any(module._forward_hooks for module in model.modules()), "the hook is gone"
+
+
+def test_compiled_code_is_left_alone():
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4))
+    model[0]._compiled_call_impl = model[0]._call_impl  # as Module.compile does, without loading the compiler
+    StepContents().watch(model)
+    assert not model[0]._forward_hooks
