@@ -12,6 +12,7 @@ from seatrial.errors import Problem, UserError
 
 if TYPE_CHECKING:
     from seatrial.forecast.job import Forecast
+    from seatrial.forecast.measured import Rates
     from seatrial.spec import Case, Cluster, Expected, Job, Layout, Recipe
     from seatrial.workload import Workload
 
@@ -48,9 +49,18 @@ class Bound:
         from seatrial.fits import memory_of_a_rank
         from seatrial.forecast.job import forecast
 
-        kind = None if self.layout.device == "cpu" else self.where.instance_type
         memory = memory_of_a_rank(self.layout, self.where)
+        if self.layout.device == "cpu":
+            return forecast(self.workload, None, memory, year=year(), rates=self._rates())
+        kind = self.where.instance_type
         return forecast(self.workload, kind, memory, year=year(), known=calibration.known() if kind else None)
+
+    def _rates(self) -> Rates | str:
+        """What was measured of the parts of a step on its CPUs; else what to do for it."""
+        from seatrial.cli import rates
+
+        where = self.where, self.layout, self.workload.compute
+        return rates.known(*where) or rates.remedy(*where)
 
 
 def bound(
@@ -63,17 +73,22 @@ def bound(
     processes: int | None,
     settings: Mapping[str, str],
 ) -> Bound:
-    """A target on a cluster of seatrial.toml, or on nodes of a type, of which there may be `most`.
+    """A target on a cluster of seatrial.toml, or on nodes of a type, of which there may be `most`; a recipe for CPUs on
+    this machine, if nobody says more.
 
     Raises UserError with all problems at once; a job that needs more memory than there is is none.
     """
-    from seatrial import catalog, config
+    from seatrial import catalog, config, launchers
     from seatrial.binding import elsewhere, outline
 
     if cluster and instance:
         raise UserError(Problem("a cluster has instances of its own", "--instance", "leave --on or --instance out"))
     case, recipe = catalog.recipe(target)
-    where = config.cluster(cluster) if cluster else elsewhere(recipe, instance, most or nodes, processes)
+    on_cpus = not (instance or recipe.instance_type) and (most or nodes or recipe.nodes) == 1
+    if cluster or on_cpus:
+        where = config.cluster(cluster or launchers.HERE)
+    else:
+        where = elsewhere(recipe, instance, most or nodes, processes)
     args, layout, workload = outline(case, recipe, where, settings=settings, nodes=nodes, processes_per_node=processes)
     if workload is None:
         what = f"{case.name} says nothing of what its jobs compute"

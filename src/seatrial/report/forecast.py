@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -127,10 +128,12 @@ def _time(pace: Expectation) -> Section:
     per_second = ", ".join(
         f"{quantity(float(step.flops_per_second(name)) / factor, 'FLOP/s')} ({name})" for name in step.flops
     )
+    each = "rank" if math.isnan(step.peak) else "accelerator"
+    shares = "" if math.isnan(step.peak) else f"MFU {reached}, HFU {percent(float(step.hfu) / factor)}; "
     told = (
-        f"{between(rate)} tokens/s per accelerator, {between(rate * float(step.accelerators))} in all: four times in "
-        f"five it lies between. MFU {reached}, HFU {percent(float(step.hfu) / factor)}; {per_second} per accelerator.",
-        _rests(pace, factor),
+        f"{between(rate)} tokens/s per {each}, {between(rate * float(step.accelerators))} in all: four times in "
+        f"five it lies between. {shares}{per_second} per {each}.",
+        _rests(pace),
     )
     return Section(
         title="Time of a step",
@@ -139,7 +142,9 @@ def _time(pace: Expectation) -> Section:
     )
 
 
-def _rests(pace: Expectation, factor: float) -> str:
+def _rests(pace: Expectation) -> str:
+    if math.isnan(pace.step.peak):
+        return f"It is the sum of what each part took where it was measured: {'; '.join(pace.evidence)}."
     if not pace.evidence:
         return "Nothing measured is much like it: it rests on the model, and on what all measurements have in common."
     model = f"The model alone says {duration(float(pace.step.seconds))}; measurements nearest to this job:"
