@@ -14,6 +14,12 @@ from seatrial.spec import Expectations
 LLAMA["small"] = replace(
     LLAMA["tiny"], hidden_size=256, intermediate_size=768, num_layers=6, num_heads=8, num_kv_heads=4
 )
+LLAMA["medium"] = replace(
+    LLAMA["tiny"], vocab_size=1024, hidden_size=384, intermediate_size=1152, num_layers=8, num_heads=6, num_kv_heads=6
+)
+LLAMA["large"] = replace(
+    LLAMA["tiny"], vocab_size=4096, hidden_size=512, intermediate_size=1536, num_layers=6, num_heads=8, num_kv_heads=8
+)
 LLAMA["100m"] = replace(
     LLAMA["tiny"],
     vocab_size=8192,
@@ -23,6 +29,7 @@ LLAMA["100m"] = replace(
     num_heads=12,
     num_kv_heads=12,
 )
+LLAMA["60m"] = replace(LLAMA["100m"], num_layers=6)
 
 _TINY = fsdp.CASE.recipe("tiny")
 RECIPES = tuple(
@@ -34,7 +41,7 @@ RECIPES = tuple(
         parameters=LLAMA[name].parameters(),
         expectations=Expectations(),
     )
-    for name in ("small", "100m")
+    for name in ("small", "medium", "large", "60m", "100m")
 )
 CASE = replace(fsdp.CASE, name="fsdp-sized", title="fsdp at sizes between", recipes=RECIPES, program=__file__)
 

@@ -67,6 +67,11 @@ def test_all_that_cannot_be_is_said_at_once() -> None:
 # --- of a target
 
 
+@pytest.fixture(autouse=True)
+def nothing_of_one_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 def told(*args: str) -> str:
     done = CliRunner().invoke(cli, ["forecast", *args])
     if isinstance(done.exception, UserError):
@@ -110,7 +115,7 @@ def test_what_does_not_fit_says_what_would() -> None:
 
 def test_on_cpus_the_time_is_unknown_and_said_to_be() -> None:
     text = told("fsdp/tiny")
-    assert "Not known" in text and "time: the rates of this machine's processors are not known" in text
+    assert "Not known" in text and "time: the rates of its processors are not known: seatrial forecast" in text
 
 
 def test_a_search_names_the_best_and_how_to_take_it() -> None:
@@ -148,7 +153,7 @@ def test_a_picture_of_a_search_has_its_frontier(tmp_path: Path) -> None:
             ("fsdp/llama3.1-8b", "--search", "-o", "x.svg", "--measured", "here"),
             "is drawn in the picture of one layout",
         ),
-        (("fsdp/tiny", "-o", "x.svg", "--measured", "here"), "there is no step to hold it against: the rates of this"),
+        (("fsdp/tiny", "-o", "x.svg", "--measured", "here"), "there is no step to hold it against: the rates of its"),
         (("fsdp/llama3.1-8b", "-o", "x.svg", "--measured", "here"), "has 4.1K tokens, one of this job 262K tokens"),
         (("fsdp/llama3.1-8b", "-o", "x.svg", "--measured", "short"), "short has no steady step"),
         (("fsdp/llama3.1-8b", "-o", "nowhere/x.svg"), "nowhere/x.svg cannot be written: No such file"),
@@ -244,4 +249,4 @@ def test_steps_of_other_sizes_are_not_held_together() -> None:
 
 def test_where_a_time_is_unknown_only_memory_is_compared() -> None:
     text = told("compare", "fsdp/tiny", "--with", "micro_batch_size=1")
-    assert "Unknown: the rates of this machine's processors are not known." in text and "pipeline bubble" not in text
+    assert "Unknown: the rates of its processors are not known: seatrial" in text and "pipeline bubble" not in text

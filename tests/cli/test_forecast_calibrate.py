@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -10,11 +11,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from seatrial import catalog
+from seatrial import catalog, config
 from seatrial.binding import bind, elsewhere
-from seatrial.cli import calibration, cli
+from seatrial.cli import calibration, cli, rates
 from seatrial.errors import UserError
-from seatrial.events import EventWriter, RunEnd, RunStart, Step
+from seatrial.events import EventWriter, PartTimes, RunEnd, RunStart, Step
+from seatrial.rank.machine import processor
 from seatrial.runs import History, Run, Submission
 
 TARGET = "fsdp/llama3.1-8b"
@@ -143,4 +145,111 @@ def test_a_broken_file_is_one_clear_message(tmp_path: Path) -> None:
     calibration.path().parent.mkdir(parents=True)
     calibration.path().write_text("[{]", encoding="utf-8")
     with pytest.raises(UserError, match="holds no measurements"):
+        told(tmp_path)
+
+
+PARTS = {
+    "product": ((64, 64, 64), (512, 512, 512)),
+    "attention": ((64, 32), (256, 32)),
+    **dict.fromkeys(("norm", "activation", "rotation", "sum", "loss", "embedding"), ((8192,), (2**20,))),
+    **dict.fromkeys(("gather", "reduce", "optimizer"), ((8, 2**14), (128, 2**20))),
+    "host": ((2,),),
+}
+
+
+def rates_run(root: Path, name: str = "parts", *, seconds: float = 1e-4, settings: dict[str, str] | None = None) -> Run:
+    """A run of the case rates on this machine, in which every part took as long."""
+    case, recipe = catalog.recipe("rates/whole")
+    job = bind(case, recipe, config.cluster("local"), settings=settings)
+    run = History(root / "runs").create(job, name)
+    writer = EventWriter(run.events_path)
+    device = f"cpu ({processor()})"
+    writer.write(
+        RunStart(attempt=0, start_step=0, steps=3, world_size=2, device=device, backend="gloo", hosts=["here", "here"],
+                 versions={"torch": "2.13.0"})
+    )  # fmt: skip
+    for part, corners in PARTS.items():
+        shapes = list(itertools.product(*(sorted(set(axis)) for axis in zip(*corners, strict=True))))
+        each = [seconds] * len(shapes)
+        writer.write(PartTimes(part=part, axes=[], shapes=[list(one) for one in shapes], forward=each, backward=each))
+    writer.write(RunEnd(outcome="completed", step=3))
+    writer.close()
+    return run
+
+
+def on_cpus(*words: str) -> dict[str, Any]:
+    done = CliRunner().invoke(cli, ["forecast", "fsdp/tiny", *words, "--json"])
+    assert done.exit_code == 0, done.output
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def test_parts_that_were_measured_make_the_time_on_cpus_known(tmp_path: Path) -> None:
+    assert on_cpus()["unknown"]["time"].endswith("seatrial forecast calibrate --microbench --processes 2")
+    rates_run(tmp_path)
+    assert "parts  cpu (" in told(tmp_path, "parts")
+    time = on_cpus()["time"]
+    assert time["tokens_per_second"]["low"] < time["tokens_per_second"]["expected"]
+    assert time["evidence"] == [rates.read()[0].title] and "your run parts" in time["evidence"][0]
+    assert rates.read()[0].hosts == ["here"]
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (("--processes", "1"), "--processes 1"),
+        (("--set", "precision=bf16"), "--processes 2 --set dtype=bf16"),
+    ],
+)
+def test_they_hold_for_as_many_ranks_and_their_dtype_alone(tmp_path: Path, words: list[str], remedy: str) -> None:
+    rates_run(tmp_path)
+    told(tmp_path, "parts")
+    assert on_cpus(*words)["unknown"]["time"].endswith(f"calibrate --microbench {remedy}")
+
+
+def test_another_processor_here_is_another_machine(tmp_path: Path) -> None:
+    rates_run(tmp_path)
+    told(tmp_path, "parts")
+    rates.write([replace(rates.read()[0], device="cpu (another)")])
+    assert "not known" in on_cpus()["unknown"]["time"]
+
+
+def test_a_newer_measurement_takes_the_place_of_an_older_one_and_another_dtype_stands_beside(tmp_path: Path) -> None:
+    rates_run(tmp_path), rates_run(tmp_path, "newer", seconds=2e-4)
+    rates_run(tmp_path, "narrow", settings={"dtype": "bf16"})
+    told(tmp_path, "parts")
+    before = on_cpus()["time"]["step"]
+    told(tmp_path, "newer", "narrow")
+    assert [one.run for one in rates.read()] == ["newer", "narrow"]
+    assert on_cpus()["time"]["step"] == pytest.approx(2 * before)
+    told(tmp_path, "newer", "--forget")
+    assert [one.run for one in rates.read()] == ["narrow"] and "not known" in on_cpus()["unknown"]["time"]
+
+
+def test_a_measurement_that_did_not_end_or_took_no_time_is_refused(tmp_path: Path) -> None:
+    run = rates_run(tmp_path)
+    rates_run(tmp_path, "none", seconds=0.0)
+    lines = run.events_path.read_text(encoding="utf-8").splitlines(keepends=True)
+    run.events_path.write_text("".join(line for line in lines if "part_times" not in line), encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        told(tmp_path, "parts", "none")
+    assert [problem.what for problem in caught.value.problems] == [
+        "has measured nothing",
+        "cannot be used: holds a part that took no time",
+    ]
+    assert rates.read() == []
+
+
+def test_what_is_for_a_measurement_needs_one(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        told(tmp_path, "--processes", "2", "--set", "sweeps=1")
+    assert [problem.where for problem in caught.value.problems] == ["--processes", "--set"]
+    with pytest.raises(UserError, match="makes a run of its own"):
+        told(tmp_path, "mine", "--microbench")
+
+
+def test_broken_rates_are_one_clear_message(tmp_path: Path) -> None:
+    rates.path().parent.mkdir(parents=True)
+    rates.path().write_text("[{]", encoding="utf-8")
+    with pytest.raises(UserError, match="holds no rates"):
         told(tmp_path)

@@ -8,58 +8,124 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seatrial.cli.completing import complete_instance, complete_run
-from seatrial.cli.options import as_json, print_json, runs_dir
+from seatrial.cli.completing import complete_cluster, complete_instance, complete_run
+from seatrial.cli.options import as_json, print_json, runs_dir, settings_option
 from seatrial.cli.tables import print_table
-from seatrial.errors import Problem, UserError
+from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.extras import needed
 
 if TYPE_CHECKING:
     from seatrial.cli.calibration import Measured
+    from seatrial.cli.rates import Kept
     from seatrial.runs import History, Run
 
 
 @click.command()
 @click.argument("names", metavar="RUN...", nargs=-1, shell_complete=complete_run)
+@click.option("--microbench", is_flag=True, help="Measure the parts of a step first: a run of the case rates.")
+@click.option(
+    "--on", "cluster", metavar="CLUSTER", help="Where to measure.  [default: local]", shell_complete=complete_cluster
+)
+@click.option("--nodes", type=click.IntRange(1), help="Of the ranks that measure.  [default: 1]")
+@click.option("--processes", type=click.IntRange(1), help="Per node: as many as will train.  [default: 2 on CPUs]")
+@settings_option("Change an argument of the case rates.")
 @click.option(
     "--instance", metavar="TYPE", help="Of its nodes, where the run does not say.", shell_complete=complete_instance
 )
 @click.option("--forget", is_flag=True, help="Leave these runs out again; without one, all of them.")
 @runs_dir
 @as_json
-def command(names: tuple[str, ...], instance: str | None, forget: bool, history: History, as_json: bool) -> None:
+def command(
+    names: tuple[str, ...], microbench: bool, cluster: str | None, nodes: int | None, processes: int | None,
+    settings: tuple[str, ...], instance: str | None, forget: bool, history: History, as_json: bool,
+) -> None:  # fmt: skip
     """Let forecasts rest on your own runs as well. Take those of good nodes: a forecast takes them for what can be.
 
-    Without a run it lists what there is.
+    Runs of a training count as measurements of such jobs. Runs of the case rates hold what the parts of a step take on
+    CPUs; --microbench starts one. Without a run it lists what there is.
     """
-    from seatrial.cli import calibration
+    from seatrial.cli import calibration, rates
 
-    kept = calibration.read()
+    _check(names, microbench=microbench, forget=forget, only={
+        "--on": cluster, "--nodes": nodes, "--processes": processes, "--set": settings or None,
+    })  # fmt: skip
     if forget:
-        calibration.write([one for one in kept if names and one.run not in names])
-    elif names:
+        calibration.write([one for one in calibration.read() if names and one.run not in names])
+        rates.write([one for one in rates.read() if names and one.run not in names])
+    elif names or microbench:
         with needed("numpy", "forecast"):
             import numpy  # noqa: F401 # said here, once, if it is missing
-        added = _measured([history.find(name) for name in names], instance)
-        new = {one.run for one in added}
-        calibration.write([*(one for one in kept if one.run not in new), *added])
-    kept = calibration.read()
+        runs = [history.find(name) for name in names]
+        if microbench:
+            runs = [_measure(history, cluster, nodes, processes, settings, quiet=as_json)]
+        _keep(runs, instance)
     if as_json:
-        print_json([asdict(one) for one in kept])
+        print_json([*map(asdict, calibration.read()), *map(asdict, rates.read())])
     else:
-        _show(kept)
+        _show(calibration.read(), rates.read())
 
 
-def _measured(runs: list[Run], instance: str | None) -> list[Measured]:
-    found: list[Measured] = []
+def _check(names: tuple[str, ...], *, microbench: bool, forget: bool, only: dict[str, object]) -> None:
+    problems = [
+        Problem("is for --microbench", name, "add --microbench, or leave it out")
+        for name, value in only.items()
+        if value is not None and not microbench
+    ]
+    if microbench and (names or forget):
+        problems.append(Problem("makes a run of its own", "--microbench", "leave RUN and --forget out"))
+    if problems:
+        raise UserError(problems)
+
+
+def _measure(
+    history: History, cluster: str | None, nodes: int | None, processes: int | None, settings: tuple[str, ...], *,
+    quiet: bool,
+) -> Run:  # fmt: skip
+    """A run of the case `rates`, to its end. Raises UserError if it has none."""
+    from seatrial.cli import rates, running
+    from seatrial.cli.running import Request
+
+    request = Request(history=history, cluster=cluster, nodes=nodes, processes=processes, settings=settings)
+    ready = running.prepare(request, f"{rates.CASE}/whole")
+    running.make_environment(ready.job, quiet=quiet)
+    plan, runs = running.begin(ready, history, None)
+    ended = running.follow(plan, runs[0], ready.where, quiet=quiet)
+    if ended is None or ended.code != ExitCode.PASSED:
+        remedy = f"seatrial forecast calibrate {runs[0].id} once it has ended well"
+        raise UserError(Problem("did not come to its end", runs[0].id, remedy))
+    return runs[0]
+
+
+def _keep(runs: list[Run], instance: str | None) -> None:
+    """All of them, or none."""
+    from seatrial.cli import calibration, rates
+
+    parts, whole = [one for one in runs if one.job.case == rates.CASE], []
     problems: list[Problem] = []
+    kept: list[Kept] = []
+    for run in parts:
+        try:
+            kept.append(rates.of_run(run))
+        except UserError as error:
+            problems += error.problems
+    whole = _measured([one for one in runs if one.job.case != rates.CASE], instance, problems)
+    if problems:
+        raise UserError(problems)
+    new = {one.run for one in whole}
+    if whole:
+        calibration.write([*(one for one in calibration.read() if one.run not in new), *whole])
+    if kept:
+        rates.add(kept)
+
+
+def _measured(runs: list[Run], instance: str | None, problems: list[Problem]) -> list[Measured]:
+    """What can be used; what keeps others from it is added to `problems`."""
+    found: list[Measured] = []
     for run in runs:
         try:
             found.append(_of(run, instance))
         except UserError as error:
             problems += error.problems
-    if problems:
-        raise UserError(problems)
     return found
 
 
@@ -99,12 +165,22 @@ def _of(run: Run, instance: str | None) -> Measured:
     return one
 
 
-def _show(kept: list[Measured]) -> None:
-    if not kept:
+def _show(kept: list[Measured], parts: list[Kept]) -> None:
+    if not kept and not parts:
         click.echo("no run of your own: forecasts rest on published measurements")
-        return
-    rows = []
-    for one in kept:
-        nodes, rate = f"{one.nodes} x {one.instance_type}", f"{one.tokens_per_second:,.0f}"
-        rows.append((one.run, f"{one.case}/{one.recipe}", nodes, rate, one.date))
-    print_table(("RUN", "JOB", "NODES", "TOKENS/S PER ACCELERATOR", "DATE"), rows)
+    if kept:
+        rows = []
+        for one in kept:
+            nodes, rate = f"{one.nodes} x {one.instance_type}", f"{one.tokens_per_second:,.0f}"
+            rows.append((one.run, f"{one.case}/{one.recipe}", nodes, rate, one.date))
+        print_table(("RUN", "JOB", "NODES", "TOKENS/S PER ACCELERATOR", "DATE"), rows)
+    if parts:
+        headers = ("RUN", "PARTS OF A STEP ON", "CLUSTER", "RANKS", "THREADS", "DTYPE", "DATE")
+        print_table(
+            headers,
+            [
+                (one.run, one.device, one.cluster, f"{one.nodes} x {one.processes_per_node}", str(one.threads),
+                 one.dtype, one.date)
+                for one in parts
+            ],
+        )  # fmt: skip

@@ -63,17 +63,22 @@ def bound(
     processes: int | None,
     settings: Mapping[str, str],
 ) -> Bound:
-    """A target on a cluster of seatrial.toml, or on nodes of a type, of which there may be `most`.
+    """A target on a cluster of seatrial.toml, or on nodes of a type, of which there may be `most`; a recipe for CPUs on
+    this machine, if nobody says more.
 
     Raises UserError with all problems at once; a job that needs more memory than there is is none.
     """
-    from seatrial import catalog, config
+    from seatrial import catalog, config, launchers
     from seatrial.binding import elsewhere, outline
 
     if cluster and instance:
         raise UserError(Problem("a cluster has instances of its own", "--instance", "leave --on or --instance out"))
     case, recipe = catalog.recipe(target)
-    where = config.cluster(cluster) if cluster else elsewhere(recipe, instance, most or nodes, processes)
+    on_cpus = not (instance or recipe.instance_type) and (most or nodes or recipe.nodes) == 1
+    if cluster or on_cpus:
+        where = config.cluster(cluster or launchers.HERE)
+    else:
+        where = elsewhere(recipe, instance, most or nodes, processes)
     args, layout, workload = outline(case, recipe, where, settings=settings, nodes=nodes, processes_per_node=processes)
     if workload is None:
         what = f"{case.name} says nothing of what its jobs compute"
@@ -119,10 +124,13 @@ def expected(case: Case, job: Job, where: Cluster) -> Expected | None:
 
 def _forecast(workload: Workload, where: Cluster, layout: Layout, memory: float | None) -> Forecast:
     """Of a job there. `memory` is what a rank may use, in bytes; None: its memory is not asked for."""
-    from seatrial.cli import calibration
+    from seatrial.cli import calibration, rates
     from seatrial.forecast.job import forecast
 
-    kind = None if layout.device == "cpu" else where.instance_type
+    if layout.device == "cpu":
+        there = where, layout, workload.compute
+        return forecast(workload, None, memory, year=year(), rates=rates.known(*there) or rates.remedy(*there))
+    kind = where.instance_type
     return forecast(workload, kind, memory, year=year(), known=calibration.known() if kind else None)
 
 

@@ -173,6 +173,22 @@ class CollectiveSweep:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PartTimes:
+    """One part of a training step was measured over shapes. Lists have an entry for each shape."""
+
+    part: str
+    """``product``, ``attention``, ``gather``: what forecasts add up."""
+    axes: list[str]
+    """What the numbers of a shape mean: ``rows``, ``inputs``, ``outputs``."""
+    shapes: list[list[int]]
+    """What was measured."""
+    forward: list[float]
+    """Seconds of the slowest of all ranks, which did it at once."""
+    backward: list[float]
+    """The same of its backward pass; 0 for what has none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Restart:
     """The launcher starts all ranks again."""
 
@@ -227,6 +243,7 @@ Event = (
     | CheckpointSaved
     | CheckpointLoaded
     | CollectiveSweep
+    | PartTimes
     | Restart
     | Heartbeat
     | StopRequested

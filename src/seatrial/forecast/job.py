@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from seatrial import hardware
+from seatrial.forecast import processors
 from seatrial.forecast.expectation import Evidence, Expectation, expect
 from seatrial.forecast.fitting import Change, Fit, changes, fit
+from seatrial.forecast.measured import Rates
 from seatrial.forecast.memory import Memory, by_stage
 from seatrial.forecast.places import place
 from seatrial.forecast.step import step
@@ -33,12 +35,14 @@ class Forecast:
 
 
 def forecast(
-    workload: Workload, instance_type: str | None, memory: float | None, *, year: float, known: Evidence | None = None
-) -> Forecast:
+    workload: Workload, instance_type: str | None, memory: float | None, *, year: float, known: Evidence | None = None,
+    rates: Rates | str | None = None,
+) -> Forecast:  # fmt: skip
     """Of a workload on instances of that type; None: on CPUs, or on what nobody named.
 
     `memory` is what one rank may use, in bytes; None: not known. `year` is that of the framework's release, with its
-    months as a fraction. `known`: measurements that it rests on; None: the published ones.
+    months as a fraction. `known`: measurements that it rests on; None: the published ones. `rates`: what the parts of a
+    step take on those CPUs, or how to find out.
     """
     on_gpu = instance_type is not None
     unknown: dict[str, str] = {}
@@ -48,9 +52,10 @@ def forecast(
     pace, where = None, None
     try:
         if instance_type is None:
-            raise ValueError("the rates of this machine's processors are not known")
-        where = place(instance_type)
-        pace = expect(workload, where, year=year, known=known)
+            pace = _on_processors(workload, rates)
+        else:
+            where = place(instance_type)
+            pace = expect(workload, where, year=year, known=known)
     except ValueError as error:
         unknown["time"] = str(error)
     return Forecast(
@@ -61,6 +66,13 @@ def forecast(
         pace=pace,
         unknown=unknown,
     )
+
+
+def _on_processors(workload: Workload, rates: Rates | str | None) -> Expectation:
+    """ValueError, with what is not known."""
+    if isinstance(rates, Rates):
+        return processors.expect(workload, rates)
+    raise ValueError(f"the rates of its processors are not known{f': {rates}' if rates else ''}")
 
 
 def _changes(workload: Workload, found: Fit | None, where: Place | None, *, on_gpu: bool) -> tuple[Change, ...]:

@@ -47,7 +47,7 @@ class Step:
     computed: Numbers
     """FLOPs of the global batch that the hardware computes: recomputation counted, frozen weights' gradients not."""
     peak: float
-    """Dense peak FLOP/s of an accelerator in the dtype of the products."""
+    """Dense peak FLOP/s of an accelerator in the dtype of the products; NaN on CPUs, which have none that holds."""
 
     @property
     def seconds(self) -> Numbers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -133,8 +134,9 @@ def _time(pace: Expectation, workload: Workload) -> Section:
     rows = [(TIME[name], duration(seconds), percent(seconds / whole)) for name, seconds in parts_of(pace).items()]
     rows.append(("step", duration(whole), ""))
     rate = pace.tokens_per_second
+    each = "rank" if math.isnan(step.peak) else "accelerator"
     told = (
-        f"{between(rate)} tokens/s per accelerator, {between(rate * float(step.accelerators))} in all: four times in "
+        f"{between(rate)} tokens/s per {each}, {between(rate * float(step.accelerators))} in all: four times in "
         f"five it lies between. {_flops(step, factor, workload)}",
         _rests(pace, factor),
     )
@@ -150,14 +152,18 @@ def _flops(step: Step, factor: float, workload: Workload) -> str:
     computed = f"HFU {percent(float(step.hfu) / factor)}"
     if workload.frozen:
         return f"{computed}."
-    reached = ", ".join(f"{percent(float(step.mfu(name)) / factor)} ({name})" for name in step.flops)
     per_second = ", ".join(
         f"{quantity(float(step.flops_per_second(name)) / factor, 'FLOP/s')} ({name})" for name in step.flops
     )
+    if math.isnan(step.peak):
+        return f"{per_second} per rank."
+    reached = ", ".join(f"{percent(float(step.mfu(name)) / factor)} ({name})" for name in step.flops)
     return f"MFU {reached}, {computed}; {per_second} per accelerator."
 
 
 def _rests(pace: Expectation, factor: float) -> str:
+    if math.isnan(pace.step.peak):
+        return f"It is the sum of what each part took where it was measured: {'; '.join(pace.evidence)}."
     if not pace.evidence:
         return "Nothing measured is much like it: it rests on the model, and on what all measurements have in common."
     model = f"The model alone says {duration(float(pace.step.seconds))}; measurements nearest to this job:"
