@@ -136,8 +136,8 @@ def test_a_measured_step_of_no_known_phases_is_one_bar() -> None:
 def test_what_is_not_known_is_said_in_its_place() -> None:
     said = texts(drawn(told(memory=None, kind=None)))
     assert any(one.startswith("Memory: what a rank may use is not known") for one in said)
-    assert any(one.startswith("Time: the rates of this machine's processors") for one in said)
-    with pytest.raises(ValueError, match="the rates of this machine"):
+    assert any(one.startswith("Time: the rates of its processors") for one in said)
+    with pytest.raises(ValueError, match="the rates of its processors"):
         step_picture("x", told(kind=None))
 
 

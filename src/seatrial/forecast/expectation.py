@@ -20,7 +20,7 @@ from seatrial.models import Encoder
 from seatrial.workload import Degrees, Workload
 
 SPREADS = Spreads()
-QUANTILE = 1.15
+QUANTILE = 1.1
 """Standard deviations on both sides that hold 80 % of what was left out of the evidence."""
 _VARY = ("global_batch_size", "micro_batch_size", "sequence_length", "virtual_stages")
 """Fields of a Workload that may be arrays, beside its degrees."""

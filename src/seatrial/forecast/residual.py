@@ -41,38 +41,38 @@ class Features:
 class Spreads:
     """Standard deviations of the effects, in the logarithm of the speed; 0.1 is about 10 %."""
 
-    component: float = 0.0791
+    component: float = 0.0789
     """An error of a component's time, the same for all jobs: counts by the component's share."""
-    framework: float = 0.123
+    framework: float = 0.121
     """The same, for jobs of one framework."""
-    framework_kind: float = 0.193
+    framework_kind: float = 0.248
     """The same, for one framework and kind of model."""
-    release: float = 0.0591
+    release: float = 0.0606
     """One framework and kind on one generation, at one time; fades with `fading` years."""
-    generation: float = 0.0782
+    generation: float = 0.0792
     """Components of jobs on one generation of accelerators."""
-    accelerator: float = 0.0372
-    precision: float = 0.13
+    accelerator: float = 0.0382
+    precision: float = 0.127
     """Components of jobs in one precision and generation."""
-    fabric: float = 0.258
+    fabric: float = 0.23
     """Components of jobs of one framework on one fabric between nodes."""
-    task: float = 0.0287
+    task: float = 0.0281
     """One task and framework."""
-    model: float = 0.048
+    model: float = 0.0487
     """One model."""
-    model_accelerator: float = 0.0234
+    model_accelerator: float = 0.0228
     """One model on one accelerator in one precision."""
-    layout: float = 0.0552
+    layout: float = 0.0544
     """The same and the framework, for layouts that differ little: fades with `layout_length` doublings."""
     noise: float = 0.038
     """What differs between measurements of one configuration of a dense model."""
-    noise_mixture: float = 0.0966
+    noise_mixture: float = 0.094
     """The same, of a mixture or hybrid."""
-    mixture: float = 1.92
+    mixture: float = 1.91
     """Times by which effects of a mixture or hybrid are larger."""
-    fading: float = 1.63
+    fading: float = 1.71
     """Years."""
-    layout_length: float = 4.41
+    layout_length: float = 4.31
     """Doublings of a degree."""
 
 
