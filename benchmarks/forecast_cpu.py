@@ -1,12 +1,12 @@
 """Steps of `fsdp` on this machine's CPUs, as forecast from the measured parts of a step, and as they were.
 
     python benchmarks/forecast_cpu.py
-    python benchmarks/forecast_cpu.py --processes 2
+    python benchmarks/forecast_cpu.py --processes 2 --rounds 3
 
-For each number of processes `seatrial forecast calibrate --microbench` measures the parts; then six jobs are forecast
-and run, each forecast before its run. Nothing is fitted to them. A step is the lower quartile of a run's second half:
-what others do to a step only adds to it. The last column is the share of the machine's time that others took in those
-steps, hypervisors among them: two threads that wait for each other lose several times as much.
+In each round `seatrial forecast calibrate --microbench` measures the parts once, then each of six jobs is forecast and
+run; nothing is fitted to the runs. Of all rounds the quickest forecast stands beside the quickest run, whose step is
+the lower quartile of its second half: what else a machine does only adds to either. The last column is how much slower
+the slowest round's run was: what the machine itself does not repeat.
 """
 
 from __future__ import annotations
@@ -16,16 +16,14 @@ import json
 import os
 import subprocess
 import sys
-import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, median
+from statistics import median
 
 import numpy as np
 
 from programs import HERE, environment, scratch
-from seatrial.events import Step, Timed
+from seatrial.events import Step
 from seatrial.runs import History
 
 SIZED = HERE / "sized_case.py"
@@ -46,38 +44,44 @@ class Job:
 
 
 JOBS = (
-    Job("fsdp/tiny", 256, 40),
-    Job("fsdp/tiny", 1024, 20),
-    Job(f"{SIZED}:small", 256, 20),
-    Job(f"{SIZED}:medium", 256, 16),
-    Job(f"{SIZED}:large", 128, 16),
-    Job(f"{SIZED}:60m", 128, 14),
+    Job("fsdp/tiny", 256, 24),
+    Job("fsdp/tiny", 1024, 12),
+    Job(f"{SIZED}:small", 256, 12),
+    Job(f"{SIZED}:medium", 256, 10),
+    Job(f"{SIZED}:large", 128, 10),
+    Job(f"{SIZED}:60m", 128, 8),
 )
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--processes", type=int, nargs="*", default=[1, 2, 4])
+    options.add_argument("--rounds", type=int, default=3)
     chosen = options.parse_args()
-    print(
-        "| job | length | processes | forecast, ms | measured, ms | off | others |\n|---|--:|--:|--:|--:|--:|--:|",
-        flush=True,
-    )
+    print("| job | length | processes | forecast, ms | measured, ms | off | slowest round |")
+    print("|---|--:|--:|--:|--:|--:|--:|", flush=True)
     errors = []
     with scratch() as folder:
         os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
         for processes in chosen.processes:
-            seatrial("forecast", "calibrate", "--microbench", "--processes", processes, "--runs-dir", folder / "rates")
-            for job in JOBS:
-                forecast = predicted(job, processes)
-                measured, share = run(job, processes, folder)
+            rounds = [one_round(processes, folder) for _ in range(chosen.rounds)]
+            for job, *pairs in zip(JOBS, *rounds, strict=True):
+                forecast, measured = (min(values) for values in zip(*pairs, strict=True))
+                slowest = max(seconds for _, seconds in pairs)
                 errors.append(forecast / measured - 1)
                 name = job.target.rpartition(":")[2]
                 row = f"| {name} | {job.length} | {processes} | {forecast * 1e3:.1f} | {measured * 1e3:.1f} "
-                print(f"{row}| {errors[-1]:+.1%} | {share:.1%} |", flush=True)
+                print(f"{row}| {errors[-1]:+.1%} | {slowest / measured - 1:+.1%} |", flush=True)
     off = [abs(error) for error in errors]
     within = f"{sum(error <= TARGET for error in off)} of {len(off)} within {TARGET:.0%}"
     print(f"\n{within}, median {median(off):.1%}, largest {max(errors, key=abs):+.1%}")
+
+
+def one_round(processes: int, folder: Path) -> list[tuple[float, float]]:
+    """Seconds of a step of each job, as forecast and as measured."""
+    runs = folder / "rates"
+    seatrial("forecast", "calibrate", "--microbench", "--processes", processes, "--set", "sweeps=1", "--runs-dir", runs)
+    return [(predicted(job, processes), run(job, processes, folder)) for job in JOBS]
 
 
 def predicted(job: Job, processes: int) -> float:
@@ -88,46 +92,13 @@ def predicted(job: Job, processes: int) -> float:
     return float(told["time"]["step"])
 
 
-def run(job: Job, processes: int, folder: Path) -> tuple[float, float]:
-    """Seconds of a step, and the share of others meanwhile. In a run's first half memory finds its place."""
+def run(job: Job, processes: int, folder: Path) -> float:
+    """Seconds of a step. In a run's first half memory finds its place."""
     runs = folder / "runs"
-    with Watch() as watch:
-        command = ["run", job.target, "--processes", processes, *job.settings, "--runs-dir", runs]
-        seatrial(*command, accepted=(0, 1, 3))
-    timed = [one for one in History(runs).runs[-1].events().events if isinstance(one.event, Step)]
-    half = timed[len(timed) // 2 :]
-    return float(np.quantile([one.event.seconds for one in half], 0.25)), fmean(watch.others(one) for one in half)
-
-
-class Watch:
-    """The machine's time that was not idle, looked at every 20 ms."""
-
-    def __init__(self) -> None:
-        self._seen: list[tuple[float, float]] = []
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-
-    def __enter__(self) -> Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._ended.wait(0.02):
-            user, nice, system, _, _, interrupts, soft, stolen = map(int, Path("/proc/stat").read_text().split()[1:9])
-            ticks = user + nice + system + interrupts + soft + stolen
-            self._seen.append((time.time(), ticks / os.sysconf("SC_CLK_TCK")))
-
-    def others(self, step: Timed) -> float:
-        """Share of the machine's time in a step that its ranks did not take."""
-        seconds = step.event.seconds
-        moments, busy = zip(*self._seen, strict=True)
-        begun, ended = np.interp([step.time - seconds, step.time], moments, busy)
-        theirs = ended - begun - sum(step.event.ranks["cpu"])
-        return max(0.0, float(theirs) / seconds / (os.cpu_count() or 1))
+    command = ["run", job.target, "--processes", processes, *job.settings, "--runs-dir", runs]
+    seatrial(*command, accepted=(0, 1, 3))
+    steps = History(runs).runs[-1].events().of(Step)
+    return float(np.quantile([step.seconds for step in steps[len(steps) // 2 :]], 0.25))
 
 
 def seatrial(*words: object, accepted: tuple[int, ...] = (0,)) -> str:
