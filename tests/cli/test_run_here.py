@@ -32,6 +32,8 @@ def command(tmp_path: Path) -> Iterator[Command]:
 def begin(command: Command, *args: str, steps: int = 3000) -> tuple[subprocess.Popen[str], Run]:
     process, run = command.begin("run", WALK, *settings(f"steps={steps}"), *args, name="walk")
     wait_for_step(run, 12)
+    # Ranks that exchange nothing begin each by itself: one that still starts has no ear for a request to stop.
+    poll(lambda: "step 1" in (run.path / "logs" / "rank-1.log").read_text(), 60, "rank 1 has begun")
     return process, run
 
 
