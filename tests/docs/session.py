@@ -104,7 +104,7 @@ def difference(expected: str, printed: str) -> str:
 def _pattern(line: str) -> str:
     if line == "...":
         return r"(?:.*\n)*?"
-    return ".*?".join(re.escape(part) for part in line.rstrip().split("...")) + r"[ \t]*\n"
+    return ".*?".join(re.escape(part) for part in line.rstrip(" \t").split("...")) + r"[ \t]*\n"
 
 
 class Shell:
