@@ -3,9 +3,10 @@
     python benchmarks/startup.py
 
 Targets: `seatrial --help` at most 6 times, `seatrial list` and the completion of a word at most 8 times, `seatrial
-render` of one job at most 20 times, also for each kind of cluster (clusters.toml). Every command runs once before it
-is measured: modules are compiled to bytecode, as an installation does, and what is kept between two calls is there. How
-long a first call takes, with neither an index of the catalogue nor checked clusters at hand, has no target.
+render` of one job at most 20 times, also for each kind of cluster (clusters.toml). A forecast is to take 0.3 s, a
+search of some 10^5 layouts and a simulation of 1,000 long runs 10 s: they have no target here. Every command runs once
+before it is measured: modules are compiled to bytecode, as an installation does, and what is kept between two calls is
+there. How long a first call takes, with neither an index of the catalogue nor checked clusters at hand, has no target.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ def renders(cluster: str) -> list[str]:
 
 
 CLUSTERS = ("slurm", "kubernetes", "batch")
+FORECASTS = (
+    "nemo-run/llama3.1-8b",
+    "nemo-run/llama3.1-70b --search --nodes 8..32",
+    "simulate --accelerators 16384 --days 54",
+)
 COMMANDS: dict[str, tuple[list[str], float | None]] = {
     "seatrial --help": (["-m", "seatrial", "--help"], 6),
     "seatrial list": (LISTS, 8),
@@ -43,6 +49,7 @@ COMMANDS: dict[str, tuple[list[str], float | None]] = {
     },
     "seatrial render fsdp": (["-m", "seatrial", "render", "fsdp"], 20),
     **{f"seatrial render fsdp/llama3.1-8b --on {name}": (renders(name), 20) for name in CLUSTERS},
+    **{f"seatrial forecast {line}": (["-m", "seatrial", "forecast", *line.split()], None) for line in FORECASTS},
 }
 FIRST = {"seatrial list, first": LISTS, "seatrial render fsdp/llama3.1-8b --on slurm, first": renders("slurm")}
 

@@ -68,7 +68,7 @@ FINDINGS = [
         evidence="ranks.busy",
         remedy="Look for other work on its host: a <noisy> neighbour | a throttled core.",
     ),
-    Finding(check="run.mfu", verdict=Verdict.SKIP, observed="a CPU run is not judged by its speed"),
+    Finding(check="run.possible", verdict=Verdict.SKIP, observed="a CPU run is not judged by its speed"),
 ]
 
 Events = list[tuple[float, Any]]
