@@ -17,6 +17,7 @@ from seatrial.cli import calibration, cli, rates
 from seatrial.errors import UserError
 from seatrial.events import EventWriter, PartTimes, RunEnd, RunStart, Step
 from seatrial.rank.machine import processor
+from seatrial.report.format import quantity
 from seatrial.runs import History, Run, Submission
 
 TARGET = "fsdp/llama3.1-8b"
@@ -192,6 +193,19 @@ def test_parts_that_were_measured_make_the_time_on_cpus_known(tmp_path: Path) ->
     assert time["tokens_per_second"]["low"] < time["tokens_per_second"]["expected"]
     assert time["evidence"] == [rates.read()[0].title] and "your run parts" in time["evidence"][0]
     assert rates.read()[0].hosts == ["here"]
+
+
+def test_a_job_on_cpus_is_started_with_what_was_measured_there(tmp_path: Path) -> None:
+    def dry_run() -> str:
+        done = CliRunner().invoke(cli, ["run", "fsdp/tiny", "--dry-run"])
+        assert done.exit_code == 0, done.output
+        return done.stderr
+
+    assert "expects" not in dry_run()
+    rates_run(tmp_path)
+    told(tmp_path, "parts")
+    expected = on_cpus()["time"]["tokens_per_second"]["expected"] * 2
+    assert f"expects {quantity(expected)} (" in dry_run()
 
 
 @pytest.mark.parametrize(
