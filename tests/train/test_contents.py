@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 import torch
 import torch.distributed as dist
@@ -47,6 +49,13 @@ def test_the_first_steady_step_is_looked_at_and_no_other(group):
 def test_a_step_that_saved_or_validated_is_left_out(group):
     assert [content.step for content in steps(StepContents(), 12, only_trained=lambda step: step > 6)] == [7]
     assert steps(StepContents(), 20, only_trained=lambda step: step > WARM_UP + 1 + TRIES) == []
+
+
+@pytest.mark.parametrize("content", [b"no pickle", pickle.dumps({"entries": [{"id": 1}]}), pickle.dumps([])])
+def test_what_another_torch_records_ends_no_training(monkeypatch, content):
+    monkeypatch.setattr(flight, "known", lambda: {"gloo": content})
+    contents = StepContents()
+    assert not any(contents.after_step(n, only_trained=True) for n in range(1, 20))
 
 
 def test_without_a_recorder_there_are_no_collectives():

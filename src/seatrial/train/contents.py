@@ -49,6 +49,13 @@ class StepContents:
 
     def after_step(self, done: int, *, only_trained: bool) -> StepContent | None:
         """Step `done` is over: its content, if it is looked at. `only_trained`: it neither saved nor validated."""
+        try:
+            return self._look(done, only_trained=only_trained)
+        except (LookupError, TypeError, ValueError, pickle.UnpicklingError):
+            self._tries, self._before = TRIES, None  # a recorder of another torch: no reason to end a training
+            return None
+
+    def _look(self, done: int, *, only_trained: bool) -> StepContent | None:
         self._taken += 1
         if self._taken <= WARM_UP or self._tries >= TRIES:
             return None
