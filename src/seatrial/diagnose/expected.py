@@ -14,13 +14,12 @@ from seatrial.attempts import Attempts
 from seatrial.diagnose import rules
 from seatrial.diagnose.left import Left
 from seatrial.diagnose.signs import Sign
+from seatrial.diagnose.steps import MIN_POINTS
 from seatrial.findings import Finding, Rule, Severity, Verdict
 from seatrial.spec import Faster, Range
 
 GAIN = 0.2
 """Tokens a second on top, from which on an argument is worth a word; a bound of ours, above the error of a forecast."""
-LEAST = 5
-"""Logged steps past the warm-up that are needed to say anything."""
 
 SLOWER = Rule(
     id="diagnose.slower-than-expected",
@@ -77,7 +76,7 @@ def _held(left: Left) -> tuple[Range | None, float | None]:
     """What was forecast, and the steady throughput; None where one is not to be held against the other."""
     attempts = Attempts(left.log.events, left.job.flops_per_token)
     info = attempts.all[-1].info if attempts.all else None
-    few = len(attempts.steady_points()) < LEAST
+    few = len(attempts.steady_points()) < MIN_POINTS
     if left.job.expected is None or info is None or info.unit != "tokens" or few:
         return None, None
     if doubts.incomparable(left.job, attempts, left.log):
