@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+HEADS = 8
+"""Of attention, which are measured at once."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from seatrial.forecast.expectation import Expectation
 from seatrial.forecast.interval import Interval
-from seatrial.forecast.measured import Floats, Rates
+from seatrial.forecast.measured import HEADS, Floats, Rates
 from seatrial.forecast.step import Step
 from seatrial.models import Decoder
 from seatrial.workload import Workload
@@ -124,8 +124,8 @@ def _passes(model: Decoder, tokens: float, rates: Rates, blocks: Floats) -> floa
 
 
 def _attention(model: Decoder, sequences: float, length: float, rates: Rates) -> Floats:
-    """Of one block. Measured are eight heads at once."""
-    found: Floats = rates.seconds("attention", length, model.head_dim) * sequences * model.num_heads / 8
+    """Of one block."""
+    found: Floats = rates.seconds("attention", length, model.head_dim) * sequences * model.num_heads / HEADS
     return found
 
 

@@ -14,7 +14,7 @@ from seatrial.verdict import judge_events, rules
 from seatrial.verdict.band import TOGETHER, band, common, losses
 from seatrial.verdict.baselines import Baseline, deciding, differing
 
-OF_SPEED = {rules.PUBLISHED.id, rules.EXPECTED.id}
+NOT_OF_LOSS = {rules.PUBLISHED.id, rules.EXPECTED.id, rules.MEMORY.id}
 """What may fail in a run whose loss is as it should be."""
 
 
@@ -56,7 +56,7 @@ def _unfit(run: Run, job: Job, log: EventLog) -> Iterator[Problem]:
     if state is not State.COMPLETED:
         yield Problem(f"is {state}", run.id, "take runs that did all their steps")
     for finding in judge_events(job, log):
-        if finding.verdict is Verdict.FAIL and finding.check not in OF_SPEED and state is State.COMPLETED:
+        if finding.verdict is Verdict.FAIL and finding.check not in NOT_OF_LOSS and state is State.COMPLETED:
             yield Problem(f"failed {finding.check}: {finding.observed}", run.id, "take runs that were good")
 
 

@@ -11,12 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seatrial.forecast.measured import HEADS
 from seatrial.train.model import rotate
 
 SIDES = (32, 64, 128, 256, 512, 1024, 2048)
 """Rows, inputs and outputs of matrix products."""
-LENGTHS, WIDTHS, HEADS = (64, 128, 256, 512, 1024), (32, 64, 128), 8
-"""Positions, the width of a head, and how many heads take part at once."""
+LENGTHS, WIDTHS = (64, 128, 256, 512, 1024), (32, 64, 128)
+"""Positions, and the width of a head."""
 NUMBERS = tuple(2**power for power in range(13, 24, 2))
 """Numbers of which a pass over memory makes as many."""
 TOGETHER, TOGETHER_BYTES = 4, 64 * 2**20
