@@ -273,7 +273,12 @@ def test_a_failing_prolog_is_told(requirements: None, tmp_path: Path):
     with Slurm(tmp_path / "slurm", nodes=1, prolog="#!/bin/sh\nexit 1\n") as slurm:
         project = Project.make(tmp_path / "project", slurm)
         run = project.detach("cpu-ddp", "--processes", "1", "--name", "run")
-        poll(lambda: "held" in project.json("status", "run", "--json")["engine"].lower(), 60, "the job is held")
+
+        def held() -> bool:  # Slurm tells the reason while the job still completes, a moment before it waits again
+            status = project.json("status", "run", "--json")
+            return status["state"] == "queued" and "held" in status["engine"].lower()
+
+        poll(held, 60, "the job is held")
         assert run.state() is State.QUEUED
         assert "drain" in project("cluster", "check", "sea", code=1)
 

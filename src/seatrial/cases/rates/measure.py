@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from statistics import median
 
 import torch
 import torch.distributed as dist
@@ -22,6 +23,8 @@ from seatrial.train.worker import Worker, start
 Times = dict[str, tuple[float, float]]
 """Part -> seconds forward and backward."""
 Round = Callable[[], Times]
+FEWEST = 3
+"""Rounds that a median is of."""
 
 
 def main() -> None:
@@ -95,17 +98,18 @@ def now(worker: Worker) -> float:
 
 
 def measured(worker: Worker, once: Round, least: float) -> Times:
-    """Seconds of a round on the slowest rank, a mean over at least so long, after one that warms up. A collective.
+    """Seconds of a round on the slowest rank, after one that warms up: the median over at least so long. A collective.
 
     The slowest: where ranks share a core one may be done before another's turn comes, and then a step waits for that.
+    The median: memory that is touched for the first time takes up to ten times as long, in a round and not in a step.
     """
     begin = time.perf_counter()
     once()
     taken = torch.tensor([time.perf_counter() - begin], dtype=torch.float64)
     dist.all_reduce(taken.to(worker.device), op=dist.ReduceOp.MAX)
-    count = max(1, min(1000, round(least / taken.item())))
+    count = max(FEWEST, min(1000, round(least / taken.item())))
     times = [once() for _ in range(count)]
-    mine = [sum(one[part][way] for one in times) / count for part in times[0] for way in (0, 1)]
+    mine = [median(one[part][way] for one in times) for part in times[0] for way in (0, 1)]
     ranks = worker.gather(mine)
     most = [max(values) for values in zip(*ranks, strict=True)]
     return {part: (most[2 * i], most[2 * i + 1]) for i, part in enumerate(times[0])}
