@@ -17,7 +17,7 @@ from seatrial.binding import bind
 from seatrial.checks.catalogue import all_checks
 from seatrial.events import EventLog, decode
 from seatrial.findings import Finding, Rule, Severity, Verdict
-from seatrial.hardware import instance
+from seatrial.hardware.instances import instance
 from seatrial.lint.judge import headers
 from seatrial.network.conflicts import CONFLICTS
 from seatrial.network.general import MISSING, MISSPELT, OBSOLETE, UNREAD, UNREADABLE, VALUE

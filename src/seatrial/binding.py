@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from seatrial import fits, hardware, profiling
+from seatrial import fits, profiling
 from seatrial.arguments import override
 from seatrial.errors import Problem, UserError, unknown
+from seatrial.hardware import instances
 from seatrial.profiling import Profile
 from seatrial.spec import ELSEWHERE, Case, Cluster, Device, Expectations, Fidelity, Job, Layout, Recipe, digest
 
@@ -64,7 +65,7 @@ def elsewhere(recipe: Recipe, instance_type: str | None, nodes: int | None, proc
     Raises UserError for an unknown instance type.
     """
     name = instance_type or recipe.instance_type
-    ranks = hardware.instance(name).ranks if name else 0
+    ranks = instances.instance(name).ranks if name else 0
     return Cluster(
         name=ELSEWHERE,
         launcher="local",  # nothing is handed to it

@@ -105,9 +105,9 @@ def complete_parameter(_: click.Context, __: click.Parameter, incomplete: str) -
 
 def complete_instance(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
     """Names of instance types."""
-    from seatrial import hardware
+    from seatrial.hardware import instances
 
-    return _beginning(incomplete, [item.name for item in hardware.INSTANCES])
+    return _beginning(incomplete, [item.name for item in instances.INSTANCES])
 
 
 def complete_rule(_: click.Context, __: click.Parameter, incomplete: str) -> Items:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from seatrial import hardware
 from seatrial.config.tables import ClusterTable
 from seatrial.config.validate import dotted
 from seatrial.errors import Problem, UserError
+from seatrial.hardware import instances
 from seatrial.images import records
 from seatrial.images.records import Record
 from seatrial.spec import Container
@@ -75,7 +75,7 @@ def _usable(record: Record, table: ClusterTable, container: Container) -> bool:
 
 def _architecture(table: ClusterTable) -> str:
     """Of the nodes' processors."""
-    kinds = {instance.name: instance.architecture for instance in hardware.INSTANCES}
+    kinds = {instance.name: instance.architecture for instance in instances.INSTANCES}
     return kinds.get((table.instance_type or "").removeprefix("ml."), "x86_64")
 
 

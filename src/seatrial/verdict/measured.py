@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from statistics import fmean
 
-from seatrial import doubts, hardware
+from seatrial import doubts
 from seatrial.attempts import Attempts
 from seatrial.events import EventLog
 from seatrial.findings import Finding, Verdict, judged
-from seatrial.hardware import GIB
+from seatrial.hardware import GIB, accelerators, instances
 from seatrial.spec import Job, Published, Range
 from seatrial.verdict import rules
 
@@ -48,8 +48,8 @@ def _possible(job: Job, attempts: Attempts, log: EventLog) -> Iterator[Finding]:
 
 def _accelerators(job: Job, figure: Published) -> float:
     """Whole accelerators of a job on the hardware of a figure: a Trainium chip has several ranks."""
-    name = hardware.instance(figure.instance_type).accelerator
-    return job.world_size / (hardware.accelerator(name).ranks_per_accelerator if name else 1)
+    name = instances.instance(figure.instance_type).accelerator
+    return job.world_size / (accelerators.accelerator(name).ranks_per_accelerator if name else 1)
 
 
 def _published(job: Job, attempts: Attempts, wrong: str) -> Iterator[Finding]:
