@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from seatrial.cluster import Cluster
 from seatrial.hardware import accelerators, instances
-from seatrial.spec import Cluster, Recipe
+from seatrial.spec import Recipe
 
 LOCAL = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=2, processes_per_node=8)
 P5 = Cluster(

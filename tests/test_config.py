@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from seatrial import catalog, config, launchers
 from seatrial.binding import bind
+from seatrial.cluster import Cluster, Mount, Software
 from seatrial.config.checks import launcher_names, mount
 from seatrial.config.describe import keys, reference, schema_text
 from seatrial.config.example import example
@@ -37,7 +38,6 @@ from seatrial.config.tables import (
 from seatrial.errors import UserError
 from seatrial.findings import Verdict
 from seatrial.hardware import instances
-from seatrial.spec import Cluster, Mount, Software
 from tests.conftest import UPDATE_GOLDEN
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -50,7 +50,7 @@ from typing import Literal
 from seatrial.errors import Problem, UserError
 from seatrial.findings import Finding, Verdict
 from seatrial.launchers import Engine, Launcher
-from seatrial.spec import LauncherOptions
+from seatrial.cluster import LauncherOptions
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options(LauncherOptions):

@@ -22,15 +22,16 @@ from botocore.validate import ParamValidator
 
 from seatrial import architectures, catalog, launchers
 from seatrial.binding import bind
+from seatrial.cluster import Cluster, Mount
 from seatrial.config.example import example
 from seatrial.config.file import parse
 from seatrial.hardware import accelerators, instances
+from seatrial.job import Job
 from seatrial.launchers import batch, kubernetes, slurm
 from seatrial.lint import judge
 from seatrial.lint.documents import find
 from seatrial.plan import Plan
 from seatrial.profiling import Profile
-from seatrial.spec import Cluster, Job, Mount
 from tests import clusters
 from tests.architectures import deployments
 from tests.launchers import texts

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial import fits, profiling
 from seatrial.arguments import override
+from seatrial.cluster import ELSEWHERE, Cluster
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.hardware import instances
+from seatrial.job import Job, digest
 from seatrial.profiling import Profile
-from seatrial.spec import ELSEWHERE, Case, Cluster, Device, Expectations, Fidelity, Job, Layout, Recipe, digest
+from seatrial.spec import Case, Device, Expectations, Fidelity, Layout, Recipe
 
 if TYPE_CHECKING:
     from seatrial.workload import Workload

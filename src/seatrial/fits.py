@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any, cast
 
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem
 from seatrial.hardware import GIB, accelerators, instances
-from seatrial.spec import Case, Cluster, Device, Layout, Recipe
+from seatrial.spec import Case, Device, Layout, Recipe
 
 if TYPE_CHECKING:
     from seatrial.forecast.fitting import Kind

@@ -19,7 +19,7 @@ from typing import Any
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.events import EventLog, Heartbeat, RunEnd, RunStart, Step, Timed, decode, read_events
 from seatrial.findings import Finding
-from seatrial.spec import PROGRAM, Job
+from seatrial.job import PROGRAM, Job
 
 
 class NameTaken(UserError):

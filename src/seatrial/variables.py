@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from seatrial import network
+from seatrial.cluster import Cluster
 from seatrial.hardware import instances
+from seatrial.job import Job
 from seatrial.network import Setting
-from seatrial.spec import Cluster, Job
 
 CPU_TUNING = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 """On CPUs tensors come from malloc; transparent huge pages save about 3 % of a step (glibc 2.35 or newer)."""

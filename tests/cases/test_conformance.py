@@ -15,7 +15,8 @@ import pytest
 from seatrial import catalog
 from seatrial.binding import bind
 from seatrial.hardware import instances
-from seatrial.spec import Case, Job, Recipe
+from seatrial.job import Job
+from seatrial.spec import Case, Recipe
 from tests.clusters import P5, for_recipe
 from tests.conftest import GOLDEN
 

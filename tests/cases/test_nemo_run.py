@@ -22,13 +22,14 @@ from seatrial.cases.nemo_run.log import Reader
 from seatrial.cases.nemo_run.megatron import megatron_args
 from seatrial.cases.nemo_run.models import MODELS
 from seatrial.cases.nemo_run.rules import check, preflight
+from seatrial.cluster import Cluster, Mount
 from seatrial.errors import ExitCode, UserError
 from seatrial.events import Step, Validation
 from seatrial.hardware import instances
 from seatrial.launchers import kubernetes
 from seatrial.models import DEEPSEEK
 from seatrial.rank.lines import clean
-from seatrial.spec import Cluster, Layout, Mount
+from seatrial.spec import Layout
 from tests.clusters import LOCAL, P5
 from tests.waiting import poll
 

@@ -13,7 +13,8 @@ from seatrial.fits import accelerator_of
 from seatrial.forecast import memory
 from seatrial.forecast.job import forecast
 from seatrial.hardware import instances
-from seatrial.spec import Case, Layout, Recipe, digest
+from seatrial.job import digest
+from seatrial.spec import Case, Layout, Recipe
 from seatrial.workload import Degrees
 
 RECIPES = [(case, recipe) for case in catalog.cases() for recipe in case.recipes]

@@ -14,10 +14,10 @@ from seatrial import config
 from seatrial.cli.completing import complete_cluster
 from seatrial.cli.options import VERDICT_COLORS, as_json, print_json
 from seatrial.cli.tables import print_table
+from seatrial.cluster import Cluster, Mount, Software
 from seatrial.errors import ExitCode
 from seatrial.findings import Finding, Verdict, exit_code, overall
 from seatrial.hardware import instances
-from seatrial.spec import Cluster, Mount, Software
 
 COMPUTED = {
     "name": "What --on takes.",

@@ -7,9 +7,10 @@ from typing import Any
 
 from seatrial import catalog, config
 from seatrial.binding import bind, elsewhere
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.hardware import instances
-from seatrial.spec import Case, Cluster, Recipe
+from seatrial.spec import Case, Recipe
 
 
 def fitting(cases: list[dict[str, Any]], place: str, nodes: int | None) -> list[dict[str, Any]]:

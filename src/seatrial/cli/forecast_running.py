@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seatrial.cluster import Cluster
     from seatrial.forecast.job import Forecast
     from seatrial.forecast.run import Kind, Rate, Run
     from seatrial.forecast.saves import Save
-    from seatrial.spec import Cluster
 
 DETECTION = 600.0
 """Seconds until a rank that hangs is noticed: torch.distributed's time-out of a collective with NCCL (2.13)."""

@@ -23,9 +23,10 @@ from seatrial.cli.completing import (
 from seatrial.errors import Problem, UserError
 
 if TYPE_CHECKING:
+    from seatrial.cluster import Cluster
+    from seatrial.job import Job
     from seatrial.profiling import Profile
     from seatrial.runs import History, Run
-    from seatrial.spec import Cluster, Job
 
 VERDICT_COLORS = {"PASS": "green", "WARN": "yellow", "FAIL": "red"}
 

@@ -12,11 +12,13 @@ from seatrial.errors import ExitCode, Problem, UserError
 
 # What a verb needs is imported when it runs: a shell that completes its arguments waits for this file.
 if TYPE_CHECKING:
+    from seatrial.cluster import Cluster
     from seatrial.findings import Finding
+    from seatrial.job import Job
     from seatrial.launchers import Launcher
     from seatrial.plan import Plan
     from seatrial.runs import History, Run
-    from seatrial.spec import Case, Cluster, Job, Recipe
+    from seatrial.spec import Case, Recipe
     from seatrial.tracked import Tracked
 
 

@@ -10,13 +10,13 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from seatrial import launchers, versions
+from seatrial.cluster import Cluster, Mount, Software
 from seatrial.config import images
 from seatrial.config.tables import ClusterTable
 from seatrial.config.validate import Path, dotted, json_schema, meaning_at, validate
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.hardware import MIB, accelerators, instances
 from seatrial.launchers import Launcher
-from seatrial.spec import Cluster, Mount, Software
 
 SECRETS = ("*_TOKEN", "*_SECRET*", "*PASSWORD*", "*_KEY")
 """Names of variables that look like a secret's."""

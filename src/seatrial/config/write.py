@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from seatrial import launchers
+from seatrial.cluster import Cluster, Mount, Software
 from seatrial.config.file import parse, statements, text_of
 from seatrial.errors import Problem, UserError
 from seatrial.hardware import instances
 from seatrial.runs import replace_text
-from seatrial.spec import Cluster, Mount, Software
 
 
 def write(path: Path, cluster: Cluster) -> None:

@@ -12,6 +12,7 @@ from seatrial.binding import bind, elsewhere
 from seatrial.errors import Problem, UserError
 from seatrial.events import Event, RunStart, Step
 from seatrial.hardware import instances
+from seatrial.job import Job
 from seatrial.rank.lines import Reader
 from seatrial.reading import device
 from seatrial.reading.foreign import CASES as FOREIGN
@@ -19,7 +20,7 @@ from seatrial.reading.foreign import NAMELESS
 from seatrial.reading.kinds import batches
 from seatrial.reading.log import Anew, Log
 from seatrial.reading.recognise import Candidate, find
-from seatrial.spec import Case, Expectations, Job, Layout, Recipe
+from seatrial.spec import Case, Expectations, Layout, Recipe
 
 __all__ = ["FOREIGN", "NAMELESS", "anonymous", "events", "job", "reader", "recognise"]
 

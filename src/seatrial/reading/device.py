@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from seatrial.findings import Finding, Rule, Verdict
 from seatrial.hardware import accelerators, instances
+from seatrial.job import Job
 from seatrial.rank.lines import Reader
-from seatrial.spec import Device, Job
+from seatrial.spec import Device
 
 BACKENDS: dict[Device, str] = {"cpu": "gloo", "cuda": "nccl", "neuron": "xla", "unknown": "unknown"}
 SAME = 1.1

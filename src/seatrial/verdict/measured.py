@@ -9,9 +9,11 @@ from statistics import fmean
 from seatrial import doubts
 from seatrial.attempts import Attempts
 from seatrial.events import EventLog
+from seatrial.expected import Range
 from seatrial.findings import Finding, Verdict, judged
 from seatrial.hardware import GIB, accelerators, instances
-from seatrial.spec import Job, Published, Range
+from seatrial.job import Job
+from seatrial.spec import Published
 from seatrial.verdict import rules
 
 PUBLISHED_SHARE = 0.95

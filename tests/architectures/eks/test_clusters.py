@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from seatrial import launchers
+from seatrial.cluster import Cluster, Mount
 from seatrial.hardware import instances
 from seatrial.launchers.kubernetes.resources import devices
 from seatrial.preflight import addresses, placement
 from seatrial.preflight.site import Group
-from seatrial.spec import Cluster, Mount
 from tests.architectures.deployments import deployment
 from tests.architectures.shapes.batch import BLOCK
 from tests.architectures.shapes.eks import TYPES, group

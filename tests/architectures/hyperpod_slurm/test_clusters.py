@@ -13,8 +13,8 @@ import pytest
 
 from seatrial import launchers
 from seatrial.architectures._hyperpod import Group
+from seatrial.cluster import Cluster, Mount
 from seatrial.hardware import instances
-from seatrial.spec import Cluster, Mount
 from tests.architectures.deployments import deployment
 from tests.architectures.shapes.hyperpod_slurm import ELSEWHERE, EVERYWHERE, PLAN, PLANNED
 

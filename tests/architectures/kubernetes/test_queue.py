@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from seatrial.architectures._kubernetes import Inside
+from seatrial.cluster import Cluster
 from seatrial.hardware import instances
 from seatrial.launchers.kubernetes.checks import quantity
 from seatrial.launchers.kubernetes.pod import node_labels
-from seatrial.spec import Cluster
 from tests.architectures.kubernetes.samples import inside, of_kind
 from tests.launchers.kubernetes import samples
 

@@ -11,11 +11,13 @@ from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seatrial.cluster import Cluster, Mount
 from seatrial.errors import UserError
 from seatrial.hardware import instances
+from seatrial.job import Job
 from seatrial.launchers import batch
 from seatrial.launchers.batch import requests
-from seatrial.spec import Cluster, Job, Mount, Shipped
+from seatrial.spec import Shipped
 from tests.launchers.batch.aws import (
     SECRETS,
     cluster,

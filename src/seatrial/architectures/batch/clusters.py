@@ -7,8 +7,8 @@ from typing import Any
 
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures.batch import FSX, Params
+from seatrial.cluster import Cluster, Mount
 from seatrial.hardware import MIB, instances
-from seatrial.spec import Cluster, Mount
 
 
 def clusters(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Iterable[Cluster]:

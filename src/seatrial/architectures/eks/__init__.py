@@ -22,8 +22,8 @@ from seatrial.hardware import accelerators
 from seatrial.hardware.instances import instance
 
 if TYPE_CHECKING:
+    from seatrial.cluster import Cluster
     from seatrial.plan import Plan
-    from seatrial.spec import Cluster
 
 RootGib = Annotated[int, Bound(ge=30, le=16384)]
 """AMIs of EKS have 20 GiB, images come on top; a gp3 volume has 16 TiB at most."""

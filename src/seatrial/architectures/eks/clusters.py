@@ -8,8 +8,8 @@ from typing import Any
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._kubernetes.inside import CLAIM, NAMESPACE, QUEUE
 from seatrial.architectures.eks import GROUP_LABEL, Group, Params, taint
+from seatrial.cluster import Cluster, Mount
 from seatrial.hardware import MIB, instances
-from seatrial.spec import Cluster, Mount
 
 FSX = "/fsx"
 """Where pods have the file system."""

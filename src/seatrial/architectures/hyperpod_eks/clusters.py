@@ -10,8 +10,8 @@ from seatrial.architectures._hyperpod import Group, cpus
 from seatrial.architectures._kubernetes.inside import CLAIM, NAMESPACE, QUEUE
 from seatrial.architectures.eks.clusters import FSX
 from seatrial.architectures.hyperpod_eks import Params, kind
+from seatrial.cluster import Cluster, Mount
 from seatrial.hardware import MIB, instances
-from seatrial.spec import Cluster, Mount
 
 GROUP_LABEL = "sagemaker.amazonaws.com/instance-group-name"
 """Label that HyperPod gives its nodes: the name of their group."""

@@ -9,8 +9,8 @@ from seatrial.architectures._architecture import Facts
 from seatrial.architectures._hyperpod import Group
 from seatrial.architectures.hyperpod_slurm import Params
 from seatrial.architectures.hyperpod_slurm.provisioning import files
+from seatrial.cluster import Cluster
 from seatrial.hardware import instances
-from seatrial.spec import Cluster
 
 SCRIPTS = Path(__file__).with_name("lifecycle")
 START = "on_create.sh"

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._hyperpod import Group, cpus, gpus
 from seatrial.architectures.hyperpod_slurm import CONTROLLER, LOGIN, USER, Params
+from seatrial.cluster import Cluster, Mount
 from seatrial.hardware import MIB, instances
-from seatrial.spec import Cluster, Mount
 
 
 def clusters(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Iterable[Cluster]:

@@ -21,8 +21,8 @@ from seatrial.errors import Problem
 from seatrial.hardware.instances import instance
 
 if TYPE_CHECKING:
+    from seatrial.cluster import Cluster
     from seatrial.plan import Plan
-    from seatrial.spec import Cluster
 
 RootGib = Annotated[int, Bound(ge=45, le=16384)]
 """ParallelCluster's own AMIs have 45 GiB; a gp3 volume has 16 TiB at most."""

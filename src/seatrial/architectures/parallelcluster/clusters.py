@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures.parallelcluster import Params, Queue
+from seatrial.cluster import Cluster, Mount
 from seatrial.hardware import MIB, instances
-from seatrial.spec import Cluster, Mount
 from seatrial.versions import PARALLELCLUSTER
 
 

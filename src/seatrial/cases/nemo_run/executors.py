@@ -9,9 +9,10 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem, UserError
 from seatrial.hardware import instances
-from seatrial.spec import Cluster, Job
+from seatrial.job import Job
 from seatrial.variables import of_every_rank
 
 

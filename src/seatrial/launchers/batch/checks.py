@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from seatrial.aws.quotas import quota_of
+from seatrial.cluster import Cluster
 from seatrial.errors import UserError, unknown
 from seatrial.findings import Finding, Verdict, judged
 from seatrial.hardware import instances
 from seatrial.launchers._rules import finding
 from seatrial.launchers.batch import api
 from seatrial.launchers.batch.requests import DEFAULT_LOG_GROUP, efa_interfaces
-from seatrial.spec import Cluster
 
 if TYPE_CHECKING:
     from seatrial.launchers.batch import Options

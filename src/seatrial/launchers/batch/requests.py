@@ -10,11 +10,12 @@ import shlex
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from seatrial.cluster import Cluster
 from seatrial.errors import ExitCode
 from seatrial.hardware import accelerators, instances
+from seatrial.job import Job
 from seatrial.launchers import _ranks
 from seatrial.launchers._names import engine_name
-from seatrial.spec import Cluster, Job
 from seatrial.variables import of_every_rank
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 
+from seatrial.cluster import Cluster
 from seatrial.errors import UserError
 from seatrial.findings import Finding, Verdict
 from seatrial.hardware import instances
@@ -16,7 +17,6 @@ from seatrial.launchers.kubernetes.kinds import KINDS
 from seatrial.launchers.kubernetes.pod import node_labels
 from seatrial.launchers.kubernetes.resources import devices, memory_mib, millicpu
 from seatrial.launchers.kubernetes.status import Thing, true_condition
-from seatrial.spec import Cluster
 
 VERSIONS = ((1, 31), (1, 36))
 """Oldest and newest Kubernetes that Amazon EKS supports, standard or extended, in November 2026:

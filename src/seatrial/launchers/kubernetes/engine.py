@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem, UserError
 from seatrial.launchers._names import engine_name
 from seatrial.launchers.kubernetes.client import Api, Refused
@@ -16,7 +17,6 @@ from seatrial.launchers.kubernetes.pod import GRACE_SECONDS, LONGEST_NAME, RUN_I
 from seatrial.launchers.kubernetes.status import Thing, is_over, is_suspended, name_of, standing
 from seatrial.plan import Plan
 from seatrial.runs import Phase, Standing, Submission
-from seatrial.spec import Cluster
 
 POLL_SECONDS = 1.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem, UserError
 from seatrial.hardware import instances
 from seatrial.launchers import _hooks
@@ -13,7 +14,6 @@ from seatrial.launchers.kubernetes.pod import given, node_labels
 from seatrial.launchers.kubernetes.resources import devices
 from seatrial.launchers.kubernetes.writer import Note, documents
 from seatrial.plan import Command, Plan
-from seatrial.spec import Cluster
 
 AGENT = "seatrial-agent"
 INTERVAL_SECONDS = 300

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from seatrial.cluster import Cluster
 from seatrial.hardware import accelerators, fabrics, instances
-from seatrial.spec import Cluster, Job
+from seatrial.job import Job
 
 VM_OVERHEAD = 0.075
 """Share of an instance's memory that its kernel and firmware keep at most: Karpenter's default for all EC2 types,

@@ -13,8 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from seatrial import __version__
+from seatrial.cluster import Cluster
 from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.hardware import instances
+from seatrial.job import PROGRAM, Job
 from seatrial.launchers import _ranks
 from seatrial.launchers._launcher import Element, Engine, Launcher
 from seatrial.launchers.slurm.checks import check
@@ -25,7 +27,6 @@ from seatrial.launchers.slurm.hooks import hooks
 from seatrial.launchers.slurm.logs import collect
 from seatrial.launchers.slurm.options import Options, check_options
 from seatrial.plan import Command, Plan
-from seatrial.spec import PROGRAM, Cluster, Job
 from seatrial.templates import template
 from seatrial.variables import of_every_rank
 

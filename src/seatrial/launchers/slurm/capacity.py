@@ -7,12 +7,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from seatrial.cluster import Cluster
 from seatrial.findings import Finding, Verdict, judged
 from seatrial.hardware import accelerators, instances
 from seatrial.launchers._rules import finding
 from seatrial.launchers.slurm.options import Options, mebibytes
 from seatrial.launchers.slurm.show import Node, Partition, parse_nodes, parse_partitions, seconds
-from seatrial.spec import Cluster
 
 
 def compare(nodes: str, partitions: str, cluster: Cluster) -> Iterable[Finding]:

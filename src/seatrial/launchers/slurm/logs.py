@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 
+from seatrial.cluster import Cluster
 from seatrial.launchers.slurm.commands import folder, quote, run
 from seatrial.profiling import FOLDER
 from seatrial.runs import Run, Submission
-from seatrial.spec import Cluster
 
 BLOCK = 8 * 2**20
 """Bytes of one file that are fetched at once."""

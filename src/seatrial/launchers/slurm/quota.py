@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from seatrial.checks.scontrol import fields
+from seatrial.cluster import Cluster
 from seatrial.findings import Finding, Verdict
 from seatrial.hardware import accelerators, instances
 from seatrial.launchers._rules import finding
 from seatrial.launchers.slurm.options import Options
-from seatrial.spec import Cluster
 
 SCRIPT = """\
 echo "user=$(id -un)"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from seatrial.cluster import Cluster
 from seatrial.hardware import accelerators, instances
 from seatrial.observe.catalogue import EMITTERS
-from seatrial.spec import Cluster
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
