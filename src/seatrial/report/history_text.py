@@ -11,9 +11,9 @@ from seatrial.report.between import LEAST
 from seatrial.report.compare import Difference
 from seatrial.report.document import Section, Table
 from seatrial.report.entries import Entry
+from seatrial.report.facts import flatten
 from seatrial.report.format import UNKNOWN, moment, percent, value_text
 from seatrial.report.history import Change, Newest, Past, Trend
-from seatrial.report.sections import flatten
 from seatrial.report.sparkline import sparkline
 
 WIDTH = 24

@@ -13,7 +13,7 @@ from seatrial.report import charts, document
 from seatrial.report.charts import Lane, Series, Span
 from seatrial.report.document import Section, Table
 from seatrial.report.format import UNKNOWN, bytes_, duration, percent, quantity
-from seatrial.report.sections import findings_table
+from seatrial.report.judged import findings_table
 
 MAX_RANKS = 16
 """Rows of the table of ranks; the JSON has them all."""
