@@ -33,9 +33,10 @@ from seatrial.binding import bind
 from seatrial.cases.fsdp import CASE
 from seatrial.cluster import Cluster
 from seatrial.events import RunStart
+from seatrial.history import History
 from seatrial.metrics import FLOP_FORMULAS, Work, mfu
 from seatrial.models import LLAMA
-from seatrial.runs import History, Run
+from seatrial.runs import Run
 
 WARM_UP = 5
 

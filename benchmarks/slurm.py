@@ -31,8 +31,9 @@ from seatrial import catalog, flow, tracking
 from seatrial.binding import bind
 from seatrial.cluster import Cluster
 from seatrial.errors import ExitCode
+from seatrial.history import History
 from seatrial.launchers import slurm as launcher
-from seatrial.runs import History, State
+from seatrial.runs import State
 from tests.trials.slurm.harness import Slurm
 
 CASE = str(HERE / "nothing_case.py")

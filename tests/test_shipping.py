@@ -15,8 +15,8 @@ from seatrial import catalog
 from seatrial.binding import bind
 from seatrial.cli import cli
 from seatrial.errors import UserError
+from seatrial.history import History
 from seatrial.job import Job, digest
-from seatrial.runs import History
 from seatrial.shipping import MOST_BYTES, changed, shipped
 from tests.clusters import LOCAL
 from tests.command import Command

@@ -12,7 +12,8 @@ from seatrial.cluster import Cluster
 from seatrial.errors import Problem, UserError
 from seatrial.launchers import Element, Engine
 from seatrial.plan import Plan
-from seatrial.runs import Phase, Run, Standing, Submission
+from seatrial.runs import Run
+from seatrial.standing import Phase, Standing, Submission
 
 POLL_SECONDS = 2.0
 """Between two looks at an engine while a run is followed."""

@@ -23,11 +23,12 @@ from seatrial.diagnose import diagnose
 from seatrial.errors import ExitCode, UserError
 from seatrial.events import EventWriter, RunEnd, RunStart, Step, StopRequested
 from seatrial.findings import Finding
+from seatrial.history import History
 from seatrial.interrupts import Interrupts, held_back
 from seatrial.job import Job
 from seatrial.launchers import _processes, _shared_memory, local
 from seatrial.rank.memory import OomKills
-from seatrial.runs import History, Run, State, process_started
+from seatrial.runs import Run, State, process_started
 from seatrial.spec import Case, Launch, Recipe
 from tests.clusters import LOCAL
 

@@ -13,8 +13,8 @@ from seatrial.binding import bind
 from seatrial.events import CheckpointSaved, EventWriter, RunEnd, RunStart, Step, Validation
 from seatrial.expected import Expected, Range
 from seatrial.findings import Finding, Verdict, overall
+from seatrial.history import History
 from seatrial.job import Job
-from seatrial.runs import History
 from seatrial.spec import Expectations, Published
 from seatrial.verdict import judge, rules
 from tests.test_binding import CASE, LOCAL, TINY

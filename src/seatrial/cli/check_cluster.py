@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from seatrial.cli.running import Request
     from seatrial.cluster import Cluster
     from seatrial.findings import Finding
+    from seatrial.history import History
     from seatrial.report.trial import Ran, Trial
-    from seatrial.runs import History
 
 RECIPE = "tiny"
 """Of a case that is named without one."""

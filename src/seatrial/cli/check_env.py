@@ -11,7 +11,7 @@ from seatrial.cli.options import as_json, runs_dir, settings_option
 
 if TYPE_CHECKING:
     from seatrial.cluster import Cluster
-    from seatrial.runs import History
+    from seatrial.history import History
 
 
 @click.command()

@@ -139,7 +139,7 @@ def complete_place(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 def complete_run(ctx: click.Context, _: click.Parameter, incomplete: str) -> Items:
     """Ids of runs."""
-    from seatrial.runs import History
+    from seatrial.history import History
 
     folder = ctx.params.get("history") or Path(os.environ.get("SEATRIAL_RUNS_DIR", "runs"))
     return _beginning(incomplete, [run.id for run in History(folder).runs])

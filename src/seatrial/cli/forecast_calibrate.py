@@ -17,7 +17,8 @@ from seatrial.extras import needed
 if TYPE_CHECKING:
     from seatrial.cli.calibration import Measured
     from seatrial.cli.rates import Kept
-    from seatrial.runs import History, Run
+    from seatrial.history import History
+    from seatrial.runs import Run
 
 
 @click.command()

@@ -14,10 +14,11 @@ from seatrial.errors import ExitCode, Problem, UserError
 if TYPE_CHECKING:
     from seatrial.cluster import Cluster
     from seatrial.findings import Finding
+    from seatrial.history import History
     from seatrial.job import Job
     from seatrial.launchers import Launcher
     from seatrial.plan import Plan
-    from seatrial.runs import History, Run
+    from seatrial.runs import Run
     from seatrial.spec import Case, Recipe
     from seatrial.tracked import Tracked
 
@@ -119,7 +120,7 @@ def begin(ready: Ready, history: History, name: str | None) -> tuple[Plan, list[
     """The plan that is executed, and the runs that come of it."""
     from seatrial import flow
     from seatrial.cli import tracking
-    from seatrial.runs import NameTaken
+    from seatrial.history import NameTaken
 
     job, where, stored = ready.job, ready.where, ready.stored
     if stored is not None:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:  # a shell that completes the name of a cluster waits for this
     from seatrial.job import Job
     from seatrial.launchers._guard import Guard
     from seatrial.plan import Plan
-    from seatrial.runs import Run, Standing, Submission
+    from seatrial.runs import Run
+    from seatrial.standing import Standing, Submission
 
 
 class Collect(Protocol):

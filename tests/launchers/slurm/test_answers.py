@@ -13,7 +13,7 @@ from seatrial.cluster import Cluster
 from seatrial.errors import UserError
 from seatrial.launchers import slurm
 from seatrial.launchers.slurm import answers, engine
-from seatrial.runs import Phase, Standing, Submission
+from seatrial.standing import Phase, Standing, Submission
 
 RECORDED = Path(__file__).with_name("recorded")
 TRUTHS = {

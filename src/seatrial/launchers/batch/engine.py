@@ -13,7 +13,7 @@ from seatrial.launchers.batch import api
 from seatrial.launchers.batch.checks import obstacles, queue
 from seatrial.launchers.batch.requests import DEFINITION, LONGEST_NAME, SUBMISSION
 from seatrial.plan import Plan
-from seatrial.runs import Phase, Standing, Submission
+from seatrial.standing import Phase, Standing, Submission
 
 if TYPE_CHECKING:
     from seatrial.launchers.batch import Options

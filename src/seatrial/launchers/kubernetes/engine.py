@@ -16,7 +16,7 @@ from seatrial.launchers.kubernetes.kinds import KINDS, MANIFEST, Kind
 from seatrial.launchers.kubernetes.pod import GRACE_SECONDS, LONGEST_NAME, RUN_ID, RUN_LABEL
 from seatrial.launchers.kubernetes.status import Thing, is_over, is_suspended, name_of, standing
 from seatrial.plan import Plan
-from seatrial.runs import Phase, Standing, Submission
+from seatrial.standing import Phase, Standing, Submission
 
 POLL_SECONDS = 1.0
 

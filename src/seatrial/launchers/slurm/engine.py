@@ -10,7 +10,7 @@ from seatrial.job import Job
 from seatrial.launchers.slurm import answers
 from seatrial.launchers.slurm.commands import answer, array_names, engine_name, folder, quote, refused, run
 from seatrial.plan import Plan
-from seatrial.runs import Phase, Standing, Submission
+from seatrial.standing import Phase, Standing, Submission
 
 _GONE = Standing(phase=Phase.GONE, detail="Slurm does not know the job any more")
 

@@ -8,7 +8,8 @@ from fnmatch import fnmatch
 from seatrial.cluster import Cluster
 from seatrial.launchers.slurm.commands import folder, quote, run
 from seatrial.profiling import FOLDER
-from seatrial.runs import Run, Submission
+from seatrial.runs import Run
+from seatrial.standing import Submission
 
 BLOCK = 8 * 2**20
 """Bytes of one file that are fetched at once."""
