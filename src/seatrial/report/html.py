@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial.attempts import Point
 from seatrial.findings import Verdict
-from seatrial.report import charts, events, expected, facts, judged, record, steps, sweeps
-from seatrial.report.charts import Lane, Mark, Reference, Series, Span
+from seatrial.report import bars, charts, events, expected, facts, judged, record, steps, sweeps, timeline
+from seatrial.report.charts import Mark, Reference, Series
 from seatrial.report.document import Table
 from seatrial.report.figures import key_figures
 from seatrial.report.format import clean, duration, moment, percent, quantity
 from seatrial.report.profile_shown import Shown, shown
 from seatrial.report.summary import Summary
+from seatrial.report.timeline import Lane, Span
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -52,7 +53,7 @@ def to_html(summary: Summary) -> str:
         sweep_notes=sweeps.notes(summary.sweeps),
         peak=f"{quantity(summary.peak_flops, 'FLOP/s')} per rank, source: {summary.peak_source}",
         formulas=_formulas(summary),
-        composition=charts.stacked_bar(summary.phases, title="Time of a step, rank 0") if summary.phases else "",
+        composition=bars.stacked_bar(summary.phases, title="Time of a step, rank 0") if summary.phases else "",
         phases=steps.phases_table(summary),
         rank_charts=_rank_charts(summary),
         spread=steps.spread_table(summary),
@@ -168,7 +169,7 @@ _RANK_TITLES = {
 
 def _rank_charts(summary: Summary) -> list[tuple[str, str]]:
     titled = [(_RANK_TITLES.get(measure.name, measure.name), measure) for measure in summary.ranks]
-    return [(title, charts.rank_bars(m.values, title=title, behind=m.behind)) for title, m in titled]
+    return [(title, bars.rank_bars(m.values, title=title, behind=m.behind)) for title, m in titled]
 
 
 def _timeline(summary: Summary) -> str:
@@ -187,4 +188,4 @@ def _timeline(summary: Summary) -> str:
     ):
         if happened:
             lanes.append(Lane(name, moments=[timed.time - start for timed in happened], kind=kind))
-    return charts.timeline(lanes, summary.duration, title="Time line")
+    return timeline.timeline(lanes, summary.duration, title="Time line")
