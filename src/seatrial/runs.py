@@ -113,10 +113,6 @@ class Run:
         """What a rank printed."""
         return self.path / "logs" / f"rank-{rank}.log"
 
-    def stack_path(self, rank: int) -> Path:
-        """Where a rank writes its stacks when it hangs."""
-        return self.path / "stacks" / f"rank-{rank}.txt"
-
     def heartbeat_path(self, rank: int) -> Path:
         """File whose modification time is the rank's last sign of life."""
         return self.path / "heartbeats" / f"rank-{rank}"

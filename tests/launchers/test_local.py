@@ -215,7 +215,7 @@ stuck()
     assert execute(job, run, hang_seconds=START_SECONDS) == ExitCode.FAILED
     assert run.events().of(Finding)[0].check == "run.hang"
     for rank in range(2):
-        assert "in stuck" in run.stack_path(rank).read_text()
+        assert "in stuck" in (run.path / "stacks" / f"rank-{rank}.txt").read_text()
     assert all(process_started(pid) is None for pid in pids(run))
 
 
@@ -529,7 +529,7 @@ stuck()
     assert execute(job, run, hang_seconds=START_SECONDS) == ExitCode.FAILED
     [found] = run.events().of(Finding)
     assert found.check == "run.hang" and found.observed.startswith("node 1 gave no sign of life")
-    assert all("in stuck" in run.stack_path(rank).read_text() for rank in range(4))
+    assert all("in stuck" in (run.path / "stacks" / f"rank-{rank}.txt").read_text() for rank in range(4))
 
 
 @pytest.mark.parametrize("launch", PLACES)
