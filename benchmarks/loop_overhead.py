@@ -14,7 +14,7 @@ import os
 
 from interleave import Row, estimate, interleave, parser, publish, ratio, row
 from programs import scratch
-from seatrial.launchers._ranks import CPU_TUNING
+from seatrial.variables import CPU_TUNING
 from training import COMPARABLE, bound, largest_difference, ours, save_batches, theirs
 
 TARGET = 1.03

@@ -27,7 +27,7 @@ from programs import HERE, environment, scratch
 
 sys.path.insert(0, str(HERE.parent))
 
-from seatrial import catalog, flow, tracking
+from seatrial import catalog, flow, following
 from seatrial.binding import bind
 from seatrial.cluster import Cluster
 from seatrial.errors import ExitCode
@@ -170,8 +170,8 @@ def many_jobs(folder: Path, log: Path) -> list[Row]:
     submitted = time.perf_counter() - begin
     looks = 0
     while any(run.state().live for run in runs):
-        time.sleep(tracking.POLL_SECONDS)
-        assert not tracking.refresh(runs)
+        time.sleep(following.POLL_SECONDS)
+        assert not following.refresh(runs)
         looks += 1
     ended = time.perf_counter() - begin
     calls = log.read_text().split()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -40,6 +41,17 @@ class TestParts:
             assert 2 <= len(few) < len(many) and set(few) < set(many)
             assert {len(shape) for shape in many} == {len(axes)}
         assert list(sharding.shapes(CASE.recipe("tiny").args.largest))
+
+    def test_what_gradients_take_to_be_made_is_told_apart(self):
+        import torch
+
+        from seatrial.cases.rates.sharding import Unit
+
+        seconds = itertools.count()
+        unit, x = Unit(3, 192, torch.device("cpu")), torch.ones(4, requires_grad=True)
+        unit(x, lambda: float(next(seconds))).backward(torch.ones(4))
+        assert unit.making == 1.0
+        assert [parameter.grad.shape for parameter in unit.held] == [(1, 64)] * 3 and x.grad.tolist() == [1.0] * 4
 
     def test_no_product_is_larger_than_allowed(self):
         from seatrial.cases.rates.parts import shapes
