@@ -29,7 +29,7 @@ from pathlib import Path
 
 import forked
 from seatrial.diagnose import diagnose
-from seatrial.runs import History
+from seatrial.history import History
 
 TESTS = Path(__file__).parents[1] / "tests"
 HANG_SECONDS = 20

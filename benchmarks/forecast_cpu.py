@@ -24,7 +24,7 @@ import numpy as np
 
 from programs import HERE, environment, scratch
 from seatrial.events import Step
-from seatrial.runs import History
+from seatrial.history import History
 
 SIZED = HERE / "sized_case.py"
 TARGET = 0.10

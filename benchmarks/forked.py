@@ -16,7 +16,7 @@ from types import ModuleType
 from seatrial import catalog
 from seatrial.binding import bind
 from seatrial.config import cluster
-from seatrial.spec import Job
+from seatrial.job import Job
 
 
 def run(case: Path, folder: Path, settings: dict[str, str], processes: int | None = None) -> None:

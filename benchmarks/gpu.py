@@ -31,11 +31,12 @@ from interleave import Row, parser, publish
 from programs import HERE, finish, free_port, scratch, started
 from seatrial.binding import bind
 from seatrial.cases.fsdp import CASE
+from seatrial.cluster import Cluster
 from seatrial.events import RunStart
+from seatrial.history import History
 from seatrial.metrics import FLOP_FORMULAS, Work, mfu
 from seatrial.models import LLAMA
-from seatrial.runs import History, Run
-from seatrial.spec import Cluster
+from seatrial.runs import Run
 
 WARM_UP = 5
 

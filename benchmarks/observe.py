@@ -32,12 +32,13 @@ from programs import scratch
 from seatrial import catalog, config
 from seatrial.binding import bind
 from seatrial.events import RunEnd, RunStart, Step, encode
+from seatrial.history import History
 from seatrial.observe.catalogue import EMITTERS
 from seatrial.observe.exporter.collecting import Exporter
 from seatrial.observe.exporter.collectors.efa import Efa
 from seatrial.observe.exporter.collectors.run import Runs
 from seatrial.observe.exporter.serving import Protection, served
-from seatrial.runs import History, Run
+from seatrial.runs import Run
 
 DEVICES, MS = 32, 1000.0
 """Of a p5.48xlarge; milliseconds of a second."""

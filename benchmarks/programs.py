@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from seatrial.events import EventLog
-from seatrial.runs import History, Run
+from seatrial.history import History
+from seatrial.runs import Run
 
 HERE = Path(__file__).resolve().parent
 TIMEOUT = 300.0

@@ -15,9 +15,9 @@ import re
 import sys
 from pathlib import Path
 
-from seatrial import hardware
 from seatrial.forecast.anchors import COLUMNS
 from seatrial.forecast.published import PUBLISHED, architecture_of
+from seatrial.hardware import accelerators
 
 ACCELERATORS = (
     (r"A100-40GB", "A100 40GB"), (r"A100-80GB", "A100 80GB"), (r"H100.*PCIe", "H100 PCIe"), (r"H100.*NVL", "H100 NVL"),
@@ -143,7 +143,7 @@ def _task(row: dict[str, str]) -> str:
 
 def _accelerator(row: dict[str, str]) -> str:
     name = _by_pattern(re.sub(r" \(.*", "", row["gpu_type"]), ACCELERATORS)
-    if name not in {item.name for item in hardware.ACCELERATORS}:
+    if name not in {item.name for item in accelerators.ACCELERATORS}:
         raise LeftOut(f"accelerator {row['gpu_type']}")
     return str(name)
 
@@ -154,9 +154,9 @@ def _precision(row: dict[str, str], family: str, accelerator: str) -> tuple[str,
         if family not in ("mlperf", "mlperf-rocm"):
             raise LeftOut("precision not given")
         # Submitters of MLPerf Training compute language models in fp8 where there is such, unless a name says fp4.
-        able = hardware.peak_flops(accelerator, "fp8") is not None
+        able = accelerators.peak_flops(accelerator, "fp8") is not None
         compute, scaling = ("fp8", "delayed") if able else ("bf16", "")
-    if hardware.peak_flops(accelerator, "bf16" if compute == "fp16" else compute) is None:
+    if accelerators.peak_flops(accelerator, "bf16" if compute == "fp16" else compute) is None:
         raise LeftOut(f"{accelerator} has no {compute}")
     if scaling == "delayed" and family in ("megatron-bridge", "torchtitan"):
         scaling = "current"  # their only recipes with one scale per tensor

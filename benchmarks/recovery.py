@@ -19,7 +19,8 @@ from pathlib import Path
 from interleave import estimate, interleave, parser, publish, ratio, row
 from programs import TIMEOUT, newest_run, scratch, seatrial_argv, started, torchrun_argv
 from seatrial.events import EventLog, RunStart, Step
-from seatrial.runs import History, Run
+from seatrial.history import History
+from seatrial.runs import Run
 from training import bound
 
 SETTINGS = {"steps": 10_000, "checkpoint_every": 10, "validation_every": 0}

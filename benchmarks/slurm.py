@@ -29,10 +29,11 @@ sys.path.insert(0, str(HERE.parent))
 
 from seatrial import catalog, flow, following
 from seatrial.binding import bind
+from seatrial.cluster import Cluster
 from seatrial.errors import ExitCode
+from seatrial.history import History
 from seatrial.launchers import slurm as launcher
-from seatrial.runs import History, State
-from seatrial.spec import Cluster
+from seatrial.runs import State
 from tests.trials.slurm.harness import Slurm
 
 CASE = str(HERE / "nothing_case.py")

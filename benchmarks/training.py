@@ -19,8 +19,8 @@ from seatrial.data.batches import Loader
 from seatrial.data.sources import open_source
 from seatrial.data.tokenizers import open_tokenizer
 from seatrial.events import Step
+from seatrial.job import Job
 from seatrial.models import LLAMA
-from seatrial.spec import Job
 
 WORLD = 2
 WARM_UP = 5

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from seatrial import hardware
-from seatrial.spec import Cluster, Recipe
+from seatrial.cluster import Cluster
+from seatrial.hardware import accelerators, instances
+from seatrial.spec import Recipe
 
 LOCAL = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=2, processes_per_node=8)
 P5 = Cluster(
@@ -21,10 +22,10 @@ P5 = Cluster(
 
 def for_recipe(recipe: Recipe, cluster: Cluster = P5) -> Cluster:
     """The cluster; of Trainium nodes, and with as many ranks, if the recipe is made for those."""
-    instance = hardware.instance(recipe.instance_type) if recipe.instance_type else None
+    instance = instances.instance(recipe.instance_type) if recipe.instance_type else None
     if not (instance and instance.accelerator and cluster.accelerators_per_node):
         return cluster
-    if hardware.accelerator(instance.accelerator).vendor == "NVIDIA":
+    if accelerators.accelerator(instance.accelerator).vendor == "NVIDIA":
         return cluster
     return replace(
         cluster,

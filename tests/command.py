@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from seatrial.events import Step
-from seatrial.runs import History, Run
+from seatrial.history import History
+from seatrial.runs import Run
 from tests.waiting import poll
 
 # The same short training everywhere, so that one undisturbed run serves for all comparisons.

@@ -21,8 +21,9 @@ from seatrial.events import (
     encode,
 )
 from seatrial.findings import Finding, Severity, Verdict
+from seatrial.job import Job
 from seatrial.runs import Run
-from seatrial.spec import Expectations, Job
+from seatrial.spec import Expectations
 
 START = 1_700_000_000.0
 """2023-11-14 22:13:20 UTC."""

@@ -10,8 +10,10 @@ import pytest
 from seatrial import catalog
 from seatrial.arguments import CaseArgs, override
 from seatrial.binding import bind
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem, UserError
-from seatrial.spec import Case, Cluster, Expectations, Job, Layout, Published, Recipe, digest
+from seatrial.job import Job, digest
+from seatrial.spec import Case, Expectations, Layout, Published, Recipe
 from seatrial.workload import FP32_ADAM, Degrees, Workload
 
 

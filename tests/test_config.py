@@ -18,8 +18,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seatrial import catalog, config, hardware, launchers
+from seatrial import catalog, config, launchers
 from seatrial.binding import bind
+from seatrial.cluster import Cluster, Mount, Software
 from seatrial.config.checks import launcher_names, mount
 from seatrial.config.describe import keys, reference, schema_text
 from seatrial.config.example import example
@@ -36,7 +37,7 @@ from seatrial.config.tables import (
 )
 from seatrial.errors import UserError
 from seatrial.findings import Verdict
-from seatrial.spec import Cluster, Mount, Software
+from seatrial.hardware import instances
 from tests.conftest import UPDATE_GOLDEN
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -49,7 +50,7 @@ from typing import Literal
 from seatrial.errors import Problem, UserError
 from seatrial.findings import Finding, Verdict
 from seatrial.launchers import Engine, Launcher
-from seatrial.spec import LauncherOptions
+from seatrial.cluster import LauncherOptions
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options(LauncherOptions):
@@ -412,7 +413,7 @@ def valid_tables(draw: st.DrawFn) -> dict[str, Any]:
     launcher = draw(st.sampled_from(launcher_names()))
     container = draw(st.sampled_from(launchers.find(launcher).containers))
     mounts = st.builds("{}:{}{}".format, FOLDERS, FOLDERS, st.sampled_from(["", ":ro"]))
-    instance = draw(st.sampled_from(hardware.INSTANCES).map(lambda i: i.name) | st.none())
+    instance = draw(st.sampled_from(instances.INSTANCES).map(lambda i: i.name) | st.none())
     found = {
         "launcher": launcher,
         "nodes": draw(st.integers(1, 10_000)),

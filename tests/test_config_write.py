@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from seatrial.cluster import Cluster, Software
 from seatrial.config.checks import launcher_names
 from seatrial.config.example import example
 from seatrial.config.file import parse
 from seatrial.config.init import HEADER
 from seatrial.config.write import put, write
 from seatrial.errors import UserError
-from seatrial.spec import Cluster, Software
 from tests.test_config import toml, valid_tables
 
 EXAMPLES = "\n".join([HEADER, *map(example, launcher_names())])

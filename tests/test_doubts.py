@@ -11,7 +11,8 @@ import pytest
 from seatrial import doubts
 from seatrial.attempts import Attempts
 from seatrial.events import EventLog, Timed, Validation
-from seatrial.spec import Expected, Job
+from seatrial.expected import Expected
+from seatrial.job import Job
 from tests import stories
 from tests.stories import Events, start, step
 

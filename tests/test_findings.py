@@ -15,14 +15,16 @@ import pytest
 import seatrial
 from seatrial.binding import bind
 from seatrial.checks.catalogue import all_checks
+from seatrial.cluster import Cluster
 from seatrial.events import EventLog, decode
+from seatrial.expected import Expected, Range
 from seatrial.findings import Finding, Rule, Severity, Verdict
-from seatrial.hardware import instance
+from seatrial.hardware.instances import instance
 from seatrial.lint.judge import headers
 from seatrial.network.conflicts import CONFLICTS
 from seatrial.network.general import MISSING, MISSPELT, OBSOLETE, UNREAD, UNREADABLE, VALUE
 from seatrial.network.lint import RULES, lint_environment, lint_missing
-from seatrial.spec import Case, CaseArgs, Cluster, Expectations, Expected, Published, Range, Recipe
+from seatrial.spec import Case, CaseArgs, Expectations, Published, Recipe
 from seatrial.verdict import judge_events, loss_rules, rules
 from seatrial.versions import STACK
 

@@ -8,11 +8,13 @@ import pytest
 
 from seatrial import flow, following, launchers, provenance
 from seatrial.binding import bind
+from seatrial.cluster import Cluster
 from seatrial.errors import CutOff, ExitCode, Problem, UserError
 from seatrial.events import EventWriter, RunEnd, RunStart, Step
+from seatrial.history import History
 from seatrial.plan import Plan
-from seatrial.runs import History, Phase, Run, Standing, State
-from seatrial.spec import Cluster
+from seatrial.runs import Run, State
+from seatrial.standing import Phase, Standing
 from seatrial.verdict import judge
 from tests.launchers import fake
 from tests.test_binding import CASE, LOCAL, TINY

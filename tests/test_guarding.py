@@ -9,10 +9,10 @@ import pytest
 from seatrial import guarding
 from seatrial.checks.catalogue import all_checks
 from seatrial.checks.quarantine import Mark, Step
+from seatrial.cluster import Cluster
 from seatrial.errors import UserError
 from seatrial.findings import Finding, Severity, Verdict
 from seatrial.launchers import Guard
-from seatrial.spec import Cluster
 from tests.launchers import fake
 
 CHECK = next(check for check in all_checks() if check.id == "node.memory")

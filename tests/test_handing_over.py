@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from seatrial import config
+from seatrial.cluster import Cluster
 from seatrial.config.handing_over import hand_over, yielded
-from seatrial.spec import Cluster
 from tests.architectures.deployments import deployment
 
 OUTPUTS = {"ClusterName": "mine", "HeadNodeId": "i-0123456789abcdef0", "HeadNodeAddress": "10.0.0.9"}

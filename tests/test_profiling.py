@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from seatrial import catalog
 from seatrial.binding import bind
 from seatrial.errors import UserError
+from seatrial.job import Job
 from seatrial.profiling import TRACES, Profile, parse
-from seatrial.spec import Job
 from tests.clusters import LOCAL, P5
 
 

@@ -20,7 +20,8 @@ from seatrial.cli import cli
 from seatrial.errors import UserError
 from seatrial.events import CheckpointSaved, Restart, RunStart, Validation, encode
 from seatrial.findings import Finding, Verdict, overall
-from seatrial.runs import History, State
+from seatrial.history import History
+from seatrial.runs import State
 
 RECORDED = Path(__file__).parent / "recorded_runs"
 

@@ -20,16 +20,18 @@ import yaml
 from botocore.session import Session
 from botocore.validate import ParamValidator
 
-from seatrial import architectures, catalog, hardware, launchers
+from seatrial import architectures, catalog, launchers
 from seatrial.binding import bind
+from seatrial.cluster import Cluster, Mount
 from seatrial.config.example import example
 from seatrial.config.file import parse
+from seatrial.hardware import accelerators, instances
+from seatrial.job import Job
 from seatrial.launchers import batch, kubernetes, slurm
 from seatrial.lint import judge
 from seatrial.lint.documents import find
 from seatrial.plan import Plan
 from seatrial.profiling import Profile
-from seatrial.spec import Cluster, Job, Mount
 from tests import clusters
 from tests.architectures import deployments
 from tests.launchers import texts
@@ -162,7 +164,7 @@ def lint(folder: Path) -> list[str]:
 @pytest.mark.parametrize("stack", [{}, OLD], ids=["stack unknown", "old stack"])
 def test_cluster_init_then_render_then_lint_finds_nothing_on_any_instance_type(launcher, stack, tmp_path):
     written: set[str] = set()
-    for instance in hardware.INSTANCES:
+    for instance in instances.INSTANCES:
         text = example(launcher).replace("p5.48xlarge", instance.name)
         [cluster] = parse(text, "seatrial.toml").values()
         plan = launchers.find(launcher).render(job_for(cluster), replace(cluster, stack=stack), "run-1")
@@ -177,8 +179,8 @@ def test_cluster_init_then_render_then_lint_finds_nothing_on_any_instance_type(l
 
 def job_for(cluster: Cluster) -> Job:
     """A job for all that one node of a cluster has, twice."""
-    kind = hardware.instance(cluster.instance_type or "").accelerator
-    device = "cpu" if kind is None else "cuda" if hardware.accelerator(kind).vendor == "NVIDIA" else "neuron"
+    kind = instances.instance(cluster.instance_type or "").accelerator
+    device = "cpu" if kind is None else "cuda" if accelerators.accelerator(kind).vendor == "NVIDIA" else "neuron"
     size = {"processes_per_node": cluster.processes_per_node, "threads_per_process": 1}
     return replace(JOB, cluster=cluster.name, device=device, secrets=(), **size)
 

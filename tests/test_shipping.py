@@ -15,9 +15,9 @@ from seatrial import catalog
 from seatrial.binding import bind
 from seatrial.cli import cli
 from seatrial.errors import UserError
-from seatrial.runs import History
+from seatrial.history import History
+from seatrial.job import Job, digest
 from seatrial.shipping import MOST_BYTES, changed, shipped
-from seatrial.spec import Job, digest
 from tests.clusters import LOCAL
 from tests.command import Command
 

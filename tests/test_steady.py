@@ -11,11 +11,12 @@ from seatrial.attempts import Attempts
 from seatrial.binding import bind
 from seatrial.cli.progress import Progress
 from seatrial.events import Event, EventWriter, Restart, RunEnd, RunStart, Step, Timed
+from seatrial.history import History
 from seatrial.report import render
 from seatrial.report.compare import compare
 from seatrial.report.format import quantity
 from seatrial.report.summary import summarise
-from seatrial.runs import History, Run
+from seatrial.runs import Run
 from seatrial.spec import Published
 from seatrial.steady import Steady
 from seatrial.verdict import judge

@@ -11,7 +11,8 @@ from seatrial import tracked
 from seatrial.binding import bind
 from seatrial.events import EventWriter, RunEnd
 from seatrial.findings import Verdict
-from seatrial.runs import History, Run
+from seatrial.history import History
+from seatrial.runs import Run
 from seatrial.tracked import Tracked
 from seatrial.verdict import judge
 from tests.test_binding import CASE, LOCAL, TINY

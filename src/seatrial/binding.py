@@ -7,11 +7,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from seatrial import fits, hardware, profiling
+from seatrial import fits, profiling
 from seatrial.arguments import override
+from seatrial.cluster import ELSEWHERE, Cluster
 from seatrial.errors import Problem, UserError, unknown
+from seatrial.hardware import instances
+from seatrial.job import Job, digest
 from seatrial.profiling import Profile
-from seatrial.spec import ELSEWHERE, Case, Cluster, Device, Expectations, Fidelity, Job, Layout, Recipe, digest
+from seatrial.spec import Case, Device, Expectations, Fidelity, Layout, Recipe
 
 if TYPE_CHECKING:
     from seatrial.workload import Workload
@@ -64,7 +67,7 @@ def elsewhere(recipe: Recipe, instance_type: str | None, nodes: int | None, proc
     Raises UserError for an unknown instance type.
     """
     name = instance_type or recipe.instance_type
-    ranks = hardware.instance(name).ranks if name else 0
+    ranks = instances.instance(name).ranks if name else 0
     return Cluster(
         name=ELSEWHERE,
         launcher="local",  # nothing is handed to it

@@ -12,7 +12,7 @@ from statistics import fmean, median
 from seatrial.attempts import Attempts
 from seatrial.events import EventLog, Step
 from seatrial.findings import Finding
-from seatrial.spec import Job
+from seatrial.job import Job
 
 SAME = 2.0
 """Factor within which a framework's own FLOPs of a token and ours are of one model: frameworks count masked attention

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from seatrial import hardware
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem
-from seatrial.spec import Case, Cluster, Device, Layout, Recipe
+from seatrial.hardware import GIB, accelerators, instances
+from seatrial.spec import Case, Device, Layout, Recipe
 
 if TYPE_CHECKING:
     from seatrial.forecast.fitting import Kind
@@ -65,7 +66,7 @@ def too_large(workload: Workload, case: Case, args: Any, layout: Layout, cluster
         place = cluster.instance_type if layout.device != "cpu" and cluster.instance_type else f"cluster {cluster.name}"
         yield Problem(
             f"each of {layout.world_size} ranks must hold at least {_arithmetic(workload, least)}, a rank has "
-            f"{memory / hardware.GIB:.1f}",
+            f"{memory / GIB:.1f}",
             place,
             _where_it_fits(case, args, layout, cluster, memory),
         )
@@ -74,11 +75,11 @@ def too_large(workload: Workload, case: Case, args: Any, layout: Layout, cluster
 def _arithmetic(workload: Workload, memory: Memory) -> str:
     """``parameters 30.2 + ... = 120.8 GiB (64.9 billion parameters x 4 + 4 + 8 bytes)``"""
     held = {field.name: getattr(memory, field.name) for field in fields(memory)}
-    parts = " + ".join(f"{name} {size / hardware.GIB:.1f}" for name, size in held.items() if size)
+    parts = " + ".join(f"{name} {size / GIB:.1f}" for name, size in held.items() if size)
     each = " + ".join(f"{size:g}" for size in asdict(workload.states).values())
     frozen = f", beside {workload.frozen / 1e9:.3g} billion that are not trained" if workload.frozen else ""
     return (
-        f"{parts} = {memory.total / hardware.GIB:.1f} GiB "
+        f"{parts} = {memory.total / GIB:.1f} GiB "
         f"({workload.parameters / 1e9:.3g} billion parameters x {each} bytes{frozen})"
     )
 
@@ -131,14 +132,14 @@ def _doubt(case: Case, workload: Workload, available: int, *, on_gpu: bool) -> I
     helpful = changes(workload, available, on_gpu=on_gpu, kinds=kinds, at_most=3)
     helps = "; or ".join(" and ".join(change.names) for change in helpful)
     yield (
-        f"Memory {says}: {_arithmetic(workload, found.memory)} are expected of the {available / hardware.GIB:.1f} GiB "
+        f"Memory {says}: {_arithmetic(workload, found.memory)} are expected of the {available / GIB:.1f} GiB "
         f"of a rank{stage}.{f' It would fit with {helps}.' if helps else ''}"
     )
 
 
 def _made_for(recipe: Recipe) -> Layout | None:
     """The layout that a recipe was made for; None if it leaves the processes of a node open."""
-    ranks = recipe.processes_per_node or (hardware.instance(recipe.instance_type).ranks if recipe.instance_type else 0)
+    ranks = recipe.processes_per_node or (instances.instance(recipe.instance_type).ranks if recipe.instance_type else 0)
     neuron = recipe.instance_type is not None and accelerator_of(recipe.instance_type).vendor == "AWS"
     device: Device = "neuron" if neuron else "cuda"
     return Layout(nodes=recipe.nodes, processes_per_node=ranks, device=device) if ranks else None
@@ -170,8 +171,8 @@ def _where_it_fits(case: Case, args: Any, layout: Layout, cluster: Cluster, memo
     return "more accelerators than this cluster has, more that share the states, or a recipe of a smaller model"
 
 
-def accelerator_of(instance_type: str) -> hardware.Accelerator:
+def accelerator_of(instance_type: str) -> accelerators.Accelerator:
     """What an accelerated instance type has."""
-    name = hardware.instance(instance_type).accelerator
+    name = instances.instance(instance_type).accelerator
     assert name is not None, f"{instance_type} has no accelerator"
-    return hardware.accelerator(name)
+    return accelerators.accelerator(name)

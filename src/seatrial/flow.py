@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from seatrial import following, launchers, provenance
+from seatrial.cluster import Cluster
 from seatrial.errors import CutOff, ExitCode, Problem, UserError
+from seatrial.history import History, NameTaken
+from seatrial.job import Job
 from seatrial.launchers import Element, Engine, Supervisor
 from seatrial.plan import Plan
-from seatrial.runs import History, NameTaken, Run, State
-from seatrial.spec import Cluster, Job
+from seatrial.runs import Run, State
 
 Silence = Callable[[Sequence[Problem]], None]
 """Is told why an engine does not answer, once when that begins; and nothing at all when it answers again."""

@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 
 from seatrial import launchers
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem, UserError
 from seatrial.launchers import Element, Engine
 from seatrial.plan import Plan
-from seatrial.runs import Phase, Run, Standing, Submission
-from seatrial.spec import Cluster
+from seatrial.runs import Run
+from seatrial.standing import Phase, Standing, Submission
 
 POLL_SECONDS = 2.0
 """Between two looks at an engine while a run is followed."""

@@ -14,11 +14,11 @@ from seatrial.checks.catalogue import Check
 from seatrial.checks.judging import severity
 from seatrial.checks.observations import Level
 from seatrial.checks.quarantine import Mark, Step, mark, step
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem, UserError
 from seatrial.findings import Finding, Rule, Severity, Verdict
 from seatrial.launchers import Guard
 from seatrial.plan import Plan
-from seatrial.spec import Cluster
 
 
 def guard_of(launcher: str) -> Guard:

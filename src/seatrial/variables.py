@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from seatrial import hardware, network
+from seatrial import network
+from seatrial.cluster import Cluster
+from seatrial.hardware import instances
+from seatrial.job import Job
 from seatrial.network import Setting
-from seatrial.spec import Cluster, Job
 
 CPU_TUNING = {
     "GLIBC_TUNABLES": ":".join(
@@ -19,7 +21,7 @@ def of_every_rank(job: Job, cluster: Cluster, *, pod_network: bool = False) -> d
     """Variables of every rank that do not depend on its place, each with its reason; the user's own come last."""
     found: dict[str, Setting] = {}
     if job.device != "cpu" and cluster.instance_type is not None:
-        instance = hardware.instance(cluster.instance_type)
+        instance = instances.instance(cluster.instance_type)
         found |= network.environment(instance, pod_network=pod_network, **cluster.stack)
     threads = "this many CPUs of a node are one rank's"
     found["OMP_NUM_THREADS"] = Setting(str(job.threads_per_process), threads, "")

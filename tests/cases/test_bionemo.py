@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from seatrial import hardware
 from seatrial.binding import bind
 from seatrial.cases._proteins import fasta
 from seatrial.cases.bionemo import CASE, RECIPES, Args, check, preflight
 from seatrial.forecast.expectation import expect
 from seatrial.forecast.places import place
+from seatrial.hardware import instances
 from seatrial.models import ESM
 from seatrial.spec import Layout, Recipe
 from seatrial.versions import BASES
@@ -145,7 +145,7 @@ def test_a_recipe_says_what_is_real() -> None:
 def test_what_was_published_lies_where_it_is_expected(recipe: Recipe) -> None:
     """No measurement of an encoder is among those that forecasts rest on."""
     assert recipe.instance_type is not None
-    ranks = recipe.processes_per_node or hardware.instance(recipe.instance_type).ranks
+    ranks = recipe.processes_per_node or instances.instance(recipe.instance_type).ranks
     layout = Layout(nodes=recipe.nodes, processes_per_node=ranks, device="cuda")
     found = expect(CASE.workload(recipe.args, layout), place(recipe.instance_type), year=2026.0)
     assert recipe.published[0].value in found.tokens_per_second

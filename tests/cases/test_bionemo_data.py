@@ -23,7 +23,7 @@ from seatrial.cases.bionemo_data import CASE, Args, check, preflight
 from seatrial.errors import UserError
 from seatrial.events import EventLog, read_events
 from seatrial.findings import Finding, Verdict
-from seatrial.runs import History
+from seatrial.history import History
 from seatrial.spec import Layout
 from tests.cases.proteins import LETTERS, families, family, fasta
 from tests.clusters import LOCAL, P5

@@ -16,10 +16,11 @@ from seatrial.cases import composer_stable_diffusion
 from seatrial.cases.composer_stable_diffusion import CASE, RECIPES, Args, check
 from seatrial.cases.composer_stable_diffusion.log import Reader
 from seatrial.cases.composer_stable_diffusion.models import MODELS
+from seatrial.cluster import Cluster
 from seatrial.errors import UserError
 from seatrial.events import Event, Step, Validation
 from seatrial.rank.lines import clean
-from seatrial.spec import Cluster, Layout, Recipe
+from seatrial.spec import Layout, Recipe
 from tests.clusters import LOCAL, P5
 
 TINY = CASE.recipe("tiny")

@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
-from seatrial import catalog, hardware
+from seatrial import catalog
 from seatrial.binding import bind
-from seatrial.spec import Case, Job, Recipe
+from seatrial.hardware import instances
+from seatrial.job import Job
+from seatrial.spec import Case, Recipe
 from tests.clusters import P5, for_recipe
 from tests.conftest import GOLDEN
 
@@ -97,7 +99,7 @@ def test_a_recipe_binds_where_it_was_made_for(case: Case, recipe: Recipe) -> Non
     """Which asks the case's rules about its arguments at its own scale."""
     cluster = for_recipe(recipe)
     job = bind(case, recipe, cluster, secrets=None)
-    ranks = hardware.instance(recipe.instance_type).ranks if recipe.instance_type else 1
+    ranks = instances.instance(recipe.instance_type).ranks if recipe.instance_type else 1
     assert (job.nodes, job.processes_per_node) == (recipe.nodes, recipe.processes_per_node or ranks)
     assert job.device == ("cpu" if recipe.instance_type is None else "cuda" if cluster is P5 else "neuron")
 

@@ -32,7 +32,7 @@ from seatrial.data.prepare import MANIFEST, manifest
 from seatrial.errors import ExitCode, UserError
 from seatrial.events import EventLog, Heartbeat, RunEnd, read_events
 from seatrial.findings import Finding, Verdict, overall
-from seatrial.runs import History
+from seatrial.history import History
 from seatrial.spec import Layout, Recipe
 from seatrial.verdict import judge
 from tests.clusters import LOCAL, P5

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import seatrial.cases.jax
-from seatrial import hardware
 from seatrial.cases.jax import CASE, RECIPES
 from seatrial.cases.jax.flags import FLAGS, GONE, xla_flags
 from seatrial.cases.jax.mesh import Place, mesh_of
 from seatrial.cases.jax.models import MODELS
 from seatrial.cases.jax.rules import check, secrets, workload
+from seatrial.hardware import instances
 from seatrial.spec import Layout
 
 TINY = CASE.recipe("tiny").args
@@ -122,7 +122,7 @@ def test_parts_of_a_batch_are_dealt_out_as_the_array_on_the_mesh_is() -> None:
 )
 def test_the_mesh_of_a_recipe(name: str, shape: tuple[int, ...]) -> None:
     recipe = CASE.recipe(name)
-    per_node = recipe.processes_per_node or hardware.instance(recipe.instance_type or "").ranks
+    per_node = recipe.processes_per_node or instances.instance(recipe.instance_type or "").ranks
     assert mesh_of(recipe.args, recipe.nodes, per_node).shape == shape
     assert list(check(recipe.args, Layout(nodes=recipe.nodes, processes_per_node=per_node, device="cpu"))) == []
 

@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from seatrial import hardware
 from seatrial.binding import bind
 from seatrial.cases import megatron_lm, nemo_run
 from seatrial.cases.nemo_run import CASE, RECIPES, Args
@@ -23,12 +22,14 @@ from seatrial.cases.nemo_run.log import Reader
 from seatrial.cases.nemo_run.megatron import megatron_args
 from seatrial.cases.nemo_run.models import MODELS
 from seatrial.cases.nemo_run.rules import check, preflight
+from seatrial.cluster import Cluster, Mount
 from seatrial.errors import ExitCode, UserError
 from seatrial.events import Step, Validation
+from seatrial.hardware import instances
 from seatrial.launchers import kubernetes
 from seatrial.models import DEEPSEEK
 from seatrial.rank.lines import clean
-from seatrial.spec import Cluster, Layout, Mount
+from seatrial.spec import Layout
 from tests.clusters import LOCAL, P5
 from tests.waiting import poll
 
@@ -102,7 +103,7 @@ def test_every_recipe_holds_at_its_own_scale(recipe: Any) -> None:
     if recipe.instance_type is None:
         assert problems(TWO_RANKS, recipe.name) == []
         return
-    ranks = hardware.instance(recipe.instance_type).ranks
+    ranks = instances.instance(recipe.instance_type).ranks
     assert problems(Layout(nodes=recipe.nodes, processes_per_node=ranks, device="cuda"), recipe.name) == []
 
 
@@ -146,7 +147,7 @@ LAYOUTS = {
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_layouts_are_those_of_the_published_table(name: str) -> None:
     recipe = CASE.recipe(name)
-    args, ranks = recipe.args, hardware.instance(recipe.instance_type).ranks
+    args, ranks = recipe.args, instances.instance(recipe.instance_type).ranks
     layout = Layout(nodes=recipe.nodes, processes_per_node=ranks, device="cuda")
     degrees = "/".join(
         str(getattr(args, f"{word}_parallel")) if word != "virtual" else str(args.virtual_pipeline)

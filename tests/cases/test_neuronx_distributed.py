@@ -17,7 +17,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial import hardware
 from seatrial.cases import neuronx_distributed
 from seatrial.cases.neuronx_distributed import CASE, RECIPES, Args
 from seatrial.cases.neuronx_distributed.data import LANES, Batches, dtype_of, folder_of, tokenise
@@ -26,6 +25,7 @@ from seatrial.cases.neuronx_distributed.models import MODELS
 from seatrial.cases.neuronx_distributed.rules import check, fidelity_of, preflight, secrets, workload
 from seatrial.events import Step
 from seatrial.forecast.fitting import fit
+from seatrial.hardware import accelerators, instances
 from seatrial.rank.lines import Line, clean
 from seatrial.rank.reading import Reading
 from seatrial.spec import Layout
@@ -133,13 +133,13 @@ def test_what_a_local_run_is_and_what_it_needs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 def test_a_recipe_fits_its_own_scale(recipe: Any) -> None:
-    per_node = recipe.processes_per_node or hardware.instance(recipe.instance_type).ranks
+    per_node = recipe.processes_per_node or instances.instance(recipe.instance_type).ranks
     device: Any = "neuron" if recipe.instance_type else "cpu"
     layout = Layout(nodes=recipe.nodes, processes_per_node=per_node, device=device)
     assert list(check(recipe.args, layout)) == []
     assert recipe.parameters == MODELS[recipe.args.model].parameters()
     if recipe.instance_type:
-        chip = hardware.accelerator(str(hardware.instance(recipe.instance_type).accelerator))
+        chip = accelerators.accelerator(str(instances.instance(recipe.instance_type).accelerator))
         available = chip.memory_bytes / chip.ranks_per_accelerator
         assert fit(workload(recipe.args, layout), available, on_gpu=False).verdict == "fits"
 
@@ -153,7 +153,7 @@ def test_models_have_their_published_sizes() -> None:
 
 def test_the_published_figure_is_of_a_chip() -> None:
     [figure] = CASE.recipe("llama3-70b").published
-    chips = 16 * hardware.instance("trn1.32xlarge").accelerators
+    chips = 16 * instances.instance("trn1.32xlarge").accelerators
     assert figure.value == pytest.approx(4.03 * 8192 / chips, rel=1e-3)
     assert LARGE.global_batch_size * LARGE.sequence_length / 244.3 / chips == pytest.approx(134, abs=1)
 

@@ -18,7 +18,7 @@ from seatrial.cases.neuronx_prepare import CASE, Args, check, fidelity_of, prefl
 from seatrial.errors import UserError
 from seatrial.events import read_events
 from seatrial.findings import Finding, Verdict
-from seatrial.runs import History
+from seatrial.history import History
 from seatrial.spec import Layout
 from seatrial.verdict import judge
 from tests.clusters import LOCAL, for_recipe

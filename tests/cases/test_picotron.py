@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial import hardware
 from seatrial.cases.picotron import CASE, RECIPES, Args
 from seatrial.cases.picotron.configuration import as_text, configuration
 from seatrial.cases.picotron.log import Reader, metric_line, readable
 from seatrial.cases.picotron.models import MODELS
 from seatrial.cases.picotron.rules import check, fidelity_of, preflight, secrets
 from seatrial.events import Step
+from seatrial.hardware import instances
 from seatrial.rank.lines import Line, clean
 from seatrial.spec import Layout
 
@@ -132,7 +132,7 @@ def test_a_token_is_asked_for_where_the_hub_is_gated() -> None:
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 def test_a_recipe_fits_its_own_scale(recipe: Any) -> None:
-    per_node = recipe.processes_per_node or hardware.instance(recipe.instance_type).ranks
+    per_node = recipe.processes_per_node or instances.instance(recipe.instance_type).ranks
     layout = Layout(nodes=recipe.nodes, processes_per_node=per_node, device="cuda" if recipe.instance_type else "cpu")
     assert list(check(recipe.args, layout)) == []
     assert recipe.parameters == MODELS[recipe.args.model].config.parameters()

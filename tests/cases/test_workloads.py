@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from seatrial import catalog, hardware
+from seatrial import catalog
 from seatrial.fits import accelerator_of
 from seatrial.forecast import memory
 from seatrial.forecast.job import forecast
-from seatrial.spec import Case, Layout, Recipe, digest
+from seatrial.hardware import instances
+from seatrial.job import digest
+from seatrial.spec import Case, Layout, Recipe
 from seatrial.workload import Degrees
 
 RECIPES = [(case, recipe) for case in catalog.cases() for recipe in case.recipes]
@@ -22,7 +24,7 @@ each_recipe = pytest.mark.parametrize(
 
 
 def own_layout(recipe: Recipe) -> Layout:
-    ranks = hardware.instance(recipe.instance_type).ranks if recipe.instance_type else 1
+    ranks = instances.instance(recipe.instance_type).ranks if recipe.instance_type else 1
     return Layout(
         nodes=recipe.nodes,
         processes_per_node=recipe.processes_per_node or ranks,

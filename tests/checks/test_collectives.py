@@ -18,7 +18,7 @@ from seatrial.checks.collectives.writing import Setting, statistics, to_json, to
 from seatrial.errors import UserError
 from seatrial.findings import Verdict
 from seatrial.forecast import bus
-from seatrial.hardware import instance
+from seatrial.hardware.instances import instance
 
 KEY = ("p5.48xlarge", 2, 16, "all_reduce")
 

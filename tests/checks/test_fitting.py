@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial import hardware
 from seatrial.checks.catalogue import find
 from seatrial.checks.fitting import OF_INSTANCE, RULES, chosen, misfits
 from seatrial.checks.software.layouts import TITLES
 from seatrial.errors import UserError
 from seatrial.findings import Finding, Severity, Verdict, overall
+from seatrial.hardware import instances
 from seatrial.versions import EFA_INSTALLERS, STACKS, Stack
 from seatrial.versions.nodes import NEURON_COMPONENTS
 
-CUDA, P5 = STACKS["cuda13"], hardware.instance("p5.48xlarge")
+CUDA, P5 = STACKS["cuda13"], instances.instance("p5.48xlarge")
 READS: Mapping[str, set[str]] = {
     "versions.cuda-driver": {"cuda", "driver"},
     "versions.plugin": {"aws_ofi_nccl", "libfabric", "nccl"},

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from seatrial.cli import cli
 from seatrial.events import write_events
-from seatrial.runs import History
+from seatrial.history import History
 from tests.verdict.curves import log
 from tests.verdict.test_baselines import job, losses
 

@@ -15,9 +15,9 @@ from seatrial.checks.catalogue import all_checks
 from seatrial.checks.node import kernel_cursor
 from seatrial.checks.quarantine import Mark
 from seatrial.cli import check
+from seatrial.cluster import Cluster
 from seatrial.errors import UserError
 from seatrial.launchers.slurm import Options
-from seatrial.spec import Cluster
 from tests.launchers import fake
 from tests.test_guarding import Scheduler
 

@@ -13,7 +13,7 @@ import pytest
 
 from seatrial.binding import bind
 from seatrial.events import EventWriter, RunEnd
-from seatrial.runs import History
+from seatrial.history import History
 from tests.test_binding import CASE, LOCAL, TINY
 
 

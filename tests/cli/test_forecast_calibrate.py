@@ -16,9 +16,11 @@ from seatrial.binding import bind, elsewhere
 from seatrial.cli import calibration, cli, rates
 from seatrial.errors import UserError
 from seatrial.events import EventWriter, PartTimes, RunEnd, RunStart, Step
+from seatrial.history import History
 from seatrial.rank.machine import processor
 from seatrial.report.format import quantity
-from seatrial.runs import History, Run, Submission
+from seatrial.runs import Run
+from seatrial.standing import Submission
 
 TARGET = "fsdp/llama3.1-8b"
 RATE = 6_000

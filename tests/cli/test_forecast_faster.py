@@ -14,9 +14,11 @@ from seatrial.binding import bind, elsewhere
 from seatrial.cli import cli
 from seatrial.cli.forecasting import Bound, bound, expected
 from seatrial.errors import Problem
+from seatrial.expected import Expected
 from seatrial.forecast.places import place
 from seatrial.forecast.step import step
-from seatrial.spec import Expected, Job, Layout
+from seatrial.job import Job
+from seatrial.spec import Layout
 from seatrial.workload import Workload
 
 TARGETS = (

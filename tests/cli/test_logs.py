@@ -11,7 +11,9 @@ import pytest
 
 from seatrial.binding import bind
 from seatrial.events import EventWriter, RunEnd
-from seatrial.runs import History, Phase, Run, Standing, Submission
+from seatrial.history import History
+from seatrial.runs import Run
+from seatrial.standing import Phase, Standing, Submission
 from tests.test_binding import CASE, LOCAL, TINY
 
 

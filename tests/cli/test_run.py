@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 
 from seatrial.cli import cli
 from seatrial.errors import ExitCode, UserError
-from seatrial.runs import Phase, Run, Standing
+from seatrial.runs import Run
+from seatrial.standing import Phase, Standing
 from tests.launchers import fake
 
 

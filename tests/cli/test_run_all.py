@@ -23,8 +23,10 @@ from seatrial.cli.running import Request
 from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.events import RunStart
 from seatrial.findings import Finding, Verdict
+from seatrial.history import History
 from seatrial.report.suite import CANNOT_RUN, LEFT_OUT, NOT_STARTED, Row
-from seatrial.runs import History, Notes, Phase, Run, Standing
+from seatrial.runs import Notes, Run
+from seatrial.standing import Phase, Standing
 from tests.command import Command, is_gone, losses, wait_for_step
 from tests.launchers import fake
 from tests.packaged import install, walk

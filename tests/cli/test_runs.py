@@ -17,7 +17,9 @@ from seatrial.binding import bind
 from seatrial.cli import cli, rows
 from seatrial.errors import UserError
 from seatrial.events import RunEnd, RunStart, Step, encode
-from seatrial.runs import History, Phase, Run, Standing, Submission
+from seatrial.history import History
+from seatrial.runs import Run
+from seatrial.standing import Phase, Standing, Submission
 from tests.test_binding import CASE, LOCAL, TINY
 
 HOUR = 3600.0

@@ -13,7 +13,8 @@ from seatrial.cli.watching import ClusterView, RunView
 from seatrial.errors import Problem, UserError
 from seatrial.events import Heartbeat, RunEnd
 from seatrial.findings import Finding, Verdict
-from seatrial.runs import History, Run
+from seatrial.history import History
+from seatrial.runs import Run
 from tests import stories
 
 

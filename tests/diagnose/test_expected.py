@@ -11,9 +11,9 @@ import pytest
 from seatrial.diagnose.expected import SLOWER, UNTUNED
 from seatrial.diagnose.judging import Diagnosis, judge
 from seatrial.events import EventLog, RunEnd, Step, Timed
+from seatrial.expected import Expected, Faster, Range
 from seatrial.findings import Verdict
 from seatrial.runs import State
-from seatrial.spec import Expected, Faster, Range
 from tests import stories
 from tests.diagnose.made import left
 from tests.stories import Events, start

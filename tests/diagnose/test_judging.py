@@ -13,7 +13,8 @@ from seatrial.diagnose.judging import Diagnosis, judge
 from seatrial.events import Heartbeat, Restart, RunEnd, RunStart
 from seatrial.findings import Finding, Verdict
 from seatrial.rank.lines import failure
-from seatrial.runs import Phase, Standing, State, Submission
+from seatrial.runs import State
+from seatrial.standing import Phase, Standing, Submission
 from tests.diagnose.made import RECORDED, content, dump, entry, left, recorded, traceback
 from tests.stories import START, start, step, write_run
 

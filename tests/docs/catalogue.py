@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from seatrial import catalog, launchers, reading, versions
 from seatrial.binding import bind, local_fidelity
+from seatrial.job import Job
 from seatrial.report.format import quantity
-from seatrial.spec import Case, Job, Layout, Recipe
+from seatrial.spec import Case, Layout, Recipe
 from seatrial.workload import Workload
 from tests.docs.tables import table
 

@@ -6,7 +6,8 @@ import os
 import re
 
 import seatrial.cases
-from seatrial import catalog, hardware
+from seatrial import catalog
+from seatrial.hardware import instances
 from tests.conftest import UPDATE_GOLDEN
 from tests.docs.catalogue import page
 from tests.docs.session import DOCS
@@ -48,4 +49,4 @@ def test_the_ranks_of_a_recipe_are_the_product_of_its_degrees() -> None:
 
 def test_nodes_are_of_instance_types_that_exist() -> None:
     types = set(re.findall(r"\| \d+ x (\S+), \d+ rank", PAGE.read_text(encoding="utf-8")))
-    assert types and types <= {instance.name for instance in hardware.INSTANCES}
+    assert types and types <= {instance.name for instance in instances.INSTANCES}

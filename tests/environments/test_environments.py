@@ -20,8 +20,8 @@ from seatrial import environments, versions
 from seatrial.binding import bind
 from seatrial.environments import _shared, _uv
 from seatrial.errors import UserError
+from seatrial.history import History
 from seatrial.launchers import local
-from seatrial.runs import History
 from tests.environments.small import Small, driver, small, wheel
 from tests.test_binding import CASE, LOCAL, TINY
 

@@ -233,7 +233,7 @@ def test_what_is_not_an_instance_is_joined_as_its_vendor_joins_it():
 
 
 def test_every_accelerated_instance_has_links():
-    from seatrial.hardware import INSTANCES
+    from seatrial.hardware.instances import INSTANCES
 
     for instance in INSTANCES:
         if instance.accelerator:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from seatrial import hardware
 from seatrial.forecast import rates
+from seatrial.hardware import accelerators
 
 
 def test_what_was_measured_is_taken_as_it_is():
@@ -12,10 +12,10 @@ def test_what_was_measured_is_taken_as_it_is():
     assert rates.achievable("H100 SXM", "fp16") == 794e12  # the same units
 
 
-@pytest.mark.parametrize("name", [item.name for item in hardware.ACCELERATORS])
+@pytest.mark.parametrize("name", [item.name for item in accelerators.ACCELERATORS])
 def test_no_accelerator_reaches_its_peak(name):
     for dtype in ("bf16", "fp8", "fp4"):
-        rate, peak = rates.achievable(name, dtype), hardware.peak_flops(name, dtype)
+        rate, peak = rates.achievable(name, dtype), accelerators.peak_flops(name, dtype)
         assert (rate is None) == (peak is None)
         assert rate is None or 0.3 * peak < rate < 0.95 * peak
 

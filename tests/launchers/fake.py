@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from seatrial.cluster import Cluster, LauncherOptions
 from seatrial.errors import Problem, UserError
 from seatrial.findings import Finding, Verdict
+from seatrial.job import Job
 from seatrial.launchers import ENTRY_POINTS, Element, Engine, Launcher
 from seatrial.plan import Plan
-from seatrial.runs import Phase, Run, Standing, Submission
-from seatrial.spec import Cluster, Job, LauncherOptions
+from seatrial.runs import Run
+from seatrial.standing import Phase, Standing, Submission
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from seatrial.cluster import Cluster, Mount
+from seatrial.job import Job
 from seatrial.launchers import batch, kubernetes, local, slurm
-from seatrial.spec import Cluster, Expectations, Job, Mount, Shipped
+from seatrial.spec import Expectations, Shipped
 
 JOB = Job(
     case="pretend",

@@ -8,13 +8,13 @@ import pytest
 
 from seatrial import catalog, config, launchers
 from seatrial.binding import bind
+from seatrial.cluster import Cluster, LauncherOptions
 from seatrial.config.checks import check_options, launcher_names
 from seatrial.config.describe import file_schema, keys
 from seatrial.config.example import example
 from seatrial.config.file import parse
 from seatrial.errors import Problem, UserError
 from seatrial.launchers import Engine, Launcher, Supervisor
-from seatrial.spec import Cluster, LauncherOptions
 from tests.launchers import fake
 
 BUILT_IN = launchers.names()

@@ -14,10 +14,10 @@ import yaml
 from seatrial import guarding, launchers
 from seatrial.checks.observations import LEVELS
 from seatrial.cli.check_node import command
+from seatrial.cluster import Cluster
 from seatrial.errors import UserError
 from seatrial.launchers import batch, kubernetes, slurm
 from seatrial.plan import Plan
-from seatrial.spec import Cluster
 from tests.launchers.kubernetes import schemas
 from tests.test_rendered import SHELLCHECK
 

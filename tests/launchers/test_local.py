@@ -23,11 +23,13 @@ from seatrial.diagnose import diagnose
 from seatrial.errors import ExitCode, UserError
 from seatrial.events import EventWriter, RunEnd, RunStart, Step, StopRequested
 from seatrial.findings import Finding
+from seatrial.history import History
 from seatrial.interrupts import Interrupts, held_back
+from seatrial.job import Job
 from seatrial.launchers import _processes, _shared_memory, local
 from seatrial.rank.memory import OomKills
-from seatrial.runs import History, Run, State, process_started
-from seatrial.spec import Case, Job, Launch, Recipe
+from seatrial.runs import Run, State, process_started
+from seatrial.spec import Case, Launch, Recipe
 from tests.clusters import LOCAL
 
 PRELUDE = """
@@ -213,7 +215,7 @@ stuck()
     assert execute(job, run, hang_seconds=START_SECONDS) == ExitCode.FAILED
     assert run.events().of(Finding)[0].check == "run.hang"
     for rank in range(2):
-        assert "in stuck" in run.stack_path(rank).read_text()
+        assert "in stuck" in (run.path / "stacks" / f"rank-{rank}.txt").read_text()
     assert all(process_started(pid) is None for pid in pids(run))
 
 
@@ -527,7 +529,7 @@ stuck()
     assert execute(job, run, hang_seconds=START_SECONDS) == ExitCode.FAILED
     [found] = run.events().of(Finding)
     assert found.check == "run.hang" and found.observed.startswith("node 1 gave no sign of life")
-    assert all("in stuck" in run.stack_path(rank).read_text() for rank in range(4))
+    assert all("in stuck" in (run.path / "stacks" / f"rank-{rank}.txt").read_text() for rank in range(4))
 
 
 @pytest.mark.parametrize("launch", PLACES)

@@ -9,10 +9,11 @@ import pytest
 
 from seatrial import catalog, launchers
 from seatrial.binding import bind
+from seatrial.cluster import Cluster, Mount, Software
 from seatrial.config.checks import launcher_names
 from seatrial.config.example import example
 from seatrial.config.file import parse
-from seatrial.spec import Cluster, Job, Mount, Software
+from seatrial.job import Job
 
 OWN = Software(image="pytorch:7", python="/pytorch/bin/python")
 

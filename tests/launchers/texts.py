@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 from seatrial import __version__, catalog, launchers
 from seatrial.binding import bind
+from seatrial.cluster import Cluster
+from seatrial.job import Job
 from seatrial.plan import Plan
-from seatrial.spec import Cluster, Job
 from tests.clusters import for_recipe
 from tests.compact import folded
 

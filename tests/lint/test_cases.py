@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.findings import Finding
-from seatrial.hardware import instance
+from seatrial.hardware.instances import instance
 from seatrial.lint.judge import lint
 
 FOLDER = Path(__file__).with_name("cases")

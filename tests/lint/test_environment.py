@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.hardware import instance
+from seatrial.hardware.instances import instance
 from seatrial.lint import documents
 from seatrial.lint.documents import Kind
 from seatrial.lint.environment import NETWORK, context_of, in_pods, judged

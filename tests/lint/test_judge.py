@@ -6,7 +6,7 @@ import pytest
 
 from seatrial.errors import UserError
 from seatrial.findings import Verdict
-from seatrial.hardware import instance
+from seatrial.hardware.instances import instance
 from seatrial.lint import judge as judging
 from seatrial.lint.judge import headers, lint
 from seatrial.network import lint as network_rules

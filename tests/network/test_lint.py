@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial.findings import Verdict
-from seatrial.hardware import instance
+from seatrial.hardware.instances import instance
 from seatrial.network.conflicts import CONFLICTS
 from seatrial.network.gone import GONE
 from seatrial.network.lint import RULES, lint_environment, lint_missing

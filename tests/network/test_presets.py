@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial.errors import UserError
-from seatrial.hardware import INSTANCES, instance
+from seatrial.hardware.instances import INSTANCES, instance
 from seatrial.network import environment
 from seatrial.network.floors import lint_stack
 from seatrial.network.lint import lint_environment

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial.errors import UserError
-from seatrial.hardware import instance
+from seatrial.hardware.instances import instance
 from seatrial.network.site import (
     EFA_INSTALLERS,
     Context,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from seatrial.cluster import Cluster
 from seatrial.prices import run_cost
-from seatrial.spec import Cluster
 
 
 @dataclass(frozen=True)

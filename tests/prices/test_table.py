@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from seatrial import hardware
 from seatrial.errors import UserError
+from seatrial.hardware import instances
 from seatrial.prices import Price, known, price, table
 from seatrial.prices.built_in import PRICES
 
@@ -27,7 +27,7 @@ def test_every_price_says_who_said_so_and_when(region):
         assert one.usd > 0 and one.source.startswith("https://"), item
         assert re.fullmatch(r"20\d\d(-\d\d(-\d\d)?)?", one.date), item
         if item.startswith("ec2/"):
-            assert hardware.instance(item.removeprefix("ec2/")) and one.unit == "hour"
+            assert instances.instance(item.removeprefix("ec2/")) and one.unit == "hour"
     assert set(USED) <= set(PRICES[region])
 
 

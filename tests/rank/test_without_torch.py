@@ -14,7 +14,8 @@ import pytest
 
 from seatrial.errors import ExitCode
 from seatrial.events import RunEnd, RunStart, Step
-from seatrial.runs import History, Run
+from seatrial.history import History
+from seatrial.runs import Run
 
 OWN = '''
 """A case of one file, whose program needs nothing but the standard library."""

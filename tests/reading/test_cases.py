@@ -17,7 +17,8 @@ import pytest
 from seatrial import catalog, reading
 from seatrial.events import Event, EventLog, RunStart, Step, Timed
 from seatrial.findings import Finding, Verdict
-from seatrial.spec import Case, Job
+from seatrial.job import Job
+from seatrial.spec import Case
 from seatrial.verdict import judge_events
 
 FOLDER = Path(__file__).with_name("cases")

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from seatrial import hardware
 from seatrial.errors import UserError
+from seatrial.hardware import accelerators, instances
 from seatrial.rank import lines
 from seatrial.reading import device
 
@@ -56,11 +56,11 @@ def test_a_log_of_other_hardware_is_found(instance: str | None, name: str, size:
 
 def test_the_peak_is_that_of_a_rank_and_without_a_dtype_the_highest() -> None:
     job: Any = type("Job", (), {"device": "unknown"})
-    h100, trainium = hardware.accelerator_of_device("NVIDIA H100 80GB HBM3"), hardware.instance("trn1.2xlarge")
+    h100, trainium = accelerators.accelerator_of_device("NVIDIA H100 80GB HBM3"), instances.instance("trn1.2xlarge")
     assert h100 is not None and trainium.accelerator is not None
     assert device.peak(job, Reader("NVIDIA H100 80GB HBM3"), None, None)[0] == h100.peak_flops["fp8"]
     assert device.peak(job, Reader(), "p5.48xlarge", "bf16")[0] == h100.peak_flops["bf16"]
-    chip = hardware.accelerator(trainium.accelerator)
+    chip = accelerators.accelerator(trainium.accelerator)
     assert device.peak(job, Reader(), "trn1.2xlarge", "bf16")[0] == chip.peak_flops["bf16"] / 2
     assert device.peak(job, Reader("", 79.0), None, "bf16") == (
         None,

@@ -11,12 +11,12 @@ from xml.etree import ElementTree
 
 import pytest
 
+from seatrial.expected import Expected, Faster, Range
 from seatrial.hardware import GIB
 from seatrial.report import FORMATS, expected, render
 from seatrial.report.format import percent
 from seatrial.report.summary import Summary, summarise
 from seatrial.runs import Run
-from seatrial.spec import Expected, Faster, Range
 from tests import stories
 from tests.pictures import boxes, outside, texts, width
 

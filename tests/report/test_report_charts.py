@@ -8,19 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seatrial.report.axes import bounds, clock_ticks, drawable, round_ticks, thin, tick_texts
-from seatrial.report.charts import (
-    MAX_BARS,
-    Lane,
-    Mark,
-    Reference,
-    Series,
-    Span,
-    line_chart,
-    rank_bars,
-    stacked_bar,
-    timeline,
-)
+from seatrial.report.bars import MAX_BARS, rank_bars, stacked_bar
+from seatrial.report.charts import Mark, Reference, Series, line_chart
 from seatrial.report.format import quantity
+from seatrial.report.timeline import Lane, Span, timeline
 
 SVG = "{http://www.w3.org/2000/svg}"
 NUMBER = re.compile(r"-?\d+(\.\d+)?")

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import pytest
 
+from seatrial.history import History
 from seatrial.report.serve import answer, server
-from seatrial.runs import History
 
 
 @pytest.fixture

@@ -19,8 +19,9 @@ from torch import nn
 from seatrial.errors import UserError
 from seatrial.events import CheckpointLoaded, CheckpointSaved, read_events
 from seatrial.findings import Finding, Severity, Verdict
-from seatrial.train import checkpoint
-from seatrial.train.checkpoint import MANIFEST, Checkpointer
+from seatrial.train import manifest
+from seatrial.train.checkpoint import Checkpointer
+from seatrial.train.manifest import MANIFEST
 from seatrial.train.worker import Worker
 
 pytestmark = [pytest.mark.torch, pytest.mark.usefixtures("group")]
@@ -198,10 +199,10 @@ def test_wait_makes_an_asynchronous_save_synchronous(start: Start) -> None:
 def test_the_manifest_vouches_for_every_file(start: Start) -> None:
     training = saved_at(start, 1)
     folder = training.folder / "step-00000001"
-    manifest = json.loads((folder / MANIFEST).read_text())
-    assert {*manifest["files"], MANIFEST} == {path.name for path in folder.iterdir()}
-    assert {name: entry["bytes"] for name, entry in manifest["files"].items()} == {
-        name: (folder / name).stat().st_size for name in manifest["files"]
+    written = json.loads((folder / MANIFEST).read_text())
+    assert {*written["files"], MANIFEST} == {path.name for path in folder.iterdir()}
+    assert {name: entry["bytes"] for name, entry in written["files"].items()} == {
+        name: (folder / name).stat().st_size for name in written["files"]
     }
 
 
@@ -277,8 +278,8 @@ def flip(path: Path, place: int) -> None:
 def rewrite(folder: Path, **changes: Any) -> None:
     """Another manifest, None leaving a key out."""
     path = folder / MANIFEST
-    manifest = json.loads(path.read_text()) | changes
-    path.write_text(json.dumps({key: value for key, value in manifest.items() if value is not None}))
+    written = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps({key: value for key, value in written.items() if value is not None}))
 
 
 DAMAGES: dict[str, Callable[[Path], object]] = {
@@ -393,7 +394,7 @@ def no_space(*_: Any, **__: Any) -> Any:
 FULL: dict[str, tuple[Any, str]] = {
     "the tensors": (dcp.FileSystemWriter, "write_data"),
     "the metadata": (dcp.FileSystemWriter, "finish"),
-    "the manifest": (checkpoint.json, "dump"),
+    "the manifest": (manifest.json, "dump"),
     "the rename": (Checkpointer, "_make_visible"),
 }
 

@@ -20,7 +20,8 @@ from torch.distributed.tensor import DTensor
 from seatrial.models import LLAMA, Decoder
 from seatrial.train import parallel
 from seatrial.train.agreement import ranks_agree
-from seatrial.train.checkpoint import MANIFEST, Checkpointer
+from seatrial.train.checkpoint import Checkpointer
+from seatrial.train.manifest import MANIFEST
 from seatrial.train.model import Llama, initialise, rotary_table
 from seatrial.train.optimizer import adamw
 from seatrial.train.parallel import make_mesh, shard, synchronise_gradients

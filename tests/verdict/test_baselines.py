@@ -12,7 +12,7 @@ from seatrial.cases.fsdp import CASE as FSDP
 from seatrial.errors import UserError
 from seatrial.events import write_events
 from seatrial.findings import Verdict
-from seatrial.runs import History
+from seatrial.history import History
 from seatrial.verdict import judge, reference
 from seatrial.verdict.baselines import FILE, LEAVE_THE_LOSS, deciding, keep, own, read
 from seatrial.verdict.recording import record

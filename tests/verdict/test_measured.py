@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 
 from seatrial.events import EventLog, Timed
+from seatrial.expected import Expected, Range
 from seatrial.findings import Finding, Verdict
 from seatrial.hardware import GIB
-from seatrial.spec import Expected, Job, Published, Range
+from seatrial.job import Job
+from seatrial.spec import Published
 from seatrial.verdict import judge_events
 from tests import stories
 from tests.stories import Events, start, step

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from seatrial.binding import bind
 from seatrial.events import CheckpointSaved, EventWriter, RunEnd, RunStart, Step, Validation
+from seatrial.expected import Expected, Range
 from seatrial.findings import Finding, Verdict, overall
-from seatrial.runs import History
-from seatrial.spec import Expectations, Expected, Job, Published, Range
+from seatrial.history import History
+from seatrial.job import Job
+from seatrial.spec import Expectations, Published
 from seatrial.verdict import judge, rules
 from tests.test_binding import CASE, LOCAL, TINY
 

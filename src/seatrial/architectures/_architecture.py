@@ -16,7 +16,7 @@ from seatrial.extras import needed
 from seatrial.plan import Plan
 
 if TYPE_CHECKING:
-    from seatrial.spec import Cluster
+    from seatrial.cluster import Cluster
 
 PREFIX = "seatrial-"
 """What the names of our stacks begin with."""

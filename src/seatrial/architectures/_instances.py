@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Protocol
 
-from seatrial import hardware
 from seatrial.architectures._architecture import Capacity
 from seatrial.errors import Problem, UserError
+from seatrial.hardware import instances
 
 AMI = re.compile(r"ami-([0-9a-z]{8}|[0-9a-z]{17})")
 RESERVATION = re.compile(r"cr-[0-9a-f]{17}")
@@ -28,12 +28,12 @@ class Bought(Protocol):
         """Id of a reservation or Capacity Block, or the ARN of a resource group of reservations."""
 
 
-def instance(name: str) -> hardware.Instance | Problem:
+def instance(name: str) -> instances.Instance | Problem:
     """The instance type of that name, or why there is none; the problem says no place."""
     if name.startswith("ml."):
         return Problem(f"{name} is a type of SageMaker", "", f"write {name.removeprefix('ml.')}")
     try:
-        return hardware.instance(name)
+        return instances.instance(name)
     except UserError as error:
         return error.problems[0]
 

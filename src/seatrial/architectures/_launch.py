@@ -15,7 +15,7 @@ from typing import Any
 from troposphere import ec2
 
 from seatrial.architectures._instances import Bought
-from seatrial.hardware import Instance
+from seatrial.hardware.instances import Instance
 
 
 def interfaces(instance: Instance, groups: Sequence[Any]) -> Iterator[ec2.NetworkInterfaces]:

@@ -14,7 +14,7 @@ from seatrial.checks.software.layouts import COMPONENTS, TITLES
 from seatrial.checks.software.search import Copy, Software
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.findings import Finding, Severity
-from seatrial.hardware import Instance
+from seatrial.hardware.instances import Instance
 from seatrial.network.site import parse_version
 from seatrial.versions import EFA_INSTALLERS, Stack
 from seatrial.versions.pins import EfaInstaller

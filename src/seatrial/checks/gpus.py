@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from seatrial import hardware
 from seatrial.checks.catalogue import Judge, Rule
 from seatrial.checks.profile import Profile
 from seatrial.findings import Finding, Verdict
+from seatrial.hardware import accelerators
 
 FAILURES = re.compile(
     r"(?:WARNING: )?(?:Unable to determine the device handle|No devices were found|NVIDIA-SMI has failed"
@@ -39,10 +39,10 @@ class Gpu:
         return {"gpu": self.index}
 
     @property
-    def model(self) -> hardware.Accelerator | None:
+    def model(self) -> accelerators.Accelerator | None:
         """What it is by its name; None if we do not know it."""
         name = next((self.cells[field] for field in NAMES if field in self.cells), "")
-        return hardware.accelerator_of_device(name)
+        return accelerators.accelerator_of_device(name)
 
     def text(self, field: str) -> str | None:
         """Its value; None if there is none: not asked, not offered, an error."""

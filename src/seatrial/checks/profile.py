@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from seatrial import hardware
 from seatrial.checks.collectives.baselines import Baseline
 from seatrial.checks.observations import Part
+from seatrial.hardware import MIB, instances
+from seatrial.hardware.accelerators import Accelerator
+from seatrial.hardware.accelerators import accelerator as accelerator_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,28 +18,28 @@ class Profile:
 
     name: str = ""
     """Its instance type; empty: not known."""
-    accelerator: hardware.Accelerator | None = None
+    accelerator: Accelerator | None = None
     accelerators: int | None = None
     """GPUs or Trainium chips."""
     efa: int | None = None
     """EFA interfaces."""
     vcpus: int | None = None
     memory_bytes: int | None = None
-    instance: hardware.Instance | None = None
+    instance: instances.Instance | None = None
     baselines: tuple[Baseline, ...] = ()
     """What collectives reached on such nodes of the user's own."""
 
     @classmethod
     def of(cls, name: str) -> Profile:
         """That of an EC2 instance type. Raises UserError for one that is not known."""
-        instance = hardware.instance(name)
+        instance = instances.instance(name)
         return cls(
             name=name,
-            accelerator=hardware.accelerator(instance.accelerator) if instance.accelerator else None,
+            accelerator=accelerator_of(instance.accelerator) if instance.accelerator else None,
             accelerators=instance.accelerators,
             efa=instance.efa_interfaces,
             vcpus=instance.vcpus,
-            memory_bytes=instance.memory_mib * hardware.MIB,
+            memory_bytes=instance.memory_mib * MIB,
             instance=instance,
         )
 
@@ -71,5 +73,5 @@ def detect(root: Path = Path("/")) -> Profile:
         vendor, product = ((folder / name).read_text().strip() for name in ("sys_vendor", "product_name"))
     except OSError:
         return NOT_KNOWN
-    known = vendor == "Amazon EC2" and product in {item.name for item in hardware.INSTANCES}
+    known = vendor == "Amazon EC2" and product in {item.name for item in instances.INSTANCES}
     return Profile.of(product) if known else NOT_KNOWN

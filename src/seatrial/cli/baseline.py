@@ -13,7 +13,7 @@ from seatrial.cli.options import as_json, print_json, runs_dir
 from seatrial.cli.tables import print_table
 
 if TYPE_CHECKING:
-    from seatrial.runs import History
+    from seatrial.history import History
     from seatrial.verdict.baselines import Baseline
 
 

@@ -7,7 +7,7 @@ import click
 from seatrial import flow
 from seatrial.cli.options import as_json, find_run, print_json, run_argument, runs_dir, warn_unseen
 from seatrial.errors import Problem, UserError
-from seatrial.runs import History
+from seatrial.history import History
 
 
 @click.command()

@@ -15,7 +15,7 @@ from seatrial.cli.tables import print_facts, print_table
 
 if TYPE_CHECKING:
     from seatrial.checks.collectives.baselines import Baseline
-    from seatrial.runs import History
+    from seatrial.history import History
 
 
 @click.group()

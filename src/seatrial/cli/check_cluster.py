@@ -18,10 +18,10 @@ from seatrial.findings import exit_code
 
 if TYPE_CHECKING:
     from seatrial.cli.running import Request
+    from seatrial.cluster import Cluster
     from seatrial.findings import Finding
+    from seatrial.history import History
     from seatrial.report.trial import Ran, Trial
-    from seatrial.runs import History
-    from seatrial.spec import Cluster
 
 RECIPE = "tiny"
 """Of a case that is named without one."""

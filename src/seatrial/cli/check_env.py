@@ -10,8 +10,8 @@ from seatrial.cli.completing import complete_cluster
 from seatrial.cli.options import as_json, runs_dir, settings_option
 
 if TYPE_CHECKING:
-    from seatrial.runs import History
-    from seatrial.spec import Cluster
+    from seatrial.cluster import Cluster
+    from seatrial.history import History
 
 
 @click.command()

@@ -15,7 +15,7 @@ from seatrial.cli.options import as_json, print_json, runs_dir
 
 if TYPE_CHECKING:
     from seatrial.checks.observations import Observation
-    from seatrial.runs import History
+    from seatrial.history import History
 
 
 @click.command()

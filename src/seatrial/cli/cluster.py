@@ -10,13 +10,14 @@ from typing import Any
 
 import click
 
-from seatrial import config, hardware
+from seatrial import config
 from seatrial.cli.completing import complete_cluster
 from seatrial.cli.options import VERDICT_COLORS, as_json, print_json
 from seatrial.cli.tables import print_table
+from seatrial.cluster import Cluster, Mount, Software
 from seatrial.errors import ExitCode
 from seatrial.findings import Finding, Verdict, exit_code, overall
-from seatrial.spec import Cluster, Mount, Software
+from seatrial.hardware import instances
 
 COMPUTED = {
     "name": "What --on takes.",
@@ -131,7 +132,7 @@ def _accelerators(cluster: Cluster) -> str | None:
         return None
     if cluster.instance_type is None:
         return str(cluster.accelerators_per_node)
-    instance = hardware.instance(cluster.instance_type)
+    instance = instances.instance(cluster.instance_type)
     ranks = f" ({instance.ranks} devices)" if instance.ranks != instance.accelerators else ""
     return f"{instance.accelerators} x {instance.accelerator}{ranks}"
 

@@ -14,7 +14,7 @@ from seatrial.masking import mask_forms
 
 # What the verb needs is imported when it runs: a shell that completes its arguments waits for this file.
 if TYPE_CHECKING:
-    from seatrial.runs import History
+    from seatrial.history import History
 
 
 @click.command()

@@ -105,9 +105,9 @@ def complete_parameter(_: click.Context, __: click.Parameter, incomplete: str) -
 
 def complete_instance(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
     """Names of instance types."""
-    from seatrial import hardware
+    from seatrial.hardware import instances
 
-    return _beginning(incomplete, [item.name for item in hardware.INSTANCES])
+    return _beginning(incomplete, [item.name for item in instances.INSTANCES])
 
 
 def complete_rule(_: click.Context, __: click.Parameter, incomplete: str) -> Items:
@@ -139,7 +139,7 @@ def complete_place(ctx: click.Context, param: click.Parameter, incomplete: str) 
 
 def complete_run(ctx: click.Context, _: click.Parameter, incomplete: str) -> Items:
     """Ids of runs."""
-    from seatrial.runs import History
+    from seatrial.history import History
 
     folder = ctx.params.get("history") or Path(os.environ.get("SEATRIAL_RUNS_DIR", "runs"))
     return _beginning(incomplete, [run.id for run in History(folder).runs])

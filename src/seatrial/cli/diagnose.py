@@ -11,7 +11,8 @@ from seatrial.cli.options import VERDICT_COLORS, as_json, find_run, print_json, 
 if TYPE_CHECKING:
     from seatrial.diagnose import Diagnosis
     from seatrial.findings import Finding
-    from seatrial.runs import History, Run
+    from seatrial.history import History
+    from seatrial.runs import Run
 
 
 @click.command()

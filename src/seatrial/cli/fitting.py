@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from seatrial import catalog, config, hardware
+from seatrial import catalog, config
 from seatrial.binding import bind, elsewhere
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem, UserError, unknown
-from seatrial.spec import Case, Cluster, Recipe
+from seatrial.hardware import instances
+from seatrial.spec import Case, Recipe
 
 
 def fitting(cases: list[dict[str, Any]], place: str, nodes: int | None) -> list[dict[str, Any]]:
@@ -17,8 +19,8 @@ def fitting(cases: list[dict[str, Any]], place: str, nodes: int | None) -> list[
     Raises UserError if the place is neither a cluster nor an instance type.
     """
     cluster = config.cluster(place) if place in config.names() else None
-    if cluster is None and place.removeprefix("ml.") not in {item.name for item in hardware.INSTANCES}:
-        known = [*config.names(), *(item.name for item in hardware.INSTANCES)]
+    if cluster is None and place.removeprefix("ml.") not in {item.name for item in instances.INSTANCES}:
+        known = [*config.names(), *(item.name for item in instances.INSTANCES)]
         raise UserError(unknown("cluster or instance type", place, known, "--fits"))
     found = []
     for listed in cases:

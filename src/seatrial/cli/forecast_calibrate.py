@@ -17,7 +17,8 @@ from seatrial.extras import needed
 if TYPE_CHECKING:
     from seatrial.cli.calibration import Measured
     from seatrial.cli.rates import Kept
-    from seatrial.runs import History, Run
+    from seatrial.history import History
+    from seatrial.runs import Run
 
 
 @click.command()
@@ -146,7 +147,7 @@ def _of(run: Run, instance: str | None) -> Measured:
         raise UserError(Problem("has no steady steps", run.id, "take a run of more steps"))
     if any(share > 1 for share in attempts.mfu().values()):
         raise UserError(Problem("is faster than its hardware can be", run.id, "its figures are wrong: see its report"))
-    from seatrial.hardware import instance as instance_of
+    from seatrial.hardware.instances import instance as instance_of
 
     ranks = instance_of(kind)
     one = Measured(

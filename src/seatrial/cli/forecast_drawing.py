@@ -9,8 +9,8 @@ from seatrial.errors import Problem, UserError
 
 if TYPE_CHECKING:
     from seatrial.forecast.job import Forecast
+    from seatrial.history import History
     from seatrial.report.waterfall import Measured
-    from seatrial.runs import History
 
 
 def draw(path: Path, title: str, found: Forecast, history: History, run: str | None) -> None:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
+    from seatrial.expected import Faster
     from seatrial.forecast.traffic import Place
-    from seatrial.spec import Case, Faster, Layout
+    from seatrial.spec import Case, Layout
     from seatrial.workload import Workload
 
 NUMBERS = (
@@ -35,9 +36,9 @@ def faster(case: Case, args: Any, layout: Layout, place: Place, available: float
     It is the same training on the same ranks: a change that touches the global batch or the model is none. ValueError:
     the time of a step is not known.
     """
+    from seatrial.expected import Faster
     from seatrial.forecast.fitting import fit
     from seatrial.forecast.step import step
-    from seatrial.spec import Faster
 
     now = case.workload(args, layout)
     if now is None:

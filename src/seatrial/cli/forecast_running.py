@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from seatrial.cluster import Cluster
     from seatrial.forecast.job import Forecast
     from seatrial.forecast.run import Kind, Rate, Run
     from seatrial.forecast.saves import Save
-    from seatrial.spec import Cluster
 
 DETECTION = 600.0
 """Seconds until a rank that hangs is noticed: torch.distributed's time-out of a collective with NCCL (2.13)."""
@@ -27,16 +27,16 @@ def run_of(
 
     `storage`: GB a second that the file system gives all ranks together; `start`: seconds from launch to first step.
     """
-    from seatrial import hardware
     from seatrial.forecast import run
     from seatrial.forecast.failures import PRIOR
     from seatrial.forecast.interval import Interval
     from seatrial.forecast.saves import Storage, save
+    from seatrial.hardware import accelerators, fabrics, instances
 
     steps = getattr(args, "steps", None)
     if found.pace is None or steps is None or where.instance_type is None:
         return None
-    instance = hardware.instance(where.instance_type)
+    instance = instances.instance(where.instance_type)
     if instance.accelerator is None:
         return None
     bytes_a_second = None if storage is None else storage * GB
@@ -44,7 +44,7 @@ def run_of(
         found.workload,
         Storage(write=bytes_a_second, read=bytes_a_second),
         ranks_per_node=instance.ranks,
-        to_host=hardware.host_link(instance),
+        to_host=fabrics.host_link(instance),
         in_background=getattr(args, "checkpoint_async", False),
     )
     rate, tokens = found.pace.tokens_per_second, float(found.pace.step.tokens / found.pace.step.accelerators)
@@ -59,7 +59,7 @@ def run_of(
         stall=kept.stall,
         restart=restart,
         detection=DETECTION,
-        watts=hardware.accelerator(instance.accelerator).watts,
+        watts=accelerators.accelerator(instance.accelerator).watts,
     )
     return run.forecast(plan, [*_rates(where)], today=today), kept
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 from seatrial.errors import Problem, UserError
 
 if TYPE_CHECKING:
+    from seatrial.cluster import Cluster
     from seatrial.forecast.job import Forecast
     from seatrial.forecast.search import Answer, Found, Space
-    from seatrial.spec import Case, Cluster, Recipe
+    from seatrial.spec import Case, Recipe
     from seatrial.workload import Workload
 
 Minimise = Literal["time", "cost"]

@@ -22,7 +22,7 @@ from seatrial.extras import needed
 
 if TYPE_CHECKING:
     from seatrial.forecast.job import Forecast
-    from seatrial.runs import History
+    from seatrial.history import History
 
 
 @click.command(name="forecast")

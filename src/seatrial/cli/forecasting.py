@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 from seatrial.errors import Problem, UserError
 
 if TYPE_CHECKING:
+    from seatrial.cluster import Cluster
+    from seatrial.expected import Expected, Faster, Range
     from seatrial.forecast.job import Forecast
-    from seatrial.spec import Case, Cluster, Expected, Faster, Job, Layout, Range, Recipe
+    from seatrial.job import Job
+    from seatrial.spec import Case, Layout, Recipe
     from seatrial.workload import Workload
 
 
@@ -94,7 +97,8 @@ def year() -> float:
 
 def expected(case: Case, job: Job, where: Cluster) -> Expected | None:
     """Of a job before it starts; None where its case does not say what it computes. Without numpy there is no rate."""
-    from seatrial.spec import Expected, Layout, Range
+    from seatrial.expected import Expected, Range
+    from seatrial.spec import Layout
 
     layout = Layout(nodes=job.nodes, processes_per_node=job.processes_per_node, device=job.device)
     args = case.Args(**job.args)
@@ -136,9 +140,9 @@ def _forecast(workload: Workload, where: Cluster, layout: Layout, memory: float 
 
 def _memory(case: Case, workload: Workload) -> Range | None:
     """Of a rank on a GPU; None where a part of it is not known, or nobody will tell it."""
+    from seatrial.expected import Range
     from seatrial.forecast.fitting import PEAKS, UNSURE
     from seatrial.forecast.memory import by_stage
-    from seatrial.spec import Range
 
     if workload.model is None or case.peak_memory is None:
         return None

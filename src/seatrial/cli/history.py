@@ -14,8 +14,9 @@ from seatrial.masking import mask_forms
 
 # What the verb needs is imported when it runs: a shell that completes its arguments waits for this file.
 if TYPE_CHECKING:
-    from seatrial.runs import History, Run, State
-    from seatrial.spec import Job
+    from seatrial.history import History
+    from seatrial.job import Job
+    from seatrial.runs import Run, State
 
 
 @click.command()

@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from seatrial import hardware
 from seatrial.cli.completing import complete_instance, complete_rule
 from seatrial.cli.options import output_format, print_json
 from seatrial.cli.tables import print_table
 from seatrial.errors import ExitCode, Problem, UserError
+from seatrial.hardware import instances
 
 
 @click.command()
@@ -76,7 +76,7 @@ def command(
     from seatrial.lint.output import FORMATS, summary, text
 
     instance = options.pop("instance")
-    report = lint(paths, instance=hardware.instance(instance) if instance else None, **options)
+    report = lint(paths, instance=instances.instance(instance) if instance else None, **options)
     if write_baseline:
         baseline.write(write_baseline, (*report.findings, *(report.known or ())))
         click.echo(f"{summary(report)}; written to {write_baseline}")

@@ -10,7 +10,8 @@ import click
 from seatrial import following
 from seatrial.cli.options import as_json, find_run, print_json_line, run_argument, runs_dir, warn_unseen
 from seatrial.errors import Problem, UserError, unknown
-from seatrial.runs import History, Run
+from seatrial.history import History
+from seatrial.runs import Run
 
 FOLLOW_SECONDS = 0.2
 """Between two looks at growing files."""

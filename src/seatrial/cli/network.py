@@ -10,11 +10,12 @@ from typing import Any
 
 import click
 
-from seatrial import hardware, network
+from seatrial import network
 from seatrial.cli.completing import complete_instance
 from seatrial.cli.options import F, as_json, output_format, print_json
 from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.findings import Finding, Verdict
+from seatrial.hardware import instances
 from seatrial.lint import documents
 from seatrial.lint.documents import Document
 from seatrial.lint.environment import judged
@@ -50,7 +51,7 @@ def command() -> None:
 @output_format("export")
 def show(instance: str, pod_network: bool, format_: str, **versions: str | None) -> None:
     """The variables that a job on an instance type needs, each with its reason and source."""
-    kind = hardware.instance(instance)
+    kind = instances.instance(instance)
     needed = network.environment(kind, pod_network=pod_network, **versions)
     if format_ == "json":
         print_json([{"variable": name, **asdict(setting)} for name, setting in needed.items()])
@@ -82,7 +83,7 @@ def lint(ctx: click.Context, /, files: tuple[Path, ...], instance: str | None, a
 
     Exit code 1 if there is a FAIL or a WARN.
     """
-    kind = hardware.instance(instance) if instance else None
+    kind = instances.instance(instance) if instance else None
     found = list(_judged(files, kind, **site))
     if as_json:
         print_json([{"path": str(path), "line": line, **asdict(finding)} for path, line, finding in found])
@@ -95,7 +96,7 @@ def lint(ctx: click.Context, /, files: tuple[Path, ...], instance: str | None, a
 
 
 def _judged(
-    files: Sequence[Path], instance: hardware.Instance | None, pod_network: bool, **site: Any
+    files: Sequence[Path], instance: instances.Instance | None, pod_network: bool, **site: Any
 ) -> Iterator[tuple[Path, int, Finding]]:
     for document in _documents(files):
         where = {**versions(document), **{name: value for name, value in site.items() if value}}

@@ -14,10 +14,10 @@ from seatrial.cli.options import runs_dir
 from seatrial.errors import Problem, UserError, unknown
 
 if TYPE_CHECKING:
+    from seatrial.history import History
     from seatrial.observe.exporter.collecting import Collector
     from seatrial.observe.exporter.collectors.health import Reasons
     from seatrial.observe.exporter.serving import Protection
-    from seatrial.runs import History
 
 COLLECTORS = ("efa", "run", "slurm", "health")
 PORT = 9109

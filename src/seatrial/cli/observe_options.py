@@ -18,7 +18,7 @@ from seatrial.errors import Problem, UserError, unknown
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from seatrial.runs import History
+    from seatrial.history import History
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -23,9 +23,11 @@ from seatrial.cli.completing import (
 from seatrial.errors import Problem, UserError
 
 if TYPE_CHECKING:
+    from seatrial.cluster import Cluster
+    from seatrial.history import History
+    from seatrial.job import Job
     from seatrial.profiling import Profile
-    from seatrial.runs import History, Run
-    from seatrial.spec import Cluster, Job
+    from seatrial.runs import Run
 
 VERDICT_COLORS = {"PASS": "green", "WARN": "yellow", "FAIL": "red"}
 
@@ -66,7 +68,7 @@ def _history(ctx: click.Context, _: click.Parameter, path: Path) -> History | Pa
         return above  # runs --runs-dir DIR rm RUN
     if ctx.resilient_parsing:  # a shell completes something, most often no run
         return path
-    from seatrial.runs import History
+    from seatrial.history import History
 
     return History(path)
 

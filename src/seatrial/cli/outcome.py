@@ -139,12 +139,12 @@ def _device(run: Run) -> str:
 def say_reason(run: Run) -> None:
     """What the report begins with: the rank that failed first, its traceback, the end of its log."""
     from seatrial import diagnose
-    from seatrial.report import document, reason, sections
+    from seatrial.report import document, judged, reason
 
     left = diagnose.read(run)
     found = reason.find(run, left, diagnose.judge(left))
     if found is None:
         return
     click.echo(f"\n{document.one_line(found.what)}", err=True)
-    for block in sections.reason_blocks(found):
+    for block in judged.reason_blocks(found):
         click.echo("\n".join((f"\n{block.caption}:", *document.indented(block.lines))), err=True)

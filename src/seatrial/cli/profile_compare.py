@@ -11,7 +11,7 @@ from seatrial.cli.options import output_format, print_json, runs_dir
 
 # What the verb needs is imported when it runs: a shell that completes its arguments waits for this file.
 if TYPE_CHECKING:
-    from seatrial.runs import History
+    from seatrial.history import History
 
 
 @click.command()

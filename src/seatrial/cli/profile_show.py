@@ -13,8 +13,8 @@ from seatrial.errors import Problem, UserError
 
 # What the verb needs is imported when it runs: a shell that completes its arguments waits for this file.
 if TYPE_CHECKING:
+    from seatrial.history import History
     from seatrial.profiles import Profiles
-    from seatrial.runs import History
 
 
 @click.command()

@@ -30,8 +30,9 @@ from seatrial.events import (
 )
 from seatrial.findings import Finding
 from seatrial.flow import PACE
+from seatrial.history import History
 from seatrial.report.format import duration, percent, quantity
-from seatrial.runs import History, Run
+from seatrial.runs import Run
 
 PLAIN_SECONDS = 5.0
 """Between two plain lines about steps."""

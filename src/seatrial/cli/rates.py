@@ -12,9 +12,10 @@ from seatrial.cache import folder
 from seatrial.errors import Problem, UserError
 
 if TYPE_CHECKING:
+    from seatrial.cluster import Cluster
     from seatrial.forecast.measured import Rates
     from seatrial.runs import Run
-    from seatrial.spec import Cluster, Layout
+    from seatrial.spec import Layout
 
 CASE = "rates"
 """The case that measures them."""

@@ -15,7 +15,7 @@ from seatrial.cli.options import as_json, parse_settings, runs_dir, settings_opt
 
 # What a verb needs is imported when it runs: a shell that completes its arguments waits for this file.
 if TYPE_CHECKING:
-    from seatrial.runs import History
+    from seatrial.history import History
     from seatrial.spec import Case, Recipe
 
 AUTO = "auto"

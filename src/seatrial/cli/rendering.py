@@ -12,8 +12,10 @@ import click
 from seatrial.cli.options import print_json, say_notes
 
 if TYPE_CHECKING:
+    from seatrial.cluster import Cluster
+    from seatrial.expected import Range
+    from seatrial.job import Job
     from seatrial.prices import RunCost
-    from seatrial.spec import Cluster, Job, Range
 
 
 def show(

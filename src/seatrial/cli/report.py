@@ -15,7 +15,8 @@ from seatrial.errors import Problem, UserError
 # What the verb needs is imported when it runs: a shell that completes its arguments waits for this file.
 if TYPE_CHECKING:
     from seatrial.findings import Finding
-    from seatrial.runs import History, Run
+    from seatrial.history import History
+    from seatrial.runs import Run
 
 
 @click.command()

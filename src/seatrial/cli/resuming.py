@@ -9,7 +9,8 @@ from seatrial.cli.options import pasteable, warn_unseen
 from seatrial.errors import Problem, UserError
 
 if TYPE_CHECKING:
-    from seatrial.runs import History, Run
+    from seatrial.history import History
+    from seatrial.runs import Run
     from seatrial.spec import Case, Recipe
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from seatrial.cache import cached_each
 from seatrial.errors import UserError
-from seatrial.runs import History, Run
+from seatrial.history import History
+from seatrial.runs import Run
 
 FILES = ("job.json", "submission.json", "events.jsonl", "findings.jsonl", "notes.json", "cancelled")
 FOLDERS = ("", "logs", "checkpoints", "stacks")

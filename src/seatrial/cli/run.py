@@ -15,9 +15,9 @@ from seatrial.errors import ExitCode, Problem, UserError
 # What a verb needs is imported when it runs: a shell that completes its arguments waits for this file.
 if TYPE_CHECKING:
     from seatrial.cli.running import Request
+    from seatrial.cluster import Cluster
     from seatrial.plan import Plan
     from seatrial.runs import Run
-    from seatrial.spec import Cluster
 
 OF_ONE = {
     "target": "CASE[/RECIPE]",

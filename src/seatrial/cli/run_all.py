@@ -13,11 +13,11 @@ from seatrial.cli.listing import listing
 from seatrial.cli.options import pasteable, say_notes
 from seatrial.cli.running import Ended, Ready, Request
 from seatrial.cli.suite import Suite, row_of
+from seatrial.cluster import Cluster
 from seatrial.errors import ExitCode, Problem, UserError, unknown
 from seatrial.plan import Plan
 from seatrial.report.suite import CANNOT_RUN, LEFT_OUT, Row
 from seatrial.runs import Run, State
-from seatrial.spec import Cluster
 
 PURPOSES = ("training", "preparation")
 """Of the cases that belong to a suite. A check's verdict is about this machine, not about Seatrial's cases."""

@@ -12,11 +12,14 @@ from seatrial.errors import ExitCode, Problem, UserError
 
 # What a verb needs is imported when it runs: a shell that completes its arguments waits for this file.
 if TYPE_CHECKING:
+    from seatrial.cluster import Cluster
     from seatrial.findings import Finding
+    from seatrial.history import History
+    from seatrial.job import Job
     from seatrial.launchers import Launcher
     from seatrial.plan import Plan
-    from seatrial.runs import History, Run
-    from seatrial.spec import Case, Cluster, Job, Recipe
+    from seatrial.runs import Run
+    from seatrial.spec import Case, Recipe
     from seatrial.tracked import Tracked
 
 
@@ -117,7 +120,7 @@ def begin(ready: Ready, history: History, name: str | None) -> tuple[Plan, list[
     """The plan that is executed, and the runs that come of it."""
     from seatrial import flow
     from seatrial.cli import tracking
-    from seatrial.runs import NameTaken
+    from seatrial.history import NameTaken
 
     job, where, stored = ready.job, ready.where, ready.stored
     if stored is not None:

@@ -17,8 +17,9 @@ from seatrial.cli.options import F, as_json, print_json, runs_dir, warn_unseen
 from seatrial.cli.rows import rows
 from seatrial.cli.tables import print_table
 from seatrial.errors import Problem, UserError, unknown
+from seatrial.history import History
 from seatrial.report.format import bytes_, number, quantity
-from seatrial.runs import History, Notes, Run, State
+from seatrial.runs import Notes, Run, State
 
 _run_argument = click.argument("name", metavar="RUN", shell_complete=complete_run)
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -11,8 +11,9 @@ from seatrial.cli.tables import print_facts
 from seatrial.diagnose import diagnose
 from seatrial.events import CheckpointSaved, Heartbeat, RunStart
 from seatrial.findings import overall
+from seatrial.history import History
 from seatrial.report.format import duration, number
-from seatrial.runs import History, Run, State
+from seatrial.runs import Run, State
 from seatrial.verdict import judge
 
 

@@ -18,10 +18,11 @@ from seatrial.cli.running import Request
 from seatrial.cli.tables import print_table
 from seatrial.errors import ExitCode, Problem, UserError, unknown
 from seatrial.findings import Verdict
+from seatrial.history import History
 from seatrial.report.format import duration
 from seatrial.report.suite import LEFT_OUT, NOT_STARTED, Row, headers, passed, row, to_html
 from seatrial.report.summary import summarise
-from seatrial.runs import History, Notes, Run, replace_text
+from seatrial.runs import Notes, Run, replace_text
 
 
 @dataclass(kw_only=True, slots=True)

@@ -13,7 +13,8 @@ from seatrial.errors import ExitCode, Problem, UserError
 
 # What the verb needs is imported when it runs: a shell that completes its arguments waits for this file.
 if TYPE_CHECKING:
-    from seatrial.runs import History, Run
+    from seatrial.history import History
+    from seatrial.runs import Run
     from seatrial.tracked import Tracked
 
 

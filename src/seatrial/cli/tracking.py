@@ -12,8 +12,9 @@ from seatrial import tracked
 from seatrial.errors import Problem, UserError
 
 if TYPE_CHECKING:
+    from seatrial.history import History
     from seatrial.observe.trackers import Senders
-    from seatrial.runs import History, Run
+    from seatrial.runs import Run
     from seatrial.tracked import Tracked
 
 NOWHERE = "none"

@@ -17,7 +17,7 @@ from seatrial.errors import Problem, UserError, unknown
 from seatrial.findings import exit_code, overall
 
 if TYPE_CHECKING:
-    from seatrial.hardware import Instance
+    from seatrial.hardware.instances import Instance
     from seatrial.versions import Stack
 
 
@@ -39,9 +39,9 @@ def command(stack: str | None, settings: Sequence[str], instance: str | None, ve
 
     The rules are those of `seatrial check versions`. Exit code 0: PASS or WARN; 1: FAIL; 3: a rule could not tell.
     """
-    from seatrial import hardware
+    from seatrial.hardware import instances
 
-    kind = hardware.instance(instance) if instance else None
+    kind = instances.instance(instance) if instance else None
     stacks = _stacks(stack, kind)
     wanted = _settings(settings, stacks)
     judged = {}
@@ -65,7 +65,7 @@ def command(stack: str | None, settings: Sequence[str], instance: str | None, ve
 
 def _stacks(name: str | None, instance: Instance | None) -> Mapping[str, Stack]:
     """The one of that name; without a name those for the instance's accelerators."""
-    from seatrial.hardware import accelerator
+    from seatrial.hardware.accelerators import accelerator
     from seatrial.versions import STACKS
 
     if name is not None:

@@ -12,7 +12,8 @@ import click
 
 from seatrial.cli.completing import complete_cluster
 from seatrial.cli.options import find_run, run_argument, runs_dir, warn_unseen
-from seatrial.runs import History, Run
+from seatrial.history import History
+from seatrial.runs import Run
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

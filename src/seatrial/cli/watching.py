@@ -16,14 +16,15 @@ from rich.text import Text
 from seatrial.attempts import Attempts, Point
 from seatrial.cli.options import VERDICT_COLORS
 from seatrial.cli.progress import told
+from seatrial.cluster import Cluster
 from seatrial.errors import UserError
 from seatrial.events import EventReader, Heartbeat, RunStart, Step
 from seatrial.findings import Finding, Verdict
+from seatrial.history import History
 from seatrial.report.format import UNKNOWN, duration, moment, number, percent, quantity
 from seatrial.report.ranks import rank_measures
 from seatrial.report.sparkline import sparkline
-from seatrial.runs import History, Run
-from seatrial.spec import Cluster
+from seatrial.runs import Run
 
 CURVE = 48
 """Characters of a curve."""

@@ -13,7 +13,7 @@ from seatrial.errors import Problem, UserError, unknown
 from seatrial.findings import Finding, Rule, Verdict
 
 if TYPE_CHECKING:
-    from seatrial.spec import Cluster
+    from seatrial.cluster import Cluster
 
 __all__ = [
     "FILE",

@@ -9,13 +9,14 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from seatrial import hardware, launchers, versions
+from seatrial import launchers, versions
+from seatrial.cluster import Cluster, Mount, Software
 from seatrial.config import images
 from seatrial.config.tables import ClusterTable
 from seatrial.config.validate import Path, dotted, json_schema, meaning_at, validate
 from seatrial.errors import Problem, UserError, unknown
+from seatrial.hardware import MIB, accelerators, instances
 from seatrial.launchers import Launcher
-from seatrial.spec import Cluster, Mount, Software
 
 SECRETS = ("*_TOKEN", "*_SECRET*", "*PASSWORD*", "*_KEY")
 """Names of variables that look like a secret's."""
@@ -120,7 +121,7 @@ def _size(table: ClusterTable) -> Iterable[Problem]:
     if table.instance_type is None:
         return
     try:
-        instance = hardware.instance(table.instance_type)
+        instance = instances.instance(table.instance_type)
     except UserError as error:
         yield from (replace(p, where=".instance_type") for p in error.problems)
         return
@@ -128,7 +129,7 @@ def _size(table: ClusterTable) -> Iterable[Problem]:
         what = f"{table.cpus_per_node} CPUs, but {table.instance_type} has {instance.vcpus}"
         yield Problem(what, ".cpus_per_node", "leave it out, or say fewer where hyper-threading is off")
     # A Trainium chip takes at most one process for each core; by default several cores are one device.
-    cores = hardware.accelerator(instance.accelerator).cores_per_accelerator if instance.accelerator else 0
+    cores = accelerators.accelerator(instance.accelerator).cores_per_accelerator if instance.accelerator else 0
     most = instance.accelerators * cores
     if most and (table.processes_per_node or 1) > most:
         what = f"{table.processes_per_node} processes, but {table.instance_type} takes {most}"
@@ -192,7 +193,7 @@ def mount(text: str) -> Mount:
 
 def _cluster(name: str, table: ClusterTable, launcher: Launcher, options: Any, named: Mapping[str, str]) -> Cluster:
     """`named`: images that are named, and what was recorded of them."""
-    instance = hardware.instance(table.instance_type) if table.instance_type else None
+    instance = instances.instance(table.instance_type) if table.instance_type else None
     cpus = table.cpus_per_node or (instance.vcpus if instance else 1)
     devices = instance.ranks if instance else 0
     versions = {key: getattr(table.stack, key) for key in table.stack.__dataclass_fields__}
@@ -201,7 +202,7 @@ def _cluster(name: str, table: ClusterTable, launcher: Launcher, options: Any, n
         launcher=table.launcher,
         nodes=table.nodes,
         cpus_per_node=cpus,
-        memory_per_node=instance.memory_mib * hardware.MIB if instance else None,
+        memory_per_node=instance.memory_mib * MIB if instance else None,
         accelerators_per_node=devices,
         processes_per_node=table.processes_per_node or devices or cpus,
         instance_type=table.instance_type,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seatrial import architectures, hardware, launchers, versions
+from seatrial import architectures, launchers, versions
 from seatrial.config.checks import launcher_names
 from seatrial.config.example import example
 from seatrial.config.tables import (
@@ -21,6 +21,7 @@ from seatrial.config.tables import (
     WandbTable,
 )
 from seatrial.config.validate import adapter, with_meanings
+from seatrial.hardware import instances
 from seatrial.observe import trackers
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -31,7 +32,7 @@ def file_schema() -> dict[str, Any]:
     whole = _schema_of(FileTable)
     definitions, table = whole["$defs"], whole["$defs"]["ClusterTable"]
     whole["properties"]["clusters"]["propertyNames"] = {"not": {"const": launchers.HERE}}
-    types = [item.name for item in hardware.INSTANCES]
+    types = [item.name for item in instances.INSTANCES]
     table["properties"]["launcher"]["enum"] = launcher_names()
     table["properties"]["instance_type"]["enum"] = [*types, *(f"ml.{name}" for name in types)]
     table["properties"]["software"]["propertyNames"] = {"enum": sorted(versions.ENVIRONMENTS)}

@@ -12,13 +12,13 @@ from typing import Any
 
 from seatrial import launchers
 from seatrial.cache import cached
+from seatrial.cluster import Cluster
 from seatrial.config.checks import read_cluster, what_fits
 from seatrial.config.tables import FileTable
 from seatrial.config.validate import Path as Keys
 from seatrial.config.validate import dotted, validate
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.images import records
-from seatrial.spec import Cluster
 
 REPAIR = "TOML is explained at https://toml.io"
 

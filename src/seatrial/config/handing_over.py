@@ -9,9 +9,9 @@ from typing import Literal
 
 from seatrial import launchers
 from seatrial.architectures import Deployment
+from seatrial.cluster import Cluster
 from seatrial.config import FILE, clusters, find_file
 from seatrial.config.write import write
-from seatrial.spec import Cluster
 
 State = Literal["written", "unchanged", "kept"]
 

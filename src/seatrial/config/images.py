@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from seatrial import hardware
+from seatrial.cluster import Container
 from seatrial.config.tables import ClusterTable
 from seatrial.config.validate import dotted
 from seatrial.errors import Problem, UserError
+from seatrial.hardware import instances
 from seatrial.images import records
 from seatrial.images.records import Record
-from seatrial.spec import Container
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 """A whole reference has a slash, a tag or a digest, and a squash file an ending."""
@@ -75,7 +75,7 @@ def _usable(record: Record, table: ClusterTable, container: Container) -> bool:
 
 def _architecture(table: ClusterTable) -> str:
     """Of the nodes' processors."""
-    kinds = {instance.name: instance.architecture for instance in hardware.INSTANCES}
+    kinds = {instance.name: instance.architecture for instance in instances.INSTANCES}
     return kinds.get((table.instance_type or "").removeprefix("ml."), "x86_64")
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
-from seatrial import hardware
 from seatrial.architectures import Architecture
 from seatrial.errors import Problem, UserError, unknown
+from seatrial.hardware import accelerators, instances
 from seatrial.images import machines, records
 from seatrial.images._image import Machine
 from seatrial.images.records import Record
@@ -92,15 +92,15 @@ def _ami(name: str, use: _Use) -> str:
     return fitting[0].reference
 
 
-def _instance(use: _Use) -> hardware.Instance | None:
+def _instance(use: _Use) -> instances.Instance | None:
     """None: rules say what is wrong with its name."""
     try:
-        return hardware.instance(use.instance_type) if use.instance_type else None
+        return instances.instance(use.instance_type) if use.instance_type else None
     except UserError:
         return None
 
 
-def _wrong(machine: Machine, use: _Use, instance: hardware.Instance | None) -> Iterator[Problem]:
+def _wrong(machine: Machine, use: _Use, instance: instances.Instance | None) -> Iterator[Problem]:
     """Whatever is recorded."""
     ours = [name for name in machines.names() if machines.find(name).service == use.service]
     if machine.service != use.service:
@@ -110,7 +110,7 @@ def _wrong(machine: Machine, use: _Use, instance: hardware.Instance | None) -> I
     if use.system not in machine.systems:
         what = f"{machine.name} is not made of {use.system}"
         yield Problem(what, use.where, f"it is made of: {', '.join(machine.systems)}")
-    vendor = hardware.accelerator(instance.accelerator).vendor if instance and instance.accelerator else None
+    vendor = accelerators.accelerator(instance.accelerator).vendor if instance and instance.accelerator else None
     wanted = VENDORS.get(vendor or "")
     # ParallelCluster's own AMI, from which ours are made, has NVIDIA's driver.
     brought = "gpu" if use.service == "parallelcluster" else None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from seatrial.bounds import PLAIN, Bound, Count, Table, Word
-from seatrial.spec import Container
+from seatrial.cluster import Container
 
 Folder = Annotated[str, Bound(pattern=rf"^/{PLAIN}*$")]
 # Source, target, ro. A source that is no path is the name of a PersistentVolumeClaim: a DNS subdomain.

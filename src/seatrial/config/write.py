@@ -7,11 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from seatrial import hardware, launchers
+from seatrial import launchers
+from seatrial.cluster import Cluster, Mount, Software
 from seatrial.config.file import parse, statements, text_of
 from seatrial.errors import Problem, UserError
+from seatrial.hardware import instances
 from seatrial.runs import replace_text
-from seatrial.spec import Cluster, Mount, Software
 
 
 def write(path: Path, cluster: Cluster) -> None:
@@ -123,10 +124,10 @@ def _sparse_software(own: Software, cluster: Cluster) -> dict[str, str]:
 
 def _defaults(cluster: Cluster) -> dict[str, Any]:
     """What a table gives where it says nothing."""
-    devices = hardware.instance(cluster.instance_type).ranks if cluster.instance_type else 0
+    devices = instances.instance(cluster.instance_type).ranks if cluster.instance_type else 0
     container = launchers.find(cluster.launcher).containers[0]
     processes = devices or cluster.cpus_per_node
-    cpus = {"cpus_per_node": hardware.instance(cluster.instance_type).vcpus} if cluster.instance_type else {}
+    cpus = {"cpus_per_node": instances.instance(cluster.instance_type).vcpus} if cluster.instance_type else {}
     return {**cpus, "processes_per_node": processes, "mounts": [], "container": container, "python": "python3"}
 
 

@@ -15,8 +15,8 @@ from seatrial.diagnose import rules
 from seatrial.diagnose.left import Left
 from seatrial.diagnose.signs import Sign
 from seatrial.diagnose.steps import MIN_POINTS
+from seatrial.expected import Faster, Range
 from seatrial.findings import Finding, Rule, Severity, Verdict
-from seatrial.spec import Faster, Range
 
 GAIN = 0.2
 """Tokens a second on top, from which on an argument is worth a word; a bound of ours, above the error of a forecast."""

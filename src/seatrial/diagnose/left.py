@@ -12,8 +12,8 @@ from seatrial.diagnose import tracebacks
 from seatrial.diagnose.dumps import Dump, Unreadable
 from seatrial.diagnose.tracebacks import Line
 from seatrial.events import BEGIN, Event, EventLog, Heartbeat, Restart, RunStart
+from seatrial.job import Job
 from seatrial.runs import Run, State
-from seatrial.spec import Job
 
 MAX_STACKS = 64 * 1024
 """Bytes of a rank's stacks that are read, from the end."""

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from seatrial.cluster import ELSEWHERE
+from seatrial.job import Job
 from seatrial.rank.lines import clean
 from seatrial.runs import Run
-from seatrial.spec import ELSEWHERE, Job
 
 TAIL_BYTES = 256 * 1024
 """Of each log, from its end: a traceback is there, and a log may be of any size."""

@@ -21,7 +21,7 @@ from seatrial import extras, versions
 from seatrial.environments import _lock, _making, _pythons, _shared, _uv
 from seatrial.environments._making import STAMP, Progress, python
 from seatrial.errors import Problem, UserError
-from seatrial.spec import Job
+from seatrial.job import Job
 
 __all__ = [
     "STAMP",

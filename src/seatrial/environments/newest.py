@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
@@ -111,7 +112,7 @@ def _released(entry: Entry) -> Newest:
     return Newest(entry=entry, version=max(numbers, key=lambda tag: numbers[tag]))
 
 
-def _fetched(url: str):  # type: ignore[no-untyped-def]  # whatever JSON it is
+def _fetched(url: str) -> Any:
     request = urllib.request.Request(url, headers={"Accept": "application/vnd.github+json", "User-Agent": "seatrial"})
     with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
         return json.load(answer)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from seatrial import hardware
 from seatrial.forecast import processors
 from seatrial.forecast.expectation import Evidence, Expectation, expect
 from seatrial.forecast.fitting import Change, Fit, changes, fit
@@ -14,6 +13,7 @@ from seatrial.forecast.memory import Memory, by_stage
 from seatrial.forecast.places import place
 from seatrial.forecast.step import step
 from seatrial.forecast.traffic import Place
+from seatrial.hardware import instances
 from seatrial.workload import Workload
 
 
@@ -89,6 +89,6 @@ def _changes(workload: Workload, found: Fit | None, where: Place | None, *, on_g
 
 def accelerators(workload: Workload, instance_type: str) -> float:
     """Accelerators that a workload's ranks take there."""
-    degrees, instance = workload.degrees, hardware.instance(instance_type)
+    degrees, instance = workload.degrees, instances.instance(instance_type)
     ranks = degrees.tensor * degrees.pipeline * degrees.context * degrees.data
     return ranks * instance.accelerators / instance.ranks

@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
-from seatrial import hardware
 from seatrial.forecast import nccl
-from seatrial.hardware import Accelerator, Instance
+from seatrial.hardware import accelerators, fabrics, instances
+from seatrial.hardware.accelerators import Accelerator
+from seatrial.hardware.instances import Instance
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,15 +48,15 @@ class Links:
 @functools.cache
 def links(instance_type: str) -> Links:
     """Of an EC2 instance type with accelerators. Raises UserError for an unknown one, ValueError for one without."""
-    instance = hardware.instance(instance_type)
+    instance = instances.instance(instance_type)
     if instance.accelerator is None:
         raise ValueError(f"{instance.name} has no accelerator")
     family = instance.name.partition(".")[0]
-    chip = hardware.accelerator(instance.accelerator)
+    chip = accelerators.accelerator(instance.accelerator)
     medium, inside, nvls = _inside(chip) or _by_the_host(instance)
     network = None if instance.network_gbps is None else instance.network_gbps * 1e9 / 8 / instance.ranks
     return Links(
-        domain=hardware.NVLINK_DOMAINS.get(family, instance.ranks),
+        domain=fabrics.NVLINK_DOMAINS.get(family, instance.ranks),
         medium=medium,
         inside=inside,
         nvls=nvls,
@@ -70,7 +71,7 @@ def joined(accelerator: str, *, domain: int, between: float, hop: float) -> Link
 
     ValueError: nobody publishes what joins them.
     """
-    found = _inside(hardware.accelerator(accelerator))
+    found = _inside(accelerators.accelerator(accelerator))
     if found is None:
         raise ValueError(f"what joins {accelerator} is not known")
     medium, inside, nvls = found
@@ -80,16 +81,16 @@ def joined(accelerator: str, *, domain: int, between: float, hop: float) -> Link
 def _inside(chip: Accelerator) -> tuple[str, float | None, float] | None:
     """Medium, bandwidth and what switches leave of it; None: the chip has no links of its own."""
     if chip.vendor == "AWS":
-        known = hardware.NEURONLINK_BYTES.get(chip.name)
+        known = fabrics.NEURONLINK_BYTES.get(chip.name)
         return "neuronlink", None if known is None else known / chip.ranks_per_accelerator, 0.0
     if not chip.nvlink_bytes:
         return None
     if not chip.links:
         return "infinity fabric", chip.nvlink_bytes, 0.0
-    major = hardware.COMPUTE_CAPABILITIES[chip.name][0]
+    major = accelerators.COMPUTE_CAPABILITIES[chip.name][0]
     return "nvlink", chip.links * nccl.NVLINK_BYTES[major], nccl.NVLS_SHARE.get(major, 0.0)
 
 
 def _by_the_host(instance: Instance) -> tuple[str, float | None, float]:
-    host = hardware.host_link(instance)
+    host = fabrics.host_link(instance)
     return "pcie", None if host is None else host * nccl.PCIE_SHARE, 0.0

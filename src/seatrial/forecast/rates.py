@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from seatrial.forecast.fitted import FITTED, Fitted
-from seatrial.hardware import accelerator
+from seatrial.hardware.accelerators import accelerator
 
 Numbers = Any
 """A number, or an array of them: one for each layout."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from seatrial import hardware
 from seatrial.forecast.fitted import FITTED, Fitted
 from seatrial.forecast.rates import Numbers
 from seatrial.forecast.stage import Stage
 from seatrial.forecast.traffic import Place
+from seatrial.hardware import accelerators
 from seatrial.workload import Workload
 
 
@@ -137,5 +137,5 @@ def _whole(stage: Stage) -> Step:
         accelerators=stage.ranks * stage.tensor * stages,
         flops={name: tokens * flops for name, flops in workload.flops_per_token().items()},
         computed=tokens * stage.computed_per_token(),
-        peak=hardware.accelerator(stage.place.accelerator).peak_flops[dtype],
+        peak=accelerators.accelerator(stage.place.accelerator).peak_flops[dtype],
     )

@@ -12,7 +12,7 @@ from seatrial.launchers._guard import Guard
 from seatrial.launchers._launcher import Element, Engine, Launcher, Supervisor
 
 if TYPE_CHECKING:
-    from seatrial.spec import Cluster
+    from seatrial.cluster import Cluster
 
 __all__ = [
     "ENTRY_POINTS",
@@ -52,7 +52,7 @@ def find(name: str) -> Launcher:
 
 def restore(record: Mapping[str, Any]) -> Cluster:
     """The Cluster of what dataclasses.asdict and JSON made of one."""
-    from seatrial.spec import Cluster, Mount, Software
+    from seatrial.cluster import Cluster, Mount, Software
 
     given = {name: tuple(v) if isinstance(v, list) else v for name, v in record["options"].items()}
     options = find(record["launcher"]).Options(**given)

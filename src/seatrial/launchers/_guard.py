@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from seatrial.cluster import Cluster
     from seatrial.findings import Severity
-    from seatrial.spec import Cluster
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,7 +6,7 @@ import shlex
 
 from seatrial import __version__
 from seatrial.checks.observations import Level
-from seatrial.spec import Cluster
+from seatrial.cluster import Cluster
 
 QUICK_SECONDS = 50
 """Most that a quick check may take; one whose own commands hang is done long before. Slurm kills a HealthCheckProgram

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:  # a shell that completes the name of a cluster waits for this file
     from pathlib import Path
 
+    from seatrial.cluster import Cluster, Container
     from seatrial.errors import Problem
     from seatrial.findings import Finding
+    from seatrial.job import Job
     from seatrial.launchers._guard import Guard
     from seatrial.plan import Plan
-    from seatrial.runs import Run, Standing, Submission
-    from seatrial.spec import Cluster, Container, Job
+    from seatrial.runs import Run
+    from seatrial.standing import Standing, Submission
 
 
 class Collect(Protocol):

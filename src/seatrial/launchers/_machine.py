@@ -6,9 +6,9 @@ import contextlib
 import os
 from pathlib import Path
 
+from seatrial.cluster import Cluster, LauncherOptions
 from seatrial.findings import Finding, Verdict
 from seatrial.launchers._rules import finding
-from seatrial.spec import Cluster, LauncherOptions
 
 OVERSUBSCRIBE = 4
 """CPU processes that one core takes at most: for trying out a layout, never for speed."""

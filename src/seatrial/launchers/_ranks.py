@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable
 
 from seatrial import versions
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem
 from seatrial.image import mutable
+from seatrial.job import PROGRAM, Job
 from seatrial.network import Setting
-from seatrial.spec import PROGRAM, Cluster, Job
 
 HANG_SECONDS = 1500.0
 """Seconds without a step after which a rank hangs. Little less than the 30 minutes after which collectives of torch

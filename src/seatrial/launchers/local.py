@@ -11,17 +11,18 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from seatrial import environments
+from seatrial.cluster import Cluster, LauncherOptions
 from seatrial.errors import ExitCode, Problem, UserError
 from seatrial.events import CheckpointSaved, Event, EventLog, EventWriter, Restart, RunEnd, Step, StopRequested
 from seatrial.findings import Rule, Severity, Verdict
 from seatrial.interrupts import Interrupts
+from seatrial.job import PROGRAM, Job
 from seatrial.launchers import _ranks
 from seatrial.launchers._launcher import Launcher, Supervisor
 from seatrial.launchers._machine import check, this_machine
 from seatrial.launchers._processes import Failure, Group, Program
 from seatrial.plan import Command, Plan
 from seatrial.runs import Run
-from seatrial.spec import PROGRAM, Cluster, Job, LauncherOptions
 from seatrial.variables import CPU_TUNING
 
 RUN_FOLDER = "{run}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.errors import Problem, UserError
-from seatrial.hardware import Instance
+from seatrial.hardware.instances import Instance
 from seatrial.lint import dockerfile, helm, layout, manifest, shell, templates
 from seatrial.lint.docker_stages import Stage, stages
 from seatrial.lint.dockerfile import Instruction

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Unpack
 
 from seatrial.findings import Finding
-from seatrial.hardware import Instance
+from seatrial.hardware.instances import Instance
 from seatrial.lint.allocation import nodes, number
 from seatrial.lint.documents import Document
 from seatrial.lint.launch import launched

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.findings import Finding, Rule, Verdict, overall
-from seatrial.hardware import Instance
+from seatrial.hardware.instances import Instance
 from seatrial.lint import documents
 from seatrial.lint.allocation import nodes
 from seatrial.lint.baseline import Baseline

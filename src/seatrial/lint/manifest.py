@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from seatrial.errors import UserError
-from seatrial.hardware import Instance
-from seatrial.hardware import instance as instance_of
+from seatrial.hardware.instances import Instance
+from seatrial.hardware.instances import instance as instance_of
 from seatrial.lint import shell
 from seatrial.lint.script import Assignment, Script, Word
 from seatrial.lint.templates import FILLED

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from seatrial import findings
 from seatrial.findings import Finding, Verdict
-from seatrial.hardware import Instance
+from seatrial.hardware.instances import Instance
 from seatrial.lint.documents import Document, Kind
 from seatrial.masking import mask_forms
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Unpack
 
 from seatrial.findings import Finding, Rule, Verdict
-from seatrial.hardware import Instance
+from seatrial.hardware.instances import Instance
 from seatrial.network.site import Version, VersionTexts, parse_versions
 from seatrial.network.sources import EFA_CHEATSHEET, PLUGIN_CHEATSHEET
 

@@ -10,7 +10,7 @@ from typing import Unpack
 
 from seatrial import findings
 from seatrial.findings import Finding, Verdict
-from seatrial.hardware import Instance
+from seatrial.hardware.instances import Instance
 from seatrial.network.accepted import refusals
 from seatrial.network.conflicts import CONFLICTS
 from seatrial.network.floors import TOO_OLD

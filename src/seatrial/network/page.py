@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from seatrial.findings import Rule
-from seatrial.hardware import INSTANCES
+from seatrial.hardware.instances import INSTANCES
 from seatrial.network.accepted import ACCEPTED
 from seatrial.network.conflicts import CONFLICTS
 from seatrial.network.floors import FLOORS, dotted

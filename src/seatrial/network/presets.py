@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Unpack
 
-from seatrial.hardware import Instance
+from seatrial.hardware.instances import Instance
 from seatrial.network.site import (
     SHM_COPY_ENGINE,
     Fact,

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from seatrial.errors import Problem, UserError, unknown
-from seatrial.hardware import Instance, accelerator
+from seatrial.hardware.accelerators import accelerator
+from seatrial.hardware.instances import Instance
 from seatrial.versions import EFA_INSTALLERS
 
 Version = tuple[int, int, int]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 
-from seatrial import hardware
 from seatrial.architectures import Instances
 from seatrial.findings import Finding
+from seatrial.hardware import instances
 from seatrial.preflight.site import FAIL, PASS, RESERVED, UNKNOWN, WARN, Group, Site, rule
 
 ADDRESSES = rule(
@@ -29,7 +29,7 @@ def interfaces(one: Instances) -> int | None:
     """Addresses that one instance takes; None: not known."""
     if one.addresses is not None or not one.efa:
         return one.addresses or 1
-    found = {kind.name: kind for kind in hardware.INSTANCES}.get(one.instance_type)
+    found = {kind.name: kind for kind in instances.INSTANCES}.get(one.instance_type)
     return None if found is None else max(found.efa_interfaces, found.network_cards or 0)
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seatrial import hardware
 from seatrial.architectures import Deployment
 from seatrial.findings import Finding
+from seatrial.hardware import instances
 from seatrial.preflight.site import FAIL, PASS, UNKNOWN, Site, rule
 
 IMAGE = rule(
@@ -62,7 +62,7 @@ def wanted(one: Deployment) -> Iterator[Wanted]:
     queues = [queue for queue in listed if hasattr(queue, "instance_type")]
     common = getattr(params, "custom_ami", None)
     if common:
-        kinds = {instances.instance_type for instances in one.architecture.instances(params, one.facts)}
+        kinds = {group.instance_type for group in one.architecture.instances(params, one.facts)}
         kinds -= {queue.instance_type for queue in queues if getattr(queue, "custom_ami", None)}
         yield Wanted(what=f"{one.name}.custom_ami", image=common, architectures=_architectures(kinds), os=system)
     for queue in queues:
@@ -72,7 +72,7 @@ def wanted(one: Deployment) -> Iterator[Wanted]:
 
 
 def _architectures(kinds: Iterable[str]) -> frozenset[str]:
-    known = {kind.name: kind.architecture for kind in hardware.INSTANCES}
+    known = {kind.name: kind.architecture for kind in instances.INSTANCES}
     return frozenset(known[kind] for kind in kinds if kind in known)
 
 

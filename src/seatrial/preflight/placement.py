@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from seatrial import hardware
 from seatrial.architectures import Instances
 from seatrial.errors import UserError
 from seatrial.findings import Finding
+from seatrial.hardware import instances
 from seatrial.preflight.site import FAIL, PASS, UNKNOWN, WARN, Group, rule
 
 PLACEMENT = rule(
@@ -33,7 +33,7 @@ def judge(groups: Iterable[Group]) -> Iterator[Finding]:
     for group in groups:
         one = group.instances
         try:
-            kind = hardware.instance(one.instance_type)
+            kind = instances.instance(one.instance_type)
         except UserError as error:
             yield PLACEMENT.finding(UNKNOWN, f"{group.what}: {error.problems[0].what}", remedy=error.problems[0].remedy)
             continue
@@ -44,7 +44,7 @@ def judge(groups: Iterable[Group]) -> Iterator[Finding]:
         yield PLACEMENT.finding(verdict, f"{group.what}: {told}")
 
 
-def _wrong(one: Instances, kind: hardware.Instance) -> Iterator[str]:
+def _wrong(one: Instances, kind: instances.Instance) -> Iterator[str]:
     if one.capacity in RESERVED and not one.reservation:
         yield f"capacity is {one.capacity}, but no reservation is named"
     if one.capacity not in RESERVED and one.reservation:
@@ -57,7 +57,7 @@ def _wrong(one: Instances, kind: hardware.Instance) -> Iterator[str]:
         yield f"at_least is {one.at_least}, but at_most is {one.at_most}"
 
 
-def _slow(one: Instances, kind: hardware.Instance) -> Iterator[str]:
+def _slow(one: Instances, kind: instances.Instance) -> Iterator[str]:
     if one.at_most == 1 or not kind.accelerators:
         return
     if kind.efa_interfaces and not one.efa:

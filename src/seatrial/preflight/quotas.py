@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seatrial import aws, hardware
+from seatrial import aws
 from seatrial.aws.quotas import Quota, quota_of
 from seatrial.findings import Finding, judged
+from seatrial.hardware import instances
 from seatrial.preflight.site import UNKNOWN, Group, Site, rule
 
 VCPUS = rule(
@@ -84,7 +85,7 @@ def needed_vcpus(groups: Iterable[Group]) -> tuple[dict[Quota, int], list[str]]:
     """Quota -> vCPUs of the on-demand instances that it counts, and what cannot be counted, with its reason."""
     needed: dict[Quota, int] = defaultdict(int)
     unknown = []
-    vcpus = {kind.name: kind.vcpus for kind in hardware.INSTANCES}
+    vcpus = {kind.name: kind.vcpus for kind in instances.INSTANCES}
     for group in groups:
         one = group.instances
         quota = quota_of(one.instance_type)

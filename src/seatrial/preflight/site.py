@@ -46,10 +46,6 @@ class Subnet:
     free: int
     """Addresses that nobody has."""
 
-    def is_in(self, zone: str) -> bool:
-        """Whether it is in a zone, by name or id."""
-        return zone in (self.zone, self.zone_id)
-
 
 @dataclass(frozen=True)
 class Site:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seatrial import aws, hardware
+from seatrial import aws
+from seatrial.hardware import instances
 from seatrial.prices import table
 from seatrial.prices.entry import Price, Unit
 
@@ -102,7 +103,7 @@ def refresh(regions: Iterable[str], profile: str | None = None) -> dict[str, dic
 
 def ask(client: Any, region: str) -> dict[str, Price]:
     """Item -> price of a region; what the API does not say, or says twice, is missing."""
-    kinds = {one.name for one in hardware.INSTANCES}
+    kinds = {one.name for one in instances.INSTANCES}
     found: dict[str, list[Price]] = defaultdict(list)
     for attributes, price in _products(client, "AmazonEC2", region, _COMPUTE, "hour"):
         if attributes.get("instanceType") in kinds:

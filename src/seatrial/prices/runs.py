@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from seatrial.cluster import Cluster
 from seatrial.prices.bills import dollars, no_price
 from seatrial.prices.entry import Price
 from seatrial.prices.table import price
-from seatrial.spec import Cluster
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,10 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
-from seatrial import hardware, loading
+from seatrial import loading
 from seatrial.binding import bind, elsewhere
 from seatrial.errors import Problem, UserError
 from seatrial.events import Event, RunStart, Step
+from seatrial.hardware import instances
+from seatrial.job import Job
 from seatrial.rank.lines import Reader
 from seatrial.reading import device
 from seatrial.reading.foreign import CASES as FOREIGN
@@ -18,7 +20,7 @@ from seatrial.reading.foreign import NAMELESS
 from seatrial.reading.kinds import batches
 from seatrial.reading.log import Anew, Log
 from seatrial.reading.recognise import Candidate, find
-from seatrial.spec import Case, Expectations, Job, Layout, Recipe
+from seatrial.spec import Case, Expectations, Layout, Recipe
 
 __all__ = ["FOREIGN", "NAMELESS", "anonymous", "events", "job", "reader", "recognise"]
 
@@ -67,7 +69,7 @@ def job(
         where = elsewhere(recipe, instance_type, nodes, processes)
         bound = bind(case, recipe, where, settings=settings, nodes=nodes, processes_per_node=processes)
         return bound, where.instance_type
-    ranks = hardware.instance(instance_type).ranks if instance_type else 0
+    ranks = instances.instance(instance_type).ranks if instance_type else 0
     bound = bind(case, recipe, elsewhere(recipe, None, None, None), settings=settings)
     told = (
         "Of its hardware, its batch and its number of ranks is known what the log or the command told. Where they "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from seatrial import hardware
 from seatrial.findings import Finding, Rule, Verdict
+from seatrial.hardware import accelerators, instances
+from seatrial.job import Job
 from seatrial.rank.lines import Reader
-from seatrial.spec import Device, Job
+from seatrial.spec import Device
 
 BACKENDS: dict[Device, str] = {"cpu": "gloo", "cuda": "nccl", "neuron": "xla", "unknown": "unknown"}
 SAME = 1.1
@@ -28,10 +29,10 @@ def kind(instance_type: str | None) -> Device:
     """What an instance type computes on. Raises UserError for an unknown one."""
     if instance_type is None:
         return "unknown"
-    name = hardware.instance(instance_type).accelerator
+    name = instances.instance(instance_type).accelerator
     if name is None:
         return "cpu"
-    return "neuron" if hardware.accelerator(name).vendor == "AWS" else "cuda"
+    return "neuron" if accelerators.accelerator(name).vendor == "AWS" else "cuda"
 
 
 def told(job: Job, reader: Reader, instance_type: str | None) -> str:
@@ -40,21 +41,21 @@ def told(job: Job, reader: Reader, instance_type: str | None) -> str:
     if name:
         return f"{name}, as the log says"
     if job.device != "unknown":
-        accelerator = hardware.instance(instance_type).accelerator if instance_type else None
+        accelerator = instances.instance(instance_type).accelerator if instance_type else None
         return f"{accelerator or job.device}, as the command said"
     return f"unknown device of {_gib(memory)}, as the log says" if memory else "hardware unknown"
 
 
 def contradiction(reader: Reader, instance_type: str | None) -> Finding | None:
     """That a log tells of another device than an instance type has; None if it does not."""
-    accelerator = hardware.instance(instance_type).accelerator if instance_type else None
+    accelerator = instances.instance(instance_type).accelerator if instance_type else None
     if accelerator is None:
         return None
-    expected = hardware.accelerator(accelerator)
+    expected = accelerators.accelerator(accelerator)
     name, memory = getattr(reader, "device", ""), getattr(reader, "device_bytes", None)
     of = f"{instance_type} has {expected.name} of {_gib(expected.memory_bytes)}"
     if name and expected.vendor == "NVIDIA":
-        fine = hardware.accelerator_of_device(name) == expected
+        fine = accelerators.accelerator_of_device(name) == expected
     elif memory:
         share = memory * expected.ranks_per_accelerator / expected.memory_bytes
         fine = 1 / SAME <= share <= SAME
@@ -76,11 +77,11 @@ def peak(job: Job, reader: Reader, instance_type: str | None, dtype: str | None)
     """
     if job.device == "cpu":
         return None, "unknown"
-    accelerator = hardware.instance(instance_type).accelerator if instance_type else None
+    accelerator = instances.instance(instance_type).accelerator if instance_type else None
     found = (
-        hardware.accelerator(accelerator)
+        accelerators.accelerator(accelerator)
         if accelerator
-        else hardware.accelerator_of_device(getattr(reader, "device", ""))
+        else accelerators.accelerator_of_device(getattr(reader, "device", ""))
     )
     if found is None:
         return None, "unknown: the log does not tell its hardware, and none was named with --instance"

@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterator
 
 from seatrial.attempts import Attempt, Point
+from seatrial.cluster import ELSEWHERE
 from seatrial.events import EventLog, RunStart, Step
+from seatrial.job import Job
 from seatrial.runs import State
-from seatrial.spec import ELSEWHERE, Job, Purpose
+from seatrial.spec import Purpose
 from seatrial.steady import WARM_UP
 
 

@@ -1,4 +1,4 @@
-"""The report's four kinds of picture, as inline SVG that is whole without any script.
+"""Lines over steps, and what all pictures of a report have in common: inline SVG that is whole without any script.
 
 Every chart is drawn for a third, a half or the whole of the page's width, so that its letters stay readable when a
 narrow screen stacks the charts. Nothing is told by colour alone: lines differ in their dashes, bars and lanes carry
@@ -8,18 +8,16 @@ their names.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from seatrial.report.axes import Scale, bounds, clock_ticks, drawable, every, round_ticks, thin, tick_texts
-from seatrial.report.format import duration, percent, quantity
-from seatrial.report.svg import GLYPH_WIDTH, coordinate, drawing, element, label, line, rectangle, shorten
-from seatrial.samples import median
+from seatrial.report.axes import Scale, bounds, drawable, every, round_ticks, thin, tick_texts
+from seatrial.report.format import percent, quantity
+from seatrial.report.svg import GLYPH_WIDTH, coordinate, drawing, element, label, line, shorten
 
 THIRD, HALF, FULL = 340, 420, 1040
 """Widths of a chart, px."""
-MAX_BARS = 64
 MAX_MARKS = 60
 """Marks of one kind that are drawn; more would only blacken the axis."""
 _STYLES = 4
@@ -55,26 +53,8 @@ class Reference(NamedTuple):
     name: str
 
 
-class Span(NamedTuple):
-    """A stretch of time in a lane."""
-
-    start: float
-    stop: float
-    name: str
-
-
 @dataclass(frozen=True, slots=True)
-class Lane:
-    """One row of a time line, in seconds since its beginning."""
-
-    name: str
-    spans: Sequence[Span] = ()
-    moments: Sequence[float] = ()
-    kind: str = "checkpoint"
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
+class Frame:
     """The plotting area, px."""
 
     width: float = HALF
@@ -106,7 +86,7 @@ def line_chart(
 ) -> str:
     """One or more lines over steps, or other whole numbers. `x_tick` and `tick` write a value; units of y belong into
     the names of the series."""
-    frame = _Frame()
+    frame = Frame()
     drawn = [s._replace(points=thin([p for p in s.points if drawable(p[0])])) for s in series]
     heights = [y for s in drawn for _, y in s.points if drawable(y)]
     if reference and drawable(reference.y):
@@ -117,10 +97,10 @@ def line_chart(
     y = Scale(y_ticks[0], y_ticks[-1], frame.y2, frame.top)
     x = Scale(*bounds(places), frame.left, frame.x2)
     parts = [
-        *_grid(frame, y, y_ticks, tick),
+        *grid(frame, y, y_ticks, tick),
         *_step_axis(frame, x, places, x_name, x_tick),
         *_marks(frame, x, marks),
-        *_reference(frame, y, reference),
+        *reference_line(frame, y, reference),
         *(part for index, s in enumerate(drawn) for part in _curve(x, y, s, index, frame)),
         element("g", *_legend(frame, [s.name for s in drawn], {m.kind for m in marks}, reference), class_="legend"),
     ]
@@ -138,77 +118,15 @@ def line_chart(
     return drawing(frame.width, frame.height, title, _describe(drawn, tick), parts, **live)
 
 
-def stacked_bar(parts: Mapping[str, float], *, title: str) -> str:
-    """What a step's seconds are made of, as one bar; parts that are no positive number are left out."""
-    known = {name: value for name, value in parts.items() if drawable(value) and value > 0}
-    total = sum(known.values())
-    drawn, left = [], 0.0
-    for index, name in enumerate(parts):
-        if name not in known:
-            continue
-        share = known[name] / total
-        width = share * FULL
-        tip = f"{name}: {duration(known[name])}, {percent(share)}"
-        drawn.append(rectangle(left, 0, width, 56, f"part p{index % 6}", tip))
-        text = f"{name} {percent(share)}"
-        if len(text) * GLYPH_WIDTH * 1.25 + 16 < width:
-            drawn.append(label(left + 10, 33, text, "on-part"))
-        left += width
-    said = "; ".join(f"{name} {duration(value)}, {percent(value / total)}" for name, value in known.items())
-    return drawing(FULL, 56, title, said or "no time was recorded", drawn)
-
-
-def rank_bars(values: Sequence[float | None], *, title: str, behind: Collection[int] = ()) -> str:
-    """Seconds of each rank side by side, with a line at the median; ranks that are `behind` are marked.
-
-    With more than 64 ranks, the 63 slowest stand first and the median of all stands last.
-    """
-    frame = _Frame(width=THIRD, height=190, top=24)
-    known = {str(rank): value for rank, value in enumerate(values) if value is not None and drawable(value)}
-    middle = median(known.values())
-    bars = list(known.items())
-    if len(bars) > MAX_BARS:
-        bars = [*sorted(bars, key=lambda bar: -bar[1])[: MAX_BARS - 1], ("median", middle or 0.0)]
-    y_ticks = round_ticks(*bounds([value for _, value in bars], from_zero=True), count=4)
-    y = Scale(y_ticks[0], y_ticks[-1], frame.y2, frame.top)
-    parts = [*_grid(frame, y, y_ticks, duration), *_bars(frame, y, bars, {str(rank) for rank in behind})]
-    if middle is not None:
-        parts += _reference(frame, y, Reference(middle, ""))
-        parts.append(label(frame.x2, 14, f"median {duration(middle)}", "label", "end"))
-    shown = f"{len(bars) - 1} slowest of {len(known)} ranks, and the median" if len(known) > len(bars) else "rank"
-    parts.append(label((frame.left + frame.x2) / 2, frame.height - 4, shown, "label", "middle"))
-    worst = max(known.items(), key=lambda bar: bar[1], default=None)
-    said = f"{len(known)} ranks, median {duration(middle)}"
-    if worst:
-        said += f", slowest rank {worst[0]} with {duration(worst[1])}"
-    said += f"; behind: {', '.join(map(str, behind))}" if behind else "; none is behind by more than noise"
-    return drawing(frame.width, frame.height, title, said, parts)
-
-
-def timeline(lanes: Sequence[Lane], seconds: float, *, title: str) -> str:
-    """What happened when, over `seconds` of wall time, one lane for each kind of event."""
-    row, left = 30, 112
-    seconds = seconds if drawable(seconds) and seconds > 1e-6 else 1.0
-    height = row * len(lanes) + 34
-    x = Scale(0.0, seconds, left, FULL - 16)
-    parts = []
-    for tick in clock_ticks(seconds):
-        parts.append(line(x(tick), 4, x(tick), height - 28, "grid"))
-        parts.append(label(x(tick), height - 10, duration(tick), "tick", "middle"))
-    for index, lane in enumerate(lanes):
-        parts += _lane(lane, x, index * row + 6, left)
-    counts = (f"{lane.name}: {len(lane.spans) or len(lane.moments)}" for lane in lanes)
-    return drawing(FULL, height, title, f"{duration(seconds)} of wall time; {', '.join(counts)}", parts)
-
-
-def _grid(frame: _Frame, y: Scale, ticks: Sequence[float], tick: Callable[[float], str]) -> Iterator[str]:
+def grid(frame: Frame, y: Scale, ticks: Sequence[float], tick: Callable[[float], str]) -> Iterator[str]:
+    """A horizontal line at each tick, with its value."""
     for value, text in zip(ticks, tick_texts(ticks, tick), strict=True):
         yield line(frame.left, y(value), frame.x2, y(value), "axis" if value == ticks[0] else "grid")
         yield label(frame.left - 7, y(value) + 4, text, "tick", "end")
 
 
 def _step_axis(
-    frame: _Frame, x: Scale, places: Sequence[float], name: str, tick: Callable[[float], str]
+    frame: Frame, x: Scale, places: Sequence[float], name: str, tick: Callable[[float], str]
 ) -> Iterator[str]:
     first, last = (min(places), max(places)) if places else (0.0, 1.0)
     for value in round_ticks(*bounds([first, last]), count=6, smallest=1.0):
@@ -220,7 +138,7 @@ def _step_axis(
     yield label(frame.x2, frame.height - 4, name, "label", "end")
 
 
-def _marks(frame: _Frame, x: Scale, marks: Sequence[Mark]) -> Iterator[str]:
+def _marks(frame: Frame, x: Scale, marks: Sequence[Mark]) -> Iterator[str]:
     for kind, top in (("checkpoint", frame.y2 - 8), ("restart", frame.top)):
         for place in _places(marks, kind):
             yield line(x(place), top, x(place), frame.y2, f"mark {kind}")
@@ -230,12 +148,13 @@ def _places(marks: Sequence[Mark], kind: str) -> list[float]:
     return every([mark.x for mark in marks if mark.kind == kind], MAX_MARKS)
 
 
-def _reference(frame: _Frame, y: Scale, reference: Reference | None) -> Iterator[str]:
+def reference_line(frame: Frame, y: Scale, reference: Reference | None) -> Iterator[str]:
+    """It, over the whole width."""
     if reference and drawable(reference.y):
         yield line(frame.left, y(reference.y), frame.x2, y(reference.y), "reference")
 
 
-def _curve(x: Scale, y: Scale, series: Series, index: int, frame: _Frame) -> Iterator[str]:
+def _curve(x: Scale, y: Scale, series: Series, index: int, frame: Frame) -> Iterator[str]:
     style = f"s{index % _STYLES}"
     run: list[tuple[float, float]] = []
     gaps: list[float] = []
@@ -254,7 +173,7 @@ def _curve(x: Scale, y: Scale, series: Series, index: int, frame: _Frame) -> Ite
         yield label(place, frame.top + 10, "\u00d7", "bad", "middle")
 
 
-def _legend(frame: _Frame, names: Sequence[str], kinds: set[str], reference: Reference | None) -> Iterator[str]:
+def _legend(frame: Frame, names: Sequence[str], kinds: set[str], reference: Reference | None) -> Iterator[str]:
     entries = [(name, f"line s{index % _STYLES}") for index, name in enumerate(names)]
     if reference and drawable(reference.y):
         entries.append((reference.name, "reference"))
@@ -271,34 +190,6 @@ def _legend(frame: _Frame, names: Sequence[str], kinds: set[str], reference: Ref
             yield line(left, 12, left + 18, 12, style)
         yield label(left + 24, 16, text, "label")
         left += 24 + len(text) * GLYPH_WIDTH + 16
-
-
-def _bars(frame: _Frame, y: Scale, bars: Sequence[tuple[str, float]], behind: Collection[str]) -> Iterator[str]:
-    slot = (frame.x2 - frame.left) / max(len(bars), 1)
-    width = min(slot * 0.72, 56)
-    stride = -(-len(bars) * 26 // int(frame.x2 - frame.left)) or 1
-    for index, (name, value) in enumerate(bars):
-        center = frame.left + slot * (index + 0.5)
-        style = "bar middle" if name == "median" else "bar behind" if name in behind else "bar"
-        top, bottom = sorted((y(value), y(0.0)))
-        yield rectangle(center - width / 2, top, width, bottom - top, style, f"rank {name}: {duration(value)}")
-        if name in behind:  # not by its colour alone
-            yield label(center, top - 3, "\u25b2", "behind", "middle")
-        if index % stride == 0 and name != "median":
-            yield label(center, frame.y2 + 14, name, "tick", "middle")
-
-
-def _lane(lane: Lane, x: Scale, top: float, left: float) -> Iterator[str]:
-    yield label(left - 12, top + 15, lane.name, "label", "end")
-    for span in lane.spans:
-        if not (drawable(span.start) and drawable(span.stop)):
-            continue
-        start, stop = sorted((x(span.start), x(span.stop)))
-        yield rectangle(start, top, max(stop - start, 2), 20, "span", span.name)
-        if span.name and stop - start > 40:
-            yield label(start + 8, top + 14, shorten(span.name, stop - start - 16), "on-span")
-    for moment in every([m for m in lane.moments if drawable(m)], 4 * MAX_MARKS):
-        yield line(x(moment), top + 2, x(moment), top + 18, f"mark {lane.kind}")
 
 
 def _describe(drawn: Sequence[Series], tick: Callable[[float], str]) -> str:

@@ -13,10 +13,10 @@ from seatrial.findings import Verdict
 from seatrial.report import document, record
 from seatrial.report.between import LEAST
 from seatrial.report.document import Section, Table
+from seatrial.report.facts import flatten
 from seatrial.report.format import UNKNOWN, loss_text, quantity, value_text
 from seatrial.report.gate import Gate
 from seatrial.report.measures import NO_PEERS, Judgement, Measure, Peers, measures, same_peak
-from seatrial.report.sections import flatten
 from seatrial.report.summary import Summary
 from seatrial.samples import MIN_SAMPLES, SIGMAS
 

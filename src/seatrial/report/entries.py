@@ -10,11 +10,11 @@ from seatrial import provenance
 from seatrial.attempts import Attempts
 from seatrial.events import CheckpointSaved, RunStart
 from seatrial.findings import Verdict, overall
+from seatrial.job import Job
+from seatrial.report.facts import flatten
 from seatrial.report.peers import Configuration, configuration
-from seatrial.report.sections import flatten
 from seatrial.runs import Run, State
 from seatrial.samples import MIN_SAMPLES, mean
-from seatrial.spec import Job
 
 Fact = tuple[str, str]
 """Kind and name: ``version torch``, ``host ip-10-0-0-3``."""

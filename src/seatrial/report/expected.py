@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from seatrial.expected import Range
 from seatrial.hardware import GIB
 from seatrial.report.axes import Scale, drawable, round_ticks
 from seatrial.report.charts import HALF
 from seatrial.report.format import UNKNOWN, percent, quantity
 from seatrial.report.summary import Summary
 from seatrial.report.svg import drawing, label, line, rectangle
-from seatrial.spec import Range
 
 _HEIGHT, _LEFT, _RIGHT = 116, 74, HALF - 22
 _TOP, _ROW, _BAR, _AXIS = 8, 34, 22, 80

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from seatrial.expected import Faster
 from seatrial.forecast.expectation import Expectation
 from seatrial.forecast.fitting import Change, Fit
 from seatrial.forecast.interval import Interval
@@ -15,7 +16,6 @@ from seatrial.forecast.step import COMPONENTS, Step
 from seatrial.hardware import GIB
 from seatrial.report.document import Section, Table
 from seatrial.report.format import duration, percent, quantity
-from seatrial.spec import Faster
 from seatrial.workload import Workload
 
 MEMORY = {

@@ -11,9 +11,9 @@ from seatrial.report.between import LEAST
 from seatrial.report.compare import Difference
 from seatrial.report.document import Section, Table
 from seatrial.report.entries import Entry
-from seatrial.report.format import UNKNOWN, moment, percent, value_text
+from seatrial.report.facts import flatten
+from seatrial.report.format import UNKNOWN, capped, moment, percent, value_text
 from seatrial.report.history import Change, Newest, Past, Trend
-from seatrial.report.sections import flatten
 from seatrial.report.sparkline import sparkline
 
 WIDTH = 24
@@ -77,8 +77,8 @@ def _said(past: Past) -> Iterator[str]:
             yield _alone(trend.figure, trend.newest)
     if slow := past.slow:
         yield (
-            f"{past.trends[0].figure}: {_by(slow.ratio)} in the {len(slow.runs)} runs on {_names(slow.hosts)} than in "
-            f"the {slow.others} without: seatrial check node there."
+            f"{past.trends[0].figure}: {_by(slow.ratio)} in the {len(slow.runs)} runs on "
+            f"{capped(slow.hosts, NAMED)} than in the {slow.others} without: seatrial check node there."
         )
     if not changes and all(trend.changes is not None for trend in past.trends if trend.level is not None):
         yield "No figure changed its level."
@@ -108,10 +108,6 @@ def in_words(trend: Trend, change: Change) -> str:
 
 def _by(ratio: float) -> str:
     return f"{percent(abs(ratio - 1))} {'higher' if ratio > 1 else 'lower'}"
-
-
-def _names(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _difference(one: Difference) -> str:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial.attempts import Point
 from seatrial.findings import Verdict
-from seatrial.report import charts, expected, record, sections, sweeps
-from seatrial.report.charts import Lane, Mark, Reference, Series, Span
+from seatrial.report import bars, charts, events, expected, facts, judged, record, steps, sweeps, timeline
+from seatrial.report.charts import Mark, Reference, Series
 from seatrial.report.document import Table
 from seatrial.report.figures import key_figures
 from seatrial.report.format import clean, duration, moment, percent, quantity
 from seatrial.report.profile_shown import Shown, shown
 from seatrial.report.summary import Summary
+from seatrial.report.timeline import Lane, Span
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -28,42 +29,42 @@ SYMBOLS = {Verdict.PASS: "✓", Verdict.WARN: "!", Verdict.FAIL: "✕", Verdict.
 
 def to_html(summary: Summary) -> str:
     """A run's report as a page."""
-    settings, layout = sections.settings_tables(summary)
+    settings, layout = facts.settings_tables(summary)
     reason = summary.reason
     return page(
         "report",
         s=summary,
         symbols=SYMBOLS,
-        reason_facts=sections.reason_facts(reason) if reason else "",
-        reason_blocks=list(sections.reason_blocks(reason)) if reason else [],
-        cause=sections.cause(summary.diagnosis) if summary.diagnosis else (),
-        causes_besides=sections.besides(summary.diagnosis) if summary.diagnosis else (),
-        verdict_line=sections.verdict_line(summary),
+        reason_facts=judged.reason_facts(reason) if reason else "",
+        reason_blocks=list(judged.reason_blocks(reason)) if reason else [],
+        cause=judged.cause(summary.diagnosis) if summary.diagnosis else (),
+        causes_besides=judged.besides(summary.diagnosis) if summary.diagnosis else (),
+        verdict_line=judged.verdict_line(summary),
         figures=key_figures(summary),
         expected=expected.told(summary),
         expected_bars=expected.bars(summary),
-        findings=sections.findings_table(summary.findings),
-        facts=sections.facts_table(summary),
-        provenance=sections.provenance_table(summary),
-        variables=sections.variables_table(summary),
+        findings=judged.findings_table(summary.findings),
+        facts=facts.facts_table(summary),
+        provenance=facts.provenance_table(summary),
+        variables=facts.variables_table(summary),
         curves=_curves(summary),
         sweep_curves=sweeps.curves(summary.sweeps),
         sweeps=sweeps.table(summary.sweeps),
         sweep_notes=sweeps.notes(summary.sweeps),
         peak=f"{quantity(summary.peak_flops, 'FLOP/s')} per rank, source: {summary.peak_source}",
         formulas=_formulas(summary),
-        composition=charts.stacked_bar(summary.phases, title="Time of a step, rank 0") if summary.phases else "",
-        phases=sections.phases_table(summary),
+        composition=bars.stacked_bar(summary.phases, title="Time of a step, rank 0") if summary.phases else "",
+        phases=steps.phases_table(summary),
         rank_charts=_rank_charts(summary),
-        spread=sections.spread_table(summary),
-        ranks=sections.ranks_table(summary),
+        spread=steps.spread_table(summary),
+        ranks=steps.ranks_table(summary),
         timeline=_timeline(summary),
-        events=sections.events_table(summary),
+        events=events.events_table(summary),
         settings=settings,
         layout=layout,
-        versions=sections.versions_table(summary),
+        versions=facts.versions_table(summary),
         profile=_profile(summary),
-        method=sections.method(summary),
+        method=steps.method(summary),
         json=record.embedded(summary),
         stride=record.stride(summary),
         moment=moment,
@@ -168,7 +169,7 @@ _RANK_TITLES = {
 
 def _rank_charts(summary: Summary) -> list[tuple[str, str]]:
     titled = [(_RANK_TITLES.get(measure.name, measure.name), measure) for measure in summary.ranks]
-    return [(title, charts.rank_bars(m.values, title=title, behind=m.behind)) for title, m in titled]
+    return [(title, bars.rank_bars(m.values, title=title, behind=m.behind)) for title, m in titled]
 
 
 def _timeline(summary: Summary) -> str:
@@ -187,4 +188,4 @@ def _timeline(summary: Summary) -> str:
     ):
         if happened:
             lanes.append(Lane(name, moments=[timed.time - start for timed in happened], kind=kind))
-    return charts.timeline(lanes, summary.duration, title="Time line")
+    return timeline.timeline(lanes, summary.duration, title="Time line")

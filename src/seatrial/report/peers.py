@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seatrial.errors import UserError
+from seatrial.job import Job
 from seatrial.report.measures import Peers
 from seatrial.report.summary import Summary, summarise
 from seatrial.runs import Run, State
-from seatrial.spec import Job
 
 NEWEST = 20
 """Runs of a configuration that are read at most to tell how far runs lie apart."""

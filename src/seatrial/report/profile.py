@@ -10,10 +10,12 @@ from seatrial.profiles import Profiles
 from seatrial.profiles.classes import CLASSES
 from seatrial.profiles.figures import Figures, skew
 from seatrial.report import charts, document
-from seatrial.report.charts import Lane, Series, Span
+from seatrial.report.charts import Series
 from seatrial.report.document import Section, Table
 from seatrial.report.format import UNKNOWN, bytes_, duration, percent, quantity
-from seatrial.report.sections import findings_table
+from seatrial.report.judged import findings_table
+from seatrial.report.timeline import Lane, Span
+from seatrial.report.timeline import timeline as draw
 
 MAX_RANKS = 16
 """Rows of the table of ranks; the JSON has them all."""
@@ -207,7 +209,7 @@ def timeline(figures: Figures) -> str:
     for name, spans in figures.lanes:
         names = steps if name == "steps" and len(spans) == len(steps) else [""] * len(spans)
         lanes.append(Lane(name, [Span(*span, told) for span, told in zip(spans, names, strict=True)]))
-    return charts.timeline(lanes, figures.window, title=f"Time line, {figures.label}")
+    return draw(lanes, figures.window, title=f"Time line, {figures.label}")
 
 
 def memory(figures: Figures) -> str:

@@ -8,7 +8,7 @@ from seatrial.findings import Finding
 from seatrial.profiles import Profiles
 from seatrial.report import profile
 from seatrial.report.document import Table
-from seatrial.report.sections import findings_table
+from seatrial.report.judged import findings_table
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,14 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from seatrial.errors import UserError
 from seatrial.events import RunStart
 from seatrial.findings import overall
+from seatrial.history import History
 from seatrial.report import Links, render
 from seatrial.report.comparison_page import to_html
 from seatrial.report.format import UNKNOWN, moment, number
 from seatrial.report.html import SYMBOLS, page
 from seatrial.report.peers import peers_of
 from seatrial.report.summary import summarise
-from seatrial.runs import History, Run
+from seatrial.runs import Run
 from seatrial.verdict import judge
 
 ADDRESS = "127.0.0.1"

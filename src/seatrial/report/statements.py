@@ -6,9 +6,9 @@ from seatrial import profiles, profiling
 from seatrial.attempts import Attempts
 from seatrial.errors import UserError
 from seatrial.events import RunStart
+from seatrial.job import Job
 from seatrial.profiles import Profiles
 from seatrial.runs import Run
-from seatrial.spec import Job
 from seatrial.steady import Steady
 
 _DONE = {"preparation": "Data was prepared", "check": "The machines were checked", "benchmark": "They were measured"}

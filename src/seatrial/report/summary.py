@@ -22,7 +22,9 @@ from seatrial.events import (
     Timed,
     Validation,
 )
+from seatrial.expected import Expected
 from seatrial.findings import Finding, Verdict, overall
+from seatrial.job import Job
 from seatrial.metrics import FLOP_FORMULAS
 from seatrial.profiles import Profiles
 from seatrial.provenance import Start
@@ -33,7 +35,7 @@ from seatrial.report.ranks import RankMeasure, rank_measures
 from seatrial.report.reason import Reason
 from seatrial.report.sweeps import newest
 from seatrial.runs import Run, State
-from seatrial.spec import Expected, Job, Purpose
+from seatrial.spec import Purpose
 from seatrial.verdict import reference
 
 _WORST_FIRST = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.WARN, Verdict.PASS, Verdict.SKIP)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from seatrial.report import document, expected, profile, sections, sweeps
+from seatrial.report import document, events, expected, facts, judged, profile, steps, sweeps
 from seatrial.report.document import Section, Table
 from seatrial.report.figures import key_figures
 from seatrial.report.summary import Summary
@@ -27,30 +27,30 @@ def _title(summary: Summary) -> str:
 def _sections(summary: Summary) -> Iterator[Section]:
     """What failed comes first; what there is nothing to say of is left out."""
     if summary.reason:
-        told = (summary.reason.what, sections.reason_facts(summary.reason))
-        yield Section(title="Reason", paragraphs=told, blocks=tuple(sections.reason_blocks(summary.reason)))
+        told = (summary.reason.what, judged.reason_facts(summary.reason))
+        yield Section(title="Reason", paragraphs=told, blocks=tuple(judged.reason_blocks(summary.reason)))
     elif summary.diagnosis:
-        tables = _filled(*sections.besides(summary.diagnosis))
-        yield Section(title="Diagnosis", paragraphs=sections.cause(summary.diagnosis), tables=tables)
+        tables = _filled(*judged.besides(summary.diagnosis))
+        yield Section(title="Diagnosis", paragraphs=judged.cause(summary.diagnosis), tables=tables)
     if summary.links:
         yield Section(title="See also", tables=(Table(headers=("what", "where"), rows=tuple(summary.links)),))
     fidelity = (summary.fidelity_statement, summary.fidelity_note)
     yield Section(title="About this result", paragraphs=(*filter(None, fidelity), *summary.notes))
     yield Section(
         title="Verdict",
-        paragraphs=(sections.verdict_line(summary),),
-        tables=_filled(sections.findings_table(summary.findings)),
+        paragraphs=(judged.verdict_line(summary),),
+        tables=_filled(judged.findings_table(summary.findings)),
     )
     figures = tuple(key_figures(summary))
     yield from _tables((("Key figures", (Table(headers=("figure", "value", "how"), rows=figures),)),))
     if forecast := expected.told(summary):
         yield Section(title="Expected", paragraphs=forecast)
     parts = (
-        ("Run", (sections.facts_table(summary),)),
-        ("Provenance", (sections.provenance_table(summary), sections.variables_table(summary))),
-        ("Steps", (sections.steps_table(summary),)),
-        ("Time of a step, rank 0", (sections.phases_table(summary),)),
-        ("Ranks, seconds per step", (sections.spread_table(summary), sections.ranks_table(summary))),
+        ("Run", (facts.facts_table(summary),)),
+        ("Provenance", (facts.provenance_table(summary), facts.variables_table(summary))),
+        ("Steps", (steps.steps_table(summary),)),
+        ("Time of a step, rank 0", (steps.phases_table(summary),)),
+        ("Ranks, seconds per step", (steps.spread_table(summary), steps.ranks_table(summary))),
     )
     yield from _tables(parts)
     if summary.profile_unread:
@@ -62,12 +62,12 @@ def _sections(summary: Summary) -> Iterator[Section]:
         yield Section(title="Collectives over sizes", paragraphs=notes, tables=_filled(sweeps.table(summary.sweeps)))
     yield from _tables(
         (
-            ("Events", (sections.events_table(summary),)),
-            ("Configuration", sections.settings_tables(summary)),
-            ("Versions", (sections.versions_table(summary),)),
+            ("Events", (events.events_table(summary),)),
+            ("Configuration", facts.settings_tables(summary)),
+            ("Versions", (facts.versions_table(summary),)),
         )
     )
-    yield Section(title="Method", paragraphs=sections.method(summary))
+    yield Section(title="Method", paragraphs=steps.method(summary))
 
 
 def _tables(parts: Iterable[tuple[str, tuple[Table, ...]]]) -> Iterator[Section]:

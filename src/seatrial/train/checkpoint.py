@@ -7,9 +7,6 @@ at which the checkpoint begins to exist. Loading verifies the manifest and falls
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import shutil
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,11 +23,10 @@ from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_di
 
 from seatrial.errors import Problem, UserError
 from seatrial.events import CheckpointLoaded, CheckpointSaved
-from seatrial.findings import Rule, Severity, Verdict
+from seatrial.findings import Verdict
+from seatrial.train.checkpoint_rules import DAMAGED, NONE_KEPT, NOT_SAVED
+from seatrial.train.manifest import FORMAT, checksum, read, write
 from seatrial.train.worker import Worker
-
-FORMAT = 1
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,43 +51,6 @@ class _Save:
     written: Future[Any] | None = None
     """DCP's asynchronous save."""
     published: Future[str | None] | None = None
-
-
-NONE_KEPT = Rule(
-    id="checkpoint.none",
-    verdicts=(Verdict.SKIP,),
-    reads="the cluster",
-    expected="a folder that all nodes share",
-    why="a checkpoint in a folder of one node is lost with it",
-    remedy="give the cluster a shared file system: the key shared in seatrial.toml",
-    source="docs/clusters.md",
-    good='shared = "/fsx/seatrial"',
-    bad="no checkpoints are kept",
-)
-DAMAGED = Rule(
-    id="checkpoint.damaged",
-    verdicts=(Verdict.WARN,),
-    reads="the checkpoint's manifest and the checksums of its files",
-    expected="every file is as it was written",
-    why="training that goes on from damaged weights is wrong without saying so",
-    remedy="the one before it is used",
-    source="docs/local.md",
-    severity=Severity.MONITOR,
-    good="step-00000100: as it was written",
-    bad="step-00000100: checksum of model.safetensors differs",
-)
-NOT_SAVED = Rule(
-    id="checkpoint.save",
-    verdicts=(Verdict.WARN,),
-    reads="what the file system answers to a save",
-    expected="a checkpoint that is complete",
-    why="what was trained since the last one is lost if the job ends now",
-    remedy="training goes on; the checkpoints before it are untouched",
-    source="docs/local.md",
-    severity=Severity.MONITOR,
-    good="step 100: saved",
-    bad="step 100: OSError: No space left on device",
-)
 
 
 class Checkpointer:
@@ -218,7 +177,7 @@ class Checkpointer:
         if error is None:
             names = sorted(save.folder.glob(f"__{self.worker.rank}_*.distcp"))
             names += [save.folder / ".metadata"] if self.worker.rank == 0 else []
-            error = _attempt(lambda: files.update((path.name, _checksum(path)) for path in names))
+            error = _attempt(lambda: files.update((path.name, checksum(path)) for path in names))
         everyone: list[Any] = [None] * self.worker.world_size
         dist.all_gather_object(everyone, (error, files, save.progress), group=self._group)
         error = next((error for error, _, _ in everyone if error), None)
@@ -243,10 +202,7 @@ class Checkpointer:
         return answer[0]
 
     def _make_visible(self, save: _Save, manifest: dict[str, Any]) -> None:
-        with (save.folder / MANIFEST).open("w", encoding="utf-8") as file:
-            json.dump({**manifest, "sha256": _digest(manifest)}, file)
-            file.flush()
-            os.fsync(file.fileno())
+        write(save.folder, manifest)
         target = self.folder / f"step-{save.step:08d}"
         if target.exists():  # a damaged one, or one that a later attempt overtakes
             shutil.rmtree(target)
@@ -287,13 +243,9 @@ class Checkpointer:
         """The manifest, and what is wrong with the checkpoint. Ranks share the reading."""
         manifest: dict[str, Any] = {}
         try:
-            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-            if manifest.pop("sha256") != _digest(manifest):
-                raise ValueError(f"{MANIFEST} is not as it was written")
-            if manifest["format"] != FORMAT:
-                raise ValueError(f"format {manifest['format']}, not {FORMAT}")
+            manifest = read(path)
             names = sorted(manifest["files"])[self.worker.rank :: self.worker.world_size]
-            wrong = [name for name in names if _checksum(path / name) != manifest["files"][name]]
+            wrong = [name for name in names if checksum(path / name) != manifest["files"][name]]
             damage = f"checksum of {wrong[0]} differs" if wrong else None
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             damage = f"cannot be read: {type(error).__name__}: {error}"
@@ -316,17 +268,6 @@ def _cause(error: BaseException) -> str:
         rank, (inner, _) = next(iter(error.failures.items()))
         return f"rank {rank}: {_cause(inner)}"
     return f"{type(error).__name__}: {error}".splitlines()[0]
-
-
-def _digest(manifest: dict[str, Any]) -> str:
-    """Of a manifest's own content: it holds the place in the data, which nothing else vouches for."""
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-
-
-def _checksum(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return {"bytes": os.fstat(file.fileno()).st_size, "sha256": digest}
 
 
 def _random_state() -> dict[str, torch.Tensor]:

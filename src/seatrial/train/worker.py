@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 
 from seatrial.errors import Problem, UserError
-from seatrial.hardware import peak_of_device
+from seatrial.hardware.accelerators import peak_of_device
 from seatrial.profiling import Profile
 from seatrial.rank import interfaces
 from seatrial.rank.core import Rank

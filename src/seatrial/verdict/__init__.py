@@ -16,8 +16,8 @@ from seatrial import tracked
 from seatrial.attempts import Attempts
 from seatrial.events import CheckpointSaved, EventLog, RunStart, Step, Validation
 from seatrial.findings import Finding, Verdict, judged
+from seatrial.job import Job
 from seatrial.runs import Run
-from seatrial.spec import Job
 from seatrial.verdict import loss, measured, reference, rules
 
 LAST = 5

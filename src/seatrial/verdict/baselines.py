@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from seatrial.errors import Problem, UserError
+from seatrial.job import Job
 from seatrial.runs import replace_text
-from seatrial.spec import Job
 from seatrial.verdict.band import Band
 
 FILE = "loss_baselines.json"

@@ -8,8 +8,8 @@ from statistics import fmean, median
 
 from seatrial.events import EventLog, RunStart, Step
 from seatrial.findings import Finding, Verdict
+from seatrial.job import Job
 from seatrial.samples import SIGMAS
-from seatrial.spec import Job
 from seatrial.verdict import loss_rules as rules
 from seatrial.verdict.continuation import continues
 from seatrial.verdict.curve import curve, noise

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from statistics import fmean
 
-from seatrial import doubts, hardware
+from seatrial import doubts
 from seatrial.attempts import Attempts
 from seatrial.events import EventLog
+from seatrial.expected import Range
 from seatrial.findings import Finding, Verdict, judged
-from seatrial.hardware import GIB
-from seatrial.spec import Job, Published, Range
+from seatrial.hardware import GIB, accelerators, instances
+from seatrial.job import Job
+from seatrial.spec import Published
 from seatrial.verdict import rules
 
 PUBLISHED_SHARE = 0.95
@@ -48,8 +50,8 @@ def _possible(job: Job, attempts: Attempts, log: EventLog) -> Iterator[Finding]:
 
 def _accelerators(job: Job, figure: Published) -> float:
     """Whole accelerators of a job on the hardware of a figure: a Trainium chip has several ranks."""
-    name = hardware.instance(figure.instance_type).accelerator
-    return job.world_size / (hardware.accelerator(name).ranks_per_accelerator if name else 1)
+    name = instances.instance(figure.instance_type).accelerator
+    return job.world_size / (accelerators.accelerator(name).ranks_per_accelerator if name else 1)
 
 
 def _published(job: Job, attempts: Attempts, wrong: str) -> Iterator[Finding]:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from seatrial.errors import Problem, UserError
 from seatrial.events import EventLog, RunStart
 from seatrial.findings import Verdict
+from seatrial.job import Job
 from seatrial.runs import Run, State
-from seatrial.spec import Job
 from seatrial.verdict import judge_events, rules
 from seatrial.verdict.band import TOGETHER, band, common, losses
 from seatrial.verdict.baselines import Baseline, deciding, differing

@@ -8,8 +8,8 @@ from pathlib import Path
 from seatrial.errors import UserError
 from seatrial.events import EventLog
 from seatrial.findings import Finding, Verdict
+from seatrial.job import Job
 from seatrial.runs import Run
-from seatrial.spec import Job
 from seatrial.verdict import loss_rules as rules
 from seatrial.verdict.band import TOGETHER, losses, outside
 from seatrial.verdict.baselines import FILE, Baseline, deciding, differing, own, read

@@ -127,7 +127,7 @@ MEMORY = Rule(
 )
 """WARN: above the interval. FAIL: further above than any published peak. The examples are held against 1,000 bytes."""
 NOT_SAVED = "checkpoint.save"
-"""What a rank finds about one checkpoint that it could not write; its rule is in seatrial.train.checkpoint."""
+"""What a rank finds about one checkpoint that it could not write; its rule is in seatrial.train.checkpoint_rules."""
 CHECKPOINTS = Rule(
     id="run.checkpoints",
     verdicts=(Verdict.PASS, Verdict.FAIL),

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from seatrial import hardware, launchers
+from seatrial import launchers
+from seatrial.cluster import Cluster, Mount
+from seatrial.hardware import instances
 from seatrial.preflight import addresses, placement
 from seatrial.preflight.site import Group
-from seatrial.spec import Cluster, Mount
 from tests.architectures.deployments import deployment
 from tests.architectures.shapes.batch import BLOCK, SECRET, TYPES
 
@@ -68,7 +69,7 @@ def test_its_launcher_takes_each_cluster(instance_type: str) -> None:
     batch = launchers.find("batch")
     (one,) = handed(instance_type=instance_type, secrets={"HF_TOKEN": SECRET}, shares={"research": 1})
     assert [*batch.check_options(batch.Options(**one.options))] == []
-    instance = hardware.instance(instance_type)
+    instance = instances.instance(instance_type)
     assert (one.cpus_per_node, one.accelerators_per_node) == (instance.vcpus, instance.ranks)
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
-from seatrial import hardware
+from seatrial.hardware import instances
 from tests.architectures.deployments import body, deployment
 from tests.architectures.shapes.batch import BLOCK, GROUP, PARAMETER, RESERVATION, SECRET
 
-TYPES = [one for one in hardware.INSTANCES if one.architecture == "x86_64"]
+TYPES = [one for one in instances.INSTANCES if one.architecture == "x86_64"]
 by_name = pytest.mark.parametrize("instance", TYPES, ids=[one.name for one in TYPES])
 GROUP_OF_NODES = {"Fn::ImportValue": "seatrial-vpc-SecurityGroup"}
 RESERVED = {"capacity": "reservation", "reservation": RESERVATION}
@@ -37,7 +37,7 @@ def computed(**params: Any) -> dict[str, Any]:
 
 
 @by_name
-def test_a_node_has_as_many_efa_interfaces_as_its_type_takes(instance: hardware.Instance) -> None:
+def test_a_node_has_as_many_efa_interfaces_as_its_type_takes(instance: instances.Instance) -> None:
     found = launched(instance_type=instance.name).get("NetworkInterfaces", [])
     efa = [one for one in found if one["InterfaceType"] in ("efa", "efa-only")]
     assert len(efa) == instance.efa_interfaces
@@ -53,7 +53,7 @@ def test_a_node_has_as_many_efa_interfaces_as_its_type_takes(instance: hardware.
 
 
 @by_name
-def test_the_first_card_has_a_place_for_the_container_of_a_job(instance: hardware.Instance) -> None:
+def test_the_first_card_has_a_place_for_the_container_of_a_job(instance: instances.Instance) -> None:
     """A multi-node job's has an interface of its own: https://docs.aws.amazon.com/batch/latest/userguide/mnp-ce.html"""
     described = INSTANCE_TYPES.get(instance.name)
     if described is None:
@@ -65,7 +65,7 @@ def test_the_first_card_has_a_place_for_the_container_of_a_job(instance: hardwar
 
 
 @by_name
-def test_the_security_group_is_named_in_one_place(instance: hardware.Instance) -> None:
+def test_the_security_group_is_named_in_one_place(instance: instances.Instance) -> None:
     """Batch refuses it in both: https://github.com/aws/aws-cdk/issues/21577"""
     found = made(instance_type=instance.name)
     interfaces = found["LaunchTemplate"]["LaunchTemplateData"].get("NetworkInterfaces", [])
@@ -84,7 +84,7 @@ def test_a_first_card_without_efa_has_none() -> None:
 
 
 @by_name
-def test_there_is_room_for_the_nodes_and_no_more(instance: hardware.Instance) -> None:
+def test_there_is_room_for_the_nodes_and_no_more(instance: instances.Instance) -> None:
     found = computed(instance_type=instance.name, at_least=2, at_most=5)
     assert (found["MinvCpus"], found["MaxvCpus"]) == (2 * instance.vcpus, 5 * instance.vcpus)
     assert (found["InstanceTypes"], found["Type"]) == ([instance.name], "EC2")

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from seatrial import hardware, launchers
+from seatrial import launchers
+from seatrial.cluster import Cluster, Mount
+from seatrial.hardware import instances
 from seatrial.launchers.kubernetes.resources import devices
 from seatrial.preflight import addresses, placement
 from seatrial.preflight.site import Group
-from seatrial.spec import Cluster, Mount
 from tests.architectures.deployments import deployment
 from tests.architectures.shapes.batch import BLOCK
 from tests.architectures.shapes.eks import TYPES, group
@@ -67,7 +68,7 @@ def test_its_launcher_takes_each_cluster(instance_type: str) -> None:
     kubernetes = launchers.find("kubernetes")
     (one,) = handed(groups=(group(instance_type),), image="ours:1")
     assert [*kubernetes.check_options(kubernetes.Options(**one.options))] == []
-    instance = hardware.instance(instance_type)
+    instance = instances.instance(instance_type)
     assert (one.cpus_per_node, one.accelerators_per_node) == (instance.vcpus, instance.ranks)
     # A taint is called like what pods ask for.
     accelerators = {name for name in devices(instance) if name.endswith(("/gpu", "/neuron"))}

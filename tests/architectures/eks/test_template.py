@@ -14,8 +14,8 @@ import yaml
 from botocore.session import Session
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
-from seatrial import hardware
 from seatrial.architectures.eks import Version
+from seatrial.hardware import accelerators, instances
 from seatrial.launchers.kubernetes.checks import VERSIONS
 from seatrial.versions.eks import RELEASES
 from tests.architectures.deployments import body, deployment
@@ -23,7 +23,7 @@ from tests.architectures.shapes.batch import BLOCK, GROUP, RESERVATION
 from tests.architectures.shapes.eks import ADMINISTRATOR, AMI, group
 from tests.architectures.shapes.vpc import EXISTING
 
-by_name = pytest.mark.parametrize("instance", hardware.INSTANCES, ids=[one.name for one in hardware.INSTANCES])
+by_name = pytest.mark.parametrize("instance", instances.INSTANCES, ids=[one.name for one in instances.INSTANCES])
 GROUPS = [{"Fn::GetAtt": ["Cluster", "ClusterSecurityGroupId"]}, {"Fn::ImportValue": "seatrial-vpc-SecurityGroup"}]
 NODES = ("SystemNodes", "GroupGpuNodes")
 
@@ -132,7 +132,7 @@ def test_addresses_of_services_are_none_of_the_vpc(cidr: str, services: str) -> 
 
 
 @by_name
-def test_a_node_has_as_many_efa_interfaces_as_its_type_takes(instance: hardware.Instance) -> None:
+def test_a_node_has_as_many_efa_interfaces_as_its_type_takes(instance: instances.Instance) -> None:
     _, data = of_type(instance.name)
     found = data.get("NetworkInterfaces", [])
     assert sum(one["InterfaceType"] in ("efa", "efa-only") for one in found) == instance.efa_interfaces
@@ -143,7 +143,7 @@ def test_a_node_has_as_many_efa_interfaces_as_its_type_takes(instance: hardware.
 
 
 @by_name
-def test_the_first_card_has_a_place_for_the_interface_that_the_cni_adds(instance: hardware.Instance) -> None:
+def test_the_first_card_has_a_place_for_the_interface_that_the_cni_adds(instance: instances.Instance) -> None:
     described = INSTANCE_TYPES.get(instance.name)
     if described is None:
         pytest.skip("moto has no record of the type")
@@ -153,11 +153,11 @@ def test_the_first_card_has_a_place_for_the_interface_that_the_cni_adds(instance
 
 
 @by_name
-def test_a_node_starts_from_an_ami_for_it_with_its_disks_as_one(instance: hardware.Instance) -> None:
+def test_a_node_starts_from_an_ami_for_it_with_its_disks_as_one(instance: instances.Instance) -> None:
     nodes, data = of_type(instance.name)
     known = Session().get_service_model("eks").shape_for("AMITypes").enum
     assert nodes["AmiType"] in known
-    vendor = hardware.accelerator(instance.accelerator).vendor if instance.accelerator else None
+    vendor = accelerators.accelerator(instance.accelerator).vendor if instance.accelerator else None
     processor = "ARM_64" if instance.architecture == "arm64" else "x86_64"
     assert nodes["AmiType"] == f"AL2023_{processor}_{ {'NVIDIA': 'NVIDIA', 'AWS': 'NEURON', None: 'STANDARD'}[vendor] }"
     assert nodes["InstanceTypes"] == [instance.name] and "InstanceType" not in data  # EKS refuses both

@@ -9,8 +9,8 @@ import pytest
 
 from seatrial import launchers
 from seatrial.architectures._hyperpod import Group
+from seatrial.cluster import Cluster, Mount
 from seatrial.launchers.kubernetes.pod import node_labels
-from seatrial.spec import Cluster, Mount
 from tests.architectures.deployments import deployment
 from tests.architectures.shapes.hyperpod_eks import EKS, LARGE, OPERATOR, RESTRICTED
 from tests.architectures.shapes.hyperpod_slurm import ELSEWHERE, EVERYWHERE, PLAN, PLANNED

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from seatrial import hardware, launchers
+from seatrial import launchers
 from seatrial.architectures._hyperpod import Group
-from seatrial.spec import Cluster, Mount
+from seatrial.cluster import Cluster, Mount
+from seatrial.hardware import instances
 from tests.architectures.deployments import deployment
 from tests.architectures.shapes.hyperpod_slurm import ELSEWHERE, EVERYWHERE, PLAN, PLANNED
 
@@ -136,4 +137,4 @@ def test_what_it_costs_beside_its_instances() -> None:
     one = deployment("hyperpod-slurm", {"workers": PLANNED, "volume_gib": 100})
     (found,) = one.architecture.usage(one.params, one.facts)
     assert (found.item, found.quantity) == ("sagemaker/volume", 100 + 16 * 500 + 4 * 1000)
-    assert hardware.instance("p5.48xlarge").vcpus == 192
+    assert instances.instance("p5.48xlarge").vcpus == 192

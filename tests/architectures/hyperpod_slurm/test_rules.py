@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from botocore.session import get_session
 
-from seatrial import hardware
 from seatrial.architectures._hyperpod import Group, rules
 from seatrial.architectures.hyperpod_slurm import Package, User
+from seatrial.hardware import instances
 from tests.architectures.deployments import deployment
 from tests.architectures.shapes.hyperpod_slurm import PLAN
 
@@ -89,7 +89,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
 
 def test_what_hyperpod_offers_is_what_the_api_says() -> None:
     offered = {name.removeprefix("ml.") for name in SAGEMAKER.shape_for("ClusterInstanceType").enum}
-    known = {one.name for one in hardware.INSTANCES}
+    known = {one.name for one in instances.INSTANCES}
     assert known - offered == rules.NOT_OFFERED
     planned = {name.removeprefix("ml.") for name in SAGEMAKER.shape_for("ReservedCapacityInstanceType").enum}
     assert planned == rules.PLANNED

@@ -6,13 +6,13 @@ from typing import Any
 
 import yaml
 
-from seatrial import hardware
 from seatrial.architectures._kubernetes import Group, Inside, Lustre, installs
+from seatrial.hardware import instances
 
 LUSTRE = Lustre(id="fs-0123456789abcdef0", dns_name="fs-0.fsx.us-west-2.amazonaws.com", mount_name="abcdefgh", gib=1200)
 VERSIONS = ("1.32", "1.33", "1.34", "1.35")
 """Of Kubernetes, those that the architectures offer among them."""
-TYPES = tuple(instance.name for instance in hardware.INSTANCES)
+TYPES = tuple(instance.name for instance in instances.INSTANCES)
 
 
 def inside(*types: str, **changes: Any) -> Inside:

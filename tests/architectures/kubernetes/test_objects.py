@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seatrial import hardware
 from seatrial.architectures._kubernetes import Group
 from seatrial.architectures._kubernetes.inside import AGENTS, NAMESPACE
 from seatrial.architectures._kubernetes.plugins import PLUGINS
+from seatrial.hardware import instances
 from seatrial.launchers.kubernetes.checks import quantity
 from seatrial.launchers.kubernetes.resources import DAEMONS_MIB, DAEMONS_MILLICPU
 from tests.architectures.kubernetes.samples import TYPES, VERSIONS, documents, inside, of_kind
@@ -190,4 +190,4 @@ def test_the_agent_lives_where_it_may():
 def test_every_type_of_the_hardware_table_has_a_quota():
     what = inside(*TYPES)
     [group] = of_kind(what, "ClusterQueue")["seatrial"]["spec"]["resourceGroups"]
-    assert {one["name"] for one in group["flavors"]} == {instance.name for instance in hardware.INSTANCES}
+    assert {one["name"] for one in group["flavors"]} == {instance.name for instance in instances.INSTANCES}

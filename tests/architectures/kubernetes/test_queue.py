@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from seatrial import hardware
 from seatrial.architectures._kubernetes import Inside
+from seatrial.cluster import Cluster
+from seatrial.hardware import instances
 from seatrial.launchers.kubernetes.checks import quantity
 from seatrial.launchers.kubernetes.pod import node_labels
-from seatrial.spec import Cluster
 from tests.architectures.kubernetes.samples import inside, of_kind
 from tests.launchers.kubernetes import samples
 
@@ -24,7 +24,7 @@ TYPES = ("p4d.24xlarge", "p5.48xlarge", "p6-b300.48xlarge", "g5.xlarge", "trn1.3
 
 def cluster(name: str, kind: str, nodes: int, **options: Any) -> Cluster:
     """The cluster that an architecture hands over for these nodes."""
-    instance = hardware.instance(name)
+    instance = instances.instance(name)
     size = {"nodes": nodes, "cpus_per_node": instance.vcpus, "accelerators_per_node": instance.ranks}
     size |= {"processes_per_node": instance.ranks}
     where = samples.for_kind(kind, gpu=True, namespace="seatrial", kueue_queue="seatrial", **options)

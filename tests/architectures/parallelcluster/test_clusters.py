@@ -10,7 +10,7 @@ import pytest
 from seatrial import launchers
 from seatrial.architectures import Deployment
 from seatrial.architectures.parallelcluster import Queue
-from seatrial.spec import Cluster
+from seatrial.cluster import Cluster
 from tests.architectures.deployments import deployment, shapes
 from tests.architectures.shapes.parallelcluster import BOUGHT, RESERVATION
 

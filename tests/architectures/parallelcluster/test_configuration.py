@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from seatrial import hardware
 from seatrial.architectures._literal import literal
 from seatrial.architectures.parallelcluster import Queue
 from seatrial.architectures.parallelcluster.configuration import configuration
+from seatrial.hardware import accelerators, instances
 from tests.architectures.deployments import body, deployment, shapes
 from tests.architectures.shapes.parallelcluster import BOUGHT, GROUP, RESERVATION, VALUES
 
@@ -56,12 +56,12 @@ def test_a_capacity_block_is_held_whole() -> None:
     assert resource["MinCount"] == resource["MaxCount"] == 2
 
 
-@pytest.mark.parametrize("instance", hardware.INSTANCES, ids=lambda one: one.name)
-def test_a_node_gets_what_its_type_has(instance: hardware.Instance) -> None:
+@pytest.mark.parametrize("instance", instances.INSTANCES, ids=lambda one: one.name)
+def test_a_node_gets_what_its_type_has(instance: instances.Instance) -> None:
     one = deployment("parallelcluster", {"queues": (Queue(name="q", instance_type=instance.name, at_most=2),)})
     (queue,) = configuration(one.params, one.facts)["Scheduling"]["SlurmQueues"]
     (resource,) = queue["ComputeResources"]
-    nvidia = instance.accelerator is not None and hardware.accelerator(instance.accelerator).vendor == "NVIDIA"
+    nvidia = instance.accelerator is not None and accelerators.accelerator(instance.accelerator).vendor == "NVIDIA"
     assert ("Efa" in resource) == (instance.efa_interfaces > 0) == queue["Networking"]["PlacementGroup"]["Enabled"]
     assert ("HealthChecks" in resource) == nvidia
     assert ("EphemeralVolume" in queue["ComputeSettings"]["LocalStorage"]) == (instance.nvme_gb > 0)

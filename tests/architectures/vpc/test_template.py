@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seatrial import hardware
 from seatrial.architectures.vpc import OUTPUTS, layout
+from seatrial.hardware import instances
 from tests.architectures.deployments import body, deployment, shapes
 
 NEW = ("two-zones", "one-zone")
@@ -184,7 +184,7 @@ def test_a_zone_is_given_by_name_or_by_id() -> None:
 
 def test_a_thousand_of_the_largest_nodes_fit_into_the_first_zone() -> None:
     first, second = subnets(shaped("two-zones"), "Private")
-    most = max(one.efa_interfaces for one in hardware.INSTANCES)
+    most = max(one.efa_interfaces for one in instances.INSTANCES)
     assert first.num_addresses - 5 >= 1000 * most  # AWS keeps five of each subnet
     assert second.num_addresses == 4096
 

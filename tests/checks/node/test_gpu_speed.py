@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from seatrial import hardware
 from seatrial.checks.collecting import collect
 from seatrial.checks.node import gpu_speed, nvbandwidth
 from seatrial.checks.observations import Lines, Observation, Source
 from seatrial.checks.profile import NOT_KNOWN, Profile
 from seatrial.findings import Severity, Verdict
+from seatrial.hardware import accelerators, fabrics, instances
 from tests.checks.node.observing import judged, recorded, verdict
 
 P5 = "p5.48xlarge"
@@ -105,16 +105,16 @@ def test_a_slow_link_to_the_host(slow, alike, speed):
     assert verdict("gpu.copy-speed", text, P5) is speed
 
 
-def measured(instance: hardware.Instance, host: float, peers: float) -> str:
+def measured(instance: instances.Instance, host: float, peers: float) -> str:
     """What nvbandwidth says where copies reach these shares of the links; without NVLink none go between GPUs."""
     assert instance.accelerator
-    gpu, count = hardware.accelerator(instance.accelerator), instance.accelerators
+    gpu, count = accelerators.accelerator(instance.accelerator), instance.accelerators
     cases: list[dict[str, object]] = []
     for name in nvbandwidth.TESTS:
         if name in nvbandwidth.PEERS and (count == 1 or not gpu.nvlink_bytes):
             cases.append({"name": name, "status": "Waived"})
             continue
-        rate = peers * gpu.nvlink_bytes if name in nvbandwidth.PEERS else host * (hardware.host_link(instance) or 0)
+        rate = peers * gpu.nvlink_bytes if name in nvbandwidth.PEERS else host * (fabrics.host_link(instance) or 0)
         rows = range(count if name in nvbandwidth.PEERS else 1)
         matrix = [["N/A" if len(rows) > 1 and r == c else rate / 1e9 for c in range(count)] for r in rows]
         total = sum(value for row in matrix for value in row if isinstance(value, float))
@@ -122,7 +122,7 @@ def measured(instance: hardware.Instance, host: float, peers: float) -> str:
     return json.dumps({"nvbandwidth": {"testcases": cases}})
 
 
-GPUS = [item for item in hardware.INSTANCES if Profile.of(item.name).has("gpu")]
+GPUS = [item for item in instances.INSTANCES if Profile.of(item.name).has("gpu")]
 
 
 @pytest.mark.parametrize("instance", GPUS, ids=lambda item: item.name)
@@ -132,15 +132,15 @@ def test_every_type_with_gpus_can_pass_and_can_fail(instance):
     assert verdict("gpu.copy-alike", measured(instance, 0.80, 0.75), instance.name) in (PASS, UNKNOWN)  # skipped alone
     assert verdict("gpu.copy-speed", measured(instance, 0.4, 0.75), instance.name) is WARN, "8 lanes are no fault"
     assert verdict("gpu.copy-speed", measured(instance, 0.2, 0.75), instance.name) is FAIL
-    if instance.accelerators > 1 and hardware.accelerator(instance.accelerator or "").nvlink_bytes:
+    if instance.accelerators > 1 and accelerators.accelerator(instance.accelerator or "").nvlink_bytes:
         assert verdict("gpu.copy-speed", measured(instance, 0.80, 0.45), instance.name) is FAIL
 
 
 def test_the_older_end_of_a_link_decides():
-    rates = {name: hardware.host_link(hardware.instance(name)) for name in ("p4d.24xlarge", P5, "p5en.48xlarge")}
+    rates = {name: fabrics.host_link(instances.instance(name)) for name in ("p4d.24xlarge", P5, "p5en.48xlarge")}
     assert rates == {"p4d.24xlarge": 15.75e9, P5: 31.5e9, "p5en.48xlarge": 63.0e9}
-    assert hardware.host_link(hardware.instance("c5n.18xlarge")) is None
-    assert {item.name.partition(".")[0] for item in GPUS} == {*hardware.HOST_PCIE}
+    assert fabrics.host_link(instances.instance("c5n.18xlarge")) is None
+    assert {item.name.partition(".")[0] for item in GPUS} == {*fabrics.HOST_PCIE}
 
 
 def test_without_a_type_nothing_is_known():

@@ -13,7 +13,7 @@ from seatrial.checks.observations import Observation
 from seatrial.checks.profile import NOT_KNOWN, Profile
 from seatrial.checks.software.document import example
 from seatrial.findings import Finding, Severity, Verdict, overall
-from seatrial.hardware import ACCELERATORS, COMPUTE_CAPABILITIES
+from seatrial.hardware.accelerators import ACCELERATORS, COMPUTE_CAPABILITIES
 
 P5 = Profile.of("p5.48xlarge")
 

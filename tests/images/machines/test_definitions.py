@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from seatrial import hardware
 from seatrial.architectures.eks import Params
 from seatrial.checks.software.layouts import TITLES
 from seatrial.errors import UserError
+from seatrial.hardware import instances
 from seatrial.images import machines
 from seatrial.images.machines import ansible, definitions, parents, software
 from seatrial.images.machines.choices import BUILDERS, KUBERNETES
@@ -31,7 +31,7 @@ def test_its_parts_are_there(machine):
     assert machine.roles[0] == "base" and machine.roles[-1] == "versions_report"
     for architecture in machine.architectures:
         builder = BUILDERS[machine.accelerator, architecture]
-        known = {one.name: one for one in hardware.INSTANCES}.get(builder)
+        known = {one.name: one for one in instances.INSTANCES}.get(builder)
         assert known is None or known.architecture == architecture
         for system in machine.systems:
             found = parents.parent(machine.service, machine.accelerator, system, architecture, "1.35")

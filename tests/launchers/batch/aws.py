@@ -28,8 +28,9 @@ from moto.servicequotas.models import ServiceQuotasBackend
 from seatrial.aws import clients
 from seatrial.binding import bind
 from seatrial.cases import cpu_ddp
+from seatrial.cluster import Cluster, Mount
+from seatrial.job import Job
 from seatrial.launchers import batch
-from seatrial.spec import Cluster, Job, Mount
 from tests.launchers import shapes
 
 REGION = "us-east-1"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from seatrial import hardware
 from seatrial.aws.quotas import quota_of
 from seatrial.findings import Finding, Severity, Verdict
+from seatrial.hardware import instances
 from seatrial.launchers import batch
 from seatrial.launchers.batch.checks import unusable
 from tests.launchers.batch import aws
@@ -139,7 +139,7 @@ def test_a_quota_that_is_not_there_is_unknown(account: Account) -> None:
 
 
 def test_every_instance_type_has_a_quota() -> None:
-    quotas = {item.name: quota_of(item.name) for item in hardware.INSTANCES}
+    quotas = {item.name: quota_of(item.name) for item in instances.INSTANCES}
     assert all(quotas.values())
     assert quotas["p6-b200.48xlarge"] == quotas["p4d.24xlarge"] != quotas["g6e.48xlarge"]
     assert "Trn" in str(quotas["trn1n.32xlarge"]) and "HPC" in str(quotas["hpc6a.48xlarge"])

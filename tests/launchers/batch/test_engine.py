@@ -14,7 +14,7 @@ from seatrial.errors import CutOff, UserError
 from seatrial.extras import installing
 from seatrial.launchers import batch
 from seatrial.plan import Plan
-from seatrial.runs import Phase, Standing, Submission
+from seatrial.standing import Phase, Standing, Submission
 from tests.launchers.batch import aws
 from tests.launchers.batch.aws import REGION, SECRETS, Account, cluster, gpu_job
 

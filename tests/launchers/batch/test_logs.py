@@ -14,7 +14,8 @@ import pytest
 
 from seatrial.events import PRINTED
 from seatrial.launchers import batch
-from seatrial.runs import Run, Submission
+from seatrial.runs import Run
+from seatrial.standing import Submission
 from tests.launchers.batch import aws
 from tests.launchers.batch.aws import SECRETS, Account, cluster, gpu_job
 

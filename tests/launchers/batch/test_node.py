@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from seatrial.cluster import Cluster
+from seatrial.job import Job
 from seatrial.launchers.batch import requests
-from seatrial.spec import Cluster, Job, Shipped
+from seatrial.spec import Shipped
 from tests.launchers import shapes
 from tests.launchers.batch.aws import (
     NODE_0,

@@ -11,11 +11,13 @@ from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial import hardware
+from seatrial.cluster import Cluster, Mount
 from seatrial.errors import UserError
+from seatrial.hardware import instances
+from seatrial.job import Job
 from seatrial.launchers import batch
 from seatrial.launchers.batch import requests
-from seatrial.spec import Cluster, Job, Mount, Shipped
+from seatrial.spec import Shipped
 from tests.launchers.batch.aws import (
     SECRETS,
     cluster,
@@ -84,8 +86,8 @@ class TestRequests:
 
 
 class TestContainer:
-    @pytest.mark.parametrize("instance", hardware.INSTANCES, ids=lambda instance: instance.name)
-    def test_it_gets_the_whole_instance_and_leaves_the_system_its_share(self, instance: hardware.Instance) -> None:
+    @pytest.mark.parametrize("instance", instances.INSTANCES, ids=lambda instance: instance.name)
+    def test_it_gets_the_whole_instance_and_leaves_the_system_its_share(self, instance: instances.Instance) -> None:
         where = cluster(options=SECRETS, instance_type=instance.name, cpus_per_node=instance.vcpus)
         found = container(gpu_job(), where)
         resources = {entry["type"]: int(entry["value"]) for entry in found["resourceRequirements"]}

@@ -10,8 +10,9 @@ import yaml
 
 from seatrial import catalog
 from seatrial.binding import bind
+from seatrial.cluster import Cluster, Mount
+from seatrial.job import Job
 from seatrial.launchers import kubernetes
-from seatrial.spec import Cluster, Job, Mount
 from tests.launchers.kubernetes import schemas
 
 IMAGE = "example.com/seatrial@sha256:" + 64 * "0"

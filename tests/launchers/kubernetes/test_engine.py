@@ -10,8 +10,10 @@ import pytest
 from seatrial import flow, following
 from seatrial.errors import UserError
 from seatrial.events import PRINTED, RunEnd, Step, encode
+from seatrial.history import History
 from seatrial.launchers import kubernetes
-from seatrial.runs import History, Phase, State, Submission
+from seatrial.runs import State
+from seatrial.standing import Phase, Submission
 from tests.launchers import shapes
 from tests.launchers.kubernetes import samples
 from tests.launchers.kubernetes.fake_api import HALF, FakeApi

@@ -8,7 +8,7 @@ import pytest
 
 from seatrial.launchers.kubernetes.checks import quantity
 from seatrial.launchers.kubernetes.status import node_of, standing
-from seatrial.runs import Phase
+from seatrial.standing import Phase
 
 
 def job(*conditions, **spec):

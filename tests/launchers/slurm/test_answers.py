@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seatrial.cluster import Cluster
 from seatrial.errors import UserError
 from seatrial.launchers import slurm
 from seatrial.launchers.slurm import answers, engine
-from seatrial.runs import Phase, Standing, Submission
-from seatrial.spec import Cluster
+from seatrial.standing import Phase, Standing, Submission
 
 RECORDED = Path(__file__).with_name("recorded")
 TRUTHS = {

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from seatrial.cluster import Cluster
 from seatrial.findings import Finding, Verdict
 from seatrial.launchers import slurm
 from seatrial.launchers.slurm.capacity import compare
 from seatrial.launchers.slurm.show import parse_nodes, parse_partitions, seconds
-from seatrial.spec import Cluster
 
 SHOW = Path(__file__).with_name("recorded") / "show"
 NODES, PARTITIONS = (SHOW / "nodes.txt").read_text(), (SHOW / "partitions.txt").read_text()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from seatrial import __version__
+from seatrial.cluster import Cluster, Software
 from seatrial.findings import Verdict
 from seatrial.launchers import slurm
-from seatrial.spec import Cluster, Software
 
 SHOW = Path(__file__).with_name("recorded") / "show"
 

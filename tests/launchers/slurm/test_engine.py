@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from seatrial.cluster import Cluster
 from seatrial.errors import UserError
 from seatrial.launchers import slurm
 from seatrial.launchers.slurm import engine
 from seatrial.plan import Plan
-from seatrial.spec import Cluster
 from tests.launchers import shapes
 from tests.launchers.slurm.test_render import CPU, job
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from seatrial.launchers.slurm.logs import collect
-from seatrial.runs import Submission
+from seatrial.standing import Submission
 from tests.launchers.slurm.test_render import CPU
 from tests.stories import write_run
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seatrial.cluster import Cluster
 from seatrial.findings import Finding, Verdict
 from seatrial.launchers import slurm
 from seatrial.launchers.slurm.quota import judge
-from seatrial.spec import Cluster
 
 RECORDED = (Path(__file__).with_name("recorded") / "quota/assoc_mgr.txt").read_text()
 CONFIG = "AccountingStorageEnforce = associations,limits,qos\nAccountingStorageType   = accounting_storage/slurmdbd\n"

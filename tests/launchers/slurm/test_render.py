@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from seatrial import catalog
 from seatrial.binding import bind
+from seatrial.cluster import Cluster, Mount
 from seatrial.errors import UserError
+from seatrial.job import Job
 from seatrial.launchers import slurm
-from seatrial.spec import Cluster, Job, Mount
 
 CPU = Cluster(
     name="cpu",

@@ -23,9 +23,11 @@ from seatrial.events import (
     encode,
 )
 from seatrial.findings import Finding, Verdict
+from seatrial.history import History
 from seatrial.observe.exporter.collectors import run as collector
 from seatrial.observe.exporter.collectors.run import Runs
-from seatrial.runs import History, Phase, Run, Standing, Submission
+from seatrial.runs import Run
+from seatrial.standing import Phase, Standing, Submission
 from tests.observe.exporter.reading import Samples, names, samples, value
 from tests.test_binding import CASE, LOCAL, TINY
 

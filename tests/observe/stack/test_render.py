@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from seatrial import gpu_jobs
+from seatrial.cluster import Cluster, Mount
 from seatrial.errors import UserError
 from seatrial.launchers import kubernetes as kubernetes_launcher
 from seatrial.launchers import slurm as slurm_launcher
@@ -19,7 +20,6 @@ from seatrial.observe.stack import kubernetes, local, managed, slurm
 from seatrial.observe.stack.nodes import Choice
 from seatrial.observe.stack.scraping import WORKSPACE, check_url
 from seatrial.plan import Plan
-from seatrial.spec import Cluster, Mount
 from tests.launchers.kubernetes import schemas
 
 MACHINE = local.Machine(

@@ -18,10 +18,11 @@ from seatrial import tracked
 from seatrial.binding import bind
 from seatrial.errors import ExitCode
 from seatrial.events import EventWriter, RunEnd, RunStart, Step
+from seatrial.history import History
 from seatrial.observe.trackers import _send
 from seatrial.observe.trackers._send import Sender, serve
 from seatrial.observe.trackers._tracker import About, Outcome, Point, Tracker
-from seatrial.runs import History, Run
+from seatrial.runs import Run
 from seatrial.tracked import Tracked
 from tests.test_binding import CASE, LOCAL, TINY
 

@@ -12,11 +12,11 @@ import pytest
 from seatrial import config, deploying, launchers
 from seatrial.binding import bind
 from seatrial.cases import cpu_ddp
+from seatrial.cluster import Cluster
 from seatrial.config import handing_over
 from seatrial.errors import UserError
 from seatrial.findings import Verdict
 from seatrial.launchers import batch
-from seatrial.spec import Cluster
 from tests.architectures.deployments import deployment, shapes
 from tests.architectures.shapes.batch import RESERVATION
 from tests.trials.architectures.account import REGION, Account

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from seatrial.cluster import Mount
 from seatrial.events import RunStart
 from seatrial.launchers._printed_events import events_in
 from seatrial.runs import Run
-from seatrial.spec import Mount
 from tests.launchers.batch.aws import (
     NODE_0,
     NODE_1,

@@ -11,8 +11,9 @@ from typing import Any
 
 import seatrial
 from seatrial.binding import bind
+from seatrial.cluster import Cluster
 from seatrial.events import EventLog, read_events
-from seatrial.spec import Case, Cluster
+from seatrial.spec import Case
 
 LOCAL = Cluster(name="local", launcher="local", nodes=1, cpus_per_node=2, processes_per_node=4)
 SOURCES = (Path(seatrial.__file__).parents[1], Path(__file__).parents[3])

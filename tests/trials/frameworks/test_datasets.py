@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from seatrial.data.prepare import verify
-from seatrial.runs import History
+from seatrial.history import History
 
 SCRIPT = textwrap.dedent(
     """

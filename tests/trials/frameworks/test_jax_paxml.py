@@ -15,7 +15,7 @@ import pytest
 from seatrial import environments
 from seatrial.errors import ExitCode
 from seatrial.events import CheckpointLoaded, Restart, RunEnd, Step
-from seatrial.runs import History
+from seatrial.history import History
 
 
 @pytest.fixture

@@ -19,11 +19,12 @@ from seatrial import environments
 from seatrial.binding import bind
 from seatrial.cases.nemo_run import CASE
 from seatrial.cases.nemo_run.executors import skypilot_settings
+from seatrial.cluster import Mount
 from seatrial.events import CheckpointLoaded, Restart, RunStart
 from seatrial.findings import Finding
+from seatrial.job import Job
 from seatrial.launchers import kubernetes, slurm
 from seatrial.runs import Run, State
-from seatrial.spec import Job, Mount
 from tests.clusters import P5
 from tests.command import Command, is_gone, losses, rank_pid, settings, wait_for_step
 from tests.trials.frameworks.driver import SOURCES

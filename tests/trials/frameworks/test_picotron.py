@@ -11,9 +11,9 @@ import pytest
 
 from seatrial.binding import bind
 from seatrial.cases.picotron import CASE
+from seatrial.cluster import Cluster
 from seatrial.events import EventLog, RunStart, Step, read_events
 from seatrial.findings import Finding
-from seatrial.spec import Cluster
 
 CHECKOUT = os.environ.get("SEATRIAL_TEST_PICOTRON")  # read here: fixtures take such variables away
 

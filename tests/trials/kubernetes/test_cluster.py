@@ -23,12 +23,13 @@ from typing import Any
 import pytest
 import yaml
 
+from seatrial.history import History
 from seatrial.launchers import kubernetes
 from seatrial.launchers.kubernetes.client import Api, Refused
 from seatrial.launchers.kubernetes.engine import installed
 from seatrial.launchers.kubernetes.kinds import KINDS
 from seatrial.plan import Plan
-from seatrial.runs import History, Phase, Submission
+from seatrial.standing import Phase, Submission
 from seatrial.versions import TORCH
 from tests.launchers.kubernetes import samples, schemas
 

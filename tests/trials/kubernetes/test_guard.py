@@ -21,12 +21,12 @@ import pytest
 import yaml
 
 from seatrial.checks.quarantine import Mark
+from seatrial.cluster import Cluster
 from seatrial.findings import Severity
 from seatrial.launchers import kubernetes
 from seatrial.launchers.kubernetes.client import Api, Refused
 from seatrial.launchers.kubernetes.guard import GUARD, HYPERPOD, LABELLED, NODES, QUARANTINE
 from seatrial.launchers.kubernetes.hooks import AGENT, INTERVAL_SECONDS, hooks
-from seatrial.spec import Cluster
 from tests.checks.healthy import FAULTS, make_healthy, make_sick
 from tests.trials.kubernetes.server import ApiServer
 from tests.waiting import poll

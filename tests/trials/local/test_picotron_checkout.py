@@ -27,8 +27,8 @@ from seatrial.cases.picotron import checkout as checkout_module
 from seatrial.cases.picotron.checkout import newest_complete, only_in_memory
 from seatrial.cases.picotron.home import shapes, write_weights
 from seatrial.cases.picotron.models import MODELS
+from seatrial.cluster import Cluster
 from seatrial.events import EventLog, RunStart, Step, read_events
-from seatrial.spec import Cluster
 from seatrial.train.model import Llama
 
 PROGRAM = """

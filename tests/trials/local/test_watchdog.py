@@ -16,8 +16,9 @@ import pytest
 from seatrial.binding import bind
 from seatrial.diagnose import diagnose
 from seatrial.errors import ExitCode
+from seatrial.history import History
 from seatrial.launchers.local import free_port
-from seatrial.runs import History, Run, State
+from seatrial.runs import Run, State
 from tests import faults
 from tests.clusters import LOCAL
 

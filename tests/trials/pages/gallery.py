@@ -10,14 +10,15 @@ from pathlib import Path
 from seatrial import catalog, reading
 from seatrial.binding import bind
 from seatrial.events import Heartbeat, RunEnd, RunStart, Step, encode
+from seatrial.expected import Expected, Faster, Range
 from seatrial.findings import Finding, Severity, Verdict
+from seatrial.history import History
 from seatrial.provenance import FILE, Start
 from seatrial.report import suite, write
 from seatrial.report.comparison_page import to_html
 from seatrial.report.gate import gate
 from seatrial.report.summary import Summary, summarise
-from seatrial.runs import History, Run
-from seatrial.spec import Expected, Faster, Range
+from seatrial.runs import Run
 from seatrial.verdict import judge
 from tests import stories
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from seatrial.events import EventLog
-from seatrial.runs import History, Run
+from seatrial.history import History
+from seatrial.runs import Run
 from tests.trials.slurm.harness import Slurm
 from tests.waiting import poll
 

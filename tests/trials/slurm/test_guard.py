@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from seatrial.checks.quarantine import Mark
+from seatrial.cluster import Cluster
 from seatrial.launchers.slurm import LAUNCHER, Options
 from seatrial.plan import Plan
-from seatrial.spec import Cluster
 from tests.checks.healthy import FAULTS, make_healthy, make_sick
 from tests.trials.slurm.harness import Slurm
 from tests.trials.slurm.project import ROOT, Project

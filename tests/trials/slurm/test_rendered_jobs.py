@@ -10,10 +10,10 @@ import pytest
 
 from seatrial import catalog
 from seatrial.binding import bind
+from seatrial.cluster import Mount
 from seatrial.errors import UserError
 from seatrial.launchers import slurm as launcher
 from seatrial.plan import Plan
-from seatrial.spec import Mount
 from tests import clusters
 from tests.launchers.texts import distinct
 from tests.trials.slurm.harness import Slurm

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from seatrial.events import CheckpointLoaded, RunEnd, RunStart
-from seatrial.runs import Phase, Standing, State, Submission
+from seatrial.runs import State
+from seatrial.standing import Phase, Standing, Submission
 from tests.command import SHORT, settings
 from tests.trials.slurm.harness import Slurm
 from tests.trials.slurm.namespaced import NamespacedSlurm

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pexpect
 
-from seatrial.runs import History, Run
+from seatrial.history import History
+from seatrial.runs import Run
 from tests.command import is_gone, rank_pid
 from tests.packaged import install, walk
 from tests.waiting import poll

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from seatrial import hardware
 from seatrial.architectures._architecture import Facts, Instances, Usage
 from seatrial.bounds import Bound, Table
+from seatrial.hardware import accelerators
+from seatrial.hardware.instances import instance as instance_of
 
 VolumeGib = Annotated[int, Bound(ge=1, le=16384)]
 """ClusterEbsVolumeConfig in the SageMaker API Reference."""
@@ -45,19 +46,19 @@ class Group(Table):
 
 def efa(group: Group) -> bool:
     """Whether its nodes have EFA: HyperPod uses it wherever the instance type has it."""
-    return hardware.instance(group.instance_type).efa_interfaces > 0
+    return instance_of(group.instance_type).efa_interfaces > 0
 
 
 def cpus(group: Group) -> int:
     """CPUs that an operating system sees on one of its nodes."""
-    instance = hardware.instance(group.instance_type)
+    instance = instance_of(group.instance_type)
     return instance.vcpus // 2 if instance.architecture == "x86_64" and group.threads_per_core == 1 else instance.vcpus
 
 
 def gpus(group: Group) -> int:
     """NVIDIA GPUs of one of its nodes; 0 with Trainium, whose chips are none."""
-    instance = hardware.instance(group.instance_type)
-    nvidia = instance.accelerator is not None and hardware.accelerator(instance.accelerator).vendor == "NVIDIA"
+    instance = instance_of(group.instance_type)
+    nvidia = instance.accelerator is not None and accelerators.accelerator(instance.accelerator).vendor == "NVIDIA"
     return instance.accelerators if nvidia else 0
 
 

@@ -10,7 +10,7 @@ from seatrial.architectures import _instances
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._hyperpod import BUCKET_PREFIX, Group
 from seatrial.errors import Problem
-from seatrial.hardware import Instance
+from seatrial.hardware.instances import Instance
 
 NAME = re.compile(r"[a-z0-9](-?[a-z0-9])*")
 LONGEST = 63

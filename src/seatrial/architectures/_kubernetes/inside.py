@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from seatrial import hardware
+from seatrial.hardware import instances
 from seatrial.launchers.kubernetes.options import KindName, RepairName
 
 NAMESPACE = "seatrial"
@@ -82,7 +82,7 @@ class Inside:
         """EC2's instance type -> nodes at most, of all groups."""
         found: dict[str, int] = {}
         for group in self.groups:
-            name = hardware.instance(group.instance_type).name
+            name = instances.instance(group.instance_type).name
             found[name] = found.get(name, 0) + group.at_most
         return found
 

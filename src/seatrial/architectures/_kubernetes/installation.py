@@ -8,11 +8,11 @@ from pathlib import Path
 from seatrial.architectures._kubernetes import plugins, queue, storage
 from seatrial.architectures._kubernetes.charts import Chart, Manifests, charts, manifests
 from seatrial.architectures._kubernetes.inside import AGENTS, Inside
+from seatrial.cluster import Cluster
 from seatrial.launchers.kubernetes.hooks import AGENT, hooks
 from seatrial.launchers.kubernetes.options import Options
 from seatrial.launchers.kubernetes.writer import documents
 from seatrial.plan import Command, Plan
-from seatrial.spec import Cluster
 
 CHART = Path(__file__).with_name("chart.sh")
 TIMEOUT = "--timeout=10m"

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from seatrial import hardware
 from seatrial.architectures._kubernetes.inside import Inside, Piece
+from seatrial.hardware import accelerators, instances
 from seatrial.versions import kubernetes as versions
 from seatrial.versions.pins import Base
 
@@ -71,13 +71,13 @@ PLUGINS = (
 
 def needed(what: Inside) -> dict[Plugin, list[str]]:
     """Each plugin that nobody has brought -> the instance types that need it."""
-    has: dict[str, Callable[[hardware.Instance], bool]] = {
+    has: dict[str, Callable[[instances.Instance], bool]] = {
         "nvidia": lambda instance: _vendor(instance) == "NVIDIA",
         "efa": lambda instance: instance.efa_interfaces > 0,
         "neuron": lambda instance: _vendor(instance) == "AWS",
     }
     found = {
-        plugin: [name for name in what.nodes if has[plugin.piece](hardware.instance(name))]
+        plugin: [name for name in what.nodes if has[plugin.piece](instances.instance(name))]
         for plugin in PLUGINS
         if plugin.piece not in what.brought
     }
@@ -93,8 +93,8 @@ def objects(what: Inside) -> list[dict[str, Any]]:
     ]
 
 
-def _vendor(instance: hardware.Instance) -> str | None:
-    return hardware.accelerator(instance.accelerator).vendor if instance.accelerator else None
+def _vendor(instance: instances.Instance) -> str | None:
+    return accelerators.accelerator(instance.accelerator).vendor if instance.accelerator else None
 
 
 def _rights(plugin: Plugin) -> list[dict[str, Any]]:

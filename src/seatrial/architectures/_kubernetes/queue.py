@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from seatrial import hardware
 from seatrial.architectures._kubernetes.inside import NAMESPACE, QUEUE, Inside
+from seatrial.hardware import instances
 from seatrial.launchers.kubernetes.resources import devices, memory_mib, millicpu
 
 API = "kueue.x-k8s.io/v1beta2"
@@ -34,7 +34,7 @@ def objects(what: Inside) -> list[dict[str, Any]]:
 
 def quota(what: Inside, instance_type: str) -> dict[str, str]:
     """What as many pods as there are nodes of a type ask for: each all that the launcher asks for."""
-    count, instance = what.nodes[instance_type], hardware.instance(instance_type)
+    count, instance = what.nodes[instance_type], instances.instance(instance_type)
     cpu, memory = millicpu(instance.vcpus), memory_mib(instance_type) or 0
     if what.kind == "mpijob":  # of each job, so at most one for each node
         cpu, memory = cpu + MPIRUN[0], memory + MPIRUN[1]
@@ -62,7 +62,7 @@ def _queue(what: Inside) -> dict[str, Any]:
 def _flavour(what: Inside, name: str) -> dict[str, Any]:
     spec: dict[str, Any] = {"nodeLabels": {"node.kubernetes.io/instance-type": what.label(name)}}
     # Where mpirun's own pod lands by its flavour it must be let in; pods that take a node say so themselves.
-    taints = [resource for resource in devices(hardware.instance(name)) if "/" in resource]
+    taints = [resource for resource in devices(instances.instance(name)) if "/" in resource]
     if taints:
         spec["tolerations"] = [{"key": key, "operator": "Exists"} for key in taints]
     if what.topology:

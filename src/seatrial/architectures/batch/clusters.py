@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from seatrial import hardware
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures.batch import FSX, Params
-from seatrial.spec import Cluster, Mount
+from seatrial.cluster import Cluster, Mount
+from seatrial.hardware import MIB, instances
 
 
 def clusters(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Iterable[Cluster]:
@@ -19,13 +19,13 @@ def clusters(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Iterab
 
 
 def _cluster(name: str, params: Params, outputs: Mapping[str, str], options: dict[str, Any]) -> Cluster:
-    instance = hardware.instance(params.instance_type)
+    instance = instances.instance(params.instance_type)
     return Cluster(
         name=name,
         launcher="batch",
         nodes=params.at_most,
         cpus_per_node=instance.vcpus,
-        memory_per_node=instance.memory_mib * hardware.MIB,
+        memory_per_node=instance.memory_mib * MIB,
         accelerators_per_node=instance.ranks,
         processes_per_node=instance.ranks or instance.vcpus,
         instance_type=instance.name,

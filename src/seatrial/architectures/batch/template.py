@@ -7,12 +7,12 @@ from typing import Any
 
 from troposphere import Base64, GetAtt, Ref, Select, Split, Sub, Template, batch, ec2, logs
 
-from seatrial import hardware
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._cloudformation import export, imported, plan, repository, tags, template
 from seatrial.architectures._launch import bought, closed, interfaces
 from seatrial.architectures.batch import OUTPUTS, Params, placement_group
 from seatrial.architectures.batch.roles import add_roles
+from seatrial.hardware import accelerators, instances
 from seatrial.plan import Plan
 
 USER_DATA = Path(__file__).with_name("node.mime")
@@ -54,7 +54,7 @@ def _log_group(params: Params, facts: Facts) -> logs.LogGroup:
 
 
 def _launch_template(params: Params, facts: Facts) -> ec2.LaunchTemplate:
-    instance = hardware.instance(params.instance_type)
+    instance = instances.instance(params.instance_type)
     data = {**closed(params.root_gib), **bought(params)}
     if instance.efa_interfaces:
         data["NetworkInterfaces"] = [*interfaces(instance, [imported(facts, "network", "SecurityGroup")])]
@@ -68,7 +68,7 @@ def _launch_template(params: Params, facts: Facts) -> ec2.LaunchTemplate:
 
 
 def _environment(params: Params, facts: Facts) -> batch.ComputeEnvironment:
-    instance = hardware.instance(params.instance_type)
+    instance = instances.instance(params.instance_type)
     more: dict[str, Any] = {"PlacementGroup": Ref("PlacementGroup")} if placement_group(params) else {}
     if not instance.efa_interfaces:
         # Batch refuses both these and network interfaces of the launch template, which have the group as well.
@@ -100,8 +100,8 @@ def _environment(params: Params, facts: Facts) -> batch.ComputeEnvironment:
     return environment
 
 
-def _image(params: Params, instance: hardware.Instance) -> batch.Ec2ConfigurationObject:
-    vendor = hardware.accelerator(instance.accelerator).vendor if instance.accelerator else None
+def _image(params: Params, instance: instances.Instance) -> batch.Ec2ConfigurationObject:
+    vendor = accelerators.accelerator(instance.accelerator).vendor if instance.accelerator else None
     image = params.custom_ami or (NEURON_AMI if vendor == "AWS" else None)
     return batch.Ec2ConfigurationObject(
         ImageType="ECS_AL2023_NVIDIA" if vendor == "NVIDIA" else "ECS_AL2023",

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from seatrial import hardware
 from seatrial.architectures._architecture import Architecture, ArchitectureParams, Facts, Instances, Name, Usage
 from seatrial.bounds import Bound, Word
 from seatrial.errors import Problem, UserError
+from seatrial.hardware.instances import instance
 
 if TYPE_CHECKING:
     from seatrial.plan import Plan
@@ -67,7 +67,7 @@ def render(params: Params, facts: Facts) -> Plan:
 def check(params: Params, facts: Facts) -> Iterable[Problem]:
     """A known instance type, a way to its packages, and no size for a volume that has one."""
     try:
-        hardware.instance(params.instance_type)
+        instance(params.instance_type)
     except UserError as error:
         yield from (Problem(one.what, "instance_type", one.remedy) for one in error.problems)
     network = facts.needs["network"]

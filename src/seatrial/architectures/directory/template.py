@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from troposphere import Base64, GetAtt, Join, Ref, Select, Split, Sub, cloudformation, ec2, iam, secretsmanager, ssm
 
-from seatrial import hardware
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._cloudformation import (
     assumed_by,
@@ -23,6 +22,7 @@ from seatrial.architectures._cloudformation import (
 )
 from seatrial.architectures._groups import CLIENT, SERVER, server_and_client
 from seatrial.architectures.directory import OUTPUTS, READER, ROOT_GIB, Params
+from seatrial.hardware import instances
 from seatrial.plan import Plan
 from seatrial.versions import UBUNTU
 
@@ -107,7 +107,7 @@ def _role(made: Template) -> None:
 
 
 def _server(made: Template, params: Params, facts: Facts) -> None:
-    architecture = ARCHITECTURES[hardware.instance(params.instance_type).architecture]
+    architecture = ARCHITECTURES[instances.instance(params.instance_type).architecture]
     newest = f"/aws/service/canonical/ubuntu/server/{UBUNTU}/stable/current/{architecture}/hvm/ebs-gp3/ami-id"
     disk = ec2.EbsBlockDevice(Encrypted=True, VolumeType="gp3", VolumeSize=ROOT_GIB, DeleteOnTermination=True)
     made.add_resource(cloudformation.WaitConditionHandle("Signal"))

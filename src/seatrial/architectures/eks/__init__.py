@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from seatrial import hardware
 from seatrial.architectures._architecture import (
     Architecture,
     ArchitectureParams,
@@ -19,10 +18,12 @@ from seatrial.architectures._architecture import (
 )
 from seatrial.bounds import Bound, Count, Table, WholeNumber, Word
 from seatrial.errors import Problem
+from seatrial.hardware import accelerators
+from seatrial.hardware.instances import instance
 
 if TYPE_CHECKING:
+    from seatrial.cluster import Cluster
     from seatrial.plan import Plan
-    from seatrial.spec import Cluster
 
 RootGib = Annotated[int, Bound(ge=30, le=16384)]
 """AMIs of EKS have 20 GiB, images come on top; a gp3 volume has 16 TiB at most."""
@@ -125,7 +126,7 @@ class Params(ArchitectureParams):
 
 def efa(group: Group) -> bool:
     """Whether its nodes have EFA: wherever the instance type does."""
-    return hardware.instance(group.instance_type).efa_interfaces > 0
+    return instance(group.instance_type).efa_interfaces > 0
 
 
 def placement_group(group: Group) -> bool:
@@ -135,10 +136,10 @@ def placement_group(group: Group) -> bool:
 
 def taint(group: Group) -> str | None:
     """Key of the taint of its nodes, which only pods tolerate that ask for their accelerators; None: it has none."""
-    accelerator = hardware.instance(group.instance_type).accelerator
+    accelerator = instance(group.instance_type).accelerator
     if accelerator is None:
         return None
-    return "aws.amazon.com/neuron" if hardware.accelerator(accelerator).vendor == "AWS" else "nvidia.com/gpu"
+    return "aws.amazon.com/neuron" if accelerators.accelerator(accelerator).vendor == "AWS" else "nvidia.com/gpu"
 
 
 def render(params: Params, facts: Facts) -> Plan:

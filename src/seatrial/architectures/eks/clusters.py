@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from seatrial import hardware
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._kubernetes.inside import CLAIM, NAMESPACE, QUEUE
 from seatrial.architectures.eks import GROUP_LABEL, Group, Params, taint
-from seatrial.spec import Cluster, Mount
+from seatrial.cluster import Cluster, Mount
+from seatrial.hardware import MIB, instances
 
 FSX = "/fsx"
 """Where pods have the file system."""
@@ -22,13 +22,13 @@ def clusters(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Iterab
 
 
 def _cluster(name: str, group: Group, params: Params, outputs: Mapping[str, str]) -> Cluster:
-    instance = hardware.instance(group.instance_type)
+    instance = instances.instance(group.instance_type)
     return Cluster(
         name=name,
         launcher="kubernetes",
         nodes=group.at_most,
         cpus_per_node=instance.vcpus,
-        memory_per_node=instance.memory_mib * hardware.MIB,
+        memory_per_node=instance.memory_mib * MIB,
         accelerators_per_node=instance.ranks,
         processes_per_node=instance.ranks or instance.vcpus,
         instance_type=instance.name,

@@ -13,7 +13,6 @@ from typing import Any
 import yaml
 from troposphere import Select, Split, Sub
 
-from seatrial import hardware
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._cloudformation import imported, policy
 from seatrial.architectures._kubernetes.inside import NAMESPACE
@@ -24,6 +23,7 @@ from seatrial.architectures.eks.network import service_addresses
 from seatrial.architectures.eks.nodeadm import disks, node_config
 from seatrial.architectures.eks.nodes import labels
 from seatrial.architectures.eks.roles import ADMINISTRATOR, NODE, ROLES, SERVICE_ACCOUNT, managed
+from seatrial.hardware import instances
 
 LOGGED = ("api", "audit", "authenticator", "controllerManager", "scheduler")
 """All that the control plane can log."""
@@ -179,7 +179,7 @@ def _group(group: Group, params: Params, facts: Facts) -> dict[str, Any]:
         found["taints"] = [{"key": key, "value": "true", "effect": "NoSchedule"}]
     if group.custom_ami:
         found["ami"] = group.custom_ami
-    if spec := disks(hardware.instance(group.instance_type)):
+    if spec := disks(instances.instance(group.instance_type)):
         found["overrideBootstrapCommand"] = node_config(spec)
     return found
 

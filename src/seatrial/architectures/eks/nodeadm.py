@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from seatrial.hardware import Instance
+from seatrial.hardware.instances import Instance
 
 _MIME = """\
 MIME-Version: 1.0

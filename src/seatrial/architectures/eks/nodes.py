@@ -7,14 +7,14 @@ from typing import Any
 
 from troposphere import Base64, GetAtt, Ref, Select, Split, Sub, Template, ec2, eks
 
-from seatrial import hardware
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._cloudformation import imported
 from seatrial.architectures._launch import bought, closed, interfaces
 from seatrial.architectures.eks import GROUP_LABEL, SYSTEM, Group, Params, efa, placement_group, taint
 from seatrial.architectures.eks.network import service_addresses
 from seatrial.architectures.eks.nodeadm import disks, joining, user_data
-from seatrial.hardware import Instance
+from seatrial.hardware import accelerators, instances
+from seatrial.hardware.instances import Instance
 
 CAPACITY_TYPES = {
     "on-demand": "ON_DEMAND",
@@ -26,7 +26,7 @@ CAPACITY_TYPES = {
 
 def ami_type(instance: Instance) -> str:
     """Amazon Linux 2023 of EKS, with the driver of the type's accelerators."""
-    vendor = hardware.accelerator(instance.accelerator).vendor if instance.accelerator else None
+    vendor = accelerators.accelerator(instance.accelerator).vendor if instance.accelerator else None
     processor = "ARM_64" if instance.architecture == "arm64" else "x86_64"
     kind: str = {"NVIDIA": "NVIDIA", "AWS": "NEURON"}.get(vendor or "", "STANDARD")
     return f"AL2023_{processor}_{kind}"
@@ -50,7 +50,7 @@ def _groups(facts: Facts) -> list[Any]:
 
 
 def _system(made: Template, params: Params, facts: Facts, early: list[str]) -> None:
-    instance = hardware.instance(params.system_instance_type)
+    instance = instances.instance(params.system_instance_type)
     data = {**closed(params.root_gib), "SecurityGroupIds": _groups(facts)}
     subnets = Split(",", imported(facts, "network", "PrivateSubnets"))
     count = params.system_nodes
@@ -58,7 +58,7 @@ def _system(made: Template, params: Params, facts: Facts, early: list[str]) -> N
 
 
 def _group(made: Template, group: Group, params: Params, facts: Facts, early: list[str]) -> None:
-    instance = hardware.instance(group.instance_type)
+    instance = instances.instance(group.instance_type)
     data = {**closed(params.root_gib), **bought(group)}
     if efa(group):
         data["NetworkInterfaces"] = [*interfaces(instance, _groups(facts))]
@@ -93,7 +93,7 @@ def labels(name: str) -> dict[str, str]:
 
 def _started(group: Group, params: Params, facts: Facts) -> dict[str, Any]:
     """AMI and user data, where they are not EKS's own."""
-    instance = hardware.instance(group.instance_type)
+    instance = instances.instance(group.instance_type)
     if group.custom_ami is None:
         spec = disks(instance)
         return {"UserData": Base64(user_data(spec))} if spec else {}

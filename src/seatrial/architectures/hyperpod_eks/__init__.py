@@ -20,8 +20,8 @@ from seatrial.bounds import Bound, Word
 from seatrial.errors import Problem
 
 if TYPE_CHECKING:
+    from seatrial.cluster import Cluster
     from seatrial.plan import Plan
-    from seatrial.spec import Cluster
 
 Kind = Literal["hyperpodpytorchjob", "jobset", "pytorchjob", "trainjob", "mpijob", "job"]
 Repair = Literal["none", "reboot", "replace"]

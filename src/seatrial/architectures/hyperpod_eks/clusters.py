@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from seatrial import hardware
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._hyperpod import Group, cpus
 from seatrial.architectures._kubernetes.inside import CLAIM, NAMESPACE, QUEUE
 from seatrial.architectures.eks.clusters import FSX
 from seatrial.architectures.hyperpod_eks import Params, kind
-from seatrial.spec import Cluster, Mount
+from seatrial.cluster import Cluster, Mount
+from seatrial.hardware import MIB, instances
 
 GROUP_LABEL = "sagemaker.amazonaws.com/instance-group-name"
 """Label that HyperPod gives its nodes: the name of their group."""
@@ -24,13 +24,13 @@ def clusters(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Iterab
 
 
 def _cluster(name: str, group: Group, params: Params, outputs: Mapping[str, str]) -> Cluster:
-    instance = hardware.instance(group.instance_type)
+    instance = instances.instance(group.instance_type)
     return Cluster(
         name=name,
         launcher="kubernetes",
         nodes=group.count,
         cpus_per_node=cpus(group),
-        memory_per_node=instance.memory_mib * hardware.MIB,
+        memory_per_node=instance.memory_mib * MIB,
         accelerators_per_node=instance.ranks,
         processes_per_node=instance.ranks or cpus(group),
         instance_type=f"ml.{instance.name}",

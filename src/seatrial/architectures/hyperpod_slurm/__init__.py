@@ -20,8 +20,8 @@ from seatrial.bounds import Bound, Table, WholeNumber, Word
 from seatrial.errors import Problem
 
 if TYPE_CHECKING:
+    from seatrial.cluster import Cluster
     from seatrial.plan import Plan
-    from seatrial.spec import Cluster
 
 CONTROLLER, LOGIN = "controller", "login"
 """Names of the groups that run no jobs."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from seatrial import hardware
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._hyperpod import Group
 from seatrial.architectures.hyperpod_slurm import Params
 from seatrial.architectures.hyperpod_slurm.provisioning import files
-from seatrial.spec import Cluster
+from seatrial.cluster import Cluster
+from seatrial.hardware import instances
 
 SCRIPTS = Path(__file__).with_name("lifecycle")
 START = "on_create.sh"
@@ -61,14 +61,14 @@ def _cluster(groups: Sequence[Group], facts: Facts) -> Cluster:
     """Groups of workers as their nodes see themselves; where they are of several types, none is told."""
     from seatrial.launchers.slurm.options import Options
 
-    instances = {group.instance_type: hardware.instance(group.instance_type) for group in groups}
+    types = {group.instance_type: instances.instance(group.instance_type) for group in groups}
     return Cluster(
         name=facts.deployment,
         launcher="slurm",
         nodes=sum(group.count for group in groups),
-        cpus_per_node=max(instance.vcpus for instance in instances.values()),
-        accelerators_per_node=max(instance.ranks for instance in instances.values()),
-        instance_type=next(iter(instances)) if len(instances) == 1 else None,
+        cpus_per_node=max(instance.vcpus for instance in types.values()),
+        accelerators_per_node=max(instance.ranks for instance in types.values()),
+        instance_type=next(iter(types)) if len(types) == 1 else None,
         shared="/fsx/seatrial",
         python=PYTHON,
         options=Options(),

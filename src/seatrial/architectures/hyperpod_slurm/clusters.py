@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping
 
-from seatrial import hardware
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._hyperpod import Group, cpus, gpus
 from seatrial.architectures.hyperpod_slurm import CONTROLLER, LOGIN, USER, Params
-from seatrial.spec import Cluster, Mount
+from seatrial.cluster import Cluster, Mount
+from seatrial.hardware import MIB, instances
 
 
 def clusters(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Iterable[Cluster]:
@@ -19,13 +19,13 @@ def clusters(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Iterab
 
 
 def _cluster(name: str, group: Group, params: Params, outputs: Mapping[str, str]) -> Cluster:
-    instance = hardware.instance(group.instance_type)
+    instance = instances.instance(group.instance_type)
     return Cluster(
         name=name,
         launcher="slurm",
         nodes=group.count,
         cpus_per_node=cpus(group),
-        memory_per_node=instance.memory_mib * hardware.MIB,
+        memory_per_node=instance.memory_mib * MIB,
         accelerators_per_node=instance.ranks,
         processes_per_node=instance.ranks or cpus(group),
         instance_type=f"ml.{instance.name}",

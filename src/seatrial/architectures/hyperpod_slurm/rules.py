@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from seatrial import hardware
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._hyperpod import rules
 from seatrial.architectures._instances import instance
 from seatrial.architectures.hyperpod_slurm import CONTROLLER, LOGIN, USER, Params, groups
 from seatrial.errors import Problem
+from seatrial.hardware import instances
 
 TAKEN_NAMES = {
     CONTROLLER: "the group of the controller",
@@ -62,7 +62,7 @@ def _types(params: Params) -> Iterable[Problem]:
     kinds |= {f"workers[{place}].instance_type": one.instance_type for place, one in enumerate(params.workers)}
     for where, kind in kinds.items():
         found = instance(kind)
-        if isinstance(found, hardware.Instance) and found.architecture != "x86_64":
+        if isinstance(found, instances.Instance) and found.architecture != "x86_64":
             what = f"{found.name} is {found.architecture}, and what nodes install is for x86_64"
             yield Problem(what, where, "choose another instance type")
 

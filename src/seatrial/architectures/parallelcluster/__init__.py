@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
-from seatrial import hardware
 from seatrial.architectures._architecture import (
     Architecture,
     ArchitectureParams,
@@ -19,10 +18,11 @@ from seatrial.architectures._architecture import (
 )
 from seatrial.bounds import Bound, Count, Table, WholeNumber, Word
 from seatrial.errors import Problem
+from seatrial.hardware.instances import instance
 
 if TYPE_CHECKING:
+    from seatrial.cluster import Cluster
     from seatrial.plan import Plan
-    from seatrial.spec import Cluster
 
 RootGib = Annotated[int, Bound(ge=45, le=16384)]
 """ParallelCluster's own AMIs have 45 GiB; a gp3 volume has 16 TiB at most."""
@@ -111,7 +111,7 @@ class Params(ArchitectureParams):
 
 def efa(queue: Queue) -> bool:
     """Whether its nodes have EFA: wherever the instance type does."""
-    return hardware.instance(queue.instance_type).efa_interfaces > 0
+    return instance(queue.instance_type).efa_interfaces > 0
 
 
 def placement_group(queue: Queue) -> bool:

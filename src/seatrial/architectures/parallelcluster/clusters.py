@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from seatrial import hardware
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures.parallelcluster import Params, Queue
-from seatrial.spec import Cluster, Mount
+from seatrial.cluster import Cluster, Mount
+from seatrial.hardware import MIB, instances
 from seatrial.versions import PARALLELCLUSTER
 
 
@@ -18,13 +18,13 @@ def clusters(params: Params, facts: Facts, outputs: Mapping[str, str]) -> Iterab
 
 
 def _cluster(name: str, queue: Queue, params: Params, head: str) -> Cluster:
-    instance = hardware.instance(queue.instance_type)
+    instance = instances.instance(queue.instance_type)
     return Cluster(
         name=name,
         launcher="slurm",
         nodes=queue.at_most,
         cpus_per_node=instance.vcpus,
-        memory_per_node=instance.memory_mib * hardware.MIB,
+        memory_per_node=instance.memory_mib * MIB,
         accelerators_per_node=instance.ranks,
         processes_per_node=instance.ranks or instance.vcpus,
         instance_type=instance.name,

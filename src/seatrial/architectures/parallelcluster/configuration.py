@@ -10,10 +10,10 @@ from typing import Any
 
 from troposphere import Join, Ref, Select, Split, Sub
 
-from seatrial import hardware
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._cloudformation import imported
 from seatrial.architectures.parallelcluster import Params, Queue, efa, placement_group
+from seatrial.hardware import accelerators, instances
 
 SCRIPT = "node.sh"
 CERTIFICATE = "/etc/seatrial/directory.pem"
@@ -95,7 +95,7 @@ def _login(params: Params, facts: Facts) -> dict[str, Any]:
 
 
 def _queue(queue: Queue, params: Params, facts: Facts) -> dict[str, Any]:
-    nvme = hardware.instance(queue.instance_type).nvme_gb > 0
+    nvme = instances.instance(queue.instance_type).nvme_gb > 0
     enroot = ["enroot", "/scratch/enroot" if nvme else "/var/enroot"]
     return {
         "Name": queue.name,
@@ -123,8 +123,8 @@ def _queue(queue: Queue, params: Params, facts: Facts) -> dict[str, Any]:
 
 
 def _resource(queue: Queue, params: Params) -> dict[str, Any]:
-    instance = hardware.instance(queue.instance_type)
-    gpus = instance.accelerator is not None and hardware.accelerator(instance.accelerator).vendor == "NVIDIA"
+    instance = instances.instance(queue.instance_type)
+    gpus = instance.accelerator is not None and accelerators.accelerator(instance.accelerator).vendor == "NVIDIA"
     group = bool(queue.reservation) and str(queue.reservation).startswith("arn:")
     target = "CapacityReservationResourceGroupArn" if group else "CapacityReservationId"
     return {

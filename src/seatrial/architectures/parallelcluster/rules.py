@@ -6,11 +6,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from seatrial import hardware
 from seatrial.architectures._architecture import Facts
 from seatrial.architectures._instances import account, ami, capacity, instance
 from seatrial.architectures.parallelcluster import Params, Queue
 from seatrial.errors import Problem, unknown
+from seatrial.hardware import instances
 from seatrial.versions import PARALLELCLUSTER
 
 MOST_QUEUES = 50
@@ -99,7 +99,7 @@ def _queue(queue: Queue, params: Params) -> Iterable[Problem]:
     found, head = instance(queue.instance_type), instance(params.head_instance_type)
     if isinstance(found, Problem):
         yield Problem(found.what, "instance_type", found.remedy)
-    elif isinstance(head, hardware.Instance) and found.architecture != head.architecture:
+    elif isinstance(head, instances.Instance) and found.architecture != head.architecture:
         yield _differ(queue.instance_type, found.architecture, "instance_type", params, head.architecture)
     if queue.at_most < queue.at_least:
         what = f"at_most {queue.at_most} is less than at_least {queue.at_least}"

@@ -19,7 +19,7 @@ from jax.experimental import multihost_utils
 
 from seatrial.cases.jax.flags import xla_flags
 from seatrial.errors import Problem, UserError
-from seatrial.hardware import peak_of_device
+from seatrial.hardware.accelerators import peak_of_device
 from seatrial.rank.core import Rank
 
 BLOCK = 1024

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seatrial.spec import Layout, digest
+from seatrial.job import digest
+from seatrial.spec import Layout
 
 if TYPE_CHECKING:
     from seatrial.cases.nemo_launcher import Args

@@ -9,9 +9,10 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from seatrial import hardware
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem, UserError
-from seatrial.spec import Cluster, Job
+from seatrial.hardware import instances
+from seatrial.job import Job
 from seatrial.variables import of_every_rank
 
 
@@ -104,7 +105,7 @@ def skypilot_settings(job: Job, cluster: Cluster) -> dict[str, Any]:
 
 def _sky_name(instance_type: str) -> str | None:
     """SkyPilot's name of the accelerator: H100, A100-80GB."""
-    name = hardware.instance(instance_type).accelerator
+    name = instances.instance(instance_type).accelerator
     return name and name.removesuffix(" SXM").removesuffix(" 40GB").replace(" ", "-")
 
 
@@ -141,7 +142,7 @@ def _volumes(cluster: Cluster) -> Any:
 
 def _efa(cluster: Cluster) -> dict[str, str]:
     """The EFA interfaces of a node."""
-    interfaces = hardware.instance(cluster.instance_type).efa_interfaces if cluster.instance_type else 0
+    interfaces = instances.instance(cluster.instance_type).efa_interfaces if cluster.instance_type else 0
     return {"vpc.amazonaws.com/efa": str(interfaces)} if interfaces else {}
 
 

@@ -22,7 +22,7 @@ from seatrial.data.prepare import prepared
 from seatrial.data.sources import open_source
 from seatrial.data.tokenizers import Bytes, Tokenizer, open_tokenizer
 from seatrial.errors import Problem, UserError
-from seatrial.spec import digest
+from seatrial.job import digest
 
 LANES = 8
 """Files, and so processes that can write them: what is written does not depend on how many do."""

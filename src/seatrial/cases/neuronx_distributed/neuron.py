@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 
 from seatrial.errors import Problem, UserError
-from seatrial.hardware import accelerator
+from seatrial.hardware.accelerators import accelerator
 from seatrial.train.worker import COLLECTIVE_TIMEOUT, Worker
 from seatrial.versions import NEURON
 

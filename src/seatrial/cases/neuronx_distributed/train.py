@@ -22,7 +22,7 @@ from seatrial.findings import Verdict
 from seatrial.rank import announce
 from seatrial.rank.start import start
 from seatrial.train.agreement import replicas_agree
-from seatrial.train.checkpoint import NONE_KEPT
+from seatrial.train.checkpoint_rules import NONE_KEPT
 from seatrial.train.optimizer import learning_rate_at, set_learning_rate
 from seatrial.train.timing import StepTimer
 

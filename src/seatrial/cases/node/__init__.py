@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from seatrial import hardware
 from seatrial.arguments import CaseArgs, Count
 from seatrial.checks.observations import Level
 from seatrial.errors import Problem, UserError
+from seatrial.hardware import instances
 from seatrial.spec import Case, Layout, Recipe
 
 
@@ -28,7 +28,7 @@ def check(args: Args, _: Layout) -> Iterable[Problem]:
     """Rules over arguments."""
     if args.instance:
         try:
-            hardware.instance(args.instance)
+            instances.instance(args.instance)
         except UserError as error:
             yield from (Problem(p.what, "instance", p.remedy) for p in error.problems)
 

@@ -26,11 +26,12 @@ from seatrial.cases.picotron.log import Reader
 from seatrial.cases.picotron.models import MODELS
 from seatrial.data.prepare import prepared
 from seatrial.events import Event
+from seatrial.job import digest
 from seatrial.rank import announce, lines
 from seatrial.rank.console import console
 from seatrial.rank.lines import Line
 from seatrial.rank.lines import Reader as LineReader
-from seatrial.spec import Layout, digest
+from seatrial.spec import Layout
 from seatrial.train.agreement import replicas_agree
 from seatrial.train.shims.cuda import cuda_on_cpu
 from seatrial.train.shims.stubs import stub

@@ -5,9 +5,9 @@ An all-reduce within a node may be: switches that add up on their way (NVLS) spa
 
 from __future__ import annotations
 
-from seatrial import hardware
 from seatrial.errors import UserError
 from seatrial.forecast.bus import GB
+from seatrial.hardware import accelerators, instances
 
 _THROUGH_ALL = ("all_reduce", "all_gather", "reduce_scatter", "broadcast", "reduce")
 """Between nodes each byte crosses once, over all network cards together: a ring for each of them."""
@@ -17,7 +17,7 @@ _ONE_TO_ONE = ("sendrecv", "permute")
 def line_rate(operation: str, ranks: int, nodes: int | None, instance_type: str) -> tuple[float, str] | None:
     """GB/s (10**9) and of what links; None: not known, or not to be told in one figure."""
     try:
-        instance = hardware.instance(instance_type)
+        instance = instances.instance(instance_type)
     except UserError:
         return None
     if nodes == 1:
@@ -36,8 +36,8 @@ def line_rate(operation: str, ranks: int, nodes: int | None, instance_type: str)
     return None
 
 
-def _within(operation: str, instance: hardware.Instance) -> tuple[float, str] | None:
-    gpu = hardware.accelerator(instance.accelerator) if instance.accelerator else None
+def _within(operation: str, instance: instances.Instance) -> tuple[float, str] | None:
+    gpu = accelerators.accelerator(instance.accelerator) if instance.accelerator else None
     if gpu is None or not gpu.nvlink_bytes or operation not in (*_THROUGH_ALL, *_ONE_TO_ONE, "all_to_all"):
         return None
     return gpu.nvlink_bytes / GB, f"{gpu.links} NVLinks of {gpu.nvlink_bytes / GB / (gpu.links or 1):g} GB/s a GPU"

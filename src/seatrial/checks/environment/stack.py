@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from seatrial import hardware, versions
+from seatrial import versions
 from seatrial.checks.catalogue import of_kind
 from seatrial.checks.environment.facts import shown
 from seatrial.checks.environment.judging import Around, Expected, Unseen, rule
@@ -14,6 +14,7 @@ from seatrial.checks.software.layouts import COMPONENTS
 from seatrial.checks.software.search import Copy, Software
 from seatrial.errors import UserError
 from seatrial.findings import Finding, Rule, Verdict, judged
+from seatrial.hardware import instances
 from seatrial.network.lint import lint_environment
 from seatrial.network.site import VersionTexts, parse_version
 
@@ -137,7 +138,7 @@ def variables(rule: Rule, around: Around, _: Expected) -> Iterator[Finding]:
     name = around["host.instance"]
     env = {key: shown(value) for key, value in around.starting("variable.").items()}
     try:
-        instance = hardware.instance(str(name)) if name else None
+        instance = instances.instance(str(name)) if name else None
         found = lint_environment(env, instance=instance, **_stack(around))
     except UserError as error:
         raise Unseen(str(error)) from None

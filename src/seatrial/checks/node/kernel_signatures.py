@@ -48,7 +48,6 @@ class Signature:
 
 
 _PCI = r"([0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}(?:\.[0-7])?)"
-_REPLACE = "replace the node; on your own hardware replace the part"
 
 
 def _line(rule: str, name: str, tokens: tuple[str, ...], pattern: str, **fields: object) -> Signature:

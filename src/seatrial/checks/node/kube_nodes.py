@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from seatrial import hardware
 from seatrial.checks.catalogue import Rule, check
 from seatrial.checks.observations import Lines, Source, Unreadable
 from seatrial.checks.profile import Profile
 from seatrial.findings import Finding, Severity, Verdict, judged
+from seatrial.hardware import accelerators, instances
 
 HYPERPOD = "sagemaker.amazonaws.com/"
 """Before HyperPod's labels, taints and annotations. SageMaker HyperPod user guide, 'Resilience-related labels'."""
@@ -170,7 +170,7 @@ def schedulable(rule: Rule, seen: list[Node], profile: Profile) -> Iterator[Find
     bad=example(**{"nvidia.com/gpu": "7"}),
 )
 def devices(rule: Rule, seen: list[Node], profile: Profile) -> Iterator[Finding]:
-    types = {instance.name: instance for instance in hardware.INSTANCES}
+    types = {instance.name: instance for instance in instances.INSTANCES}
     for node in seen:
         scope = {"node": node.name}
         label = node.labels.get("node.kubernetes.io/instance-type", "").removeprefix("ml.")
@@ -180,7 +180,7 @@ def devices(rule: Rule, seen: list[Node], profile: Profile) -> Iterator[Finding]
             continue
         wanted = {"vpc.amazonaws.com/efa": instance.efa_interfaces}
         if instance.accelerator:
-            wanted[RESOURCES[hardware.accelerator(instance.accelerator).vendor]] = instance.accelerators
+            wanted[RESOURCES[accelerators.accelerator(instance.accelerator).vendor]] = instance.accelerators
         wanted = {name: number for name, number in wanted.items() if number}
         told = ", ".join(f"{node.allocatable.get(name, 'no')} {name}" for name in wanted)
         expected = ", ".join(f"{number} {name}" for name, number in wanted.items())

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from seatrial import hardware
 from seatrial.checks.catalogue import Rule, check
 from seatrial.checks.observations import Source, Unreadable
 from seatrial.checks.profile import Profile
 from seatrial.findings import Finding, Severity, Verdict, judged
+from seatrial.hardware import MIB, fabrics
 
 SHARE = 0.95
 """Of an instance type's memory that Linux must show: the kernel and crash dumps keep some. AzNHC, hw_hosts."""
 
-HUGE_PAGES = hardware.EFA_HUGE_PAGES_MIB * hardware.MIB
+HUGE_PAGES = fabrics.EFA_HUGE_PAGES_MIB * MIB
 
 _LINE = re.compile(r"([A-Za-z]\w*(?:\(\w+\))?):\s+(\d+)( kB)?")
 

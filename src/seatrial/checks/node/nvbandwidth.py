@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from seatrial import hardware
 from seatrial.checks.catalogue import Rule, check
 from seatrial.checks.documents import document
 from seatrial.checks.gpus import ALONE, behind
 from seatrial.checks.observations import Lines, Source, Unreadable
 from seatrial.checks.profile import Profile
 from seatrial.findings import Finding, Severity, Verdict, judged
+from seatrial.hardware import fabrics
 
 HOST = ("host_to_device_memcpy_ce", "device_to_host_memcpy_ce")
 PEERS = ("device_to_device_memcpy_read_ce", "device_to_device_memcpy_write_ce")
@@ -203,7 +203,7 @@ def _bounds(name: str, profile: Profile) -> tuple[float, float] | None:
         return None
     if name in PEERS and gpu.name in PUBLISHED:
         return PUBLISHED[gpu.name]
-    rate, shares = (gpu.nvlink_bytes, PEER_SHARES) if name in PEERS else (hardware.host_link(instance), HOST_SHARES)
+    rate, shares = (gpu.nvlink_bytes, PEER_SHARES) if name in PEERS else (fabrics.host_link(instance), HOST_SHARES)
     return (shares[0] * rate / 1e9, shares[1] * rate / 1e9) if rate else None
 
 

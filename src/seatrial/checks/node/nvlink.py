@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from seatrial import hardware
 from seatrial.checks.catalogue import Rule, check
 from seatrial.checks.gpus import missing
 from seatrial.checks.observations import Lines, Source, Unreadable
 from seatrial.checks.profile import Profile
 from seatrial.findings import Finding, Severity, Verdict
+from seatrial.hardware import accelerators
 
 SPEEDS = {"A100": 25.0, "H100": 26.562, "H200": 26.562, "B200": 53.125, "B300": 53.125, "GB200": 53.125}
 """GB/s in each direction of one link, by the first word of an accelerator's name: NVIDIA Health Validation, for Hopper
@@ -45,7 +45,7 @@ class Links:
 
     def expected(self, profile: Profile) -> int | None:
         """How many links it should have; None if that is not known."""
-        model = hardware.accelerator_of_device(self.name) or profile.accelerator
+        model = accelerators.accelerator_of_device(self.name) or profile.accelerator
         return None if model is None else model.links
 
 
@@ -134,7 +134,7 @@ def _of_gpu(rule: Rule, gpu: Links, profile: Profile, *, last: bool) -> Iterator
 
 def _active(rule: Rule, gpu: Links, total: int, profile: Profile, *, last: bool) -> Iterator[Finding]:
     """`last`: whether nothing stands behind it, so that links which are not listed may have been cut off."""
-    model = hardware.accelerator_of_device(gpu.name) or profile.accelerator
+    model = accelerators.accelerator_of_device(gpu.name) or profile.accelerator
     full = SPEEDS.get(model.name.split()[0]) if model else None
     bad, speeds = {}, []
     for link, said in gpu.links.items():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from seatrial import hardware
 from seatrial.checks import compatibility as table
 from seatrial.checks.catalogue import Rule, check
 from seatrial.checks.observations import Source
@@ -15,6 +14,7 @@ from seatrial.checks.software.layouts import TITLES
 from seatrial.checks.software.pairs import named, needs, nothing, read, text, version, who
 from seatrial.checks.software.search import Software
 from seatrial.findings import Finding, Severity, Verdict, judged
+from seatrial.hardware import accelerators
 from seatrial.network.floors import FLOORS, dotted, too_old
 from seatrial.network.site import parse_version
 from seatrial.network.sources import EFA_CHANGELOG, EFA_CHEATSHEET
@@ -83,7 +83,7 @@ def cuda_device(rule: Rule, seen: Software, profile: Profile) -> Iterator[Findin
         yield rule.finding(Verdict.SKIP, f"a node of type {profile.name} has no GPU")
     else:
         name = profile.accelerator.name if profile.accelerator else ""
-        capability = hardware.COMPUTE_CAPABILITIES.get(name)
+        capability = accelerators.COMPUTE_CAPABILITIES.get(name)
         first = table.FIRST_CUDA.get(capability) if capability else None
         if first is None:
             yield rule.finding(Verdict.UNKNOWN, f"{observed}; which CUDA knows {name} first is not in the table")

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from seatrial import hardware
 from seatrial.errors import Problem, UserError, unknown
+from seatrial.hardware import accelerators, instances
 from seatrial.images._image import Architecture, Choice, Machine
 from seatrial.images.machines.parents import REFUSED, SYSTEMS
 from seatrial.versions.eks import RELEASES
@@ -224,13 +224,13 @@ def _together(values: Mapping[str, object]) -> Iterator[Problem]:
 def _builder(machine: Machine, choice: Choice, name: str) -> Iterator[Problem]:
     """An image of arm64 is not made on x86_64. Of an instance type that is not in our table nothing is known."""
     try:
-        found = hardware.instance(name)
+        found = instances.instance(name)
     except UserError:
         return
     if found.architecture != choice.architecture:
         what = f"{name} is {found.architecture}, but the image is for {choice.architecture}"
         yield Problem(what, "--set instance_type", "choose another, or another --architecture")
-    vendor = hardware.accelerator(found.accelerator).vendor if found.accelerator else None
+    vendor = accelerators.accelerator(found.accelerator).vendor if found.accelerator else None
     if (machine.accelerator, vendor) in {("neuron", "NVIDIA"), ("gpu", "AWS")}:
         what = f"{name} has accelerators of {vendor}, which {machine.name} has no driver for"
         yield Problem(what, "--set instance_type", f"choose another, such as {BUILDERS[machine.accelerator, 'x86_64']}")

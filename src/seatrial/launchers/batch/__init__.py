@@ -13,8 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from seatrial import hardware
+from seatrial.cluster import Cluster, LauncherOptions
 from seatrial.errors import Problem, UserError
+from seatrial.hardware import instances
+from seatrial.job import Job
 from seatrial.launchers import _hooks, _ranks
 from seatrial.launchers._launcher import Engine, Launcher
 from seatrial.launchers.batch import requests
@@ -22,7 +24,6 @@ from seatrial.launchers.batch.checks import check
 from seatrial.launchers.batch.engine import cancel, lookup, standings, submit
 from seatrial.launchers.batch.logs import collect
 from seatrial.plan import Command, Plan
-from seatrial.spec import Cluster, Job, LauncherOptions
 
 DEFINITION_BYTES = 24 * 1024
 """Longest job definition: https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html"""
@@ -121,7 +122,7 @@ def render(job: Job, cluster: Cluster, name: str) -> Plan:
     problems = list(check_job(job, cluster))
     if problems:
         raise UserError(problems)
-    definition = requests.job_definition(job, cluster, hardware.instance(cluster.instance_type or ""))
+    definition = requests.job_definition(job, cluster, instances.instance(cluster.instance_type or ""))
     if len(json.dumps(definition)) > DEFINITION_BYTES:
         what = f"the job definition has {len(json.dumps(definition))} bytes, Batch takes {DEFINITION_BYTES}"
         raise UserError(Problem(what, f"clusters.{cluster.name}", _shorter(job)))

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from seatrial import aws
-from seatrial.spec import Cluster
+from seatrial.cluster import Cluster
 
 if TYPE_CHECKING:
     from seatrial.launchers.batch import Options

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from seatrial import hardware
 from seatrial.aws.quotas import quota_of
+from seatrial.cluster import Cluster
 from seatrial.errors import UserError, unknown
 from seatrial.findings import Finding, Verdict, judged
+from seatrial.hardware import instances
 from seatrial.launchers._rules import finding
 from seatrial.launchers.batch import api
 from seatrial.launchers.batch.requests import DEFAULT_LOG_GROUP, efa_interfaces
-from seatrial.spec import Cluster
 
 if TYPE_CHECKING:
     from seatrial.launchers.batch import Options
@@ -129,8 +129,8 @@ class _Site:
         return environments(self.batch, self.queue)
 
     @cached_property
-    def instance(self) -> hardware.Instance:
-        return hardware.instance(self.cluster.instance_type or "")
+    def instance(self) -> instances.Instance:
+        return instances.instance(self.cluster.instance_type or "")
 
     @cached_property
     def templates(self) -> list[dict[str, Any]]:

@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem, UserError
 from seatrial.launchers._names import engine_name
 from seatrial.launchers.batch import api
 from seatrial.launchers.batch.checks import obstacles, queue
 from seatrial.launchers.batch.requests import DEFINITION, LONGEST_NAME, SUBMISSION
 from seatrial.plan import Plan
-from seatrial.runs import Phase, Standing, Submission
-from seatrial.spec import Cluster
+from seatrial.standing import Phase, Standing, Submission
 
 if TYPE_CHECKING:
     from seatrial.launchers.batch import Options

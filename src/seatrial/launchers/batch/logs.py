@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seatrial.aws import error_code
+from seatrial.cluster import Cluster
 from seatrial.launchers._printed_events import events_in
 from seatrial.launchers.batch import api
 from seatrial.launchers.batch.engine import DESCRIBED_AT_ONCE, lookup
-from seatrial.runs import Run, Submission, replace_text
-from seatrial.spec import Cluster
+from seatrial.runs import Run, replace_text
+from seatrial.standing import Submission
 
 if TYPE_CHECKING:
     from seatrial.launchers.batch import Options

@@ -10,11 +10,12 @@ import shlex
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from seatrial import hardware
+from seatrial.cluster import Cluster
 from seatrial.errors import ExitCode
+from seatrial.hardware import accelerators, instances
+from seatrial.job import Job
 from seatrial.launchers import _ranks
 from seatrial.launchers._names import engine_name
-from seatrial.spec import Cluster, Job
 from seatrial.variables import of_every_rank
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ for path, text in json.loads(zlib.decompress(base64.b64decode(os.environ["SEATRI
         file.write(text)"""
 
 
-def job_definition(job: Job, cluster: Cluster, instance: hardware.Instance) -> dict[str, Any]:
+def job_definition(job: Job, cluster: Cluster, instance: instances.Instance) -> dict[str, Any]:
     """RegisterJobDefinition's arguments. The name carries a hash of the content, so equal jobs share a definition."""
     options: Options = cluster.options
     content: dict[str, Any] = {
@@ -120,12 +121,12 @@ def node_command(job: Job, cluster: Cluster) -> list[str]:
     return ["sh", "-c", "\n".join(lines)]
 
 
-def efa_interfaces(options: Options, instance: hardware.Instance) -> int:
+def efa_interfaces(options: Options, instance: instances.Instance) -> int:
     """EFA interfaces that a container gets: those that the launch template attaches."""
     return instance.efa_interfaces if options.efa_interfaces is None else options.efa_interfaces
 
 
-def _container(job: Job, cluster: Cluster, instance: hardware.Instance) -> dict[str, Any]:
+def _container(job: Job, cluster: Cluster, instance: instances.Instance) -> dict[str, Any]:
     options: Options = cluster.options
     # AWS recommends to leave 5 % to the ECS agent and the system; what the kernel takes is in it as well:
     # https://docs.aws.amazon.com/batch/latest/userguide/ecs-reserved-memory.html
@@ -161,19 +162,23 @@ def _container(job: Job, cluster: Cluster, instance: hardware.Instance) -> dict[
     return {key: value for key, value in container.items() if value not in (None, [])}
 
 
-def _resources(job: Job, cluster: Cluster, instance: hardware.Instance, memory_mib: int) -> list[dict[str, str]]:
+def _resources(job: Job, cluster: Cluster, instance: instances.Instance, memory_mib: int) -> list[dict[str, str]]:
     # The whole instance: a multi-node job's container has it to itself anyway.
     found = {"VCPU": cluster.cpus_per_node, "MEMORY": memory_mib}
-    if job.device != "cpu" and instance.accelerator and hardware.accelerator(instance.accelerator).vendor == "NVIDIA":
+    if (
+        job.device != "cpu"
+        and instance.accelerator
+        and accelerators.accelerator(instance.accelerator).vendor == "NVIDIA"
+    ):
         found["GPU"] = instance.accelerators
     return [{"type": kind, "value": str(value)} for kind, value in found.items()]
 
 
-def _devices(job: Job, options: Options, instance: hardware.Instance) -> list[dict[str, str]]:
+def _devices(job: Job, options: Options, instance: instances.Instance) -> list[dict[str, str]]:
     if job.device == "cpu":
         return []
     paths = [f"/dev/infiniband/uverbs{i}" for i in range(efa_interfaces(options, instance))]
-    if instance.accelerator and hardware.accelerator(instance.accelerator).vendor == "AWS":
+    if instance.accelerator and accelerators.accelerator(instance.accelerator).vendor == "AWS":
         paths += [f"/dev/neuron{i}" for i in range(instance.accelerators)]
     return [{"hostPath": path, "containerPath": path} for path in paths]
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem, UserError
+from seatrial.job import Job
 from seatrial.launchers import _ranks
 from seatrial.launchers._launcher import Engine, Launcher
 from seatrial.launchers._names import engine_name
@@ -22,7 +24,6 @@ from seatrial.launchers.kubernetes.options import Options, check_options
 from seatrial.launchers.kubernetes.pod import LONGEST_NAME, Work
 from seatrial.launchers.kubernetes.writer import documents
 from seatrial.plan import Command, Plan
-from seatrial.spec import Cluster, Job
 
 
 def check_job(job: Job, cluster: Cluster) -> Iterable[Problem]:

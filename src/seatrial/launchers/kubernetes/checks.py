@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 
-from seatrial import hardware
+from seatrial.cluster import Cluster
 from seatrial.errors import UserError
 from seatrial.findings import Finding, Verdict
+from seatrial.hardware import instances
 from seatrial.launchers._rules import finding
 from seatrial.launchers.kubernetes.client import Api
 from seatrial.launchers.kubernetes.engine import installed
@@ -16,7 +17,6 @@ from seatrial.launchers.kubernetes.kinds import KINDS
 from seatrial.launchers.kubernetes.pod import node_labels
 from seatrial.launchers.kubernetes.resources import devices, memory_mib, millicpu
 from seatrial.launchers.kubernetes.status import Thing, true_condition
-from seatrial.spec import Cluster
 
 VERSIONS = ((1, 31), (1, 36))
 """Oldest and newest Kubernetes that Amazon EKS supports, standard or extended, in November 2026:
@@ -103,7 +103,7 @@ def _wanted(cluster: Cluster) -> dict[str, Fraction]:
     memory = memory_mib(cluster.instance_type)
     asked = {"cpu": f"{millicpu(cluster.cpus_per_node)}m", **({"memory": f"{memory}Mi"} if memory else {})}
     if cluster.instance_type is not None:
-        asked |= devices(hardware.instance(cluster.instance_type))
+        asked |= devices(instances.instance(cluster.instance_type))
     return {name: quantity(str(value)) for name, value in asked.items()}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem, UserError
 from seatrial.launchers._names import engine_name
 from seatrial.launchers.kubernetes.client import Api, Refused
@@ -15,8 +16,7 @@ from seatrial.launchers.kubernetes.kinds import KINDS, MANIFEST, Kind
 from seatrial.launchers.kubernetes.pod import GRACE_SECONDS, LONGEST_NAME, RUN_ID, RUN_LABEL
 from seatrial.launchers.kubernetes.status import Thing, is_over, is_suspended, name_of, standing
 from seatrial.plan import Plan
-from seatrial.runs import Phase, Standing, Submission
-from seatrial.spec import Cluster
+from seatrial.standing import Phase, Standing, Submission
 
 POLL_SECONDS = 1.0
 

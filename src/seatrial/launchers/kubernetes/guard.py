@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem, UserError
 from seatrial.findings import Severity
 from seatrial.launchers._guard import Guard
 from seatrial.launchers.kubernetes.client import Api, Refused
 from seatrial.launchers.kubernetes.options import REPAIR_NAMES, Options, RepairName
-from seatrial.spec import Cluster
 
 QUARANTINE = "seatrial.io/quarantine"
 """Key of the taint and of the annotation with the whole mark; the taint's value is the id of the rule."""

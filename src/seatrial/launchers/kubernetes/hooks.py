@@ -5,15 +5,15 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from seatrial import hardware
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem, UserError
+from seatrial.hardware import instances
 from seatrial.launchers import _hooks
 from seatrial.launchers.kubernetes.guard import HYPERPOD
 from seatrial.launchers.kubernetes.pod import given, node_labels
 from seatrial.launchers.kubernetes.resources import devices
 from seatrial.launchers.kubernetes.writer import Note, documents
 from seatrial.plan import Command, Plan
-from seatrial.spec import Cluster
 
 AGENT = "seatrial-agent"
 INTERVAL_SECONDS = 300
@@ -85,7 +85,7 @@ def _agent(cluster: Cluster) -> dict[str, Any]:
 def _deep(cluster: Cluster) -> dict[str, Any]:
     """On one node, quarantined or not: it is what lifts a quarantine."""
     container = _container(cluster, "deep-check", _hooks.check(cluster, "deep", "kubernetes"))
-    asked = devices(hardware.instance(cluster.instance_type)) if cluster.instance_type else {}
+    asked = devices(instances.instance(cluster.instance_type)) if cluster.instance_type else {}
     if asked:
         container["resources"] = {"limits": asked, "requests": asked}
     spec = {**_pod(cluster), "serviceAccountName": AGENT, "restartPolicy": "Never", "containers": [container]}

@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from seatrial.cluster import Cluster
 from seatrial.launchers._names import engine_name
 from seatrial.launchers._printed_events import events_in
 from seatrial.launchers.kubernetes.client import READ_SECONDS, Api, Refused
 from seatrial.launchers.kubernetes.pod import GRACE_SECONDS, LONGEST_NAME, RUN_LABEL
 from seatrial.launchers.kubernetes.status import Thing, node_of
-from seatrial.runs import Run, Submission, replace_text
-from seatrial.spec import Cluster
+from seatrial.runs import Run, replace_text
+from seatrial.standing import Submission
 
 Position = dict[str, Any]
 """How far a pod's log was read; kept in logs/.positions.json by the pod's uid."""

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from seatrial.cluster import LauncherOptions
 from seatrial.errors import Problem
 from seatrial.launchers import _ranks
-from seatrial.spec import LauncherOptions
 
 KindName = Literal["jobset", "pytorchjob", "trainjob", "mpijob", "hyperpodpytorchjob", "job"]
 RepairName = Literal["none", "reboot", "replace"]

@@ -7,11 +7,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from seatrial.cluster import Cluster
+from seatrial.job import PROGRAM, Job
 from seatrial.launchers import _ranks
 from seatrial.launchers.kubernetes.options import Options
 from seatrial.launchers.kubernetes.resources import memory_mib, resources
 from seatrial.launchers.kubernetes.writer import Note
-from seatrial.spec import PROGRAM, Cluster, Job
 from seatrial.variables import of_every_rank
 
 RUN_LABEL = "seatrial.io/run"

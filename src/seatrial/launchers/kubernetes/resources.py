@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from seatrial import hardware
-from seatrial.spec import Cluster, Job
+from seatrial.cluster import Cluster
+from seatrial.hardware import accelerators, fabrics, instances
+from seatrial.job import Job
 
 VM_OVERHEAD = 0.075
 """Share of an instance's memory that its kernel and firmware keep at most: Karpenter's default for all EC2 types,
@@ -23,21 +24,21 @@ def resources(job: Job, cluster: Cluster) -> dict[str, Any]:
     """
     memory = memory_mib(cluster.instance_type)
     plain = job.device == "cpu" or cluster.instance_type is None
-    counted = {} if plain else devices(hardware.instance(cluster.instance_type or ""))
+    counted = {} if plain else devices(instances.instance(cluster.instance_type or ""))
     limits = {**({"memory": f"{memory}Mi"} if memory else {}), **counted}
     requests = {"cpu": f"{millicpu(cluster.cpus_per_node)}m", **limits}
     return {"requests": requests, "limits": limits} if limits else {"requests": requests}
 
 
-def devices(instance: hardware.Instance) -> dict[str, Any]:
+def devices(instance: instances.Instance) -> dict[str, Any]:
     """Accelerators, network cards and huge pages of a node, as device plugins name them."""
     found: dict[str, Any] = {}
     if instance.accelerator is not None:
-        neuron = hardware.accelerator(instance.accelerator).vendor == "AWS"
+        neuron = accelerators.accelerator(instance.accelerator).vendor == "AWS"
         found["aws.amazon.com/neuron" if neuron else "nvidia.com/gpu"] = instance.accelerators
     if instance.efa_interfaces:
         found["vpc.amazonaws.com/efa"] = instance.efa_interfaces
-        found["hugepages-2Mi"] = f"{hardware.EFA_HUGE_PAGES_MIB}Mi"
+        found["hugepages-2Mi"] = f"{fabrics.EFA_HUGE_PAGES_MIB}Mi"
     return found
 
 
@@ -61,8 +62,8 @@ def memory_mib(instance_type: str | None) -> int | None:
     """
     if instance_type is None:
         return None
-    instance = hardware.instance(instance_type)
+    instance = instances.instance(instance_type)
     kernel = int(instance.memory_mib * (1 - VM_OVERHEAD))
     kubelet = 255 + 11 * (110 if instance.vcpus < 30 else 737) + 100
-    huge = hardware.EFA_HUGE_PAGES_SET_ASIDE_MIB if instance.efa_interfaces else 0
+    huge = fabrics.EFA_HUGE_PAGES_SET_ASIDE_MIB if instance.efa_interfaces else 0
     return max(kernel - kubelet - huge - DAEMONS_MIB, instance.memory_mib // 2)

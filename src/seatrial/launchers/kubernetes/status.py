@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seatrial.launchers.kubernetes.pod import INDEX, RUN_LABEL
-from seatrial.runs import Phase, Standing
+from seatrial.standing import Phase, Standing
 
 Thing = dict[str, Any]
 

@@ -12,8 +12,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from seatrial import __version__, hardware
+from seatrial import __version__
+from seatrial.cluster import Cluster
 from seatrial.errors import ExitCode, Problem, UserError
+from seatrial.hardware import instances
+from seatrial.job import PROGRAM, Job
 from seatrial.launchers import _ranks
 from seatrial.launchers._launcher import Element, Engine, Launcher
 from seatrial.launchers.slurm.checks import check
@@ -24,7 +27,6 @@ from seatrial.launchers.slurm.hooks import hooks
 from seatrial.launchers.slurm.logs import collect
 from seatrial.launchers.slurm.options import Options, check_options
 from seatrial.plan import Command, Plan
-from seatrial.spec import PROGRAM, Cluster, Job
 from seatrial.templates import template
 from seatrial.variables import of_every_rank
 
@@ -171,7 +173,7 @@ def _start(job: Job, cluster: Cluster, tasks: bool) -> str:
 def _docker(job: Job, cluster: Cluster, variables: Iterable[str]) -> str:
     """``docker run`` with the node's network, devices and the variables' names; values stay out of process lists."""
     words = ["docker", "run", "--rm", "--network=host", "--ipc=host", "--ulimit=memlock=-1"]
-    instance = hardware.instance(cluster.instance_type) if cluster.instance_type else None
+    instance = instances.instance(cluster.instance_type) if cluster.instance_type else None
     if job.device == "cuda":
         words.append("--gpus=all")
     if job.device != "cpu" and instance is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from seatrial.runs import Phase, Standing
+from seatrial.standing import Phase, Standing
 
 SQUEUE = "squeue --all --me --noheader --array --states=all --format='%i|%T|%r|%N'"
 SACCT = "sacct --noheader --parsable2 --allocations --format=JobID,State,ExitCode"

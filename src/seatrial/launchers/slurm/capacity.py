@@ -7,12 +7,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from seatrial import hardware
+from seatrial.cluster import Cluster
 from seatrial.findings import Finding, Verdict, judged
+from seatrial.hardware import accelerators, instances
 from seatrial.launchers._rules import finding
 from seatrial.launchers.slurm.options import Options, mebibytes
 from seatrial.launchers.slurm.show import Node, Partition, parse_nodes, parse_partitions, seconds
-from seatrial.spec import Cluster
 
 
 def compare(nodes: str, partitions: str, cluster: Cluster) -> Iterable[Finding]:
@@ -70,8 +70,8 @@ def _cpus(nodes: Sequence[Node], partition: Partition | None, cluster: Cluster) 
 def _gpus(nodes: Sequence[Node], cluster: Cluster) -> Iterable[Finding]:
     """Trainium is no GRES: such a node is asked for as a whole."""
     options: Options = cluster.options
-    name = hardware.instance(cluster.instance_type).accelerator if cluster.instance_type else None
-    if name is None or hardware.accelerator(name).vendor != "NVIDIA":
+    name = instances.instance(cluster.instance_type).accelerator if cluster.instance_type else None
+    if name is None or accelerators.accelerator(name).vendor != "NVIDIA":
         return
     observed = [", ".join(f"{n} {kind or 'GPUs'}" for kind, n in node.gpus.items()) or "no GRES gpu" for node in nodes]
     known = [bool(node.gpus) for node in nodes]

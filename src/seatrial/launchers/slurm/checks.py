@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from seatrial import __version__
+from seatrial.cluster import Cluster
 from seatrial.errors import UserError
 from seatrial.findings import Finding, Verdict
 from seatrial.launchers._rules import finding
@@ -13,7 +14,6 @@ from seatrial.launchers.slurm import quota
 from seatrial.launchers.slurm.capacity import compare
 from seatrial.launchers.slurm.commands import quote, run
 from seatrial.launchers.slurm.show import SHOW
-from seatrial.spec import Cluster
 
 _PARTS = re.compile("^#(?:states|nodes|partitions|quota|folder|python)\n", re.MULTILINE)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shlex
 import subprocess
 
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem, UserError
 from seatrial.launchers import _names
 from seatrial.launchers.slurm import shell
-from seatrial.spec import Cluster
 
 LONGEST_NAME = 64
 quote = shlex.quote

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from seatrial.cluster import Cluster
+from seatrial.job import Job
 from seatrial.launchers.slurm import answers
 from seatrial.launchers.slurm.commands import answer, array_names, engine_name, folder, quote, refused, run
 from seatrial.plan import Plan
-from seatrial.runs import Phase, Standing, Submission
-from seatrial.spec import Cluster, Job
+from seatrial.standing import Phase, Standing, Submission
 
 _GONE = Standing(phase=Phase.GONE, detail="Slurm does not know the job any more")
 

@@ -8,13 +8,13 @@ import socket
 from collections.abc import Mapping
 from dataclasses import replace
 
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem, UserError
 from seatrial.findings import Severity
 from seatrial.launchers._guard import Guard
 from seatrial.launchers.slurm.commands import answer, quote
 from seatrial.launchers.slurm.options import Options
 from seatrial.launchers.slurm.show import SHOW, reasons
-from seatrial.spec import Cluster
 
 
 def here() -> str:

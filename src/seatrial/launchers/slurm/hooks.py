@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 
 from seatrial import __version__, gpu_jobs
+from seatrial.cluster import Cluster
 from seatrial.launchers import _hooks
 from seatrial.plan import Command, Plan
-from seatrial.spec import Cluster
 from seatrial.templates import template
 
 FOLDER = "/opt/seatrial/hooks"

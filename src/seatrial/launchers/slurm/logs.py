@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatch
 
+from seatrial.cluster import Cluster
 from seatrial.launchers.slurm.commands import folder, quote, run
 from seatrial.profiling import FOLDER
-from seatrial.runs import Run, Submission
-from seatrial.spec import Cluster
+from seatrial.runs import Run
+from seatrial.standing import Submission
 
 BLOCK = 8 * 2**20
 """Bytes of one file that are fetched at once."""

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from seatrial.cluster import LauncherOptions
 from seatrial.errors import Problem
 from seatrial.launchers import _ranks
-from seatrial.spec import LauncherOptions
 
 PLAIN = re.compile(r"[A-Za-z0-9_.,:;@%+=/&|?()\[\]*-]+")
 """What may stand in a directive: sbatch splits at blanks and gives quotes and # a meaning."""

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from seatrial import hardware
 from seatrial.checks.scontrol import fields
+from seatrial.cluster import Cluster
 from seatrial.findings import Finding, Verdict
+from seatrial.hardware import accelerators, instances
 from seatrial.launchers._rules import finding
 from seatrial.launchers.slurm.options import Options
-from seatrial.spec import Cluster
 
 SCRIPT = """\
 echo "user=$(id -un)"
@@ -130,7 +130,7 @@ def _judged(limit: Limit, cluster: Cluster, key: str) -> Finding | None:
 def _asked(cluster: Cluster) -> dict[str, int]:
     """Of a job on all nodes."""
     asked = {"node": cluster.nodes, "cpu": cluster.nodes * cluster.cpus_per_node}
-    name = hardware.instance(cluster.instance_type).accelerator if cluster.instance_type else None
-    if name and hardware.accelerator(name).vendor == "NVIDIA" and cluster.options.gpus != "none":
+    name = instances.instance(cluster.instance_type).accelerator if cluster.instance_type else None
+    if name and accelerators.accelerator(name).vendor == "NVIDIA" and cluster.options.gpus != "none":
         asked["gres/gpu"] = cluster.nodes * cluster.processes_per_node
     return asked

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from seatrial.cluster import Cluster
 from seatrial.errors import Problem, UserError
 from seatrial.observe import dashboards
 from seatrial.observe.rules import Rules, dump
 from seatrial.observe.stack.nodes import Choice, expected, has_gpus, jobs
 from seatrial.plan import Command, Plan
-from seatrial.spec import Cluster
 
 NAME = "seatrial-exporter"
 RUNS = "seatrial-runs"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from seatrial import hardware
+from seatrial.cluster import Cluster
+from seatrial.hardware import accelerators, instances
 from seatrial.observe.catalogue import EMITTERS
-from seatrial.spec import Cluster
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,8 +32,8 @@ def has_gpus(cluster: Cluster) -> bool:
     """Whether they have GPUs of NVIDIA; where the type is not known, accelerators are taken for some."""
     if cluster.instance_type is None:
         return cluster.accelerators_per_node > 0
-    name = hardware.instance(cluster.instance_type).accelerator
-    return name is not None and hardware.accelerator(name).vendor == "NVIDIA"
+    name = instances.instance(cluster.instance_type).accelerator
+    return name is not None and accelerators.accelerator(name).vendor == "NVIDIA"
 
 
 def jobs(cluster: Cluster) -> dict[str, int]:
@@ -48,7 +48,7 @@ def expected(cluster: Cluster, changed: Mapping[str, Mapping[str, str]]) -> dict
     """`Rules.changed`, with how many devices a node must have, where its type says that."""
     if cluster.instance_type is None:
         return dict(changed)
-    instance = hardware.instance(cluster.instance_type)
+    instance = instances.instance(cluster.instance_type)
     counts = {
         "GpuMissing": instance.accelerators if has_gpus(cluster) else 0,
         "EfaDeviceMissing": instance.efa_interfaces,

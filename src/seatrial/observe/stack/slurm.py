@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from seatrial import __version__, gpu_jobs
+from seatrial.cluster import Cluster
 from seatrial.observe.catalogue import EMITTERS
 from seatrial.observe.rules import Rules, dump
 from seatrial.observe.stack import dcgm, grafana, managed
 from seatrial.observe.stack.nodes import Choice, expected, jobs
 from seatrial.observe.stack.scraping import Prometheus, Scrape, alertmanager
 from seatrial.plan import Command, Plan
-from seatrial.spec import Cluster
 
 FOLDER = "/etc/seatrial/observe"
 """Where files stand that the units read."""

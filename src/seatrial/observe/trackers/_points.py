@@ -11,11 +11,11 @@ from seatrial import __version__
 from seatrial.attempts import Attempts, utilisation
 from seatrial.events import CheckpointLoaded, CheckpointSaved, EventLog, RunStart, Step, Timed, Validation
 from seatrial.findings import overall
+from seatrial.job import Job
 from seatrial.masking import MASK, mask, names_secret
 from seatrial.metrics import PHASES
 from seatrial.observe.trackers._tracker import About, Outcome, Point
 from seatrial.runs import State
-from seatrial.spec import Job
 from seatrial.verdict import judge_events
 
 LONGEST = 500

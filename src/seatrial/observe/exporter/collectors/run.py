@@ -17,7 +17,8 @@ from seatrial.errors import UserError
 from seatrial.observe.exporter.collecting import Collected
 from seatrial.observe.exporter.collectors.one_run import OneRun
 from seatrial.observe.exporter.exposition import line
-from seatrial.runs import Phase, Run
+from seatrial.runs import Run
+from seatrial.standing import Phase
 
 KEEP = 900.0
 """Seconds for which a run that ended is still told: longer than a Prometheus that is started again is away."""

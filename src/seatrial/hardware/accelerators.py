@@ -1,8 +1,4 @@
-"""Every fact about hardware, once, with its source: accelerators with their peaks, instance types with their parts.
-
-Unknown is written as None, or as a dtype that is missing: never guessed. `tests/test_hardware.py` compares each
-instance type with a record of EC2's own DescribeInstanceTypes and lists the known differences.
-"""
+"""Accelerators: their peaks, memory and links, each with its source."""
 
 from __future__ import annotations
 
@@ -12,16 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from seatrial.errors import UserError, unknown
+from seatrial.hardware import GIB, MIB
 
 DTYPES = ("fp32", "tf32", "bf16", "fp16", "fp8", "fp4", "int8")
 """The dtypes that a peak can be known for."""
-
-MIB, GIB = 2**20, 2**30
-
-EFA_HUGE_PAGES_MIB = 5120
-"""What libfabric's EFA provider takes of the 5128 pages of 2 MiB that the EFA driver sets aside on a node.
-Amazon EKS user guide, "Run machine learning training on Amazon EKS with Elastic Fabric Adapter"."""
-EFA_HUGE_PAGES_SET_ASIDE_MIB = 5128 * 2
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,35 +47,6 @@ class Accelerator:
     """NeuronCores of a Trainium chip; a GPU counts as 1."""
     ranks_per_accelerator: int = 1
     """Devices that a framework sees, so the ranks that one accelerator takes by default."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Instance:
-    """One EC2 instance type."""
-
-    name: str
-    accelerator: str | None
-    """Name of its Accelerator; None: CPU only."""
-    accelerators: int
-    """GPUs, or Trainium chips."""
-    vcpus: int
-    memory_mib: int
-    network_cards: int | None
-    efa_interfaces: int
-    """EFA interfaces at most; 0: no EFA."""
-    network_gbps: float | None
-    """All cards together, in Gbit/s. On small sizes EC2 promises it as "up to", that is in bursts. None: EC2
-    publishes no figure."""
-    nvme_gb: int
-    """Local instance storage in GB (10**9 bytes), all disks together; 0: none."""
-    source: str
-    architecture: str = "x86_64"
-    """What an image for it must be built for: x86_64 or arm64."""
-
-    @property
-    def ranks(self) -> int:
-        """Devices that a framework sees, so the ranks that a node takes; 0 on CPU-only types."""
-        return self.accelerators * accelerator(self.accelerator).ranks_per_accelerator if self.accelerator else 0
 
 
 def _tera(**figures: float) -> dict[str, float]:
@@ -213,138 +174,6 @@ ACCELERATORS = (
     ),
 )
 
-_EC2 = "EC2 DescribeInstanceTypes; https://docs.aws.amazon.com/ec2/latest/instancetypes/"
-# 18 of them are one UltraServer, for which AWS publishes 28.8 Tbit/s of EFA and 405 TB. The counts of cards and of EFA
-# interfaces are those of DescribeInstanceTypes, quoted in the issue. AWS's own health check expects only the 4 that its
-# recommended layout attaches (awslabs/awsome-distributed-ai#1201): what a node has is not this maximum.
-_P6E = "https://aws.amazon.com/ec2/instance-types/p6/; https://github.com/NVIDIA/aicr/issues/1256"
-
-
-def _ec2(
-    name: str,
-    accelerators: int,
-    accelerator: str | None,
-    vcpus: int,
-    memory_gib: int,
-    network_cards: int,
-    efa_interfaces: int,
-    network_gbps: float | None,
-    nvme_gb: int,
-    source: str = _EC2,
-    architecture: str = "x86_64",
-) -> Instance:
-    return Instance(
-        name=name,
-        accelerator=accelerator,
-        accelerators=accelerators,
-        vcpus=vcpus,
-        memory_mib=memory_gib * 1024,
-        network_cards=network_cards,
-        efa_interfaces=efa_interfaces,
-        network_gbps=network_gbps,
-        nvme_gb=nvme_gb,
-        source=source,
-        architecture=architecture,
-    )
-
-
-# fmt: off
-INSTANCES = (
-    #    name                  n  accelerator   vcpu   GiB  cards EFA  Gbit/s NVMe GB
-    _ec2("p4d.24xlarge",       8, "A100 40GB",   96, 1152,  4,  4,  400,  8000),
-    _ec2("p4de.24xlarge",      8, "A100 80GB",   96, 1152,  4,  4,  400,  8000),
-    _ec2("p5.4xlarge",         1, "H100 SXM",    16,  256,  1,  1,  100,  3800),
-    _ec2("p5.48xlarge",        8, "H100 SXM",   192, 2048, 32, 32, 3200, 30400),
-    _ec2("p5e.48xlarge",       8, "H200 SXM",   192, 2048, 32, 32, 3200, 30400),
-    _ec2("p5en.48xlarge",      8, "H200 SXM",   192, 2048, 16, 16, 3200, 30400),
-    _ec2("p6-b200.48xlarge",   8, "B200",       192, 2048,  8,  8, 3200, 30400),
-    # The first of the 17 cards carries no EFA.
-    _ec2("p6-b300.48xlarge",   8, "B300",       192, 4096, 17, 16, 6400, 30400),
-    _ec2("p6e-gb200.36xlarge", 4, "GB200",      144,  960, 17, 16, 1600, 22500, _P6E, "arm64"),
-    _ec2("g4dn.xlarge",        1, "T4",           4,   16,  1,  0,   25,   125),
-    _ec2("g4dn.2xlarge",       1, "T4",           8,   32,  1,  0,   25,   225),
-    _ec2("g4dn.4xlarge",       1, "T4",          16,   64,  1,  0,   25,   225),
-    _ec2("g4dn.8xlarge",       1, "T4",          32,  128,  1,  1,   50,   900),
-    _ec2("g4dn.12xlarge",      4, "T4",          48,  192,  1,  1,   50,   900),
-    _ec2("g4dn.16xlarge",      1, "T4",          64,  256,  1,  1,   50,   900),
-    _ec2("g4dn.metal",         8, "T4",          96,  384,  1,  1,  100,  1800),
-    _ec2("g5.xlarge",          1, "A10G",         4,   16,  1,  0,   10,   250),
-    _ec2("g5.2xlarge",         1, "A10G",         8,   32,  1,  0,   10,   450),
-    _ec2("g5.4xlarge",         1, "A10G",        16,   64,  1,  0,   25,   600),
-    _ec2("g5.8xlarge",         1, "A10G",        32,  128,  1,  1,   25,   900),
-    _ec2("g5.12xlarge",        4, "A10G",        48,  192,  1,  1,   40,  3800),
-    _ec2("g5.16xlarge",        1, "A10G",        64,  256,  1,  1,   25,  1900),
-    _ec2("g5.24xlarge",        4, "A10G",        96,  384,  1,  1,   50,  3800),
-    _ec2("g5.48xlarge",        8, "A10G",       192,  768,  1,  1,  100,  7600),
-    _ec2("g6.xlarge",          1, "L4",           4,   16,  1,  0,   10,   250),
-    _ec2("g6.2xlarge",         1, "L4",           8,   32,  1,  0,   10,   450),
-    _ec2("g6.4xlarge",         1, "L4",          16,   64,  1,  0,   25,   600),
-    _ec2("g6.8xlarge",         1, "L4",          32,  128,  1,  1,   25,   900),
-    _ec2("g6.12xlarge",        4, "L4",          48,  192,  1,  1,   40,  3760),
-    _ec2("g6.16xlarge",        1, "L4",          64,  256,  1,  1,   25,  1880),
-    _ec2("g6.24xlarge",        4, "L4",          96,  384,  1,  1,   50,  3760),
-    _ec2("g6.48xlarge",        8, "L4",         192,  768,  1,  1,  100,  7520),
-    _ec2("g6e.xlarge",         1, "L40S",         4,   32,  1,  0,   20,   250),
-    _ec2("g6e.2xlarge",        1, "L40S",         8,   64,  1,  0,   20,   450),
-    _ec2("g6e.4xlarge",        1, "L40S",        16,  128,  1,  0,   20,   600),
-    _ec2("g6e.8xlarge",        1, "L40S",        32,  256,  1,  1,   25,   900),
-    _ec2("g6e.12xlarge",       4, "L40S",        48,  384,  1,  1,  100,  3800),
-    _ec2("g6e.16xlarge",       1, "L40S",        64,  512,  1,  1,   35,  1900),
-    _ec2("g6e.24xlarge",       4, "L40S",        96,  768,  2,  2,  200,  3800),
-    _ec2("g6e.48xlarge",       8, "L40S",       192, 1536,  4,  4,  400,  7600),
-    _ec2("trn1.2xlarge",       1, "Trainium1",    8,   32,  1,  0, 12.5,   474),
-    _ec2("trn1.32xlarge",     16, "Trainium1",  128,  512,  8,  8,  800,  7600),
-    _ec2("trn1n.32xlarge",    16, "Trainium1",  128,  512, 16, 16, 1600,  7600),
-    _ec2("trn2.3xlarge",       1, "Trainium2",   12,  128,  1,  1,  200,   470),
-    _ec2("trn2.48xlarge",     16, "Trainium2",  192, 2048, 16, 16, 3200,  7600),
-    _ec2("trn2u.48xlarge",    16, "Trainium2",  192, 2048, 16, 16, 3200,  7600),
-    # CPU only: with EFA, then those of head, login, system and build nodes.
-    _ec2("c5n.18xlarge",       0, None,          72,  192,  1,  1,  100,     0),
-    _ec2("c6in.32xlarge",      0, None,         128,  256,  2,  2,  200,     0),
-    _ec2("hpc6a.48xlarge",     0, None,          96,  384,  1,  1,  100,     0),
-    _ec2("c5.2xlarge",         0, None,           8,   16,  1,  0,   10,     0),
-    _ec2("c5.4xlarge",         0, None,          16,   32,  1,  0,   10,     0),
-    _ec2("m5.2xlarge",         0, None,           8,   32,  1,  0,   10,     0),
-    _ec2("m5.4xlarge",         0, None,          16,   64,  1,  0,   10,     0),
-    _ec2("m5.8xlarge",         0, None,          32,  128,  1,  0,   10,     0),
-    _ec2("m5.12xlarge",        0, None,          48,  192,  1,  0,   12,     0),
-    _ec2("t2.small",           0, None,           1,    2,  1,  0, None,     0),
-    _ec2("t2.medium",          0, None,           2,    4,  1,  0, None,     0),
-    _ec2("t3.small",           0, None,           2,    2,  1,  0,    5,     0),
-    _ec2("t3a.micro",          0, None,           2,    1,  1,  0,    5,     0),
-    _ec2("t3a.small",          0, None,           2,    2,  1,  0,    5,     0),
-    _ec2("t3a.medium",         0, None,           2,    4,  1,  0,    5,     0),
-    _ec2("t3a.large",          0, None,           2,    8,  1,  0,    5,     0),
-)
-# fmt: on
-
-HOST_PCIE: Mapping[str, int] = {
-    "p4d": 3, "p4de": 3,  # Cascade Lake
-    "p5": 4, "p5e": 4,  # EPYC of the 3rd generation
-    "p5en": 5,  # Sapphire Rapids: "Gen5 PCIe between CPU and GPU"
-    "p6-b200": 5, "p6-b300": 5,  # Emerald Rapids
-    "p6e-gb200": 5,  # Grace
-    "g4dn": 3,  # Cascade Lake
-    "g5": 4, "g6": 4, "g6e": 4,  # EPYC of the 2nd and 3rd generation
-}  # fmt: skip
-"""Family -> generation of PCIe of its processors, which may be older than that of its GPUs.
-Processors: https://docs.aws.amazon.com/ec2/latest/instancetypes/ac.html; their PCIe: their makers' data sheets."""
-PCIE_BYTES: Mapping[int, float] = {3: 15.75e9, 4: 31.5e9, 5: 63.0e9, 6: 121.0e9}
-"""Generation -> bytes a second over 16 lanes in one direction: 8, 16, 32 and 64 GT/s a lane, less what the encoding
-takes (128b/130b, and 242 of 256 bytes). PCI Express Base Specification."""
-
-NVLINK_DOMAINS: Mapping[str, int] = {"p6e-gb200": 72}
-"""Family -> accelerators that NVLink joins, where they are more than an instance's: an UltraServer is 18 instances.
-https://aws.amazon.com/ec2/instance-types/p6/, 2026-11"""
-NEURONLINK_BYTES: Mapping[str, float] = {"Trainium1": 192 * GIB, "Trainium2": 640e9}
-"""Accelerator -> bytes a second over all its NeuronLinks in one direction: half of what Neuron's pages have, 384 GiB/s
-of NeuronLink-v2 in a trn1.32xlarge, of which a trn1n has twice as much (trn1-arch, editions of 2023 and 2024; later
-ones lack the column), and 1.28 TB/s of v3 (trainium2), read 2026-11. Whether they count both directions they do not
-say: that is taken for granted."""
-
-_ACCELERATORS = {item.name: item for item in ACCELERATORS}
-_INSTANCES = {item.name: item for item in INSTANCES}
-
 COMPUTE_CAPABILITIES: Mapping[str, tuple[int, int]] = {
     "A100 40GB": (8, 0),
     "A100 80GB": (8, 0),
@@ -363,21 +192,14 @@ COMPUTE_CAPABILITIES: Mapping[str, tuple[int, int]] = {
     "L40S": (8, 9),
 }
 """Accelerator -> its compute capability. Source: https://developer.nvidia.com/cuda-gpus, 2026-11"""
-
-
-def instance(name: str) -> Instance:
-    """The instance type of that name, with or without SageMaker's ``ml.``. Raises UserError with the nearest names."""
-    found = _INSTANCES.get(name.removeprefix("ml."))
-    if found is None:
-        raise UserError(unknown("instance type", name, _INSTANCES))
-    return found
+_BY_NAME = {item.name: item for item in ACCELERATORS}
 
 
 def accelerator(name: str) -> Accelerator:
     """The accelerator of that name. Raises UserError with the nearest names."""
-    found = _ACCELERATORS.get(name)
+    found = _BY_NAME.get(name)
     if found is None:
-        raise UserError(unknown("accelerator", name, _ACCELERATORS))
+        raise UserError(unknown("accelerator", name, _BY_NAME))
     return found
 
 
@@ -412,13 +234,3 @@ def peak_flops(accelerator_name: str, dtype: str) -> float | None:
     if dtype not in DTYPES:
         raise UserError(unknown("dtype", dtype, DTYPES))
     return accelerator(accelerator_name).peak_flops.get(dtype)
-
-
-def host_link(instance: Instance) -> float | None:
-    """Bytes a second that PCIe carries at most between the host and one GPU, in one direction; None: not known.
-
-    How many lanes lie between them nobody publishes: this is what 16 carry, and less is no proof of a fault.
-    """
-    host = HOST_PCIE.get(instance.name.partition(".")[0])
-    gpu = accelerator(instance.accelerator).pcie if instance.accelerator else None
-    return None if host is None or gpu is None else PCIE_BYTES[min(host, gpu)]
