@@ -26,7 +26,10 @@ def of_every_rank(job: Job, cluster: Cluster, *, pod_network: bool = False) -> d
     threads = "this many CPUs of a node are one rank's"
     found["OMP_NUM_THREADS"] = Setting(str(job.threads_per_process), threads, "")
     if job.device == "cpu":
-        found |= {name: Setting(value, "huge pages for tensors, kept for the next ones", "") for name, value in CPU_TUNING.items()}
+        found |= {
+            name: Setting(value, "huge pages for tensors, kept for the next ones", "")
+            for name, value in CPU_TUNING.items()
+        }
     found["PYTHONUNBUFFERED"] = Setting("1", "a killed rank's last words are kept", "")
     if cluster.shared is None:
         found["SEATRIAL_CHECKPOINTS"] = Setting("0", "no shared file system: they would be lost with the node", "")
