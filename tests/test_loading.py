@@ -70,7 +70,7 @@ def test_a_file_that_cannot_be_read_is_told_by_its_name(tmp_path):
 
 def test_what_we_refuse_a_file_has_its_place_too(tmp_path):
     path = tmp_path / "mine.py"
-    path.write_text("from seatrial import hardware\nhardware.instance('p9')\n")
+    path.write_text("from seatrial.hardware import instances\ninstances.instance('p9')\n")
     found = problem(catalog.case, str(path))
     assert found.where == f"{path}:2" and found.what == "no instance type is called 'p9'"
 

@@ -214,7 +214,7 @@ def seen(arguments: list[str], environment: dict[str, str], mounts: set[tuple[st
 def run(argv: list[str], folder: Path, **env: str) -> tuple[list[str], dict[str, str]]:
     """What a program called python is given when this command really runs."""
     witness = folder / "python"
-    witness.write_text(f'#!/bin/bash\ncat /proc/$$/environ >{folder}/env\nprintf "%s\\0" "$@" >{folder}/args\n')
+    witness.write_text(f'#!/bin/bash\nenv -0 >{folder}/env\nprintf "%s\\0" "$@" >{folder}/args\n')
     witness.chmod(0o755)
     path = f"{folder}:{os.environ['PATH']}"
     subprocess.run(argv, cwd=folder, env={"PATH": path, **env}, check=True)
