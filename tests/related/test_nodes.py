@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from seatrial import diagnose
-from seatrial.cases.node.look import TOLD
 from seatrial.checks import last
 from seatrial.checks.catalogue import select_checks
 from seatrial.findings import Finding, Verdict
@@ -113,11 +112,14 @@ def test_a_look_that_saw_nothing_takes_nothing_back(tmp_path: Path) -> None:
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
     """The folder that a node keeps: its hook checked it a minute before the run."""
-    folder = tmp_path / "state"
+    return kept(tmp_path / "state", at=-60)
+
+
+def kept(folder: Path, at: float) -> Path:
     last.keep("ip-1.ec2.internal", "quick", slow_links(), folder)
     first, *rest = (folder / last.FILE).read_text().splitlines()
     checked = last.read(folder)
-    told = first.replace(str(checked.time), str(START - 60))
+    told = first.replace(str(checked.time), str(START + at))
     (folder / last.FILE).write_text("\n".join([told, *rest]))
     return folder
 
@@ -127,6 +129,13 @@ def test_what_this_machines_hook_found_is_told(tmp_path: Path, state: Path, monk
     monkeypatch.setattr(platform, "node", lambda: "ip-1")
     [found] = told(run, state)
     assert found.check == "nvlink.links" and found.evidence == f"{state}/findings.jsonl, 2023-11-14 22:12 UTC"
+
+
+@pytest.mark.parametrize("at", [-25 * HOUR, 25 * HOUR])
+def test_what_it_found_on_another_day_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: float) -> None:
+    run = straggling(tmp_path)
+    monkeypatch.setattr(platform, "node", lambda: "ip-1")
+    assert told(run, kept(tmp_path / "state", at)) == []
 
 
 def test_what_another_machines_hook_found_is_not(tmp_path: Path, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,5 +165,7 @@ def test_a_folder_of_another_run_that_is_broken_is_passed_over(tmp_path: Path) -
 
 
 def test_every_rule_that_is_left_out_exists() -> None:
+    from seatrial.cases.node.look import TOLD  # with torch
+
     known = {one.rule.id for one in select_checks("deep")} | {TOLD.id}
     assert known >= nodes.NOT_OF_SPEED
