@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from seatrial.diagnose.expected import SLOWER
+from seatrial.diagnose.expected import SLOWER, UNTUNED
 from seatrial.events import RunEnd
 from seatrial.findings import Verdict
+from seatrial.spec import Expected, Faster
 from tests.diagnose.large import Scene
-from tests.related.made import PROFILED, below, check, slow_links, straggling, why
+from tests.diagnose.test_expected import TOKENS
+from tests.related.made import NEAR, PROFILED, below, check, slow_links, straggling, why
 from tests.stories import start, step, write_run
 
 
@@ -52,6 +54,14 @@ def test_a_run_that_gives_what_was_expected_is_told_nothing(tmp_path: Path) -> N
     check(tmp_path, slow_links())
     _, alone, found = why(run)
     assert found is alone and found.cause.verdict is Verdict.PASS
+
+
+def test_what_would_make_a_good_run_faster_makes_it_no_slow_one(tmp_path: Path) -> None:
+    known = Expected(rate=NEAR, step_tokens=TOKENS, faster=(Faster(setting="compile=true", gain=0.31),))
+    run = below(tmp_path, rate=400e3, expected=known)
+    check(tmp_path, slow_links())
+    _, alone, found = why(run)
+    assert alone.cause.check == UNTUNED.id and found is alone
 
 
 def test_a_run_that_failed_is_told_nothing(tmp_path: Path) -> None:

@@ -19,12 +19,14 @@ from seatrial.versions import STACK
 from tests.diagnose.made import left
 from tests.stories import JOB, START, start, write_run
 
+OLD = {"efa_installer": "1.20.0", "nccl": "2.18.1", "libfabric": "1.17.0", "aws_ofi_nccl": "1.5.0"}
 FALLS_BACK = {"FI_PROVIDER": "tcp", "OMP_NUM_THREADS": "8"}
 
 
 def told(root: Path, env: dict[str, str], cluster: Cluster | None = None, **changes: Any) -> list[Finding]:
     job = replace(JOB, device=changes.pop("device", "cuda"), nodes=2)
     begun = start(**{"backend": "nccl", "hosts": ["a", "b"], "variables": env} | changes)
+    root.mkdir(exist_ok=True)
     run: Run = write_run(root, [(0.0, begun)], device=job.device)
     if cluster:
         run.save_submission(Submission(name="a", cluster=asdict(cluster)))
@@ -44,22 +46,26 @@ def test_a_provider_that_is_not_efa_is_told_with_what_to_do(tmp_path: Path) -> N
 
 
 def test_what_is_missing_on_such_nodes_is_told(tmp_path: Path) -> None:
-    old = {"efa_installer": "1.20.0", "nccl": "2.18.1", "libfabric": "1.17.0", "aws_ofi_nccl": "1.5.0"}
-    found = told(tmp_path, {"OMP_NUM_THREADS": "8"}, cluster("p4d.24xlarge", stack=old))
+    found = told(tmp_path, {"OMP_NUM_THREADS": "8"}, cluster("p4d.24xlarge", stack=OLD))
     assert {one.scope["variable"] for one in found} >= {"FI_EFA_USE_DEVICE_RDMA", "FI_PROVIDER"}
     assert {one.check for one in found} == {"network.missing"}
 
 
 def test_on_one_node_nothing_is_missing(tmp_path: Path) -> None:
-    old = {"efa_installer": "1.20.0", "nccl": "2.18.1", "libfabric": "1.17.0", "aws_ofi_nccl": "1.5.0"}
-    assert told(tmp_path, {"OMP_NUM_THREADS": "8"}, cluster("p4d.24xlarge", stack=old), hosts=["a", "a"]) == []
+    assert told(tmp_path, {"OMP_NUM_THREADS": "8"}, cluster("p4d.24xlarge", stack=OLD), hosts=["a", "a"]) == []
 
 
 @pytest.mark.parametrize(
     "changes", [{"variables": {}}, {"backend": "gloo"}, {"device": "cpu"}], ids=["none told", "gloo", "CPU"]
 )
 def test_ranks_that_read_none_or_told_none(tmp_path: Path, changes: dict[str, Any]) -> None:
-    assert told(tmp_path, FALLS_BACK, cluster("p5.48xlarge", stack=STACK), **changes) == []
+    where = cluster("p4d.24xlarge", stack=OLD)
+    assert told(tmp_path, FALLS_BACK, where) and told(tmp_path / "same", FALLS_BACK, where, **changes) == []
+
+
+def test_whether_ranks_have_a_network_of_their_own_is_not_guessed(tmp_path: Path) -> None:
+    """On hosts Docker's bridge has to be excluded as well, in pods there is none."""
+    assert told(tmp_path, {"NCCL_SOCKET_IFNAME": "^lo"}, cluster("p5.48xlarge", stack=STACK)) == []
 
 
 def test_a_version_that_is_none_is_no_evidence(tmp_path: Path) -> None:
@@ -73,5 +79,4 @@ def test_what_jobs_are_given_is_never_blamed(tmp_path: Path, stack: dict[str, st
         if instance.accelerator:
             where = cluster(instance.name, stack=stack)
             env = of_every_rank(replace(JOB, device="cuda"), where, pod_network=pods)
-            (tmp_path / instance.name).mkdir()
             assert told(tmp_path / instance.name, {name: one.value for name, one in env.items()}, where) == []
