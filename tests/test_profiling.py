@@ -142,3 +142,12 @@ def test_every_training_with_torch_can_be_told(case):
 def test_each_tool_records_something_unasked():
     for tool in TRACES:
         assert set(Profile(tool=tool).traces) <= set(TRACES[tool])
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "disturbed"),
+    [(7, 7, False), (8, 8, True), (11, 11, True), (13, 13, True), (14, 14, False), (1, 10, True), (14, 20, False)],
+)
+def test_which_steps_a_recording_takes_time_of(first, last, disturbed):
+    assert Profile(steps=(10, 12)).disturbs(first, last) is disturbed
+    assert not Profile(tool="nsys", delay=1.0, duration=2.0).disturbs(first, last), "of time, not of steps"

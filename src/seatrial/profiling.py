@@ -53,6 +53,10 @@ class Profile:
         """Whether that rank is recorded."""
         return self.ranks is None or rank in self.ranks
 
+    def disturbs(self, first: int, last: int) -> bool:
+        """Whether recording takes time of one of these steps: it is set up before the window and written behind it."""
+        return self.steps is not None and first <= self.steps[1] + 1 and last >= self.steps[0] - 2
+
     @property
     def traces(self) -> tuple[str, ...]:
         """What is recorded."""

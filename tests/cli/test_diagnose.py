@@ -12,6 +12,7 @@ from seatrial.cli import cli
 from seatrial.events import RunEnd
 from tests.diagnose.large import Scene
 from tests.diagnose.made import RECORDED
+from tests.related.made import below, check, slow_links
 from tests.stories import start, step, write_run
 
 REASON = "rank 0 gave no sign of life for 9 s"
@@ -94,3 +95,33 @@ def test_programs_read_the_shares(slow: Path) -> None:
     assert told == [("diagnose.straggler", 0.47), ("diagnose.garbage", 0.18)]
     diagnosis = json.loads(ask(slow, "report", "--format", "json", expect=0).stdout)["diagnosis"]
     assert diagnosis["slowed_by"] == found["slowed_by"]
+
+
+def test_without_other_findings_the_advice_is_general(tmp_path: Path) -> None:
+    below(tmp_path)
+    out = ask(tmp_path, "diagnose", expect=0).stdout
+    assert "WARN diagnose.slower-than-expected" in out and "suspect the machines or how they are set up" in out
+    assert "what else was found" not in out
+    assert json.loads(ask(tmp_path, "diagnose", "--json", expect=0).stdout)["related"] == []
+
+
+def test_what_a_check_of_its_nodes_found_is_told_in_every_form(tmp_path: Path) -> None:
+    run = below(tmp_path)
+    check(tmp_path, slow_links())
+    out = ask(tmp_path, "diagnose", run.id, expect=0).stdout
+    lines = out[out.index("what else was found that may explain it:") :].splitlines()
+    assert lines[1] == "FAIL nvlink.links"
+    assert lines[2].startswith("  ip-1, gpu 0, link 2: 1.0 GB/s instead of 26.562")
+    assert lines[3] == "  seen in run node-1, 2023-11-14 22:12 UTC" and len(lines) == 5
+    assert "  look first at what else was found: nvlink.links" in out and "suspect the machines" not in out
+    [told] = json.loads(ask(tmp_path, "diagnose", run.id, "--json", expect=0).stdout)["related"]
+    assert (told["finding"]["check"], told["finding"]["scope"], told["share"]) == (
+        "nvlink.links",
+        {"nodes": ["ip-1"]},
+        None,
+    )
+    report = json.loads(ask(tmp_path, "report", run.id, "--format", "json", expect=0).stdout)
+    assert report["diagnosis"]["related"] == [told]
+    page = ask(tmp_path, "report", run.id, "--format", "html", expect=0).stdout
+    assert "may explain it" in page and "1.0 GB/s instead of 26.562" in page
+    assert "may explain it" in ask(tmp_path, "report", run.id, "--format", "md", expect=0).stdout

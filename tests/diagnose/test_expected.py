@@ -13,6 +13,7 @@ from seatrial.diagnose.judging import Diagnosis, judge
 from seatrial.events import EventLog, RunEnd, Step, Timed
 from seatrial.expected import Expected, Faster, Range
 from seatrial.findings import Verdict
+from seatrial.profiling import Profile
 from seatrial.runs import State
 from tests import stories
 from tests.diagnose.made import left
@@ -36,8 +37,8 @@ def events(seed: int, rate: float, *, data: float = 0.02, **changes: Any) -> Eve
     return [*told, (moment, RunEnd(outcome="completed", step=40))]
 
 
-def why(told: Events, known: Expected | None) -> Diagnosis:
-    job = replace(stories.JOB, device="cuda", nodes=16, processes_per_node=8, expected=known)
+def why(told: Events, known: Expected | None, profile: Profile | None = None) -> Diagnosis:
+    job = replace(stories.JOB, device="cuda", nodes=16, processes_per_node=8, expected=known, profile=profile)
     log = EventLog(events=[Timed(stories.START + after, event) for after, event in told])
     return judge(replace(left(state=State.COMPLETED), job=job, log=log))
 
@@ -108,3 +109,15 @@ def test_nothing_is_said_where_nobody_can_tell(told: Events, known: Expected | N
 def test_a_figure_that_cannot_be_is_no_cause() -> None:
     told = events(0, 200e3, flops_per_token={"causal": 5e10}, peak_flops=1e12)
     assert why(told, Expected(rate=replace(RATE, low=1e9, expected=2e9, high=3e9))).cause.check == "diagnose.cause"
+
+
+def test_what_a_profiler_takes_is_no_fault() -> None:
+    """Setting one up takes seconds, before the window and behind it: this job gives what was expected all the same."""
+    told = [
+        (moment, replace(event, seconds=30.0) if isinstance(event, Step) and event.step in (18, 20, 22) else event)
+        for moment, event in events(0, 400e3)
+    ]
+    known = Expected(rate=RATE, step_tokens=TOKENS)
+    assert why(told, known).named
+    assert not why(told, known, profile=Profile(steps=(20, 21))).named
+    assert why(told, known, profile=Profile(steps=(30, 31))).named, "of other steps it is one"

@@ -13,6 +13,7 @@ from seatrial.diagnose.judging import Diagnosis, judge
 from seatrial.diagnose.lag import _without_each
 from seatrial.events import CheckpointSaved, Step
 from seatrial.findings import Verdict
+from seatrial.profiling import Profile
 from seatrial.runs import State
 from tests.diagnose.made import left
 from tests.stories import JOB, Events, start
@@ -208,3 +209,18 @@ def test_one_rank_alone_lags_behind_nobody() -> None:
         alone = {"busy": [0.9], "wait": [0.0], "data_wait": [0.0], "cpu": [0.9]}
         events.append((0.2 + 0.01 * n, Step(step=n, loss=1.0, count=8, seconds=1.0, ranks=alone)))
     assert said(slowed(events))[0] == "cause"
+
+
+def test_garbage_of_setting_a_profiler_up_is_no_cause() -> None:
+    """As two real runs had it: seconds in the step but one before the window."""
+
+    def measures(number: int) -> Measures:
+        return measured(work=SAME) | {"gc": (5.0,) * RANKS if number == 18 else NONE}
+
+    events = [
+        (after, replace(event, seconds=20.0) if isinstance(event, Step) and event.step == 18 else event)
+        for after, event in steps(measures)
+    ]
+    job = replace(JOB, processes_per_node=RANKS)
+    assert said(slowed(events, job=job)) == ("garbage", [])
+    assert not slowed(events, job=replace(job, profile=Profile(steps=(20, 22)))).named

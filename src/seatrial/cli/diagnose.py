@@ -25,11 +25,12 @@ def command(ctx: click.Context, name: str, history: History, as_json: bool) -> N
 
     Exit code 1 if a cause ended it, 3 if what it left does not tell the cause.
     """
-    from seatrial.diagnose import diagnose
+    from seatrial import diagnose, related
     from seatrial.findings import exit_code
 
     run = find_run(history, name, logs=True)
-    found = diagnose(run)
+    left = diagnose.read(run)
+    found = related.explain(run, left, diagnose.judge(left))
     if as_json:
         print_json(_record(run, found))
     else:
@@ -47,6 +48,7 @@ def _record(run: Run, found: Diagnosis) -> dict[str, object]:
         "cause": asdict(found.cause),
         "share": found.share,
         "slowed_by": [asdict(slowing) for slowing in found.slowed_by],
+        "related": [asdict(one) for one in found.related],
         "consequences": [asdict(finding) for finding in found.consequences],
     }
 
@@ -64,6 +66,11 @@ def _say(run: Run, found: Diagnosis) -> None:
         click.echo("what slowed it as well:")
     for one in found.slowed_by:
         click.echo(f"{one.finding.check}{_who(one.finding)}{_cost(one.share)}")
+        _detail(one.finding)
+    if found.related:
+        click.echo("what else was found that may explain it:")
+    for one in found.related:
+        click.echo(f"{one.finding.verdict} {one.finding.check}{_cost(one.share)}")
         _detail(one.finding)
     if found.consequences:
         click.echo("what followed, or is no cause:")

@@ -14,9 +14,10 @@ from seatrial.attempts import Attempts
 from seatrial.diagnose import rules
 from seatrial.diagnose.left import Left
 from seatrial.diagnose.signs import Sign
-from seatrial.diagnose.steps import MIN_POINTS
+from seatrial.diagnose.steps import MIN_POINTS, undisturbed
 from seatrial.expected import Faster, Range
 from seatrial.findings import Finding, Rule, Severity, Verdict
+from seatrial.steady import Steady
 
 GAIN = 0.2
 """Tokens a second on top, from which on an argument is worth a word; a bound of ours, above the error of a forecast."""
@@ -76,12 +77,12 @@ def _held(left: Left) -> tuple[Range | None, float | None]:
     """What was forecast, and the steady throughput; None where one is not to be held against the other."""
     attempts = Attempts(left.log.events, left.job.flops_per_token)
     info = attempts.all[-1].info if attempts.all else None
-    few = len(attempts.steady_points()) < MIN_POINTS
-    if left.job.expected is None or info is None or info.unit != "tokens" or few:
+    points = undisturbed(left.job, attempts)
+    if left.job.expected is None or info is None or info.unit != "tokens" or len(points) < MIN_POINTS:
         return None, None
     if doubts.incomparable(left.job, attempts, left.log):
         return None, None
-    return left.job.expected.rate, attempts.steady().throughput
+    return left.job.expected.rate, sum((point.steady for point in points), Steady()).throughput
 
 
 def _best(left: Left) -> Faster | None:

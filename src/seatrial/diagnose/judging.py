@@ -46,6 +46,8 @@ class Diagnosis:
     """Of the time that the cause cost, if it slowed the run; None: not known."""
     slowed_by: tuple[Slowing, ...] = ()
     """What slowed it besides, by what it cost."""
+    related: tuple[Slowing, ...] = ()
+    """What else was found about a slow run, by other rules than a diagnosis has: see seatrial.related."""
 
     @property
     def named(self) -> bool:

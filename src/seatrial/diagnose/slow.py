@@ -15,7 +15,7 @@ from seatrial.attempts import Attempts
 from seatrial.diagnose import clocks, expected, lag, settings, trend, waits
 from seatrial.diagnose.left import Left
 from seatrial.diagnose.signs import Sign
-from seatrial.diagnose.steps import MIN_POINTS, share
+from seatrial.diagnose.steps import MIN_POINTS, share, undisturbed
 
 
 def signs(left: Left) -> list[Sign]:
@@ -26,7 +26,7 @@ def signs(left: Left) -> list[Sign]:
 
 
 def _found(left: Left) -> Iterator[tuple[float | None, Sign]]:
-    points = Attempts(left.log.events).steady_points()
+    points = undisturbed(left.job, Attempts(left.log.events))
     yield from settings.signs(left, points)
     if not points:
         return

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from seatrial.attempts import Point
+from seatrial.attempts import Attempts, Point
+from seatrial.job import Job
 
 MIN_POINTS = 5
 """Logged steps past the warm-up that are needed to say anything."""
@@ -33,3 +34,11 @@ def share(points: Sequence[Point], costs: Costs) -> float:
 def seconds(points: Sequence[Point]) -> float:
     """Of all steps that the points stand for."""
     return sum(p.event.seconds * p.steady.steps for p in points)
+
+
+def undisturbed(job: Job, attempts: Attempts) -> list[Point]:
+    """The steady points, without those whose steps a profiler took time of: that was asked for, and is no fault."""
+    points, recorded = attempts.steady_points(), job.profile
+    if recorded is None:
+        return points
+    return [p for p in points if not recorded.disturbs(p.event.step - p.steady.steps + 1, p.event.step)]

@@ -12,8 +12,10 @@ from seatrial.errors import Problem, UserError
 from seatrial.extras import needed
 from seatrial.findings import Finding
 from seatrial.profiles.figures import Figures
-from seatrial.profiles.findings import judge
+from seatrial.profiles.findings import judge, weighed
 from seatrial.profiling import FOLDER
+
+__all__ = ["KEPT", "Profiles", "files", "of_run", "read", "weighed"]
 
 KEPT = "figures.json"
 """Beside a run's profiles: what they came to, so that a report need not read them again."""

@@ -50,15 +50,20 @@ def cause(found: Diagnosis) -> tuple[str, str]:
     return finding.observed, f"{facts}. What to do: {finding.remedy}."
 
 
-def besides(found: Diagnosis) -> tuple[Table, Table]:
-    """What slowed the run as well, by what it cost; and what followed from the root cause."""
+def besides(found: Diagnosis) -> tuple[Table, ...]:
+    """What slowed the run as well, by what it cost; what else was found about it; what followed from the root cause."""
     slowing = tuple(
         (percent(one.share), one.finding.check, one.finding.observed, blamed(one.finding), one.finding.remedy)
         for one in found.slowed_by
     )
+    related = tuple(
+        (percent(one.share), one.finding.check, one.finding.observed, one.finding.evidence, one.finding.remedy)
+        for one in found.related
+    )
     seen = tuple((f.observed, blamed(f), f.evidence) for f in found.consequences)
     return (
         Table(headers=("of the time", "also slowed it", "observed", "whose", "what to do"), rows=slowing),
+        Table(headers=("of the time", "may explain it", "observed", "seen in", "what to do"), rows=related),
         Table(headers=("also seen", "whose", "seen in"), rows=seen).filled(),
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seatrial import diagnose, provenance
+from seatrial import diagnose, provenance, related
 from seatrial.attempts import Attempt, Attempts, Point
 from seatrial.diagnose import Diagnosis
 from seatrial.events import (
@@ -162,7 +162,7 @@ def summarise(run: Run, findings: list[Finding], links: Sequence[tuple[str, str]
     starts, submission = provenance.read(run), run.submission()
     # Of a run that goes on, what would be named now may be gone with the next step.
     left = None if state.live else diagnose.read(run)
-    found = diagnose.judge(left) if left else None
+    found = related.explain(run, left, diagnose.judge(left)) if left else None
     memory = [p.event.memory_bytes for p in points if p.event.memory_bytes is not None]
     return Summary(
         reason=reason.find(run, left, found) if left and found else None,

@@ -15,6 +15,8 @@ from types import ModuleType
 
 import pytest
 
+from tests.command import Command, settings
+
 BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "diagnose.py"
 
 
@@ -65,3 +67,32 @@ def test_it_names_what_slowed_a_run(tmp_path: Path) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=300)
     found = json.loads(told.read_text())
     assert [one["fault"] for one in found if one["right"]] == causes, found
+
+
+SLOWNESS = str(Path(__file__).parents[2] / "slowness.py")
+PROFILED = ("--profile", "steps=10:12,ranks=all", "--expect", "none")
+
+
+def test_a_slow_run_is_told_what_its_profile_says(tmp_path: Path) -> None:
+    seatrial = Command(tmp_path)
+    sets = settings("cause=communication", "width=3000000", "seconds=0.01")
+    seatrial("run", SLOWNESS, "--name", "slow", *PROFILED, *sets)
+    found = json.loads(seatrial("diagnose", "slow", "--json"))
+    wrong = {
+        finding["check"]: finding["observed"]
+        for finding in json.loads(seatrial("profile", "show", "slow", "--json"))["findings"]
+        if finding["verdict"] == "WARN"
+    }
+    told = {one["finding"]["check"]: one for one in found["related"] if one["finding"]["check"].startswith("profile.")}
+    assert found["cause"]["check"] == "diagnose.communication" and "profile.exposed-communication" in told
+    assert {check: one["finding"]["observed"] for check, one in told.items()} == wrong
+    assert all(0.05 <= one["share"] <= 1 and one["finding"]["remedy"] for one in told.values())
+    assert told["profile.exposed-communication"]["finding"]["evidence"].endswith(", steps 10 to 12")
+
+
+def test_recording_a_profile_is_no_cause(tmp_path: Path) -> None:
+    """Setting it up took seconds, garbage included, of a run of two."""
+    seatrial = Command(tmp_path)
+    seatrial("run", SLOWNESS, "--name", "well", *PROFILED)
+    found = json.loads(seatrial("diagnose", "well", "--json"))
+    assert (found["verdict"], found["related"]) == ("PASS", []), found
