@@ -1,7 +1,7 @@
 """Ranks whose own work takes longer than the others', step after step.
 
 In a synchronous job all ranks take the same time for a step, so the slow one shows in its own *work* only: its time
-less what it waited for others and for data, and what it collected garbage. Who has more to compute is no slow node.
+less what it waited for others and for data, collected garbage and compiled. Who has more to compute is no slow node.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from seatrial.diagnose import slow_rules
 from seatrial.diagnose.collectives import ranks_text
 from seatrial.diagnose.left import Left
 from seatrial.diagnose.signs import Sign
-from seatrial.diagnose.steps import MIN_POINTS, Costs, garbage, whole
+from seatrial.diagnose.steps import MIN_POINTS, Costs, paused, whole
 from seatrial.events import RunStart
 from seatrial.findings import Rule
 
@@ -84,12 +84,12 @@ def _hosts(left: Left, ranks: Sequence[int]) -> str:
 
 def _work(point: Point) -> list[float]:
     ranks = point.event.ranks
-    parts = ranks["busy"], ranks["wait"], ranks["data_wait"], garbage(point)
-    return [busy - wait - data - collected for busy, wait, data, collected in zip(*parts, strict=True)]
+    parts = ranks["busy"], ranks["wait"], ranks["data_wait"], paused(point)
+    return [busy - wait - data - pause for busy, wait, data, pause in zip(*parts, strict=True)]
 
 
 def _cpu(point: Point) -> list[float]:
-    return [cpu - collected for cpu, collected in zip(point.event.ranks["cpu"], garbage(point), strict=True)]
+    return [cpu - pause for cpu, pause in zip(point.event.ranks["cpu"], paused(point), strict=True)]
 
 
 def _without_each(row: Sequence[float]) -> list[float]:

@@ -1,4 +1,5 @@
-"""What was wrong from the first step on: TCP instead of EFA, fp32 instead of bf16, one thread, too much sent."""
+"""What was wrong from the first step on: TCP instead of EFA, fp32 instead of bf16, attention without a fused kernel,
+one thread, too much sent, a compiler that does nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from seatrial.attempts import Point
-from seatrial.diagnose import slow_rules
+from seatrial.diagnose import compiling, slow_rules
 from seatrial.diagnose.left import Left
 from seatrial.diagnose.signs import Sign
 from seatrial.diagnose.steps import MIN_POINTS, whole
@@ -37,7 +38,9 @@ def signs(left: Left, points: Sequence[Point]) -> Iterator[tuple[float | None, S
     content = _content(left)
     if content is not None:
         yield from _precision(start, content)
+        yield from _attention(content)
         yield from _communication(start, content, points)
+    yield from compiling.signs(start, content, points)
     yield from _threads(left, start, points)
 
 
@@ -67,6 +70,13 @@ def _precision(start: RunStart, content: StepContent) -> Iterator[tuple[None, Si
     if start.dtype in NARROW and content.products in _WIDE:
         said = f"the job asks for {start.dtype}; the products of its first linear layer are in {content.products}"
         yield None, Sign(rule=slow_rules.PRECISION, said=said, evidence="events.jsonl, step_content")
+
+
+def _attention(content: StepContent) -> Iterator[tuple[None, Sign]]:
+    """How much faster a fused kernel is depends on the lengths: the share is not known."""
+    if content.attention == "math" and content.attention_possible not in ("", "math"):
+        said = f"attention takes the kernel math, its inputs allow {content.attention_possible}"
+        yield None, Sign(rule=slow_rules.ATTENTION, said=said, evidence="events.jsonl, step_content")
 
 
 def _communication(

@@ -24,11 +24,13 @@ def run_start(
     unit: str = "tokens",
     packages: Iterable[str] = (),
     collective_bytes: Mapping[str, float] | None = None,
+    compiled: bool | None = None,
 ) -> None:
     """Emit RunStart, when the ranks have met and the first step is about to be taken. A collective where there are any.
 
     `dtype` is what matrices are to be multiplied in, and what the peak is of: ``bf16`` or ``fp32``. `packages` are
-    named with their versions besides the pins. `collective_bytes`: what the layout needs, of `Workload`.
+    named with their versions besides the pins. `collective_bytes`: what the layout needs, of `Workload`. `compiled`:
+    whether the job asks for torch.compile.
     """
     peak, source = worker.peak_flops(dtype)
     worker.emit(
@@ -50,6 +52,7 @@ def run_start(
             dtype=dtype,
             threads=worker.threads(),
             collective_bytes=dict(collective_bytes or {}),
+            compiled=compiled,
         )
     )
 

@@ -163,6 +163,7 @@ _RANK_TITLES = {
     "gc": "Collecting garbage",
     "wait": "Wait for other ranks",
     "throttled": "With clocks held down",
+    "compile": "Compiling",
 }
 
 
