@@ -40,6 +40,8 @@ class Scene:
     resumed_at: int | None = None
     sent: float = 1.0
     """Times what the layout needs."""
+    slower_network: float = 1.0
+    """Times as long for what is sent."""
     products: str = "bfloat16"
     attention: str = "flash_attention"
     compiled: bool = False
@@ -89,7 +91,7 @@ class Scene:
         collected = [self.garbage.get(rank, 0.001) for rank in range(self.ranks)]
         compiled = [self.compiling.get(step, 0.0)] * self.ranks
         mine = [sum(parts) for parts in zip(work, data, collected, compiled, strict=True)]
-        total = max(mine) + self.sent * SENT
+        total = max(mine) + self.sent * self.slower_network * SENT
         own_cpu = [w if self.more or self.device == "cpu" else 0.3 * WORK for w in work]
         cpu = [own + took for own, took in zip(own_cpu, compiled, strict=True)]
         wait = [total - one for one in mine]

@@ -93,7 +93,11 @@ def threads(seed: int, chance: random.Random) -> Made:
 
 
 def fallback(seed: int, chance: random.Random) -> Made:
-    return Scene(seed, fabric_log="NCCL INFO Using network Socket"), [], None
+    """TCP is slower; EFA would take some time, too."""
+    sent = chance.uniform(2.0, 20.0)
+    told = seed % 4 > 0
+    scene = Scene(seed, fabric_log="NCCL INFO Using network Socket", slower_network=sent, tells_wait=told)
+    return scene, [], sent * SENT / (WORK + sent * SENT) if told else None
 
 
 def slow_since(seed: int, chance: random.Random) -> Made:

@@ -188,6 +188,17 @@ def test_a_silent_fall_back_to_tcp(log: str, provider: str, hosts: int, expected
     begun = start(world_size=2, hosts=["a", "b"][:hosts] * (2 // hosts), variables={"FI_PROVIDER": provider})
     found = judge(left(state=State.COMPLETED, events=[(0.1, begun)], logs={"rank-0": log}))
     assert (found.cause.check == "diagnose.fallback") is expected
+    assert found.share is None, "nobody told what was sent"
+
+
+def test_a_fall_back_to_tcp_costs_what_is_sent_at_most() -> None:
+    begun = start(world_size=RANKS, hosts=["a", "b"] * 2, variables={"FI_PROVIDER": "efa"})
+    sending = {"busy": [1.0] * RANKS, "wait": [0.3, 0.35, 0.3, 0.35], "data_wait": [0.0] * RANKS, "cpu": [0.5] * RANKS}
+    events: Events = [(0.1, begun)]
+    events += [(0.2 + n, Step(step=n, loss=1.0, count=8, seconds=1.0, ranks=sending)) for n in range(1, 31)]
+    found = slowed(events, logs={"rank-0": SOCKET})
+    assert found.cause.check == "diagnose.fallback" and found.share == pytest.approx(0.3)
+    assert found.cause.observed.endswith("Using network Socket; the share is what EFA could save at most")
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
