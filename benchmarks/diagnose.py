@@ -64,6 +64,7 @@ SLOW = {
     "breaks": "diagnose.graph-breaks",
     "again": "diagnose.recompiled",
     "gives-up": "diagnose.recompiled",
+    "stage": "diagnose.imbalance",
 }
 """The same of tests/slowness.py."""
 STEPS = {
@@ -75,7 +76,7 @@ STEPS = {
     "pauses": "diagnose.stalls",
 }
 """The same of tests/slow_steps.py."""
-ALONE = {"garbage", "neighbour"}
+ALONE = {"garbage", "neighbour", "stage"}
 """Causes that are one rank's."""
 MEMORY_BYTES = 3 * 2**30
 """Of four ranks with torch, about half as much is used; the fault takes 4 GiB."""

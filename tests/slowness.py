@@ -39,7 +39,8 @@ class Args(TrainingArgs):
     forgotten; ``threads``: one; ``communication``: gradients are reduced three times; ``neighbour``: one takes a rank's
     core; ``attention``: fused kernels are switched off. With ``compiled`` it asks for torch.compile, and nothing is
     wrong; ``uncompiled``: nobody compiles; ``breaks``: its graph breaks; ``again``: each step compiles again, or
-    ``gives-up`` after eight times."""
+    ``gives-up`` after eight times. ``stage``: of a
+    pipeline's two stages one computes more."""
     faulty_rank: int = 0
     """Whose it is, where it is one rank's."""
     width: Count = 100_000
@@ -113,6 +114,7 @@ def main() -> None:
             dtype=args.dtype,
             collective_bytes=needed,
             compiled=args.compiles,
+            stages=range(2) if args.has("stage") else (),
         )
         timer = StepTimer(worker.device, compiles=args.compiles)
         for step in range(1, args.steps + 1):
@@ -120,6 +122,8 @@ def main() -> None:
                 if args.has("again", "gives-up"):
                     layer.name = f"step {step}"  # what is compiled holds for one name
                 work(args, layer)
+                if args.has("stage") and worker.rank == args.faulty_rank:
+                    compute(args.seconds)
                 if kept:
                     gc.collect()
             with timer.phase("backward"), timer.waiting():
@@ -154,9 +158,7 @@ def prepare(args: Args, worker: Worker, layer: Layer, neighbours: ExitStack) -> 
 def work(args: Args, layer: Layer) -> None:
     """A step's own work: sleeping, so that it takes as long on a busy machine; or computing."""
     if args.has("neighbour"):
-        end = time.process_time() + args.seconds
-        while time.process_time() < end:
-            pass
+        compute(args.seconds)
     elif args.size < 512:
         time.sleep(args.seconds)
     autocast = args.dtype == "bf16" and not args.has("precision")
@@ -164,6 +166,13 @@ def work(args: Args, layer: Layer) -> None:
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast), sdpa_kernel(kernels):
         for _ in range(1 if args.size < 512 else 8):
             layer(torch.ones(args.size, args.size))
+
+
+def compute(seconds: float) -> None:
+    """Take so much time of a CPU."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
 
 
 def log_step(args: Args, worker: Worker, timer: StepTimer, step: int) -> None:

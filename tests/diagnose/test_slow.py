@@ -11,7 +11,7 @@ import pytest
 
 from seatrial.diagnose.judging import Diagnosis, judge
 from seatrial.diagnose.lag import _without_each
-from seatrial.events import CheckpointSaved, Step
+from seatrial.events import CheckpointSaved, RunStart, Step
 from seatrial.findings import Verdict
 from seatrial.runs import State
 from tests.diagnose.made import left
@@ -60,6 +60,26 @@ def test_who_works_longer_is_the_straggler_though_all_steps_take_as_long() -> No
 def test_who_computes_more_is_no_bad_node() -> None:
     found = slowed(steps(lambda n: measured(work=(0.5, 0.5, 0.9, 0.5), cpu=(0.5, 0.5, 0.9, 0.5))))
     assert said(found) == ("imbalance", [2])
+
+
+@pytest.mark.parametrize(
+    ("stages", "slow", "who"),
+    [
+        ([0, 0, 1, 1], [2, 3], "ranks 2 and 3, pipeline stage 1 of 2, on ip-2, ip-3"),
+        ([0, 0, 1, 1], [1], "rank 1, of pipeline stage 0 of 2, on ip-1"),
+        ([0, 1, 1, 2], [1, 2], "ranks 1 and 2, pipeline stage 1 of 3, on ip-1, ip-2"),
+        ([0, 0, 1, 2], [2, 3], "ranks 2 and 3 on ip-2, ip-3"),
+        ([], [2, 3], "ranks 2 and 3 on ip-2, ip-3"),
+        ([0, 1], [2, 3], "ranks 2 and 3 on ip-2, ip-3"),
+    ],
+)
+def test_a_stage_that_computes_more_is_named(stages: list[int], slow: list[int], who: str) -> None:
+    work = [0.9 if rank in slow else 0.5 for rank in range(RANKS)]
+    (moment, begun), *events = steps(lambda n: measured(work=work, cpu=work))
+    assert isinstance(begun, RunStart)
+    found = slowed([(moment, replace(begun, stages=stages)), *events])
+    assert said(found) == ("imbalance", slow)
+    assert found.cause.observed.startswith(f"work of {who}: ")
 
 
 def test_several_that_lag_are_one_cause_as_large_as_the_slowest() -> None:

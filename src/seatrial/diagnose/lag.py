@@ -66,12 +66,24 @@ def signs(left: Left, points: Sequence[Point]) -> Iterator[tuple[Costs, Sign]]:
 def _sign(left: Left, rule: Rule, ranks: list[int], work: Rows, usual: Rows, by_work: bool) -> Sign:
     excess, others = max(_behind(work, usual, rank) for rank in ranks)
     what = "work" if by_work else "cpu"
-    who = f"{what} of {ranks_text(ranks)}{_hosts(left, ranks)}"
+    who = f"{what} of {ranks_text(ranks)}{_stage(left, ranks)}{_hosts(left, ranks)}"
     said = f"{who}: {others + excess:.3g} s a step, of the others {others:.3g} s"
     if by_work and rule is slow_rules.IMBALANCE:
         said += f"; {'it computes' if len(ranks) == 1 else 'they compute'} for longer, which may also be a slower core"
     place = f"events.jsonl, ranks.{'busy, wait, data_wait' if by_work else 'cpu'}"
     return Sign(rule=rule, said=said, ranks=tuple(ranks), evidence=place)
+
+
+def _stage(left: Left, ranks: Sequence[int]) -> str:
+    """That they are one stage of a pipeline, or in one: its layers are too many, or its ranks slow."""
+    start = left.log.last(RunStart)
+    if start is None or len(start.stages) <= max(ranks):
+        return ""
+    mine, *others = {start.stages[rank] for rank in ranks}
+    if others:
+        return ""
+    alone = start.stages.count(mine) == len(ranks)
+    return f", {'' if alone else 'of '}pipeline stage {mine} of {len(set(start.stages))},"
 
 
 def _hosts(left: Left, ranks: Sequence[int]) -> str:

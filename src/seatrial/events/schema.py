@@ -52,6 +52,8 @@ class RunStart:
     """Operation -> bytes of what a rank has to reduce or gather in a step, by its layout; empty if nobody tells."""
     compiled: bool | None = None
     """Whether the job asks for torch.compile; None if the case does not tell."""
+    stages: list[int] = field(default_factory=list)
+    """Pipeline stage of each rank, from 0; empty if there is one alone, or nobody tells."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
