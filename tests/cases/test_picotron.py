@@ -274,7 +274,7 @@ def test_our_own_line_tells_more_and_tells_it_exactly() -> None:
 
 def test_what_ranks_measured_is_told_beside_the_line() -> None:
     reader = Reader(TINY, 2)
-    reader.ranks = {"cpu": [0.25, 0.5]}
+    reader.measured = {"cpu": [0.25, 0.5]}
     [step] = reader.read(clean(ours()))
     assert step.ranks == {"cpu": [0.25, 0.5]}
 

@@ -105,7 +105,7 @@ def train(args: Args, worker: Worker, reader: Reader) -> None:
             loss = sum(rank[0] for rank in ranks)
             norm = engine.gradient_norm()
             seconds, _ = timer.collect()
-            reader.ranks = {name: [rank[i] for rank in ranks] for i, name in enumerate(mine, start=1)}
+            reader.measured = {name: [rank[i] for rank in ranks] for i, name in enumerate(mine, start=1)}
             if worker.rank == 0:
                 speed = tokens / seconds / worker.world_size
                 line = metric_line(
