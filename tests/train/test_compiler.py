@@ -13,16 +13,18 @@ pytestmark = pytest.mark.torch
 
 
 class Function(torch.nn.Module):
-    """Compiled anew for each name; it may look at its numbers."""
+    """Compiled anew for each name; it may look at its numbers, or print."""
 
-    def __init__(self, *, looks: bool = False) -> None:
+    def __init__(self, *, looks: bool = False, prints: bool = False) -> None:
         super().__init__()
-        self.name, self.looks = "", looks
+        self.name, self.looks, self.prints = "", looks, prints
         self.compile(backend="eager", dynamic=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.looks and x.sum() > 0:
             x = x + 1
+        if self.prints:
+            print("nothing")
         return x + (self.name == "none")
 
 
@@ -43,11 +45,26 @@ def test_a_graph_is_made_once() -> None:
     assert compiler.seconds() == before, "nothing was compiled"
 
 
-def test_a_graph_that_breaks() -> None:
-    Function(looks=True)(torch.ones(2))
-    [(reason, count)] = compiler.eager().items()
-    assert reason.startswith("Data-dependent branching: Detected data-dependent branching") and count == 1
-    assert compiler.graphs() == 2 and len(reason) <= compiler.MAX_REASON
+@pytest.mark.parametrize(
+    ("why", "reason"),
+    [
+        ("looks", "Data-dependent branching: Detected data-dependent branching"),
+        ("prints", "Failed to trace builtin operator: Dynamo does not know how to trace builtin operator `print`"),
+    ],
+)
+def test_a_graph_that_breaks(why: str, reason: str) -> None:
+    """torch counts these two in different places."""
+    Function(**{why: True})(torch.ones(2))
+    [(said, count)] = compiler.eager().items()
+    assert said.startswith(reason) and count == 1
+
+
+def test_of_a_long_reason_the_beginning_is_kept() -> None:
+    torch._dynamo.utils.counters["graph_break"] |= {
+        f"{'why ' * 100}\nExplanation: long": 2,
+        "why\nExplanation: b\nc": 3,
+    }
+    assert compiler.eager() == {("why " * 100)[: compiler.MAX_REASON]: 2, "why: b": 3}
 
 
 def test_a_function_that_is_given_up() -> None:
