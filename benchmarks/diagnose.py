@@ -58,6 +58,13 @@ SLOW = {
     "threads": "diagnose.threads",
     "communication": "diagnose.communication",
     "neighbour": "diagnose.straggler",
+    "attention": "diagnose.attention",
+    "compiled": "diagnose.cause",
+    "uncompiled": "diagnose.uncompiled",
+    "breaks": "diagnose.graph-breaks",
+    "again": "diagnose.recompiled",
+    "gives-up": "diagnose.recompiled",
+    "stage": "diagnose.imbalance",
 }
 """The same of tests/slowness.py."""
 STEPS = {
@@ -69,13 +76,13 @@ STEPS = {
     "pauses": "diagnose.stalls",
 }
 """The same of tests/slow_steps.py."""
-ALONE = {"garbage", "neighbour"}
+ALONE = {"garbage", "neighbour", "stage"}
 """Causes that are one rank's."""
 MEMORY_BYTES = 3 * 2**30
 """Of four ranks with torch, about half as much is used; the fault takes 4 GiB."""
 V1 = Path("/sys/fs/cgroup/memory")
 CGROUPS, LIMIT = (V1, "memory.limit_in_bytes") if V1.is_dir() else (Path("/sys/fs/cgroup"), "memory.max")
-CLEAN = ("none", "nothing", "steady")
+CLEAN = ("none", "nothing", "steady", "compiled")
 BLAMES_NOBODY = {"none", "nan"} | (SLOW.keys() - ALONE) | STEPS.keys()
 """A loss is the mean over all ranks: whose it was is not told."""
 

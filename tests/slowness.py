@@ -18,6 +18,9 @@ from typing import Literal
 
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from seatrial.arguments import Count, Positive, TrainingArgs
 from seatrial.events import Step
@@ -34,7 +37,10 @@ class Args(TrainingArgs):
     cause: str = "nothing"
     """One, or several joined by ``+``: ``garbage`` is collected in each step, on one rank; ``precision``: autocast is
     forgotten; ``threads``: one; ``communication``: gradients are reduced three times; ``neighbour``: one takes a rank's
-    core."""
+    core; ``attention``: fused kernels are switched off. With ``compiled`` it asks for torch.compile, and nothing is
+    wrong; ``uncompiled``: nobody compiles; ``breaks``: its graph breaks; ``again``: each step compiles again, or
+    ``gives-up`` after eight times. ``stage``: of a
+    pipeline's two stages one computes more."""
     faulty_rank: int = 0
     """Whose it is, where it is one rank's."""
     width: Count = 100_000
@@ -46,9 +52,14 @@ class Args(TrainingArgs):
     dtype: Literal["fp32", "bf16"] = "bf16"
     """What matrices are multiplied in."""
 
-    def has(self, cause: str) -> bool:
-        """Whether that is one of its causes."""
-        return cause in self.cause.split("+")
+    def has(self, *causes: str) -> bool:
+        """Whether one of these is one of its causes."""
+        return not {*causes}.isdisjoint(self.cause.split("+"))
+
+    @property
+    def compiles(self) -> bool:
+        """Whether it asks for torch.compile."""
+        return self.has("compiled", "uncompiled", "breaks", "again", "gives-up")
 
 
 CASE = Case(
@@ -66,19 +77,53 @@ CASE = Case(
 )  # fmt: skip
 
 
+class Layer(torch.nn.Module):
+    """A product, and attention over its rows in four heads."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.linear = torch.nn.Linear(size, size, bias=False)
+        self.name = ""
+        self.looks = False
+        """Whether it looks at its numbers, which no graph can."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """rows: [S, H]. Returns the same shape."""
+        rows = self.linear(rows)
+        if self.looks and rows.sum() == 7:
+            rows = -rows
+        if self.name == "none":
+            rows = 2 * rows
+        heads = rows.unflatten(1, (4, -1)).transpose(0, 1)[None]
+        mixed = F.scaled_dot_product_attention(heads, heads, heads, is_causal=True)
+        return mixed[0].transpose(0, 1).flatten(1)
+
+
 def main() -> None:
     """One rank."""
     with start() as worker, ExitStack() as neighbours:
         args = Args(**worker.args)
-        layer = torch.nn.Linear(args.size, args.size, bias=False)
-        kept = prepare(args, worker, neighbours)
+        layer = Layer(args.size)
+        kept = prepare(args, worker, layer, neighbours)
         worker.watch(layer)
         needed = {"all_reduce": 4.0 * args.width} if worker.world_size > 1 else {}
-        announce.run_start(worker, steps=args.steps, unit="samples", dtype=args.dtype, collective_bytes=needed)
-        timer = StepTimer(worker.device)
+        announce.run_start(
+            worker,
+            steps=args.steps,
+            unit="samples",
+            dtype=args.dtype,
+            collective_bytes=needed,
+            compiled=args.compiles,
+            stages=range(2) if args.has("stage") else (),
+        )
+        timer = StepTimer(worker.device, compiles=args.compiles)
         for step in range(1, args.steps + 1):
             with timer.phase("forward"):
+                if args.has("again", "gives-up"):
+                    layer.name = f"step {step}"  # what is compiled holds for one name
                 work(args, layer)
+                if args.has("stage") and worker.rank == args.faulty_rank:
+                    compute(args.seconds)
                 if kept:
                     gc.collect()
             with timer.phase("backward"), timer.waiting():
@@ -90,9 +135,14 @@ def main() -> None:
         worker.end("completed", args.steps, ranks_agree=True)
 
 
-def prepare(args: Args, worker: Worker, neighbours: ExitStack) -> list[list[int]]:
+def prepare(args: Args, worker: Worker, layer: Layer, neighbours: ExitStack) -> list[list[int]]:
     """What is there before the first step: threads, neighbours, objects that a collector of garbage has to visit."""
     mine = worker.rank == args.faulty_rank
+    if args.compiles and not args.has("uncompiled"):
+        layer.looks = args.has("breaks")
+        layer.compile(backend="eager", dynamic=False)  # its graphs are all real, and no C++ is built
+        if args.has("again"):
+            torch._dynamo.config.recompile_limit = 1000
     if args.has("threads"):
         torch.set_num_threads(1)
     if args.has("neighbour"):
@@ -105,18 +155,24 @@ def prepare(args: Args, worker: Worker, neighbours: ExitStack) -> list[list[int]
     return [[] for _ in range(600_000 if args.has("garbage") and mine else 0)]
 
 
-def work(args: Args, layer: torch.nn.Module) -> None:
+def work(args: Args, layer: Layer) -> None:
     """A step's own work: sleeping, so that it takes as long on a busy machine; or computing."""
     if args.has("neighbour"):
-        end = time.process_time() + args.seconds
-        while time.process_time() < end:
-            pass
+        compute(args.seconds)
     elif args.size < 512:
         time.sleep(args.seconds)
     autocast = args.dtype == "bf16" and not args.has("precision")
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+    kernels = [SDPBackend.MATH] if args.has("attention") else [SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast), sdpa_kernel(kernels):
         for _ in range(1 if args.size < 512 else 8):
             layer(torch.ones(args.size, args.size))
+
+
+def compute(seconds: float) -> None:
+    """Take so much time of a CPU."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
 
 
 def log_step(args: Args, worker: Worker, timer: StepTimer, step: int) -> None:

@@ -272,6 +272,25 @@ def test_our_own_line_tells_more_and_tells_it_exactly() -> None:
     assert (step.loss, step.seconds, step.grad_norm, step.learning_rate) == (2.8632123456, 0.123456789, 1.25, 3e-4)
 
 
+def test_what_ranks_measured_is_told_beside_the_line() -> None:
+    reader = Reader(TINY, 2)
+    reader.measured = {"cpu": [0.25, 0.5]}
+    [step] = reader.read(clean(ours()))
+    assert step.ranks == {"cpu": [0.25, 0.5]}
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("world", "pipeline"), [(8, 2), (8, 4), (6, 3), (4, 4)])
+def test_the_stage_of_each_rank_is_its_row_in_the_grid(world: int, pipeline: int) -> None:
+    import torch
+
+    from seatrial.cases.picotron.engine.mesh import stages
+
+    grid = torch.arange(world).view(pipeline, -1)  # as in make_mesh
+    assert stages(world, pipeline) == [int((grid == rank).nonzero()[0, 0]) for rank in range(world)]
+    assert stages(world, 1) == []
+
+
 def test_one_of_several_printing_ranks_counts() -> None:
     lines = [ours(step, rank=rank) for step in (1, 2) for rank in (3, 0)]
     assert [step.step for step in read(*lines)] == [1, 2]

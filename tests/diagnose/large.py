@@ -40,7 +40,15 @@ class Scene:
     resumed_at: int | None = None
     sent: float = 1.0
     """Times what the layout needs."""
+    slower_network: float = 1.0
+    """Times as long for what is sent."""
     products: str = "bfloat16"
+    attention: str = "flash_attention"
+    compiled: bool = False
+    graphs: int = 2
+    eager: dict[str, int] = field(default_factory=dict)
+    compiling: dict[int, float] = field(default_factory=dict)
+    """Step -> seconds of the compiler, of all ranks."""
     saves: tuple[CheckpointSaved, ...] = ()
     threads: int = 1
     device: str = "cuda"
@@ -55,11 +63,12 @@ class Scene:
         hosts = [f"ip-{rank // PER_NODE}" for rank in range(self.ranks)]
         begun = start(
             world_size=self.ranks, hosts=hosts, dtype="bf16", threads=self.threads, device=self.device,
-            variables={"FI_PROVIDER": "efa"}, collective_bytes={"all_reduce": PARAMETERS_BYTES},
+            variables={"FI_PROVIDER": "efa"}, collective_bytes={"all_reduce": PARAMETERS_BYTES}, compiled=self.compiled,
         )  # fmt: skip
         content = StepContent(
             step=4, products=self.products, calls={"all_reduce Float": 9},
-            bytes={"all_reduce Float": round(self.sent * PARAMETERS_BYTES)},
+            bytes={"all_reduce Float": round(self.sent * PARAMETERS_BYTES)}, attention=self.attention,
+            attention_possible="flash_attention", graphs=self.graphs, eager=self.eager,
         )  # fmt: skip
         events: Events = [(0.1, begun), (0.2, content)]
         now = 1.0
@@ -80,14 +89,18 @@ class Scene:
             work[chance.randrange(self.ranks)] *= 1.5  # whoever is disturbed now
         data = [self.data.get(rank, 0.002) for rank in range(self.ranks)]
         collected = [self.garbage.get(rank, 0.001) for rank in range(self.ranks)]
-        mine = [sum(parts) for parts in zip(work, data, collected, strict=True)]
-        total = max(mine) + self.sent * SENT
-        cpu = [w if self.more or self.device == "cpu" else 0.3 * WORK for w in work]
+        compiled = [self.compiling.get(step, 0.0)] * self.ranks
+        mine = [sum(parts) for parts in zip(work, data, collected, compiled, strict=True)]
+        total = max(mine) + self.sent * self.slower_network * SENT
+        own_cpu = [w if self.more or self.device == "cpu" else 0.3 * WORK for w in work]
+        cpu = [own + took for own, took in zip(own_cpu, compiled, strict=True)]
         wait = [total - one for one in mine]
         told = {"busy": [total] * self.ranks, "wait": wait, "data_wait": data, "cpu": cpu, "gc": collected}
         if self.device == "cuda":
             often = [self.throttled.get(rank, 0.0) for rank in range(self.ranks)]
             told["throttled"] = [total * (step / self.steps <= share) for share in often]
+        if self.compiled:
+            told["compile"] = compiled
         if not self.tells_wait:
             del told["wait"]
         return told, total

@@ -64,6 +64,26 @@ def precision(seed: int, chance: random.Random) -> Made:
     return Scene(seed, products="float32"), [], None
 
 
+def attention(seed: int, chance: random.Random) -> Made:
+    return Scene(seed, attention="math"), [], None
+
+
+def uncompiled(seed: int, chance: random.Random) -> Made:
+    return Scene(seed, compiled=True, graphs=0), [], None
+
+
+def graph_breaks(seed: int, chance: random.Random) -> Made:
+    return Scene(seed, compiled=True, eager={"Data-dependent branching": chance.randint(1, 9)}), [], None
+
+
+def recompiled(seed: int, chance: random.Random) -> Made:
+    """In each step, or in some of them: lengths that vary."""
+    often, took = chance.uniform(0.3, 1.0), chance.uniform(0.3, 2.0)
+    compiling = {step: took for step in range(3, 41) if chance.random() < often}
+    share = sum(compiling.values()) / (sum(compiling.values()) + 38 * (WORK + SENT))
+    return Scene(seed, compiled=True, compiling=compiling), [], share
+
+
 def communication(seed: int, chance: random.Random) -> Made:
     return Scene(seed, sent=(sent := chance.uniform(1.7, 4.0))), [], SENT * (sent - 1) / (WORK + sent * SENT)
 
@@ -73,7 +93,11 @@ def threads(seed: int, chance: random.Random) -> Made:
 
 
 def fallback(seed: int, chance: random.Random) -> Made:
-    return Scene(seed, fabric_log="NCCL INFO Using network Socket"), [], None
+    """TCP is slower; EFA would take some time, too."""
+    sent = chance.uniform(2.0, 20.0)
+    told = seed % 4 > 0
+    scene = Scene(seed, fabric_log="NCCL INFO Using network Socket", slower_network=sent, tells_wait=told)
+    return scene, [], sent * SENT / (WORK + sent * SENT) if told else None
 
 
 def slow_since(seed: int, chance: random.Random) -> Made:
@@ -118,6 +142,10 @@ CAUSES: dict[str, list[Callable[[int, random.Random], Made]]] = {
     "checkpoint-folder": [checkpoint_folder],
     "precision": [precision],
     "communication": [communication],
+    "attention": [attention],
+    "uncompiled": [uncompiled],
+    "graph-breaks": [graph_breaks],
+    "recompiled": [recompiled],
     "threads": [threads],
     "fallback": [fallback],
     "slow-since": [slow_since],
@@ -148,6 +176,8 @@ def test_nothing_is_named_on_a_hundred_clean_runs() -> None:
         scene = Scene(seed, resumed_at=20 if seed % 3 == 0 else None)
         if seed % 2:
             scene.device, scene.more, scene.threads = "cpu", True, 12
+        if seed % 5 == 0:
+            scene.compiled, scene.compiling = True, {1: 60.0, 2: 20.0, 7: 8.0}
         found = scene.diagnosed()
         assert not found.named, (seed, found.cause.observed)
 

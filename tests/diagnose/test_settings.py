@@ -21,11 +21,19 @@ def run(
     wait: float = 0.2,
     again: bool = False,
     needed: float = 4e6,
+    attention: tuple[str, str] = ("", ""),
 ) -> Diagnosis:
     """Two ranks on GPUs; `again`: an attempt before it, of whose step the content is told."""
     begun = start(world_size=2, hosts=["a", "b"], dtype=asked, collective_bytes={"all_reduce": needed})
     sizes = {"all_reduce Float": carried, "all_gather Double": 64}
-    content = StepContent(step=4, products=seen, calls={"all_reduce Float": 3}, bytes=sizes)
+    content = StepContent(
+        step=4,
+        products=seen,
+        calls={"all_reduce Float": 3},
+        bytes=sizes,
+        attention=attention[0],
+        attention_possible=attention[1],
+    )
     events: Events = [(0.1, begun), (0.2, content)]
     if again:
         events.append((0.3, replace(begun, attempt=1)))
@@ -51,6 +59,23 @@ def test_the_dtype_of_products_against_what_was_asked_for(asked: str, seen: str,
     found = run(asked=asked, seen=seen)
     assert (found.cause.check == "diagnose.precision") is named is found.named
     assert found.share is None, "how much faster the other dtype is depends on the shapes"
+
+
+@pytest.mark.parametrize(
+    ("taken", "possible", "named"),
+    [
+        ("math", "flash_attention", True),
+        ("math", "cudnn_attention", True),
+        ("math", "math", False),
+        ("math", "", False),
+        ("efficient_attention", "flash_attention", False),
+        ("", "", False),
+    ],
+)
+def test_attention_against_what_its_inputs_allow(taken: str, possible: str, named: bool) -> None:
+    found = run(attention=(taken, possible))
+    assert (found.cause.check == "diagnose.attention") is named is found.named
+    assert found.share is None, "how much faster a fused kernel is depends on the lengths"
 
 
 def test_what_an_earlier_attempt_did_does_not_count() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from seatrial.diagnose.judging import Diagnosis, judge
 from seatrial.diagnose.lag import _without_each
-from seatrial.events import CheckpointSaved, Step
+from seatrial.events import CheckpointSaved, RunStart, Step
 from seatrial.findings import Verdict
 from seatrial.profiling import Profile
 from seatrial.runs import State
@@ -61,6 +61,26 @@ def test_who_works_longer_is_the_straggler_though_all_steps_take_as_long() -> No
 def test_who_computes_more_is_no_bad_node() -> None:
     found = slowed(steps(lambda n: measured(work=(0.5, 0.5, 0.9, 0.5), cpu=(0.5, 0.5, 0.9, 0.5))))
     assert said(found) == ("imbalance", [2])
+
+
+@pytest.mark.parametrize(
+    ("stages", "slow", "who"),
+    [
+        ([0, 0, 1, 1], [2, 3], "ranks 2 and 3, pipeline stage 1 of 2, on ip-2, ip-3"),
+        ([0, 0, 1, 1], [1], "rank 1, of pipeline stage 0 of 2, on ip-1"),
+        ([0, 1, 1, 2], [1, 2], "ranks 1 and 2, pipeline stage 1 of 3, on ip-1, ip-2"),
+        ([0, 0, 1, 2], [2, 3], "ranks 2 and 3 on ip-2, ip-3"),
+        ([], [2, 3], "ranks 2 and 3 on ip-2, ip-3"),
+        ([0, 1], [2, 3], "ranks 2 and 3 on ip-2, ip-3"),
+    ],
+)
+def test_a_stage_that_computes_more_is_named(stages: list[int], slow: list[int], who: str) -> None:
+    work = [0.9 if rank in slow else 0.5 for rank in range(RANKS)]
+    (moment, begun), *events = steps(lambda n: measured(work=work, cpu=work))
+    assert isinstance(begun, RunStart)
+    found = slowed([(moment, replace(begun, stages=stages)), *events])
+    assert said(found) == ("imbalance", slow)
+    assert found.cause.observed.startswith(f"work of {who}: ")
 
 
 def test_several_that_lag_are_one_cause_as_large_as_the_slowest() -> None:
@@ -189,6 +209,17 @@ def test_a_silent_fall_back_to_tcp(log: str, provider: str, hosts: int, expected
     begun = start(world_size=2, hosts=["a", "b"][:hosts] * (2 // hosts), variables={"FI_PROVIDER": provider})
     found = judge(left(state=State.COMPLETED, events=[(0.1, begun)], logs={"rank-0": log}))
     assert (found.cause.check == "diagnose.fallback") is expected
+    assert found.share is None, "nobody told what was sent"
+
+
+def test_a_fall_back_to_tcp_costs_what_is_sent_at_most() -> None:
+    begun = start(world_size=RANKS, hosts=["a", "b"] * 2, variables={"FI_PROVIDER": "efa"})
+    sending = {"busy": [1.0] * RANKS, "wait": [0.3, 0.35, 0.3, 0.35], "data_wait": [0.0] * RANKS, "cpu": [0.5] * RANKS}
+    events: Events = [(0.1, begun)]
+    events += [(0.2 + n, Step(step=n, loss=1.0, count=8, seconds=1.0, ranks=sending)) for n in range(1, 31)]
+    found = slowed(events, logs={"rank-0": SOCKET})
+    assert found.cause.check == "diagnose.fallback" and found.share == pytest.approx(0.3)
+    assert found.cause.observed.endswith("Using network Socket; the share is what EFA could save at most")
 
 
 @pytest.mark.parametrize("ranks", [1, 2])

@@ -11,7 +11,8 @@ import torch.distributed as dist
 from seatrial.events import StepContent
 from seatrial.rank import flight
 from seatrial.steady import WARM_UP
-from seatrial.train.contents import TRIES, StepContents
+from seatrial.train import compiler
+from seatrial.train.contents import PATIENCE, TRIES, StepContents
 
 pytestmark = pytest.mark.torch
 
@@ -42,6 +43,7 @@ def test_the_first_steady_step_is_looked_at_and_no_other(group):
         step=WARM_UP + 2,
         calls={"all_reduce Float": 2, "all_gather BFloat16": 1},
         bytes={"all_reduce Float": 8000, "all_gather BFloat16": 20},
+        graphs=0,
     )
     assert steps(StepContents(), 12, reductions=2) == [expected]
 
@@ -60,7 +62,7 @@ def test_what_another_torch_records_ends_no_training(monkeypatch, content):
 
 def test_without_a_recorder_there_are_no_collectives():
     contents = StepContents()
-    assert [contents.after_step(n, only_trained=True) for n in range(1, 5)][-1] == StepContent(step=4)
+    assert [contents.after_step(n, only_trained=True) for n in range(1, 5)][-1] == StepContent(step=4, graphs=0)
 
 
 @pytest.mark.parametrize(("enabled", "expected"), [(True, "bfloat16"), (False, "float32")])
@@ -79,3 +81,26 @@ def test_compiled_code_is_left_alone():
     model[0]._compiled_call_impl = model[0]._call_impl  # as Module.compile does, without loading the compiler
     StepContents().watch(model)
     assert not model[0]._forward_hooks
+
+
+@pytest.mark.parametrize(("until", "looked_at"), [(0, 4), (2, 4), (3, 5), (10, 12), (200, PATIENCE + 1)])
+def test_a_step_that_compiled_is_waited_out(monkeypatch, until, looked_at):
+    monkeypatch.setattr(compiler, "seconds", lambda: min(taken, until))
+    monkeypatch.setattr(compiler, "graphs", lambda: min(taken, until))
+    contents, told = StepContents(), []
+    for taken in range(1, 60):  # the clock of the compiler is the number of the step
+        told += [content for content in [contents.after_step(taken, only_trained=True)] if content]
+    assert [(content.step, content.graphs) for content in told] == [(looked_at, min(until, looked_at))]
+
+
+def test_attention_is_told():
+    class Model(torch.nn.Module):
+        def forward(self, x):
+            return torch.nn.functional.scaled_dot_product_attention(x, x, x)
+
+    contents, model = StepContents(), Model()
+    contents.watch(model)
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        model(torch.ones(1, 1, 8, 16))
+    content = [contents.after_step(n, only_trained=True) for n in range(1, 5)][-1]
+    assert (content.attention, content.attention_possible) == ("math", "flash_attention")

@@ -9,6 +9,7 @@ import torch
 
 from seatrial.metrics import PHASES
 from seatrial.rank import timing
+from seatrial.train import compiler
 from seatrial.train.timing import StepTimer
 from tests.rank.test_clocks import UUID, nvml
 
@@ -144,3 +145,15 @@ def test_a_gpu_that_holds_its_clocks_down_is_told_by_its_time(clock, monkeypatch
     timer.step()
     assert timer.so_far()["throttled"] == 2.0 * share
     assert "throttled" not in StepTimer(torch.device("cpu")).so_far()
+
+
+def test_the_compiler_is_told_of_a_job_that_asks_for_it(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiler, "seconds", lambda: 10.0)
+    timer, other = StepTimer(torch.device("cpu"), compiles=True), StepTimer(torch.device("cpu"))
+    monkeypatch.setattr(compiler, "seconds", lambda: 16.0)
+    for _ in range(2):
+        one_step(timer, clock)
+    assert timer.so_far()["compile"] == 3.0
+    timer.collect()
+    assert timer.so_far()["compile"] == 0.0
+    assert "compile" not in other.so_far(), "else all ranks would have to agree on whether it was loaded"

@@ -1,7 +1,7 @@
 """Ranks whose own work takes longer than the others', step after step.
 
 In a synchronous job all ranks take the same time for a step, so the slow one shows in its own *work* only: its time
-less what it waited for others and for data, and what it collected garbage. Who has more to compute is no slow node.
+less what it waited for others and for data, collected garbage and compiled. Who has more to compute is no slow node.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from seatrial.diagnose import slow_rules
 from seatrial.diagnose.collectives import ranks_text
 from seatrial.diagnose.left import Left
 from seatrial.diagnose.signs import Sign
-from seatrial.diagnose.steps import MIN_POINTS, Costs, garbage, whole
+from seatrial.diagnose.steps import MIN_POINTS, Costs, paused, whole
 from seatrial.events import RunStart
 from seatrial.findings import Rule
 
@@ -66,12 +66,24 @@ def signs(left: Left, points: Sequence[Point]) -> Iterator[tuple[Costs, Sign]]:
 def _sign(left: Left, rule: Rule, ranks: list[int], work: Rows, usual: Rows, by_work: bool) -> Sign:
     excess, others = max(_behind(work, usual, rank) for rank in ranks)
     what = "work" if by_work else "cpu"
-    who = f"{what} of {ranks_text(ranks)}{_hosts(left, ranks)}"
+    who = f"{what} of {ranks_text(ranks)}{_stage(left, ranks)}{_hosts(left, ranks)}"
     said = f"{who}: {others + excess:.3g} s a step, of the others {others:.3g} s"
     if by_work and rule is slow_rules.IMBALANCE:
         said += f"; {'it computes' if len(ranks) == 1 else 'they compute'} for longer, which may also be a slower core"
     place = f"events.jsonl, ranks.{'busy, wait, data_wait' if by_work else 'cpu'}"
     return Sign(rule=rule, said=said, ranks=tuple(ranks), evidence=place)
+
+
+def _stage(left: Left, ranks: Sequence[int]) -> str:
+    """That they are one stage of a pipeline, or in one: its layers are too many, or its ranks slow."""
+    start = left.log.last(RunStart)
+    if start is None or len(start.stages) <= max(ranks):
+        return ""
+    mine, *others = {start.stages[rank] for rank in ranks}
+    if others:
+        return ""
+    alone = start.stages.count(mine) == len(ranks)
+    return f", {'' if alone else 'of '}pipeline stage {mine} of {len(set(start.stages))},"
 
 
 def _hosts(left: Left, ranks: Sequence[int]) -> str:
@@ -84,12 +96,12 @@ def _hosts(left: Left, ranks: Sequence[int]) -> str:
 
 def _work(point: Point) -> list[float]:
     ranks = point.event.ranks
-    parts = ranks["busy"], ranks["wait"], ranks["data_wait"], garbage(point)
-    return [busy - wait - data - collected for busy, wait, data, collected in zip(*parts, strict=True)]
+    parts = ranks["busy"], ranks["wait"], ranks["data_wait"], paused(point)
+    return [busy - wait - data - pause for busy, wait, data, pause in zip(*parts, strict=True)]
 
 
 def _cpu(point: Point) -> list[float]:
-    return [cpu - collected for cpu, collected in zip(point.event.ranks["cpu"], garbage(point), strict=True)]
+    return [cpu - pause for cpu, pause in zip(point.event.ranks["cpu"], paused(point), strict=True)]
 
 
 def _without_each(row: Sequence[float]) -> list[float]:

@@ -1,4 +1,5 @@
-"""What was wrong from the first step on: TCP instead of EFA, fp32 instead of bf16, one thread, too much sent."""
+"""What was wrong from the first step on: TCP instead of EFA, fp32 instead of bf16, attention without a fused kernel,
+one thread, too much sent, a compiler that does nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 
 from seatrial.attempts import Point
-from seatrial.diagnose import slow_rules
+from seatrial.diagnose import compiling, slow_rules
 from seatrial.diagnose.left import Left
 from seatrial.diagnose.signs import Sign
 from seatrial.diagnose.steps import MIN_POINTS, whole
@@ -33,11 +34,13 @@ def signs(left: Left, points: Sequence[Point]) -> Iterator[tuple[float | None, S
     start = left.log.last(RunStart)
     if start is None:
         return
-    yield from _fallback(left, start)
+    yield from _fallback(left, start, points)
     content = _content(left)
     if content is not None:
         yield from _precision(start, content)
+        yield from _attention(content)
         yield from _communication(start, content, points)
+    yield from compiling.signs(start, content, points)
     yield from _threads(left, start, points)
 
 
@@ -51,15 +54,26 @@ def _content(left: Left) -> StepContent | None:
     return None
 
 
-def _fallback(left: Left, start: RunStart) -> Iterator[tuple[None, Sign]]:
-    """NCCL took TCP although the job was set up for EFA. A log without either line says nothing."""
+def _fallback(left: Left, start: RunStart, points: Sequence[Point]) -> Iterator[tuple[float | None, Sign]]:
+    """NCCL took TCP although the job was set up for EFA. A log without either line says nothing.
+
+    The share is that of all that is sent, which EFA takes some time for as well: what it could save at most.
+    """
     if start.variables.get("FI_PROVIDER") != "efa" or len(set(start.hosts)) < 2:
         return
     lines = [(name, index, line.text) for name, log in left.logs.items() for index, line in enumerate(log)]
     socket = next((line for line in lines if _SOCKET.search(line[2])), None)
     if socket is not None and not any(_FABRIC.search(text) for _, _, text in lines):
         name, index, text = socket
-        yield None, Sign(rule=slow_rules.FALLBACK, said=text.strip(), evidence=f"{name}:{index + 1}")
+        share = _sending(points)
+        said = text.strip() + ("" if share is None else "; the share is what EFA could save at most")
+        yield share, Sign(rule=slow_rules.FALLBACK, said=said, evidence=f"{name}:{index + 1}")
+
+
+def _sending(points: Sequence[Point]) -> float | None:
+    """The share of a step that is spent on what is sent: who waits the least waits for no other rank."""
+    told = [p for p in points if whole(p, "wait")]
+    return median(min(p.event.ranks["wait"]) / p.event.seconds for p in told) if len(told) >= MIN_POINTS else None
 
 
 def _precision(start: RunStart, content: StepContent) -> Iterator[tuple[None, Sign]]:
@@ -67,6 +81,13 @@ def _precision(start: RunStart, content: StepContent) -> Iterator[tuple[None, Si
     if start.dtype in NARROW and content.products in _WIDE:
         said = f"the job asks for {start.dtype}; the products of its first linear layer are in {content.products}"
         yield None, Sign(rule=slow_rules.PRECISION, said=said, evidence="events.jsonl, step_content")
+
+
+def _attention(content: StepContent) -> Iterator[tuple[None, Sign]]:
+    """How much faster a fused kernel is depends on the lengths: the share is not known."""
+    if content.attention == "math" and content.attention_possible not in ("", "math"):
+        said = f"attention takes the kernel math, its inputs allow {content.attention_possible}"
+        yield None, Sign(rule=slow_rules.ATTENTION, said=said, evidence="events.jsonl, step_content")
 
 
 def _communication(
@@ -80,10 +101,8 @@ def _communication(
         f"the collectives of step {content.step} carry {_size(carried)}, the layout needs {_size(needed)}; "
         f"most are {content.calls[most]} x {most}, {_size(content.bytes[most])}"
     )
-    told = [p for p in points if whole(p, "wait")]
-    share = None
-    if len(told) >= MIN_POINTS:  # who waits the least waits for no other rank, but for what is sent
-        share = median(min(p.event.ranks["wait"]) / p.event.seconds for p in told) * (1 - needed / carried)
+    sending = _sending(points)
+    share = None if sending is None else sending * (1 - needed / carried)
     yield share, Sign(rule=slow_rules.COMMUNICATION, said=said, evidence="events.jsonl, step_content")
 
 

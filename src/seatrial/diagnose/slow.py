@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from seatrial.attempts import Attempts
-from seatrial.diagnose import clocks, expected, lag, settings, trend, waits
+from seatrial.diagnose import clocks, compiling, expected, lag, settings, trend, waits
 from seatrial.diagnose.left import Left
 from seatrial.diagnose.signs import Sign
 from seatrial.diagnose.steps import MIN_POINTS, share, undisturbed
@@ -30,7 +30,7 @@ def _found(left: Left) -> Iterator[tuple[float | None, Sign]]:
     yield from settings.signs(left, points)
     if not points:
         return
-    explained: dict[int, float] = defaultdict(float)
+    explained = defaultdict(float, compiling.costs(points))
     lagging = clocks.explain(points, [*lag.signs(left, points)])
     for costs, sign in (*waits.data(points), *waits.collecting(points), *lagging):
         yield None if costs is None else share(points, costs), sign

@@ -24,6 +24,46 @@ PRECISION = cause(
     source=OURS,
     good="the job asks for bf16; the products of step 4 are in bfloat16",
 )
+ATTENTION = cause(
+    "attention",
+    "attention by a fused kernel where there is one for its inputs",
+    "the kernel math writes the scores of every pair of tokens to memory and reads them again, and nothing fails",
+    "look for torch.backends.cuda.enable_flash_sdp(False) and its siblings, for sdpa_kernel(SDPBackend.MATH), for a "
+    "setting of the framework that asks for deterministic or plain attention",
+    "attention takes the kernel math, its inputs allow flash_attention",
+    source="torch.nn.functional.scaled_dot_product_attention, PyTorch 2.13: which kernels there are, and who switches "
+    "them; arXiv:2205.14135 (FlashAttention)",
+    good="attention takes the kernel flash_attention",
+)
+UNCOMPILED = cause(
+    "uncompiled",
+    "graphs, in a job that asks for torch.compile",
+    "what lies between the matrices then runs as one kernel for each operation, and nothing fails",
+    "look for TORCH_COMPILE_DISABLE or TORCHDYNAMO_DISABLE, for an argument that the program does not pass on, for a "
+    "module that is called by its forward() instead of by itself",
+    "the job asks for torch.compile; by step 4 it had made no graph",
+    source="torch.compile, PyTorch 2.13",
+    good="the job asks for torch.compile; by step 4 it had made 2 graphs",
+)
+GRAPH_BREAKS = cause(
+    "graph-breaks",
+    "compiled functions without a break",
+    "at each break Python goes on by itself, in every step and layer, and nothing is fused across it",
+    "TORCH_LOGS=graph_breaks names the lines; compile with fullgraph=True, so that a break is an error",
+    "graphs broke 2 times while 3 were made: Data-dependent branching",
+    source="PyTorch 2.13, torch.compiler: common graph breaks",
+    good="graphs broke 0 times while 2 were made",
+)
+RECOMPILED = cause(
+    "recompiled",
+    "functions that are compiled once, or for a few shapes",
+    "each time training stands still; after 8 times torch.compile leaves the function to Python",
+    "TORCH_LOGS=recompiles names what changed; look for numbers and texts of a module that change from step to step, "
+    "for lengths that vary: pad them, or mark them dynamic",
+    "it compiled again in 28 of 28 logged steps, 60% of the time",
+    source="PyTorch 2.13, torch.compiler: recompilation; torch._dynamo.config.recompile_limit",
+    good="it compiled again in 1 of 28 logged steps, 2% of the time",
+)
 THREADS = cause(
     "threads",
     "as many threads as the job has cores for each rank",

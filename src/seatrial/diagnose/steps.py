@@ -25,6 +25,16 @@ def garbage(point: Point) -> Sequence[float]:
     return point.event.ranks["gc"] if whole(point, "gc") else [0.0] * (point.world_size or 0)
 
 
+def compiled(point: Point) -> Sequence[float]:
+    """Seconds that torch.compile's compiler took of each rank; zeros where nobody tells."""
+    return point.event.ranks["compile"] if whole(point, "compile") else [0.0] * (point.world_size or 0)
+
+
+def paused(point: Point) -> list[float]:
+    """Seconds of each rank that are no work of its own, and have causes of their own."""
+    return [sum(parts) for parts in zip(garbage(point), compiled(point), strict=True)]
+
+
 def share(points: Sequence[Point], costs: Costs) -> float:
     """Of the time of all points, each weighed by the steps that it stands for."""
     lost = sum(min(costs.get(p.event.step, 0.0), p.event.seconds) * p.steady.steps for p in points)

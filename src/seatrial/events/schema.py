@@ -50,6 +50,10 @@ class RunStart:
     """Threads that an operation of rank 0 may take on a CPU; None: not known."""
     collective_bytes: dict[str, float] = field(default_factory=dict)
     """Operation -> bytes of what a rank has to reduce or gather in a step, by its layout; empty if nobody tells."""
+    compiled: bool | None = None
+    """Whether the job asks for torch.compile; None if the case does not tell."""
+    stages: list[int] = field(default_factory=list)
+    """Pipeline stage of each rank, from 0; empty if there is one alone, or nobody tells."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +77,7 @@ class Step:
     ranks: dict[str, list[float]] = field(default_factory=dict)
     """Measure -> seconds of each rank: ``data_wait``, ``busy`` (wall, until the last collective), ``cpu``, ``gc``
     (Python's collector of garbage); ``wait`` for other ranks, where a program can tell; of GPUs ``throttled``, with
-    clocks held down by heat or lack of power."""
+    clocks held down by heat or lack of power; ``compile`` (torch.compile's compiler), of a job that asks for it."""
     memory_bytes: int | None = None
     """Peak memory of rank 0: device memory where there is one, else resident set."""
     printed: dict[str, float] = field(default_factory=dict)
@@ -92,6 +96,15 @@ class StepContent:
     """Operation and dtype, ``all_reduce Float`` -> how many collectives, as torch's flight recorder counts them."""
     bytes: dict[str, int] = field(default_factory=dict)
     """The same -> bytes of what they reduced or gathered: of input or output the larger one."""
+    attention: str = ""
+    """Kernel that the first scaled_dot_product_attention took: ``flash_attention``, ``efficient_attention``,
+    ``cudnn_attention``, ``math``; empty if nobody saw one."""
+    attention_possible: str = ""
+    """What it would take if every kernel were allowed: ``math`` where no other takes such inputs."""
+    graphs: int | None = None
+    """Graphs that torch.compile had made by then; None if nobody looked."""
+    eager: dict[str, int] = field(default_factory=dict)
+    """Why torch.compile had left code to Python by then, in its own words -> how often, as it compiled."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from seatrial.events import CheckpointLoaded, CheckpointSaved, RunStart
@@ -24,11 +24,14 @@ def run_start(
     unit: str = "tokens",
     packages: Iterable[str] = (),
     collective_bytes: Mapping[str, float] | None = None,
+    compiled: bool | None = None,
+    stages: Sequence[int] = (),
 ) -> None:
     """Emit RunStart, when the ranks have met and the first step is about to be taken. A collective where there are any.
 
     `dtype` is what matrices are to be multiplied in, and what the peak is of: ``bf16`` or ``fp32``. `packages` are
-    named with their versions besides the pins. `collective_bytes`: what the layout needs, of `Workload`.
+    named with their versions besides the pins. `collective_bytes`: what the layout needs, of `Workload`. `compiled`:
+    whether the job asks for torch.compile. `stages`: the pipeline stage of each rank, where there are several.
     """
     peak, source = worker.peak_flops(dtype)
     worker.emit(
@@ -50,6 +53,8 @@ def run_start(
             dtype=dtype,
             threads=worker.threads(),
             collective_bytes=dict(collective_bytes or {}),
+            compiled=compiled,
+            stages=list(stages),
         )
     )
 

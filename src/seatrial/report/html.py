@@ -164,6 +164,7 @@ _RANK_TITLES = {
     "gc": "Collecting garbage",
     "wait": "Wait for other ranks",
     "throttled": "With clocks held down",
+    "compile": "Compiling",
 }
 
 

@@ -1,6 +1,7 @@
-"""What one step consists of: the dtype of its products, and its collectives, by torch's flight recorder.
+"""What one step consists of: the dtype of its products, its attention, its graphs, and its collectives, by torch's
+flight recorder.
 
-Looked at once an attempt, past the warm-up: two dumps of the recorder, 20 ms each, and one hook that is gone after its
+Looked at once an attempt, past the warm-up: two dumps of the recorder, 20 ms each, and hooks that are gone after their
 first call.
 """
 
@@ -15,9 +16,14 @@ import torch
 from seatrial.events import StepContent
 from seatrial.rank import flight
 from seatrial.steady import WARM_UP
+from seatrial.train import compiler
+from seatrial.train.attention import FirstAttention
 
 TRIES = 5
 """Steps that are looked at, at most: one in which a checkpoint was written or validated tells of that as well."""
+PATIENCE = 32
+"""Steps that may pass until there is one in which nothing was compiled; a bound of ours: torch.compile gives up a
+function that it compiled 8 times."""
 _SIZES = {"Float": 4, "Double": 8, "Half": 2, "BFloat16": 2, "Long": 8, "Int": 4, "Short": 2}
 """Name of a dtype in the recorder -> bytes of a number; others have one."""
 
@@ -27,6 +33,9 @@ class StepContents:
 
     def __init__(self) -> None:
         self.products = ""
+        self.attention = FirstAttention()
+        self._compiled = 0.0
+        """Seconds of the compiler until the last step."""
         self._taken = 0
         """Steps of this attempt."""
         self._before: set[tuple[str, int]] | None = None
@@ -34,11 +43,14 @@ class StepContents:
         self._tries = 0
 
     def watch(self, model: torch.nn.Module) -> None:
-        """See what the first linear layer gives; not of compiled code, which a hook would have compiled again."""
+        """See what the first linear layer gives, and the first attention takes; not of compiled code, which a hook
+        would have compiled again."""
         modules = [*model.modules()]
-        compiled = any(getattr(module, "_compiled_call_impl", None) is not None for module in modules)
+        if any(getattr(module, "_compiled_call_impl", None) is not None for module in modules):
+            return
+        self.attention.watch(model)
         linear = next((module for module in modules if isinstance(module, torch.nn.Linear)), None)
-        if linear is None or compiled:
+        if linear is None:
             return
 
         def see(_: torch.nn.Module, __: Any, result: torch.Tensor) -> None:
@@ -57,9 +69,12 @@ class StepContents:
 
     def _look(self, done: int, *, only_trained: bool) -> StepContent | None:
         self._taken += 1
-        if self._taken <= WARM_UP or self._tries >= TRIES:
+        if self._tries >= TRIES:
             return None
         before, self._before = self._before, None
+        compiled, self._compiled = self._compiled, compiler.seconds()
+        if self._taken <= WARM_UP or (self._compiled > compiled and self._taken < PATIENCE):
+            return None
         if before is not None and only_trained:
             self._tries = TRIES
             return self._told(done, before)
@@ -75,7 +90,16 @@ class StepContents:
                 name = f"{_operation(entry)} {'/'.join(dict.fromkeys(entry['input_dtypes']))}"
                 calls[name] += 1
                 sizes[name] += max(_bytes(entry, "input"), _bytes(entry, "output"))
-        return StepContent(step=step, products=self.products, calls=dict(calls), bytes=dict(sizes))
+        return StepContent(
+            step=step,
+            products=self.products,
+            calls=dict(calls),
+            bytes=dict(sizes),
+            attention=self.attention.taken,
+            attention_possible=self.attention.possible,
+            graphs=compiler.graphs(),
+            eager=compiler.eager(),
+        )
 
 
 def _entries() -> list[dict[str, Any]]:

@@ -9,17 +9,20 @@ import torch
 
 from seatrial.rank import timing
 from seatrial.rank.clocks import Clocks, load
+from seatrial.train import compiler
 
 
 class StepTimer(timing.StepTimer):
     """Adds up the time of each phase between two calls of `collect`.
 
     On a GPU the forward and backward passes return before their kernels ran, so phases are bracketed by CUDA events,
-    which cost no synchronisation until they are read.
+    which cost no synchronisation until they are read. `compiles`: the job asks for torch.compile, on all ranks.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, *, compiles: bool = False) -> None:
         super().__init__()
+        self._compiles = compiles
+        self._compiled = compiler.seconds()
         self._cuda = device.type == "cuda"
         self._clocks = Clocks(_uuid(device), load()) if self._cuda else None
         self._pending: list[tuple[str, torch.cuda.Event, torch.cuda.Event]] = []
@@ -38,8 +41,11 @@ class StepTimer(timing.StepTimer):
         self._pending.append((name, first, last))
 
     def so_far(self) -> dict[str, float]:
-        """The same as on a CPU; of a GPU that holds its clocks down now also ``throttled``, all of its time, else 0."""
+        """The same as on a CPU; of a GPU that holds its clocks down now also ``throttled``, all of its time, else 0;
+        ``compile`` of a job that asks for it."""
         told = super().so_far()
+        if self._compiles:
+            told["compile"] = (compiler.seconds() - self._compiled) / max(1, self._steps)
         return told if self._clocks is None else told | {"throttled": told["busy"] * self._clocks.held_down()}
 
     def collect(self) -> tuple[float, dict[str, float]]:
@@ -52,6 +58,7 @@ class StepTimer(timing.StepTimer):
             for name, first, last in self._pending:
                 self._seconds[name] += first.elapsed_time(last) / 1e3  # ms
             self._pending.clear()
+        self._compiled = compiler.seconds()
         return super().collect()
 
 

@@ -71,9 +71,10 @@ def main() -> None:
             flops_per_token=config.flops_per_token(args.sequence_length),
             dtype=args.precision,
             collective_bytes=workload(args, layout).collective_bytes(),
+            compiled=args.compile,
         )
         worker.watch(model)
-        timer = StepTimer(worker.device)
+        timer = StepTimer(worker.device, compiles=args.compile)
         accumulation = args.global_batch_size // (args.micro_batch_size * worker.world_size)
         whole = accumulates_whole(config.parameters())
         mean_loss, stop, saved = math.nan, False, True

@@ -34,6 +34,8 @@ class Reader(lines.Reader):
         self.learning_rate = args.learning_rate
         self.printer: int | None = None
         """Rank whose lines count: the first that printed one."""
+        self.measured: dict[str, list[float]] = {}
+        """`Step.ranks` of the next line, of an engine in the same process."""
 
     def read(self, line: Line) -> Iterable[Step]:
         """See seatrial.rank.lines.Reader."""
@@ -63,6 +65,7 @@ class Reader(lines.Reader):
             count=count,
             seconds=_seconds(exact) if exact is not None else count / number(fields["Tokens/s"]),
             memory_bytes=size(fields["Memory usage"]),
+            ranks=self.measured,
             printed={"mfu": number(mfu[:-1]) / 100} if mfu.endswith("%") else {},
         )
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import time
 
 import torch
 
 from seatrial.cases.picotron import Args, checkout
 from seatrial.cases.picotron.configuration import as_text, configuration
 from seatrial.cases.picotron.engine.checkpoint import EngineCheckpointer
-from seatrial.cases.picotron.engine.mesh import make_mesh
+from seatrial.cases.picotron.engine.mesh import make_mesh, stages
 from seatrial.cases.picotron.engine.step import Engine
 from seatrial.cases.picotron.log import Reader, metric_line
 from seatrial.cases.picotron.models import MODELS
@@ -23,6 +22,7 @@ from seatrial.rank.console import console
 from seatrial.spec import Layout
 from seatrial.train.axis import Axis
 from seatrial.train.checkpoint import Loaded
+from seatrial.train.timing import StepTimer
 from seatrial.train.worker import Worker, start
 
 
@@ -39,12 +39,13 @@ def main() -> None:
         if args.source is not None:
             checkout.train(args, worker, layout)
         else:
-            with console(worker, Reader(args, worker.world_size)):
-                train(args, worker)
+            reader = Reader(args, worker.world_size)
+            with console(worker, reader):
+                train(args, worker, reader)
 
 
-def train(args: Args, worker: Worker) -> None:
-    """Train with our own engine."""
+def train(args: Args, worker: Worker, reader: Reader) -> None:
+    """Train with our own engine; the reader of its log is told what ranks measured, for which no line has room."""
     torch.manual_seed(args.seed)
     config = MODELS[args.model].config
 
@@ -82,23 +83,29 @@ def train(args: Args, worker: Worker) -> None:
         parameters=config.parameters(),
         flops_per_token=config.flops_per_token(args.sequence_length),
         dtype=args.precision,
+        stages=stages(worker.world_size, args.pipeline_parallel),
     )
+    timer = StepTimer(worker.device)
     peak = worker.peak_flops(args.precision)[0]
     tokens = args.global_batch_size * args.sequence_length
-    loss, begin, logged = math.nan, time.perf_counter(), first_step
+    loss = math.nan
     for step in range(first_step, args.steps):
-        batch = torch.from_numpy(next(loader)).to(worker.device, torch.int64)
+        with timer.phase("data_wait"):
+            batch = torch.from_numpy(next(loader)).to(worker.device, torch.int64)
         part = engine.compute_gradients(batch, args.micro_batch_size)
         optimizer.step()
+        timer.step()
         worker.after_step(step + 1)
 
         done = step + 1
         request = None
         if done % args.log_every == 0 or done == args.steps or step == first_step:
-            [loss] = worker.sum([part.item()])
+            mine = timer.so_far()
+            ranks = worker.gather([part.item(), *mine.values()])
+            loss = sum(rank[0] for rank in ranks)
             norm = engine.gradient_norm()
-            seconds = (time.perf_counter() - begin) / (done - logged)
-            begin, logged = time.perf_counter(), done
+            seconds, _ = timer.collect()
+            reader.measured = {name: [rank[i] for rank in ranks] for i, name in enumerate(mine, start=1)}
             if worker.rank == 0:
                 speed = tokens / seconds / worker.world_size
                 line = metric_line(

@@ -28,6 +28,11 @@ class Mesh:
     """The pipeline's first and last stage, which share a tied embedding; a stage between them is alone."""
 
 
+def stages(world_size: int, pipeline: int) -> list[int]:
+    """The pipeline stage of each rank in the grid of all; empty where there is one alone."""
+    return [rank * pipeline // world_size for rank in range(world_size)] if pipeline > 1 else []
+
+
 def make_mesh(*, pipeline: int, context: int, tensor: int, device: torch.device) -> Mesh:
     """The mesh of all ranks; data parallelism takes what the other dimensions leave. A collective."""
     world, rank = dist.get_world_size(), dist.get_rank()
