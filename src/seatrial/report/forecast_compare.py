@@ -32,8 +32,8 @@ def sections(
     )
     yield Section(title="Memory of the rank that decides", tables=(_memory(a, b),))
     if a.pace is None or b.pace is None:
-        why = next(found.unknown["time"] for found in (a, b) if found.pace is None)
-        yield Section(title="Time of a step", paragraphs=(f"Unknown: {why}.",))
+        why = [f"Unknown of {name}: {one.unknown['time']}." for name, one in (("A", a), ("B", b)) if one.pace is None]
+        yield Section(title="Time of a step", paragraphs=tuple(why))
         return
     yield Section(title="Time of a step", paragraphs=tuple(_rates(a, b, same_tokens)), tables=(_time(a, b),))
 
