@@ -138,14 +138,50 @@ def test_a_case_that_is_gone_is_left_out(tmp_path: Path) -> None:
     made(tmp_path)
     told(tmp_path, "mine")
     [one] = calibration.read()
-    calibration.write([replace(one, case="gone"), replace(one, args={"what": 1})])
+    calibration.add(
+        [
+            replace(one, case="gone"),
+            replace(one, run="other", args={"what": 1}),
+            replace(one, run="third", args=one.args | {"model": "gone"}),
+        ]
+    )
     assert forecast() == before
+
+
+def test_who_is_to_be_forgotten_and_was_not_kept_is_said(tmp_path: Path) -> None:
+    made(tmp_path)
+    told(tmp_path, "mine")
+    with pytest.raises(UserError, match="no run that forecasts rest on is called 'min'\n    did you mean mine"):
+        told(tmp_path, "min", "--forget")
+    assert [one.run for one in calibration.read()] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"tokens_per_second": float("nan")}, {"nodes": 0}, {"date": "today"}, {"args": None}, {"more": 1}]
+)
+def test_a_measurement_that_is_none_is_told_by_its_place(tmp_path: Path, change: dict[str, Any]) -> None:
+    made(tmp_path)
+    told(tmp_path, "mine")
+    calibration.path().write_text(json.dumps([asdict(calibration.read()[0]) | change]), encoding="utf-8")
+    with pytest.raises(UserError, match=f"own.json: cannot be read: 0 {next(iter(change))}: "):
+        told(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"shapes": []}, {"forward": [-1.0]}, {"backward": [float("inf")]}, {"part": 3}])
+def test_parts_that_are_no_curves_are_told(tmp_path: Path, change: dict[str, Any]) -> None:
+    rates_run(tmp_path)
+    told(tmp_path, "parts")
+    [kept] = json.loads(rates.path().read_text(encoding="utf-8"))
+    kept["parts"][-1] |= change
+    rates.path().write_text(json.dumps([kept]), encoding="utf-8")
+    with pytest.raises(UserError, match=r"rates\.json: cannot be read: 0"):
+        told(tmp_path)
 
 
 def test_a_broken_file_is_one_clear_message(tmp_path: Path) -> None:
     calibration.path().parent.mkdir(parents=True)
     calibration.path().write_text("[{]", encoding="utf-8")
-    with pytest.raises(UserError, match="holds no measurements"):
+    with pytest.raises(UserError, match="cannot be read: Invalid JSON"):
         told(tmp_path)
 
 
@@ -224,7 +260,8 @@ def test_they_hold_for_as_many_ranks_and_their_dtype_alone(tmp_path: Path, words
 def test_another_processor_here_is_another_machine(tmp_path: Path) -> None:
     rates_run(tmp_path)
     told(tmp_path, "parts")
-    rates.write([replace(rates.read()[0], device="cpu (another)")])
+    other = replace(rates.read()[0], device="cpu (another)")
+    rates.forget(["parts"]), rates.add([other])
     assert "not known" in on_cpus()["unknown"]["time"]
 
 
@@ -265,5 +302,5 @@ def test_what_is_for_a_measurement_needs_one(tmp_path: Path) -> None:
 def test_broken_rates_are_one_clear_message(tmp_path: Path) -> None:
     rates.path().parent.mkdir(parents=True)
     rates.path().write_text("[{]", encoding="utf-8")
-    with pytest.raises(UserError, match="holds no rates"):
+    with pytest.raises(UserError, match="cannot be read: Invalid JSON"):
         told(tmp_path)

@@ -11,7 +11,7 @@ import click
 from seatrial.cli.completing import complete_cluster, complete_instance, complete_run
 from seatrial.cli.options import as_json, print_json, runs_dir, settings_option
 from seatrial.cli.tables import print_table
-from seatrial.errors import ExitCode, Problem, UserError
+from seatrial.errors import ExitCode, Problem, UserError, unknown
 from seatrial.extras import needed
 
 if TYPE_CHECKING:
@@ -49,12 +49,11 @@ def command(
     _check(names, microbench=microbench, forget=forget, only={
         "--on": cluster, "--nodes": nodes, "--processes": processes, "--set": settings or None,
     })  # fmt: skip
+    with needed("numpy", "forecast"):
+        import numpy  # noqa: F401 # said here, once, if it is missing
     if forget:
-        calibration.write([one for one in calibration.read() if names and one.run not in names])
-        rates.write([one for one in rates.read() if names and one.run not in names])
+        _forget(names)
     elif names or microbench:
-        with needed("numpy", "forecast"):
-            import numpy  # noqa: F401 # said here, once, if it is missing
         runs = [history.find(name) for name in names]
         if microbench:
             runs = [_measure(history, cluster, nodes, processes, settings, quiet=as_json)]
@@ -75,6 +74,18 @@ def _check(names: tuple[str, ...], *, microbench: bool, forget: bool, only: dict
         problems.append(Problem("makes a run of its own", "--microbench", "leave RUN and --forget out"))
     if problems:
         raise UserError(problems)
+
+
+def _forget(names: tuple[str, ...]) -> None:
+    """All, where none is named. Raises UserError for a run that forecasts do not rest on."""
+    from seatrial.cli import calibration, rates
+
+    kept = {one.run for one in calibration.read()} | {one.run for one in rates.read()}
+    if wrong := [name for name in names if name not in kept]:
+        raise UserError(unknown("run that forecasts rest on", name, kept, "--forget") for name in wrong)
+    if kept:
+        calibration.forget(names or kept)
+        rates.forget(names or kept)
 
 
 def _measure(
@@ -111,9 +122,8 @@ def _keep(runs: list[Run], instance: str | None) -> None:
     whole = _measured([one for one in runs if one.job.case != rates.CASE], instance, problems)
     if problems:
         raise UserError(problems)
-    new = {one.run for one in whole}
     if whole:
-        calibration.write([*(one for one in calibration.read() if one.run not in new), *whole])
+        calibration.add(whole)
     if kept:
         rates.add(kept)
 
