@@ -128,6 +128,7 @@ def test_what_does_not_fit_says_what_would() -> None:
 
 def test_on_cpus_the_time_is_unknown_and_said_to_be() -> None:
     text = told("fsdp/tiny")
+    assert re.search(r"\nMiB +each rank\n", text) and re.search(r"\nparameters +1\.66\n", text), "not 0.00 GiB"
     assert "Not known" in text and "time: the rates of its processors are not known: seatrial forecast" in text
 
 
@@ -306,3 +307,4 @@ def test_where_a_time_is_unknown_only_memory_is_compared() -> None:
     assert text.count("the rates of its processors are not known: seatrial") == 2 and "pipeline bubble" not in text
     one = told("compare", "fsdp/tiny", "fsdp/llama3.1-8b")
     assert "Unknown of A: the rates of its processors" in one and "Unknown of B" not in one
+    assert re.search(r"\nMiB +A +B +B - A\n", text) and re.search(r"\nGiB +A +B +B - A\n", one)

@@ -6,6 +6,7 @@ import itertools
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from click.testing import CliRunner
 
 from seatrial import catalog, config
 from seatrial.binding import bind, elsewhere
-from seatrial.cli import calibration, cli, rates
-from seatrial.errors import UserError
+from seatrial.cli import calibration, cli, rates, running
+from seatrial.errors import ExitCode, UserError
 from seatrial.events import EventWriter, PartTimes, RunEnd, RunStart, Step
 from seatrial.rank.machine import processor
 from seatrial.report.format import quantity
@@ -231,6 +232,23 @@ def test_parts_that_were_measured_make_the_time_on_cpus_known(tmp_path: Path) ->
     assert rates.read()[0].hosts == ["here"]
 
 
+def test_rates_of_cpus_are_said_to_be_of_ranks(tmp_path: Path) -> None:
+    rates_run(tmp_path)
+    told(tmp_path, "parts")
+    both = CliRunner().invoke(cli, ["forecast", "compare", "fsdp/tiny", "fsdp/llama3.1-8b"])
+    assert " tokens/s per rank or accelerator: " in both.stdout
+    path = tmp_path / "step.svg"
+    assert CliRunner().invoke(cli, ["forecast", "fsdp/tiny", "-o", str(path)]).exit_code == 0
+    assert "tokens/s per rank<" in path.read_text(encoding="utf-8")
+
+
+def test_a_run_on_cpus_is_no_measurement_and_says_what_is(tmp_path: Path) -> None:
+    case, recipe = catalog.recipe("fsdp/tiny")
+    History(tmp_path / "runs").create(bind(case, recipe, config.cluster("local")), "small")
+    with pytest.raises(UserError, match=r"small: ran on CPUs, .*\n.*--microbench measures"):
+        told(tmp_path, "small", "--instance", "p5.48xlarge")
+
+
 def test_a_job_on_cpus_is_started_with_what_was_measured_there(tmp_path: Path) -> None:
     def dry_run() -> str:
         done = CliRunner().invoke(cli, ["run", "fsdp/tiny", "--dry-run"])
@@ -288,6 +306,27 @@ def test_a_measurement_that_did_not_end_or_took_no_time_is_refused(tmp_path: Pat
         "has measured nothing",
         "cannot be used: holds a part that took no time",
     ]
+    assert rates.read() == []
+
+
+@pytest.mark.parametrize(
+    ("ended", "remedy"),
+    [(None, "seatrial forecast calibrate mb once it has ended well"), (ExitCode.STOPPED, "measure once more")],
+)
+def test_a_measurement_that_did_not_come_to_its_end_is_kept_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ended: int | None, remedy: str
+) -> None:
+    """Of a job that is only followed no more, and of one that was stopped, which no case goes on with."""
+    run, end = rates_run(tmp_path, "mb"), None if ended is None else SimpleNamespace(code=ended)
+    for name, answer in {
+        "prepare": SimpleNamespace(job=None, where=None),
+        "make_environment": None,
+        "begin": (None, [run]),
+        "follow": end,
+    }.items():
+        monkeypatch.setattr(running, name, lambda *_, answer=answer, **__: answer)
+    with pytest.raises(UserError, match=f"mb: did not come to its end\n    {remedy}"):
+        told(tmp_path, "--microbench")
     assert rates.read() == []
 
 

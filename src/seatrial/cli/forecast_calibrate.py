@@ -102,7 +102,9 @@ def _measure(
     plan, runs = running.begin(ready, history, None)
     ended = running.follow(plan, runs[0], ready.where, quiet=quiet)
     if ended is None or ended.code != ExitCode.PASSED:
-        remedy = f"seatrial forecast calibrate {runs[0].id} once it has ended well"
+        remedy = "measure once more"
+        if ended is None:  # it goes on where it was handed to
+            remedy = f"seatrial forecast calibrate {runs[0].id} once it has ended well"
         raise UserError(Problem("did not come to its end", runs[0].id, remedy))
     return runs[0]
 
@@ -146,7 +148,10 @@ def _of(run: Run, instance: str | None) -> Measured:
 
     job, log, submission = run.job, run.events(), run.submission()
     kind = instance or (submission.cluster.get("instance_type") if submission else None)
-    if job.device == "cpu" or kind is None:
+    if job.device == "cpu":
+        remedy = "seatrial forecast calibrate --microbench measures the parts of a step there"
+        raise UserError(Problem("ran on CPUs, where whole runs are no measurements", run.id, remedy))
+    if kind is None:
         raise UserError(
             Problem("is of no accelerators that are known", run.id, "--instance TYPE says what its nodes are")
         )

@@ -214,6 +214,11 @@ def method(summary: Summary) -> tuple[str, ...]:
     return (*([steps] if summary.series else []), *([ranks] if summary.ranks else []), "Times are UTC.")
 
 
+def without_run(variables: Mapping[str, str], run: str) -> dict[str, str]:
+    """Environment variables as those of another run have them: what points into the run's own folder is no other."""
+    return {name: value.replace(f"/{run}/", "/RUN/") for name, value in variables.items()}
+
+
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Nested settings as dotted names with texts."""
     flat: dict[str, str] = {}
