@@ -252,5 +252,9 @@ def _started_by_ps(pid: int) -> str | None:
 def replace_text(path: Path, text: str) -> None:
     """Write a file so that a reader sees either the old text or the new one, never half of it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)  # on a full disk it is in the way of all else
+        raise

@@ -64,6 +64,19 @@ def test_all_that_cannot_be_is_said_at_once() -> None:
     ]
 
 
+@pytest.mark.parametrize(("option", "many"), [("--draws", "10000001"), ("--spares", "1000000000000")])
+def test_more_draws_or_spares_than_memory_holds_are_refused(option: str, many: str) -> None:
+    done = simulate("--accelerators", "8", "--days", "1", option, many)
+    assert str(done.exception).startswith("draws, spares: ") and "10,000,000 in all can be kept" in str(done.exception)
+
+
+def test_its_picture_that_cannot_be_written_and_a_seed_below_0_are_said(tmp_path: Path) -> None:
+    done = simulate(*FEW, "-o", str(tmp_path / "nowhere/x.svg"))
+    assert str(done.exception).endswith("nowhere/x.svg cannot be written: No such file or directory")
+    below = CliRunner().invoke(cli, ["forecast", "simulate", *FEW, "--seed", "-1"])
+    assert below.exit_code == 2 and "-1 is not in the range x>=0" in below.stderr
+
+
 # --- of a target
 
 
@@ -115,6 +128,7 @@ def test_what_does_not_fit_says_what_would() -> None:
 
 def test_on_cpus_the_time_is_unknown_and_said_to_be() -> None:
     text = told("fsdp/tiny")
+    assert re.search(r"\nMiB +each rank\n", text) and re.search(r"\nparameters +1\.66\n", text), "not 0.00 GiB"
     assert "Not known" in text and "time: the rates of its processors are not known: seatrial forecast" in text
 
 
@@ -187,9 +201,15 @@ def test_the_first_of_a_search_is_forecast_as_the_search_says() -> None:
         (("fsdp/llama3.1-8b", "--nodes", "1..4"), "1..4 is a range"),
         (("fsdp/llama3.1-8b", "--nodes", "x"), "'x' is neither a number nor a range"),
         (("fsdp/llama3.1-8b", "--nodes", "4..2"), "'4..2' is no range of nodes"),
+        (("fsdp/llama3.1-8b", "--search", "--nodes", "1..1" + "0" * 400), "is no range of nodes, from 1 to 1,000,000"),
+        (("jax/tiny", "--search", "--instance", "p5.48xlarge"), "and jax/tiny on p5.48xlarge takes none"),
         (("fsdp/llama3.1-8b", "--deadline", "1", "--budget", "1"), "--budget: is for --search"),
         (("fsdp/llama3.1-8b", "--search", "--budget", "1"), "what a node costs is unknown"),
         (("fsdp/llama3.1-8b", "--on", "x", "--instance", "p5.48xlarge"), "a cluster has instances of its own"),
+        (
+            ("fsdp/llama3.1-8b", "--set", "global_batch_size=1000000000000"),
+            "4 nodes: the run never ends: no checkpoint",
+        ),
         (("collectives/tiny",), "collectives says nothing of what its jobs compute"),
         (("simulat",), "simulat"),
     ],
@@ -199,6 +219,41 @@ def test_bad_input_is_said_at_once(args: tuple[str, ...], said: str, monkeypatch
     with pytest.raises(UserError) as caught:
         told(*args)
     assert said in str(caught.value)
+
+
+def test_amounts_that_cannot_be_are_said_together() -> None:
+    amounts = {"--storage": "0", "--start": "nan", "--deadline": "-1", "--budget": "inf"}
+    with pytest.raises(UserError) as caught:
+        told("fsdp/llama3.1-8b", "--search", *[word for pair in amounts.items() for word in pair], "--measured", "here")
+    said = [f"{name}: {value} is not from 1e-06 to 1e+12" for name, value in amounts.items()]
+    assert str(caught.value).splitlines()[:5] == [*said, "--measured: is drawn in the picture of one layout"]
+
+
+def test_a_start_of_no_time_can_be() -> None:
+    assert json.loads(told("fsdp/llama3.1-8b", "--start", "0", "--storage", "10", "--json"))["run"]["complete"]
+
+
+def test_the_usage_of_a_target_names_the_command_once() -> None:
+    assert told("fsdp", "--help").startswith("Usage: cli forecast [OPTIONS] CASE[/RECIPE]|FILE.py\n")
+
+
+def test_a_search_keeps_the_processes_that_were_asked_for() -> None:
+    words = ("nemo-run/llama3.1-8b", "--search", "--nodes", "2", "--processes", "4")
+    assert {one["time"]["accelerators"] for one in json.loads(told(*words, "--json"))["best"]} == {8}
+    assert re.search(r"\ntake the first: seatrial run nemo-run/llama3.1-8b --nodes 2 .*--processes 4\n", told(*words))
+
+
+def test_what_a_search_says_to_take_is_where_it_searched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    cluster = '[clusters.p5]\nlauncher = "slurm"\nnodes = 8\ninstance_type = "p5.48xlarge"\n'
+    (tmp_path / "seatrial.toml").write_text(cluster, encoding="utf-8")
+    text = told("fsdp/llama3.1-8b", "--search", "--on", "p5")
+    assert text.endswith("take the first: seatrial run fsdp/llama3.1-8b --nodes 4 --set recompute=selective --on p5\n")
+
+
+def test_a_search_that_finds_nothing_says_so() -> None:
+    text = told("fsdp/llama3.1-8b", "--search", "--deadline", "1e-6")
+    assert "layouts, none of which can be.\n" in text and "take the first" not in text
 
 
 def test_a_budget_is_held_where_prices_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,4 +304,7 @@ def test_steps_of_other_sizes_are_not_held_together() -> None:
 
 def test_where_a_time_is_unknown_only_memory_is_compared() -> None:
     text = told("compare", "fsdp/tiny", "--with", "micro_batch_size=1")
-    assert "Unknown: the rates of its processors are not known: seatrial" in text and "pipeline bubble" not in text
+    assert text.count("the rates of its processors are not known: seatrial") == 2 and "pipeline bubble" not in text
+    one = told("compare", "fsdp/tiny", "fsdp/llama3.1-8b")
+    assert "Unknown of A: the rates of its processors" in one and "Unknown of B" not in one
+    assert re.search(r"\nMiB +A +B +B - A\n", text) and re.search(r"\nGiB +A +B +B - A\n", one)

@@ -6,6 +6,7 @@ import itertools
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ from click.testing import CliRunner
 
 from seatrial import catalog, config
 from seatrial.binding import bind, elsewhere
-from seatrial.cli import calibration, cli, rates
-from seatrial.errors import UserError
+from seatrial.cli import calibration, cli, rates, running
+from seatrial.errors import ExitCode, UserError
 from seatrial.events import EventWriter, PartTimes, RunEnd, RunStart, Step
 from seatrial.history import History
 from seatrial.rank.machine import processor
@@ -140,14 +141,50 @@ def test_a_case_that_is_gone_is_left_out(tmp_path: Path) -> None:
     made(tmp_path)
     told(tmp_path, "mine")
     [one] = calibration.read()
-    calibration.write([replace(one, case="gone"), replace(one, args={"what": 1})])
+    calibration.add(
+        [
+            replace(one, case="gone"),
+            replace(one, run="other", args={"what": 1}),
+            replace(one, run="third", args=one.args | {"model": "gone"}),
+        ]
+    )
     assert forecast() == before
+
+
+def test_who_is_to_be_forgotten_and_was_not_kept_is_said(tmp_path: Path) -> None:
+    made(tmp_path)
+    told(tmp_path, "mine")
+    with pytest.raises(UserError, match="no run that forecasts rest on is called 'min'\n    did you mean mine"):
+        told(tmp_path, "min", "--forget")
+    assert [one.run for one in calibration.read()] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"tokens_per_second": float("nan")}, {"nodes": 0}, {"date": "today"}, {"args": None}, {"more": 1}]
+)
+def test_a_measurement_that_is_none_is_told_by_its_place(tmp_path: Path, change: dict[str, Any]) -> None:
+    made(tmp_path)
+    told(tmp_path, "mine")
+    calibration.path().write_text(json.dumps([asdict(calibration.read()[0]) | change]), encoding="utf-8")
+    with pytest.raises(UserError, match=f"own.json: cannot be read: 0 {next(iter(change))}: "):
+        told(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"shapes": []}, {"forward": [-1.0]}, {"backward": [float("inf")]}, {"part": 3}])
+def test_parts_that_are_no_curves_are_told(tmp_path: Path, change: dict[str, Any]) -> None:
+    rates_run(tmp_path)
+    told(tmp_path, "parts")
+    [kept] = json.loads(rates.path().read_text(encoding="utf-8"))
+    kept["parts"][-1] |= change
+    rates.path().write_text(json.dumps([kept]), encoding="utf-8")
+    with pytest.raises(UserError, match=r"rates\.json: cannot be read: 0"):
+        told(tmp_path)
 
 
 def test_a_broken_file_is_one_clear_message(tmp_path: Path) -> None:
     calibration.path().parent.mkdir(parents=True)
     calibration.path().write_text("[{]", encoding="utf-8")
-    with pytest.raises(UserError, match="holds no measurements"):
+    with pytest.raises(UserError, match="cannot be read: Invalid JSON"):
         told(tmp_path)
 
 
@@ -197,6 +234,23 @@ def test_parts_that_were_measured_make_the_time_on_cpus_known(tmp_path: Path) ->
     assert rates.read()[0].hosts == ["here"]
 
 
+def test_rates_of_cpus_are_said_to_be_of_ranks(tmp_path: Path) -> None:
+    rates_run(tmp_path)
+    told(tmp_path, "parts")
+    both = CliRunner().invoke(cli, ["forecast", "compare", "fsdp/tiny", "fsdp/llama3.1-8b"])
+    assert " tokens/s per rank or accelerator: " in both.stdout
+    path = tmp_path / "step.svg"
+    assert CliRunner().invoke(cli, ["forecast", "fsdp/tiny", "-o", str(path)]).exit_code == 0
+    assert "tokens/s per rank<" in path.read_text(encoding="utf-8")
+
+
+def test_a_run_on_cpus_is_no_measurement_and_says_what_is(tmp_path: Path) -> None:
+    case, recipe = catalog.recipe("fsdp/tiny")
+    History(tmp_path / "runs").create(bind(case, recipe, config.cluster("local")), "small")
+    with pytest.raises(UserError, match=r"small: ran on CPUs, .*\n.*--microbench measures"):
+        told(tmp_path, "small", "--instance", "p5.48xlarge")
+
+
 def test_a_job_on_cpus_is_started_with_what_was_measured_there(tmp_path: Path) -> None:
     def dry_run() -> str:
         done = CliRunner().invoke(cli, ["run", "fsdp/tiny", "--dry-run"])
@@ -226,7 +280,8 @@ def test_they_hold_for_as_many_ranks_and_their_dtype_alone(tmp_path: Path, words
 def test_another_processor_here_is_another_machine(tmp_path: Path) -> None:
     rates_run(tmp_path)
     told(tmp_path, "parts")
-    rates.write([replace(rates.read()[0], device="cpu (another)")])
+    other = replace(rates.read()[0], device="cpu (another)")
+    rates.forget(["parts"]), rates.add([other])
     assert "not known" in on_cpus()["unknown"]["time"]
 
 
@@ -256,6 +311,27 @@ def test_a_measurement_that_did_not_end_or_took_no_time_is_refused(tmp_path: Pat
     assert rates.read() == []
 
 
+@pytest.mark.parametrize(
+    ("ended", "remedy"),
+    [(None, "seatrial forecast calibrate mb once it has ended well"), (ExitCode.STOPPED, "measure once more")],
+)
+def test_a_measurement_that_did_not_come_to_its_end_is_kept_by_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ended: int | None, remedy: str
+) -> None:
+    """Of a job that is only followed no more, and of one that was stopped, which no case goes on with."""
+    run, end = rates_run(tmp_path, "mb"), None if ended is None else SimpleNamespace(code=ended)
+    for name, answer in {
+        "prepare": SimpleNamespace(job=None, where=None),
+        "make_environment": None,
+        "begin": (None, [run]),
+        "follow": end,
+    }.items():
+        monkeypatch.setattr(running, name, lambda *_, answer=answer, **__: answer)
+    with pytest.raises(UserError, match=f"mb: did not come to its end\n    {remedy}"):
+        told(tmp_path, "--microbench")
+    assert rates.read() == []
+
+
 def test_what_is_for_a_measurement_needs_one(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         told(tmp_path, "--processes", "2", "--set", "sweeps=1")
@@ -267,5 +343,5 @@ def test_what_is_for_a_measurement_needs_one(tmp_path: Path) -> None:
 def test_broken_rates_are_one_clear_message(tmp_path: Path) -> None:
     rates.path().parent.mkdir(parents=True)
     rates.path().write_text("[{]", encoding="utf-8")
-    with pytest.raises(UserError, match="holds no rates"):
+    with pytest.raises(UserError, match="cannot be read: Invalid JSON"):
         told(tmp_path)

@@ -30,7 +30,7 @@ def test_what_the_case_binds_is_what_was_found(target: str) -> None:
         available=80 * GIB,
         count=30,
     )
-    chosen = choose(job.case, job.recipe, job.where, answer, {}, year=2026.0, minimise="time", count=30)
+    chosen = choose(job.case, job.recipe, job.where, answer, {}, per_node=8, year=2026.0, minimise="time", count=30)
     found = {key(one.nodes, one.workload) for one in answer.best}
     taken = {key(one.nodes, one.forecast.workload) for one in chosen.choices}
     assert taken <= found and len(taken) == len(answer.best) - chosen.refused

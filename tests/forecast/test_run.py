@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -65,6 +66,19 @@ def test_the_published_run_of_16384_accelerators() -> None:
     assert 0.9 < found.goodput.expected < 0.95
     assert 54 * 0.9 < found.wall.expected / 86_400 < 54
     assert 340 < found.interruptions.expected < 419
+
+
+@pytest.mark.parametrize("steps", [1, 10, 10_000])
+def test_what_counts_of_a_short_run_has_its_ends_in_order(steps: int) -> None:
+    found = run.forecast(replace(PLAN, steps=steps), today=TODAY).goodput
+    assert 0 < found.low <= found.expected <= found.high < 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("change", [{"step": Interval(1e9, 1e9, 1e9)}, {"restart": 1e9}])
+def test_a_run_that_is_interrupted_before_each_checkpoint_never_ends(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="no checkpoint is reached, since every"):
+        run.forecast(replace(PLAN, **change), today=TODAY)
 
 
 def test_a_cluster_s_own_runs_narrow_the_interval() -> None:

@@ -29,6 +29,16 @@ def against(make_run, story):
     return run
 
 
+def test_a_variable_that_points_into_the_own_folder_of_a_run_is_the_same(make_run, story):
+    one, other = (
+        summarise(
+            make_run(story.steps_only([0.1] * 20, variables={"DUMP": f"/x/{name}/logs", "N": name}), name=name), []
+        )
+        for name in ("a", "b")
+    )
+    assert [found.name for found in compare(one, other).differences if found.kind == "variable"] == ["N"]
+
+
 def noisy(seed, count=60, level=0.1, noise=0.01):
     chance = random.Random(seed)
     return [level * (1 + chance.gauss(0, noise)) for _ in range(count)]

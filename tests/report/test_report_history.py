@@ -269,7 +269,9 @@ def test_nothing_is_said_in_words_too(entry: Callable[..., Entry]) -> None:
 
 
 def test_an_entry_tells_what_was_there(tmp_path: Path) -> None:
-    events = stories.steps_only([0.1] * 20, hosts=["a", "b", "a"], variables={"OMP_NUM_THREADS": "2"})
+    events = stories.steps_only(
+        [0.1] * 20, hosts=["a", "b", "a"], variables={"OMP_NUM_THREADS": "2", "DUMP": "/x/fsdp-tiny-1/logs"}
+    )
     run = stories.write_run(tmp_path, events, threads_per_process=3)
     start: dict[str, Any] = {"time": 0.0, "command": "", "folder": "", "host": "", "seatrial": "0.9", "code": "abc"}
     (run.path / "provenance.jsonl").write_text(json.dumps(start) + "\n")
@@ -285,6 +287,7 @@ def test_an_entry_tells_what_was_there(tmp_path: Path) -> None:
             ("version", "seatrial"): "0.9",
             ("version", "code"): "abc",
             ("variable", "OMP_NUM_THREADS"): "2",
+            ("variable", "DUMP"): "/x/RUN/logs",
             ("cluster", "stack.nccl"): "2.28",
             ("cluster", "image"): "x:1",
             ("job", "threads_per_process"): "3",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields, replace
 
 import pytest
@@ -124,13 +125,24 @@ def test_a_baseline_is_kept_and_read_and_one_of_the_same_training_replaced(histo
     assert file.read_text().count("\n") == 4  # a line for each
 
 
-@pytest.mark.parametrize("text", ["?", "[{}]", '[{"runs": [], "band": {}}]', "{}0"])
+@pytest.mark.parametrize("text", ["?", "[{}]", '[{"runs": [], "band": {}}]', "{}0", "{}"])
 def test_a_file_that_is_broken_says_so_and_makes_a_run_unknown(history, three, text):
     (history.root / FILE).write_text(text)
-    with pytest.raises(UserError, match="record the baselines anew"):
+    with pytest.raises(UserError, match="record anew what it held"):
         read(history.root / FILE)
     [said] = band_of(three[0])
     assert said.verdict is Verdict.UNKNOWN and "cannot be read" in said.observed
+
+
+@pytest.mark.parametrize(
+    "change", [{"steps": [1]}, {"low": []}, {"loss": [float("nan")] * 100}, {"high": [1e-9] * 100}]
+)
+def test_a_band_that_is_none_makes_a_run_unknown(history, three, change):
+    keep(history.root / FILE, record(three))
+    [kept] = json.loads((history.root / FILE).read_text())
+    (history.root / FILE).write_text(json.dumps([kept | {"band": kept["band"] | change}]))
+    [said] = band_of(three[0])
+    assert said.verdict is Verdict.UNKNOWN and "cannot be read: 0 band" in said.observed
 
 
 def test_a_run_that_was_not_good_is_no_reference_and_all_is_told_at_once(history, three):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
+from seatrial import records
+from seatrial.bounds import Bound, Count
 from seatrial.cache import folder
-from seatrial.errors import Problem, UserError
+from seatrial.errors import UserError
 
 if TYPE_CHECKING:
     from seatrial.forecast.anchors import Anchor
@@ -19,16 +21,18 @@ if TYPE_CHECKING:
 class Measured:
     """What one run reached, and all that its forecast is made of."""
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
     run: str
-    date: str
+    date: Annotated[str, Bound(pattern=r"^\d{4}-\d{2}-\d{2}$")]
     """Of its last step, by UTC: ``2026-11-30``."""
     case: str
     recipe: str
     args: dict[str, Any]
-    nodes: int
-    processes_per_node: int
+    nodes: Count
+    processes_per_node: Count
     instance_type: str
-    tokens_per_second: float
+    tokens_per_second: Annotated[float, Bound(gt=0, allow_inf_nan=False)]
     """Steady, of one accelerator."""
 
 
@@ -39,23 +43,18 @@ def path() -> Path:
 
 def read() -> list[Measured]:
     """All of them. Raises UserError for a file that is broken."""
-    file = path()
-    if not file.is_file():
-        return []
-    try:
-        return [Measured(**one) for one in json.loads(file.read_text(encoding="utf-8"))]
-    except (OSError, ValueError, TypeError) as error:
-        remedy = "seatrial forecast calibrate writes it anew, once it is removed"
-        raise UserError(Problem(f"holds no measurements: {error}", str(file), remedy)) from None
+    return records.read(path(), Measured)
 
 
-def write(measured: list[Measured]) -> None:
-    """Keep these, and only these."""
-    file = path()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(".new")
-    temporary.write_text(json.dumps([asdict(one) for one in measured], indent=1) + "\n", encoding="utf-8")
-    temporary.replace(file)
+def add(new: list[Measured]) -> None:
+    """In the place of what was kept of the same runs."""
+    runs = {one.run for one in new}
+    records.change(path(), Measured, lambda old: [*(one for one in old if one.run not in runs), *new])
+
+
+def forget(runs: Collection[str]) -> None:
+    """Leave these out."""
+    records.change(path(), Measured, lambda old: [one for one in old if one.run not in runs])
 
 
 def known() -> Evidence | None:
@@ -69,18 +68,20 @@ def known() -> Evidence | None:
 def anchor_of(one: Measured) -> Anchor | None:
     """A measurement as those that are published are kept; None: nothing can be made of it here."""
     from seatrial import catalog
+    from seatrial.arguments import override
     from seatrial.fits import accelerator_of
     from seatrial.forecast.anchors import Anchor
     from seatrial.forecast.job import accelerators
     from seatrial.forecast.places import place
     from seatrial.spec import Device, Layout
 
-    device: Device = "neuron" if accelerator_of(one.instance_type).vendor == "AWS" else "cuda"
-    layout = Layout(nodes=one.nodes, processes_per_node=one.processes_per_node, device=device)
     try:
+        device: Device = "neuron" if accelerator_of(one.instance_type).vendor == "AWS" else "cuda"
+        layout = Layout(nodes=one.nodes, processes_per_node=one.processes_per_node, device=device)
         case = catalog.case(one.case)
-        workload, where = case.workload(case.Args(**one.args), layout), place(one.instance_type)
-    except (UserError, TypeError, ValueError):
+        args, where = override(case.recipes[0].args, one.args), place(one.instance_type)
+        workload = None if [*args.problems(), *case.check(args, layout)] else case.workload(args, layout)
+    except (UserError, ValueError):
         return None
     if workload is None or workload.model is None:
         return None

@@ -11,7 +11,7 @@ import click
 from seatrial.cli.completing import complete_cluster, complete_instance, complete_run
 from seatrial.cli.options import as_json, print_json, runs_dir, settings_option
 from seatrial.cli.tables import print_table
-from seatrial.errors import ExitCode, Problem, UserError
+from seatrial.errors import ExitCode, Problem, UserError, unknown
 from seatrial.extras import needed
 
 if TYPE_CHECKING:
@@ -50,12 +50,11 @@ def command(
     _check(names, microbench=microbench, forget=forget, only={
         "--on": cluster, "--nodes": nodes, "--processes": processes, "--set": settings or None,
     })  # fmt: skip
+    with needed("numpy", "forecast"):
+        import numpy  # noqa: F401 # said here, once, if it is missing
     if forget:
-        calibration.write([one for one in calibration.read() if names and one.run not in names])
-        rates.write([one for one in rates.read() if names and one.run not in names])
+        _forget(names)
     elif names or microbench:
-        with needed("numpy", "forecast"):
-            import numpy  # noqa: F401 # said here, once, if it is missing
         runs = [history.find(name) for name in names]
         if microbench:
             runs = [_measure(history, cluster, nodes, processes, settings, quiet=as_json)]
@@ -78,6 +77,18 @@ def _check(names: tuple[str, ...], *, microbench: bool, forget: bool, only: dict
         raise UserError(problems)
 
 
+def _forget(names: tuple[str, ...]) -> None:
+    """All, where none is named. Raises UserError for a run that forecasts do not rest on."""
+    from seatrial.cli import calibration, rates
+
+    kept = {one.run for one in calibration.read()} | {one.run for one in rates.read()}
+    if wrong := [name for name in names if name not in kept]:
+        raise UserError(unknown("run that forecasts rest on", name, kept, "--forget") for name in wrong)
+    if kept:
+        calibration.forget(names or kept)
+        rates.forget(names or kept)
+
+
 def _measure(
     history: History, cluster: str | None, nodes: int | None, processes: int | None, settings: tuple[str, ...], *,
     quiet: bool,
@@ -92,7 +103,9 @@ def _measure(
     plan, runs = running.begin(ready, history, None)
     ended = running.follow(plan, runs[0], ready.where, quiet=quiet)
     if ended is None or ended.code != ExitCode.PASSED:
-        remedy = f"seatrial forecast calibrate {runs[0].id} once it has ended well"
+        remedy = "measure once more"
+        if ended is None:  # it goes on where it was handed to
+            remedy = f"seatrial forecast calibrate {runs[0].id} once it has ended well"
         raise UserError(Problem("did not come to its end", runs[0].id, remedy))
     return runs[0]
 
@@ -112,9 +125,8 @@ def _keep(runs: list[Run], instance: str | None) -> None:
     whole = _measured([one for one in runs if one.job.case != rates.CASE], instance, problems)
     if problems:
         raise UserError(problems)
-    new = {one.run for one in whole}
     if whole:
-        calibration.write([*(one for one in calibration.read() if one.run not in new), *whole])
+        calibration.add(whole)
     if kept:
         rates.add(kept)
 
@@ -137,7 +149,10 @@ def _of(run: Run, instance: str | None) -> Measured:
 
     job, log, submission = run.job, run.events(), run.submission()
     kind = instance or (submission.cluster.get("instance_type") if submission else None)
-    if job.device == "cpu" or kind is None:
+    if job.device == "cpu":
+        remedy = "seatrial forecast calibrate --microbench measures the parts of a step there"
+        raise UserError(Problem("ran on CPUs, where whole runs are no measurements", run.id, remedy))
+    if kind is None:
         raise UserError(
             Problem("is of no accelerators that are known", run.id, "--instance TYPE says what its nodes are")
         )

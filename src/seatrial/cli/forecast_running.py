@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from seatrial.errors import Problem, UserError
+
 if TYPE_CHECKING:
     from seatrial.cluster import Cluster
     from seatrial.forecast.job import Forecast
@@ -61,7 +63,11 @@ def run_of(
         detection=DETECTION,
         watts=accelerators.accelerator(instance.accelerator).watts,
     )
-    return run.forecast(plan, [*_rates(where)], today=today), kept
+    try:
+        return run.forecast(plan, [*_rates(where)], today=today), kept
+    except ValueError as error:
+        remedy = "shorter steps, a quicker start, faster storage or fewer nodes"
+        raise UserError(Problem(f"the run never ends: {error}", f"{nodes} nodes", remedy)) from None
 
 
 def _rates(where: Cluster) -> Iterator[Rate]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
@@ -27,6 +26,8 @@ ARGUMENTS = {
     "recompute": "recompute",
 }
 """Field of a Space -> the argument by which a case lets one choose it, if it has one of that name."""
+MOST_NODES = 10**6
+"""Nodes: ten times as many as any training had; a bound of ours."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,9 +61,10 @@ def nodes_of(text: str | None) -> tuple[int, ...]:
         low, high = int(first), int(last or first)
     except ValueError:
         raise UserError(Problem(f"{text!r} is neither a number nor a range", "--nodes", "8, or 4..32")) from None
-    if not 1 <= low <= high:
-        raise UserError(Problem(f"{text!r} is no range of nodes", "--nodes", "8, or 4..32"))
-    doubled = [low * 2**power for power in range(int(math.log2(high / low)) + 1)]
+    if not 1 <= low <= high <= MOST_NODES:
+        what = f"{text!r} is no range of nodes, from 1 to {MOST_NODES:,}"
+        raise UserError(Problem(what, "--nodes", "8, or 4..32"))
+    doubled = [low * 2**power for power in range((high // low).bit_length())]
     return tuple(dict.fromkeys([*doubled, high]))
 
 
@@ -84,6 +86,7 @@ def choose(
     answer: Answer,
     settings: Mapping[str, str],
     *,
+    per_node: int,
     year: float,
     minimise: Minimise,
     count: int,
@@ -98,7 +101,9 @@ def choose(
     for found in answer.best:
         asked = {**settings, **dict(_settings(recipe.args, found))}
         try:
-            _, layout, workload = outline(case, recipe, where, settings=asked, nodes=found.nodes)
+            _, layout, workload = outline(
+                case, recipe, where, settings=asked, nodes=found.nodes, processes_per_node=per_node
+            )
         except UserError:
             refused += 1
             continue

@@ -46,7 +46,9 @@ def _seconds(name: str, default: float | None, help_: str) -> Callable[[F], F]:
 @click.option("--slowdown", type=float, metavar="SHARE", default=0.1, show_default=True, help="That one costs the job.")
 @_seconds("noticed", 3600.0, "Until a straggler is out of the job.")
 @click.option("--draws", type=int, metavar="N", default=1000, show_default=True, help="How often it is played through.")
-@click.option("--seed", type=int, default=0, show_default=True, help="The same seed gives the same answer.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same answer."
+)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write a picture there, as SVG.")
 @as_json
 def command(failures: str, draws: int, seed: int, output: Path | None, as_json: bool, **options: Any) -> None:
@@ -58,9 +60,10 @@ def command(failures: str, draws: int, seed: int, output: Path | None, as_json: 
 
     outcome = simulate(Scenario(fleet=fleet(failures), **options), draws=draws, seed=seed)
     if output is not None:
+        from seatrial.cli.forecast_drawing import write
         from seatrial.report.goodput import picture
 
-        output.write_text(picture(outcome) + "\n", encoding="utf-8")
+        write(output, picture(outcome))
     if as_json:
         print_json(_record(outcome, draws, seed))
     else:

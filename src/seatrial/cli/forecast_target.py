@@ -16,7 +16,15 @@ from seatrial.cli.completing import complete_cluster, complete_instance, complet
 from seatrial.cli.forecast_drawing import draw, write
 from seatrial.cli.forecast_searching import Chosen, Minimise, choose, nodes_of, space_of
 from seatrial.cli.forecasting import Bound, bound, year
-from seatrial.cli.options import as_json, parse_settings, print_json, runs_dir, settings_option, target_argument
+from seatrial.cli.options import (
+    as_json,
+    parse_settings,
+    pasteable,
+    print_json,
+    runs_dir,
+    settings_option,
+    target_argument,
+)
 from seatrial.errors import Problem, UserError
 from seatrial.extras import needed
 
@@ -24,8 +32,24 @@ if TYPE_CHECKING:
     from seatrial.forecast.job import Forecast
     from seatrial.history import History
 
+LEAST, MOST = 1e-6, 1e12
+"""Of storage in GB/s, a start in seconds, a deadline in hours, a budget in USD: what is outside is a mistake, and times
+made of it would overflow."""
 
-@click.command(name="forecast")
+
+class _Context(click.Context):
+    """Of a target, which is no verb: usage shows the group's words alone."""
+
+    @property
+    def command_path(self) -> str:
+        return self.parent.command_path if self.parent else super().command_path
+
+
+class _Target(click.Command):
+    context_class = _Context
+
+
+@click.command(name="forecast", cls=_Target)
 @target_argument
 @click.option("--on", "cluster", metavar="CLUSTER", help="Where it would run.", shell_complete=complete_cluster)
 @click.option("--instance", metavar="TYPE", help="Nodes of this type.", shell_complete=complete_instance)
@@ -69,9 +93,9 @@ def command(
     Without --on and --instance on the nodes that the recipe is made for. The picture of --output has both, or with
     --search time against cost of all layouts that can be.
     """
-    _check(search=search, only={"--deadline": deadline, "--budget": budget})
-    if measured and (search or output is None):
-        raise UserError(Problem("is drawn in the picture of one layout", "--measured", "add -o FILE, without --search"))
+    _check(search=search, amounts={
+        "--storage": storage, "--start": start, "--deadline": deadline, "--budget": budget,
+    }, drawn=output is not None and not search, measured=measured)  # fmt: skip
     with needed("numpy", "forecast"):
         import numpy  # noqa: F401 # said here, once, if it is missing
     wanted = nodes_of(nodes)
@@ -83,7 +107,7 @@ def command(
         target, cluster, instance, nodes=first, most=max(wanted, default=None), processes=processes, settings=asked
     )
     if search:
-        _search(job, wanted or (job.layout.nodes,), asked, minimise, deadline, budget, output, as_json=as_json)
+        _search(target, job, wanted or (job.layout.nodes,), asked, minimise, deadline, budget, output, as_json=as_json)
     else:
         found = job.forecast()
         if output is not None:
@@ -91,10 +115,22 @@ def command(
         _show(job, found, storage, start, output, as_json=as_json)
 
 
-def _check(*, search: bool, only: dict[str, float | None]) -> None:
-    given = [name for name, value in only.items() if value is not None]
-    if given and not search:
-        raise UserError([Problem("is for --search", name, "add --search, or leave it out") for name in given])
+def _check(*, search: bool, amounts: dict[str, float | None], drawn: bool, measured: str | None) -> None:
+    given = {name: value for name, value in amounts.items() if value is not None}
+    problems = [
+        Problem("is for --search", name, "add --search, or leave it out")
+        for name in ("--deadline", "--budget")
+        if name in given and not search
+    ]
+    problems += [
+        Problem(f"{value:g} is not from {LEAST:g} to {MOST:g}", name)
+        for name, value in given.items()
+        if not (LEAST <= value <= MOST or (name == "--start" and value == 0))
+    ]
+    if measured and not drawn:
+        problems.append(Problem("is drawn in the picture of one layout", "--measured", "add -o FILE, without --search"))
+    if problems:
+        raise UserError(problems)
 
 
 def _show(
@@ -119,8 +155,8 @@ def _show(
 
 
 def _search(
-    job: Bound, nodes: tuple[int, ...], settings: dict[str, str], minimise: Minimise, deadline: float | None,
-    budget: float | None, output: Path | None, *, as_json: bool,
+    target: str, job: Bound, nodes: tuple[int, ...], settings: dict[str, str], minimise: Minimise,
+    deadline: float | None, budget: float | None, output: Path | None, *, as_json: bool,
 ) -> None:  # fmt: skip
     from seatrial.cli import calibration
     from seatrial.fits import memory_of_a_rank
@@ -133,8 +169,10 @@ def _search(
     from seatrial.report.search import Row, sections
 
     memory, kind = memory_of_a_rank(job.layout, job.where), job.where.instance_type
+    per_node = job.layout.processes_per_node
     if memory is None or kind is None or job.layout.device == "cpu":
-        raise UserError(Problem("layouts are searched on accelerators", job.place, "--instance TYPE, or --on CLUSTER"))
+        what = f"layouts are searched on accelerators, and {job.label} on {job.place} takes none"
+        raise UserError(Problem(what, "--search", "take a recipe for accelerators: seatrial list"))
     node = run_cost(job.where, 1, region=os.environ.get("AWS_REGION"))
     price = node.hourly
     if budget is not None and price is None:
@@ -145,7 +183,7 @@ def _search(
             job.workload,
             place(kind),
             space_of(job.args, job.workload, nodes),
-            per_node=job.layout.processes_per_node,
+            per_node=per_node,
             available=memory,
             minimise=minimise,
             longest=math.inf if deadline is None else deadline * 3600 / steps,
@@ -155,7 +193,9 @@ def _search(
         )
     except ValueError as error:
         raise UserError(Problem(f"the time of a step cannot be told: {error}", job.label)) from None
-    found = choose(job.case, job.recipe, job.where, answer, settings, year=year(), minimise=minimise, count=20)
+    found = choose(
+        job.case, job.recipe, job.where, answer, settings, per_node=per_node, year=year(), minimise=minimise, count=20
+    )
     title = f"Layouts of {job.label} on {' or '.join(map(str, nodes))} x {job.place}, by {minimise}"
     rows = [Row(nodes=one.nodes, forecast=one.forecast, seconds=one.seconds) for one in found.choices]
     if output is not None:
@@ -166,8 +206,9 @@ def _search(
     click.echo(document.to_text(title, sections(answer, rows, found.refused, price)), nl=False)
     if found.choices:
         best = found.choices[0]
-        words = [f"--set {name}={value}" for name, value in best.settings.items()]
-        click.echo(f"\ntake the first: seatrial run {job.label} {' '.join([f'--nodes {best.nodes}', *words])}")
+        words = [word for name, value in best.settings.items() for word in ("--set", f"{name}={value}")]
+        take = pasteable("run", target, "--nodes", str(best.nodes), *words, keep=("cluster", "processes"))
+        click.echo(f"\ntake the first: {take}")
     if output is not None:
         click.echo(f"\nwrote {output}")
 

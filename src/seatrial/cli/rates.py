@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from seatrial import records
 from seatrial.cache import folder
 from seatrial.errors import Problem, UserError
+from seatrial.events import PartTimes
 
 if TYPE_CHECKING:
     from seatrial.cluster import Cluster
@@ -25,6 +27,8 @@ CASE = "rates"
 class Kept:
     """One measurement, with all that it holds for."""
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
     run: str
     date: str
     """By UTC: ``2026-11-30``."""
@@ -38,8 +42,11 @@ class Kept:
     threads: int
     """Of each process."""
     dtype: str
-    parts: list[dict[str, Any]]
-    """Fields of seatrial.events.PartTimes, one for each part."""
+    parts: list[PartTimes]
+
+    def __post_init__(self) -> None:
+        """ValueError for what are no curves."""
+        rates_of(self)
 
     @property
     def title(self) -> str:
@@ -55,29 +62,18 @@ def path() -> Path:
 
 def read() -> list[Kept]:
     """All of them. Raises UserError for a file that is broken."""
-    file = path()
-    if not file.is_file():
-        return []
-    try:
-        return [Kept(**one) for one in json.loads(file.read_text(encoding="utf-8"))]
-    except (OSError, ValueError, TypeError) as error:
-        remedy = "seatrial forecast calibrate --microbench writes it anew, once it is removed"
-        raise UserError(Problem(f"holds no rates: {error}", str(file), remedy)) from None
-
-
-def write(kept: list[Kept]) -> None:
-    """Keep these, and only these."""
-    file = path()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(".new")
-    temporary.write_text(json.dumps([asdict(one) for one in kept]) + "\n", encoding="utf-8")
-    temporary.replace(file)
+    return records.read(path(), Kept)
 
 
 def add(new: list[Kept]) -> None:
     """In the place of older ones that hold for the same."""
     places = {_place(one) for one in new}
-    write([*(one for one in read() if _place(one) not in places), *new])
+    records.change(path(), Kept, lambda old: [*(one for one in old if _place(one) not in places), *new])
+
+
+def forget(runs: Collection[str]) -> None:
+    """Leave out what these measured."""
+    records.change(path(), Kept, lambda old: [one for one in old if one.run not in runs])
 
 
 def _place(one: Kept) -> tuple[Any, ...]:
@@ -86,37 +82,35 @@ def _place(one: Kept) -> tuple[Any, ...]:
 
 def of_run(run: Run) -> Kept:
     """What a run of the case measured. Raises UserError if it did not come to its end."""
-    from seatrial.events import PartTimes, RunStart
+    from seatrial.events import RunStart
 
     job, log = run.job, run.events()
     starts, parts = log.of(RunStart), log.of(PartTimes)
     if not starts or not parts:
         raise UserError(Problem("has measured nothing", run.id, f"seatrial run {CASE}: to its end"))
-    kept = Kept(
-        run=run.id,
-        date=datetime.fromtimestamp(log.events[-1].time, UTC).date().isoformat(),
-        cluster=job.cluster,
-        hosts=sorted(set(starts[-1].hosts)),
-        device=starts[-1].device,
-        torch=starts[-1].versions.get("torch", "unknown"),
-        nodes=job.nodes,
-        processes_per_node=job.processes_per_node,
-        threads=job.threads_per_process,
-        dtype=job.args["dtype"],
-        parts=[asdict(part) for part in parts],
-    )
     try:
-        rates_of(kept)
+        return Kept(
+            run=run.id,
+            date=datetime.fromtimestamp(log.events[-1].time, UTC).date().isoformat(),
+            cluster=job.cluster,
+            hosts=sorted(set(starts[-1].hosts)),
+            device=starts[-1].device,
+            torch=starts[-1].versions.get("torch", "unknown"),
+            nodes=job.nodes,
+            processes_per_node=job.processes_per_node,
+            threads=job.threads_per_process,
+            dtype=job.args["dtype"],
+            parts=parts,
+        )
     except ValueError as error:
         raise UserError(Problem(f"cannot be used: {error}", run.id, f"seatrial run {CASE}: once more")) from None
-    return kept
 
 
 def rates_of(kept: Kept) -> Rates:
     """As forecasts take them. ValueError for what are no curves."""
     from seatrial.forecast.measured import Curve, Rates
 
-    curves = {one["part"]: Curve.of(one["shapes"], one["forward"], one["backward"]) for one in kept.parts}
+    curves = {one.part: Curve.of(one.shapes, one.forward, one.backward) for one in kept.parts}
     return Rates(source=kept.title, ranks=kept.nodes * kept.processes_per_node, dtype=kept.dtype, curves=curves)
 
 

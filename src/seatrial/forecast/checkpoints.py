@@ -35,7 +35,8 @@ def shares(
     """
     mean_time, interval, stall = (np.asarray(value, float) for value in (mean_time, interval, stall))
     started = np.exp(-restart / mean_time)
-    whole = started / np.expm1((interval + stall) / mean_time)
+    with np.errstate(over="ignore"):  # of intervals that are never reached
+        whole = started / np.expm1((interval + stall) / mean_time)
     unfinished = np.exp(-(interval + stall) / mean_time)
     rest = (mean_time * -np.expm1(-interval / mean_time) - interval * unfinished) / (1 - unfinished)
     period = {

@@ -29,7 +29,7 @@ class Curve:
         """ValueError for what is no such grid, or where a part took no time."""
         points = {tuple(shape): seconds for shape, *seconds in zip(shapes, forward, backward, strict=True)}
         axes = tuple(tuple(sorted(set(values))) for values in zip(*points, strict=True))
-        if not points or not all(seconds[0] > 0 for seconds in points.values()):
+        if not points or not all(0 < ahead < math.inf and 0 <= back < math.inf for ahead, back in points.values()):
             raise ValueError("holds a part that took no time")
         table = np.empty((*(len(axis) for axis in axes), 2))
         for place in itertools.product(*(range(len(axis)) for axis in axes)):

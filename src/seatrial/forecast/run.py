@@ -107,7 +107,7 @@ def forecast(plan: Plan, rates: Sequence[Rate] = (), *, today: datetime.date) ->
     """A run by plan. Its uncertainty is that of a step and of the rate of interruptions.
 
     The best interval is Daly's, and the share of time that counts exact for interruptions at random
-    (`forecast.checkpoints`). Start-up comes once, on top.
+    (`forecast.checkpoints`). Start-up comes once, on top. ValueError: it never ends.
     """
     known = {"start-up": plan.start, "checkpoints": plan.stall, "restart": plan.restart, "detection": plan.detection}
     unknown = {part: _WHY[part] for part, value in known.items() if value is None}
@@ -117,13 +117,14 @@ def forecast(plan: Plan, rates: Sequence[Rate] = (), *, today: datetime.date) ->
         unknown["costs"] = "no price is known"
     belief = plan.rate.interval()
     played = [_played(plan, step, rate) for step, rate in zip(_ends(plan.step), _ends(belief), strict=True)]
-    wall = Interval(*(time.wall for time in played))
+    wall, goodputs = Interval(*(time.wall for time in played)), [time.goodput for time in played]
     return Run(
         wall=wall,
         parts=played[1].parts,
         interval=played[1].interval,
         interruptions=Interval(*(time.interruptions for time in played)),
-        goodput=Interval(*(time.goodput for time in reversed(played))),
+        # Longer steps raise it where start-up outweighs the rest.
+        goodput=Interval(min(goodputs), goodputs[1], max(goodputs)),
         energy=None if plan.watts is None else plan.watts * plan.accelerators * wall.expected,
         costs=tuple(Cost(rate=rate, usd=_usd(rate, plan.nodes, wall), is_old=rate.is_old(today)) for rate in rates),
         unknown=unknown,
@@ -156,7 +157,10 @@ def _played(plan: Plan, step: float, rate: float) -> _Time:
     else:
         interval = min(max(float(daly(plan.stall, between)), step), training)
         found = shares(between, interval=interval, stall=plan.stall, detection=detection, restart=restart)
-        running = training / float(found.pop("useful"))
+        useful = float(found.pop("useful"))
+        if not useful:
+            raise ValueError(f"no checkpoint is reached, since every {between:,.0f} s an interruption comes")
+        running = training / useful
         interruptions = running / (between + detection)
         lost = {part: float(share) * running for part, share in found.items()}
     parts = {"start-up": start, "training": training, **lost}

@@ -28,6 +28,8 @@ PARTS = ("useful", "checkpoints", "lost work", "detection", "waiting", "restart"
 """Where the time goes; together they are all of it. `waiting` is that for a node."""
 MOST = 100_000
 """Interruptions of a run that can be simulated: beyond them it makes no progress."""
+STATES = 10**7
+"""Draws, and their spare nodes, that are kept at once: some hundred bytes of memory each."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -125,6 +127,9 @@ def simulate(scenario: Scenario, *, draws: int = 1000, seed: int = 0) -> Outcome
     problems = scenario.problems()
     if draws < 1:
         problems.append(Problem(f"{draws} is below 1", "draws"))
+    if draws * (1 + (scenario.spares or 0)) > STATES:
+        what = f"{draws:,} draws with {scenario.spares or 0:,} spares each"
+        problems.append(Problem(what, "draws, spares", f"{STATES:,} in all can be kept: fewer of either"))
     if problems:
         raise UserError(problems)
     play = _Play(scenario, draws, np.random.default_rng(seed))

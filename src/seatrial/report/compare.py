@@ -13,7 +13,7 @@ from seatrial.findings import Verdict
 from seatrial.report import document, record
 from seatrial.report.between import LEAST
 from seatrial.report.document import Section, Table
-from seatrial.report.facts import flatten
+from seatrial.report.facts import flatten, without_run
 from seatrial.report.format import UNKNOWN, loss_text, quantity, value_text
 from seatrial.report.gate import Gate
 from seatrial.report.measures import NO_PEERS, Judgement, Measure, Peers, measures, same_peak
@@ -162,7 +162,7 @@ def _differences(a: Summary, b: Summary) -> Iterator[Difference]:
         ("setting", flatten(a.settings), flatten(b.settings)),
         ("job", flatten(a.layout), flatten(b.layout)),
         ("version", a.versions, b.versions),
-        ("variable", a.variables, b.variables),
+        ("variable", without_run(a.variables, a.run), without_run(b.variables, b.run)),
     ):
         for name in sorted(left.keys() | right.keys()):
             if left.get(name) != right.get(name):

@@ -11,7 +11,7 @@ from seatrial.attempts import Attempts
 from seatrial.events import CheckpointSaved, RunStart
 from seatrial.findings import Verdict, overall
 from seatrial.job import Job
-from seatrial.report.facts import flatten
+from seatrial.report.facts import flatten, without_run
 from seatrial.report.peers import Configuration, configuration
 from seatrial.runs import Run, State
 from seatrial.samples import MIN_SAMPLES, mean
@@ -94,10 +94,11 @@ def _facts(run: Run, job: Job, info: RunStart | None) -> dict[Fact, str]:
     submission, starts = run.submission(), provenance.read(run)
     record, last = job.record(), starts[-1] if starts else None
     cluster: Mapping[str, Any] = submission.cluster if submission else {}
+    variables = info.variables if info and info.variables else last.variables if last else {}
     told = {
         "version": ({"seatrial": last.seatrial, "code": last.code} if last else {}) | (info.versions if info else {}),
         "cluster": flatten({name: value for name, value in cluster.items() if name not in ("name", "nodes")}),
-        "variable": info.variables if info and info.variables else last.variables if last else {},
+        "variable": without_run(variables, run.id),
         "job": flatten({name: record[name] for name in JOB} | {"profile": record.get("profile")}),
         "ranks": {"device": info.device, "backend": info.backend} if info else {},
         "host": {host: "there" for host in info.hosts} if info else {},

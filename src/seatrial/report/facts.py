@@ -56,6 +56,11 @@ def versions_table(summary: Summary) -> Table:
     return _pairs("software", summary.versions, "version")
 
 
+def without_run(variables: Mapping[str, str], run: str) -> dict[str, str]:
+    """Environment variables as those of another run have them: what points into the run's own folder is no other."""
+    return {name: value.replace(f"/{run}/", "/RUN/") for name, value in variables.items()}
+
+
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Nested settings as dotted names with texts."""
     flat: dict[str, str] = {}

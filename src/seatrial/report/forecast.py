@@ -71,6 +71,16 @@ def in_words(fit: Fit) -> str:
     return f"memory {fit.verdict}: {need.expected:.3g} of {there:.3g} GiB ({need.low:.3g} to {need.high:.3g})"
 
 
+def unit_of(largest: float) -> tuple[float, str]:
+    """Bytes and name of the unit for a memory of that size."""
+    return (GIB, "GiB") if largest >= GIB else (2**20, "MiB")
+
+
+def each(pace: Expectation) -> str:
+    """What its rates are of: on CPUs there are no accelerators."""
+    return "rank" if math.isnan(pace.step.peak) else "accelerator"
+
+
 def between(found: Interval) -> str:
     return f"{quantity(found.expected)} ({quantity(found.low)} to {quantity(found.high)})"
 
@@ -86,20 +96,21 @@ def _memory(found: Forecast) -> Iterator[Section]:
     stages = _shown(found)
     names = [f"stage {index}" if len(found.stages) > 1 else "each rank" for index in stages]
     held = [found.stages[index] for index in stages]
+    unit, name = unit_of(max(float(one.total) for one in held))
     rows = [
-        (title, *(_gib(getattr(one, part)) for one in held))
+        (title, *(f"{getattr(one, part) / unit:.2f}" for one in held))
         for part, title in MEMORY.items()
         if any(getattr(one, part) for one in held)
     ]
     for title in ("allocated", "reserved", "total"):
-        rows.append((title, *(_gib(getattr(one, title)) for one in held)))
+        rows.append((title, *(f"{getattr(one, title) / unit:.2f}" for one in held)))
     told = []
     if found.fit is not None:
         where = f", decided by stage {found.fit.stage}" if len(found.stages) > 1 else ""
         told.append(f"M{in_words(found.fit)[1:]}{where}.")
         if found.fit.unknown:
             told.append(f"Not counted, so that this is the least: {', '.join(found.fit.unknown)}.")
-    tables = [Table(headers=("GiB", *names), rows=tuple(rows), numeric=frozenset(range(1, len(names) + 1)))]
+    tables = [Table(headers=(name, *names), rows=tuple(rows), numeric=frozenset(range(1, len(names) + 1)))]
     if found.changes:
         tables.append(_changes(found.changes))
     yield Section(title="Memory of a rank", paragraphs=tuple(told), tables=tuple(tables))
@@ -109,10 +120,6 @@ def _shown(found: Forecast) -> list[int]:
     """The first stage, the one that decides, and the last."""
     last = len(found.stages) - 1
     return sorted({0, last, *([found.fit.stage] if found.fit else [])})
-
-
-def _gib(size: float) -> str:
-    return f"{size / GIB:.2f}"
 
 
 def _changes(found: tuple[Change, ...]) -> Table:
@@ -134,9 +141,8 @@ def _time(pace: Expectation, workload: Workload) -> Section:
     rows = [(TIME[name], duration(seconds), percent(seconds / whole)) for name, seconds in parts_of(pace).items()]
     rows.append(("step", duration(whole), ""))
     rate = pace.tokens_per_second
-    each = "rank" if math.isnan(step.peak) else "accelerator"
     told = (
-        f"{between(rate)} tokens/s per {each}, {between(rate * float(step.accelerators))} in all: four times in "
+        f"{between(rate)} tokens/s per {each(pace)}, {between(rate * float(step.accelerators))} in all: four times in "
         f"five it lies between. {_flops(step, factor, workload)}",
         _rests(pace, factor),
     )

@@ -7,9 +7,8 @@ from typing import Any
 
 from seatrial.forecast.job import Forecast
 from seatrial.forecast.step import COMPONENTS
-from seatrial.hardware import GIB
 from seatrial.report.document import Section, Table
-from seatrial.report.forecast import MEMORY, TIME
+from seatrial.report.forecast import MEMORY, TIME, each, unit_of
 from seatrial.report.format import UNKNOWN, duration, percent, quantity
 
 NUMBERS = frozenset({1, 2, 3})
@@ -32,8 +31,8 @@ def sections(
     )
     yield Section(title="Memory of the rank that decides", tables=(_memory(a, b),))
     if a.pace is None or b.pace is None:
-        why = next(found.unknown["time"] for found in (a, b) if found.pace is None)
-        yield Section(title="Time of a step", paragraphs=(f"Unknown: {why}.",))
+        why = [f"Unknown of {name}: {one.unknown['time']}." for name, one in (("A", a), ("B", b)) if one.pace is None]
+        yield Section(title="Time of a step", paragraphs=tuple(why))
         return
     yield Section(title="Time of a step", paragraphs=tuple(_rates(a, b, same_tokens)), tables=(_time(a, b),))
 
@@ -50,8 +49,9 @@ def _rates(a: Forecast, b: Forecast, same_tokens: bool) -> Iterator[str]:
     apart = (
         "" if other.low > one.high or other.high < one.low else ", which the intervals do not tell apart for certain"
     )
+    of = " or ".join(dict.fromkeys((each(a.pace), each(b.pace))))
     yield (
-        f"A {quantity(one.expected)}, B {quantity(other.expected)} tokens/s per accelerator: {more}{apart}. In all A "
+        f"A {quantity(one.expected)}, B {quantity(other.expected)} tokens/s per {of}: {more}{apart}. In all A "
         f"{quantity(one.expected * float(a.pace.step.accelerators))}, B "
         f"{quantity(other.expected * float(b.pace.step.accelerators))} tokens/s."
     )
@@ -64,9 +64,15 @@ def _memory(a: Forecast, b: Forecast) -> Table:
         return found.fit.memory if found.fit else max(found.stages, key=lambda stage: float(stage.total))
 
     one, other = held(a), held(b)
-    rows = _rows({**MEMORY, "total": "total"}, lambda part: getattr(one, part), lambda part: getattr(other, part), _gib)
+    unit, name = unit_of(max(float(one.total), float(other.total)))
+    rows = _rows(
+        {**MEMORY, "total": "total"},
+        lambda part: getattr(one, part),
+        lambda part: getattr(other, part),
+        lambda size: f"{size / unit:.2f}",
+    )
     verdicts = ("verdict", *(found.fit.verdict if found.fit else UNKNOWN for found in (a, b)), "")
-    return Table(headers=("GiB", "A", "B", "B - A"), rows=(*rows, verdicts), numeric=NUMBERS)
+    return Table(headers=(name, "A", "B", "B - A"), rows=(*rows, verdicts), numeric=NUMBERS)
 
 
 def _time(a: Forecast, b: Forecast) -> Table:
@@ -93,10 +99,6 @@ def _rows(
         if a or b:
             sign = "+" if b >= a else "-"
             yield title, text(a), text(b), "" if text(a) == text(b) else f"{sign}{text(abs(b - a))}"
-
-
-def _gib(size: float) -> str:
-    return f"{size / GIB:.2f}"
 
 
 def _seconds(value: float) -> str:

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from seatrial.forecast.job import Forecast
 from seatrial.forecast.memory import Memory
-from seatrial.hardware import GIB
 from seatrial.report.axes import Scale, round_ticks
-from seatrial.report.forecast import MEMORY, in_words
+from seatrial.report.forecast import MEMORY, in_words, unit_of
 from seatrial.report.format import bytes_
 from seatrial.report.standalone import GLYPH, PAD, WIDTH, legend, legend_height, whisker
 from seatrial.report.svg import label, line, rectangle
@@ -43,7 +42,7 @@ def draw(found: Forecast, top: float) -> Iterator[str]:
     most = [float(found.stages[index].total) for index in stages]
     if fit is not None:
         most += [fit.available, fit.bytes.high]
-    unit, unit_name = (GIB, "GiB") if max(most) >= GIB else (2**20, "MiB")
+    unit, unit_name = unit_of(max(most))
     x = Scale(0.0, max(most), _LEFT, _RIGHT)
     first, last = top + 40, top + 40 + _ROW * len(stages)
     told = f"M{in_words(fit)[1:]}" if fit else f"Memory: {found.unknown.get('memory', '')}"

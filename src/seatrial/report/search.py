@@ -38,7 +38,8 @@ class Row:
 def sections(answer: Answer, rows: Sequence[Row], refused: int, price: float | None) -> Iterator[Section]:
     """`price` is USD for a node and hour; None: cost is told in node-hours."""
     possible = answer.layouts - sum(answer.forbidden.values())
-    told = [f"{answer.layouts:,} layouts, {possible:,} of which can be. Of the best of them:"]
+    can_be = f"{possible:,} of which can be. Of the best of them:" if rows else f"{possible or 'none'} of which can be."
+    told = [f"{answer.layouts:,} layouts, {can_be}"]
     if refused:
         told.append(f"The case itself refuses {refused}.")
     values = {name: [str(value(row.forecast.workload)) for row in rows] for name, value in COLUMNS.items()}
@@ -48,7 +49,7 @@ def sections(answer: Answer, rows: Sequence[Row], refused: int, price: float | N
         told.append(f"The same in all: {', '.join(same)}.")
     unit = "node-hours" if price is None else "USD"
     table = Table(
-        headers=("", "nodes", *differ, "step", "tokens/s", f"{unit}/10^9", "memory"),
+        headers=("", "nodes", *differ, "step", "tokens/s", "cost", "memory"),
         rows=tuple(
             (str(place), str(row.nodes), *(values[name][place - 1] for name in differ), *_figures(row, price))
             for place, row in enumerate(rows, 1)

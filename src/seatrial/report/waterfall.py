@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from seatrial.forecast.expectation import Expectation
 from seatrial.metrics import PHASES
 from seatrial.report.axes import Scale, round_ticks
-from seatrial.report.forecast import TIME, between, parts_of
+from seatrial.report.forecast import TIME, between, each, parts_of
 from seatrial.report.format import duration, percent
 from seatrial.report.standalone import GLYPH, PAD, WIDTH, legend, legend_height, whisker
 from seatrial.report.svg import label, line, rectangle, shorten
@@ -90,7 +90,7 @@ def _heading(pace: Expectation) -> str:
     step = pace.seconds
     return (
         f"A step takes {duration(step.expected)} ({duration(step.low)} to {duration(step.high)} four times in five): "
-        f"{between(pace.tokens_per_second)} tokens/s per accelerator"
+        f"{between(pace.tokens_per_second)} tokens/s per {each(pace)}"
     )
 
 

@@ -53,6 +53,14 @@ class Band:
     """The middle: the geometric mean of the runs, nats."""
     high: list[float]
 
+    def __post_init__(self) -> None:
+        """ValueError for what is no band."""
+        rows = [*zip(self.low, self.loss, self.high, strict=True)]
+        if len(rows) != len(self.steps) or not rows or sorted(set(self.steps)) != self.steps:
+            raise ValueError("its steps are not ascending, with a loss for each")
+        if not all(0 < low <= loss <= high < math.inf for low, loss, high in rows):
+            raise ValueError("its losses are not above 0 and between its ends")
+
     @property
     def width(self) -> float:
         """Of half the band, as a share of the loss: the median over its steps."""

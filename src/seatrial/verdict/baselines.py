@@ -8,14 +8,13 @@ is what a band is wide for.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar
 
-from seatrial.errors import Problem, UserError
+from seatrial import records
 from seatrial.job import Job
-from seatrial.runs import replace_text
 from seatrial.verdict.band import Band
 
 FILE = "loss_baselines.json"
@@ -50,6 +49,8 @@ Arguments = dict[str, Any]
 class Baseline:
     """The band of a training, and what it was made of."""
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
     case: str
     recipe: str
     """Of its runs: for people, since one training may be several recipes."""
@@ -62,13 +63,6 @@ class Baseline:
     """Software of its newest run."""
     band: Band
 
-    @classmethod
-    def of(cls, record: Mapping[str, Any]) -> Self:
-        """The baseline of what `asdict` and JSON made of one. Raises TypeError or KeyError for what is none."""
-        known = dict(record)
-        band, runs = Band(**known.pop("band")), tuple(known.pop("runs"))
-        return cls(band=band, runs=runs, **known)
-
 
 def deciding(job: Job) -> Arguments:
     """The arguments of a job that decide its loss."""
@@ -78,20 +72,17 @@ def deciding(job: Job) -> Arguments:
 
 def read(file: Path) -> tuple[Baseline, ...]:
     """Those of a file; none if there is no file. Raises UserError for one that cannot be read."""
-    try:
-        return tuple(Baseline.of(record) for record in json.loads(file.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        what = f"cannot be read: {error}"
-        raise UserError(Problem(what, str(file), "move it away, and record the baselines anew")) from None
+    return tuple(records.read(file, Baseline))
 
 
 def keep(file: Path, made: Baseline) -> None:
     """Writes it beside those that are there; one of the same training is replaced."""
-    kept = [one for one in read(file) if (one.case, one.args) != (made.case, made.args)]
-    lines = [json.dumps(asdict(one)) for one in sorted([*kept, made], key=lambda one: (one.case, one.recipe))]
-    replace_text(file, "[\n" + ",\n".join(lines) + "\n]\n")
+
+    def replaced(old: list[Baseline]) -> list[Baseline]:
+        others = (one for one in old if (one.case, one.args) != (made.case, made.args))
+        return sorted([*others, made], key=lambda one: (one.case, one.recipe))
+
+    records.change(file, Baseline, replaced)
 
 
 def own(job: Job, known: Iterable[Baseline]) -> Baseline | None:
