@@ -59,6 +59,15 @@ def test_a_token_crosses_to_each_domain_once():
     assert exchange(0, 16, 8, LINKS) == pytest.approx(8.4e-6 + 3.4e-6 + 14e-6 + 3e-6)
 
 
+def test_a_token_that_chooses_groups_of_experts_first_crosses_to_fewer_domains():
+    token = 1e12
+    assert exchange(token, 64, 8, LINKS, (8, 4)) == near(3.5 * token / CARD)  # each node is a group
+    assert exchange(token, 8, 8, LINKS, (8, 4)) == near(3.5 * token / INSIDE)
+    assert exchange(token, 16, 8, LINKS, (8, 4)) == near((1 - 24 / 1680) * token / CARD)  # of eight, four in a node
+    assert exchange(token, 64, 8, LINKS, (1, 1)) == exchange(token, 64, 8, LINKS)
+    assert exchange(token, 64, 8, LINKS, (8, 8)) > exchange(token, 64, 8, LINKS)  # one of each
+
+
 def test_tensor_parallel_ranks_reduce_activations_four_times_a_layer():
     volume = 32 * 4 * 2 * 7 / 8 * 2 * TOKENS * 4096
     assert sent(job(tensor=8)).tensor == near(volume / INSIDE)

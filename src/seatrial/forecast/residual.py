@@ -41,38 +41,38 @@ class Features:
 class Spreads:
     """Standard deviations of the effects, in the logarithm of the speed; 0.1 is about 10 %."""
 
-    component: float = 0.0789
+    component: float = 0.0875
     """An error of a component's time, the same for all jobs: counts by the component's share."""
-    framework: float = 0.121
+    framework: float = 0.142
     """The same, for jobs of one framework."""
-    framework_kind: float = 0.248
+    framework_kind: float = 0.229
     """The same, for one framework and kind of model."""
-    release: float = 0.0606
+    release: float = 0.0582
     """One framework and kind on one generation, at one time; fades with `fading` years."""
-    generation: float = 0.0792
+    generation: float = 0.0859
     """Components of jobs on one generation of accelerators."""
-    accelerator: float = 0.0382
-    precision: float = 0.127
+    accelerator: float = 0.041
+    precision: float = 0.121
     """Components of jobs in one precision and generation."""
-    fabric: float = 0.23
+    fabric: float = 0.282
     """Components of jobs of one framework on one fabric between nodes."""
     task: float = 0.0281
     """One task and framework."""
-    model: float = 0.0487
+    model: float = 0.0359
     """One model."""
-    model_accelerator: float = 0.0228
+    model_accelerator: float = 0.0232
     """One model on one accelerator in one precision."""
-    layout: float = 0.0544
+    layout: float = 0.055
     """The same and the framework, for layouts that differ little: fades with `layout_length` doublings."""
-    noise: float = 0.038
+    noise: float = 0.0379
     """What differs between measurements of one configuration of a dense model."""
-    noise_mixture: float = 0.094
+    noise_mixture: float = 0.0955
     """The same, of a mixture or hybrid."""
-    mixture: float = 1.91
+    mixture: float = 1.72
     """Times by which effects of a mixture or hybrid are larger."""
-    fading: float = 1.71
+    fading: float = 1.56
     """Years."""
-    layout_length: float = 4.31
+    layout_length: float = 4.57
     """Doublings of a degree."""
 
 
