@@ -148,10 +148,15 @@ def test_low_precision_is_faster_and_mx_scaling_costs_a_pass():
 
 def test_a_clamp_and_the_biases_of_experts_are_passes_of_their_own_unless_the_step_is_one_graph():
     plain = dataclasses.replace(PUBLISHED["gpt-oss-120b"], clamped=False, bias=False)
-    for graphs, extra in (("none", 18 * 2880 + 32 * 2880), ("step", 0)):
+    for graphs, extra, model in (
+        ("none", (18 + 32) * 2880, PUBLISHED["gpt-oss-120b"]),
+        ("none", 18 * 2880, dataclasses.replace(plain, clamped=True)),
+        ("none", 32 * 2880, dataclasses.replace(plain, bias=True)),
+        ("step", 0, PUBLISHED["gpt-oss-120b"]),
+    ):
         ours, others = (
-            step(job("gpt-oss-120b", expert=8, expert_tensor=1, global_batch_size=8, graphs=graphs, **model), PLACE)
-            for model in ({}, {"model": plain})
+            step(job(model=one, expert=8, expert_tensor=1, global_batch_size=8, graphs=graphs), PLACE)
+            for one in (model, plain)
         )
         numbers = 8192 * 36 * 4 * extra
         assert float(ours.memory - others.memory) == pytest.approx(2 * FITTED.passes * numbers / 3.35e12)
