@@ -77,6 +77,10 @@ class Spreads:
 
 
 NAMES = tuple(field.name for field in fields(Spreads))
+UNSEEN = 0.14
+"""Standard deviation of what a mixture or hybrid is off where nothing of its model was measured, in the logarithm of
+the speed: that of the mean errors of eleven such models, each left out. It adds to the interval alone: as an effect in
+common it makes forecasts worse, and measurements less likely."""
 
 
 class Groups:
@@ -164,8 +168,8 @@ class Residual:
         across = self.covariance(groups)
         before = np.array([total(each, each, self.spreads)[0, 0] for each in _each(jobs, self.jobs)])
         explained = ((across @ self.inverse) * across).sum(1)
-        variance = before + noise(groups, self.spreads) - explained
-        return across @ self.weights, np.sqrt(np.maximum(variance, 1e-8))
+        variance = np.maximum(before + noise(groups, self.spreads) - explained, 1e-8)
+        return across @ self.weights, np.sqrt(variance + unseen(groups, self.jobs.group["model"]))
 
     def mean(self, job: Features, shares: Array, layout: Array) -> Array:
         """The mean alone, for many layouts of one job: a row of `shares` and of `layout` for each.
@@ -187,7 +191,8 @@ class Residual:
         """What expect() would say of these measurements if they had not been made (Rasmussen and Williams, 5.4.2)."""
         index = np.asarray(members)
         among = np.linalg.inv(self.inverse[np.ix_(index, index)])
-        return self.logarithms[index] - among @ self.weights[index], np.sqrt(np.diag(among))
+        strange = unseen(self.jobs, np.delete(self.jobs.group["model"], index))[index]
+        return self.logarithms[index] - among @ self.weights[index], np.sqrt(np.diag(among) + strange)
 
     def covariance(self, groups: Groups) -> Array:
         """Of new jobs with those that were measured."""
@@ -199,6 +204,11 @@ class Residual:
         own = total(groups, groups, self.spreads)[0, 0]
         alike = self.covariance(groups)[0] / np.sqrt(own * self.own)
         return [int(index) for index in np.argsort(-alike, kind="stable")[:count] if alike[index] >= least]
+
+
+def unseen(jobs: Groups, measured: Array) -> Array:
+    """Variance, in addition, of jobs that are mixtures of which no model is among those `measured`."""
+    return np.where(jobs.mixed & ~np.isin(jobs.group["model"], measured), UNSEEN**2, 0.0)
 
 
 def larger(one: Groups, other: Groups, spreads: Spreads) -> Array:
