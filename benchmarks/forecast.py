@@ -198,9 +198,7 @@ def table(data: Measured) -> list[str]:
     z = np.concatenate([np.abs(r.truth - r.expected) / r.spread for r in everything])
     lines.append(f"80 % of all that was left out lies within {np.quantile(z, 0.8):.2f} standard deviations.")
     counts = len(forecast_fit.CONSTANTS), len(forecast_fit.NAMES)
-    lines.append(
-        f"Fitted: {counts[0]} constants of the model, {counts[1]} of the residual, and the interval's quantile."
-    )
+    lines.append(f"Fitted: {counts[0]} constants of the model, {counts[1]} of the residual, two of the interval.")
     return lines
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from seatrial.forecast.residual import Features, Residual, Spreads, parts, total
+from seatrial.forecast.residual import UNSEEN, Features, Groups, Residual, Spreads, noise, parts, total
 
 
 def job(**changes):
@@ -69,6 +69,24 @@ def test_leaving_out_says_what_a_process_without_them_says(process):
     expected, deviation = without.expect([jobs[i] for i in (0, 2, 5)])
     assert mean == pytest.approx(expected, abs=1e-6)
     assert spread == pytest.approx(deviation, rel=1e-6)
+
+
+def test_a_mixture_of_which_nothing_was_measured_has_a_wider_interval_and_no_other_forecast():
+    mixtures = [job(kind="mixture", model=(n,), layout=(float(n % 3), 0.0)) for n in (1, 1, 2)]
+    known = Residual([*NEAR, *mixtures], np.array([0.2, 0.21, 0.19, 0.2, 0.3, 0.31, -0.1]), Spreads())
+    mean, spread = known.left_out([6])  # the only one of its model
+    others = Residual([*NEAR, *mixtures[:2]], known.logarithms[:6], Spreads())
+    expected, deviation = others.expect(mixtures[2:])
+    assert mean == pytest.approx(expected, abs=1e-6)
+    assert spread == pytest.approx(deviation, rel=1e-6)
+    for strange, more in ((mixtures[2], UNSEEN**2), (job(model=(9,)), 0.0)):
+        groups = Groups([strange], others.jobs)
+        across = others.covariance(groups)
+        own = total(groups, groups, Spreads()) + noise(groups, Spreads()) - across @ others.inverse @ across.T
+        _, deviation = others.expect([strange])
+        assert deviation**2 == pytest.approx(own[0] + more)
+    _, (again,) = known.left_out([4])  # another one of its model is left
+    assert again**2 == pytest.approx(1 / known.inverse[4, 4])
 
 
 def test_effects_and_noise_of_a_mixture_are_larger(process):

@@ -8,8 +8,9 @@ import pytest
 from seatrial.forecast.collectives import FITTED, exchange, quickest
 from seatrial.forecast.links import Links
 from seatrial.forecast.places import place
+from seatrial.forecast.published import PUBLISHED
 from seatrial.forecast.traffic import Place, traffic
-from seatrial.models import LLAMA
+from seatrial.models import DEEPSEEK, LLAMA
 from seatrial.workload import FP32_ADAM, Degrees, Workload
 
 LINKS = Links(domain=8, medium="nvlink", inside=400e9, nvls=0.0, between=50e9, hop=0.0)
@@ -57,6 +58,17 @@ def test_a_token_crosses_to_each_domain_once():
     assert exchange(token, 16, 8, LINKS) == near((1 - 0.5**8) * token / CARD)
     assert exchange(token, 1, 8, LINKS) == 0
     assert exchange(0, 16, 8, LINKS) == pytest.approx(8.4e-6 + 3.4e-6 + 14e-6 + 3e-6)
+
+
+def test_a_token_that_chooses_groups_of_experts_first_crosses_to_fewer_domains():
+    token = 1e12
+    assert exchange(token, 64, 8, LINKS, (8, 4)) == near(3.5 * token / CARD)  # each node is a group
+    assert exchange(token, 8, 8, LINKS, (8, 4)) == near(3.5 * token / INSIDE)
+    assert exchange(token, 16, 8, LINKS, (8, 4)) == near((1 - 24 / 1680) * token / CARD)  # of eight, four in a node
+    rack = dataclasses.replace(LINKS, domain=64)
+    assert exchange(token, 64, 8, rack, (8, 4)) == near(4 * 8 * (1 - (7 / 8) ** 2) * 63 / 64 * token / INSIDE)
+    assert exchange(token, 64, 8, LINKS, (1, 1)) == exchange(token, 64, 8, LINKS)
+    assert exchange(token, 64, 8, LINKS, (8, 8)) > exchange(token, 64, 8, LINKS)  # one of each
 
 
 def test_tensor_parallel_ranks_reduce_activations_four_times_a_layer():
@@ -112,6 +124,12 @@ def test_experts_of_a_latent_width_receive_less():
     found = traffic(workload, PLACE, tokens=TOKENS, layers=32, mixtures=32, held=HELD, kv=1024)
     copies = 7 * (1 - (7 / 8) ** 2)
     assert found.expert == near(32 * 4 * 2 * TOKENS * 4096 * copies / INSIDE)
+
+
+@pytest.mark.parametrize("model", [DEEPSEEK["deepseek-v3"], PUBLISHED["deepseek-v3"]], ids=["latent", "hybrid"])
+def test_tokens_of_deepseek_go_to_half_of_the_groups(model):
+    found = traffic(job(model=model, expert=8), PLACE, tokens=TOKENS, layers=58, mixtures=58, held=HELD, kv=1024)
+    assert found.expert == near(58 * 4 * 2 * TOKENS * 7168 * 3.5 / INSIDE)
 
 
 def test_small_collectives_wait_for_each_hop():

@@ -91,18 +91,25 @@ def quickest(operation: str, size: Numbers, ranks: Numbers, inner: Numbers, link
     return np.where(group.ranks <= 1, 0.0, functools.reduce(np.fmin, found))
 
 
-def exchange(size: Numbers, ranks: Numbers, taken: int, links: Links) -> Floats:
+def exchange(size: Numbers, ranks: Numbers, taken: int, links: Links, groups: tuple[int, int] = (1, 1)) -> Floats:
     """Seconds in which ranks send tokens to the experts that others hold, `taken` of them by chance for each token.
 
     `size` is that of one copy of all tokens of a rank, in bytes. A copy crosses to each domain once and is spread
-    inside it, as DeepEP and HybridEP dispatch (https://github.com/deepseek-ai/DeepEP).
+    inside it, as DeepEP and HybridEP dispatch (https://github.com/deepseek-ai/DeepEP). `groups`: into how many experts
+    are divided, and how many of these a token chooses first, so that it goes to fewer nodes (arXiv:2412.19437, section
+    2.1.2).
     """
     many = np.maximum(np.asarray(ranks, float), 1.0)
     group = _group(size, many, np.minimum(many, links.domain), links, FITTED)
 
     def reached(places: Floats) -> Floats:
         """How many of so many places a token goes to beside its own."""
-        return (places - 1) * (1 - (1 - 1 / places) ** taken)
+        every, chosen = groups
+        blocks = np.minimum(places, every)
+        missed = np.prod([np.maximum(every - every / blocks - i, 0) / (every - i) for i in range(chosen)], axis=0)
+        within = places / blocks
+        visited: Floats = blocks * (1 - missed) * within * (1 - (1 - 1 / within) ** (taken / chosen))
+        return visited * (places - 1) / places
 
     near = reached(many) / group.inside
     far = reached(group.domains) / (group.between / group.inner)

@@ -18,7 +18,7 @@ class Fitted:
     a GB200 (1000 and 1200 W) short measurements grow with its 0.24th (bf16) and 0.29th (fp8) power. Pure number."""
     low_precision: float = 1.03
     """Time of products in fp8 and fp4, in addition to `products`. Ratio."""
-    grouped: float = 1.29
+    grouped: float = 1.26
     """Time of the grouped products of experts, in addition to `products`. Ratio."""
     attention: float = 1.32
     """Time of attention in a step over that at its kernel's published rate. Ratio."""
@@ -26,23 +26,27 @@ class Fitted:
     """Bytes that passes over memory move over the least that fused kernels must. Ratio."""
     eager: float = 2.44
     """The same, in addition, where no compiler joins passes. Ratio."""
-    permuted: float = 2.09
+    permuted: float = 2.05
     """Times that routed tokens are read and written to sort them by expert, forward. Times."""
     launch: float = 8e-06
     """Time that the host takes to start a kernel. Seconds."""
-    mixture_launch: float = 0.00995
-    """Time that the host takes for a mixture layer of one micro-batch, forward and backward, where it starts each
-    kernel itself and waits to learn how many tokens each expert gets. Seconds."""
-    partly: float = 0.539
-    """Part of that which remains where graphs start all that routing does not touch. Ratio."""
+    mixture_launch: float = 0.0111
+    """Time that the host takes for a mixture layer of one micro-batch, forward and backward, beside the kernels of each
+    expert, where it starts each kernel itself and waits to learn how many tokens each expert gets. Seconds."""
+    waited: float = 0.677
+    """Part of the host's time for mixtures in which the device waits: forward. The rest it starts ahead. Ratio."""
+    partly: float = 0.481
+    """Part of the host's time for mixtures that remains where graphs start all that routing does not touch. Ratio."""
     tensor: float = 0.996
     """Part of tensor-parallel communication that is exposed where nothing overlaps it. Ratio."""
     tensor_overlapped: float = 0.748
     """The same where it runs in slices beside products. Ratio."""
     context: float = 0.431
     """Part of the ring of keys and values that is exposed. Ratio."""
-    expert: float = 0.97
+    expert: float = 1.0
     """Part of dispatch and combine that is exposed. Ratio."""
+    expert_overlapped: float = 0.423
+    """The same where another micro-batch runs beside it. Ratio."""
     contention: float = 0.464
     """Part of hidden communication by which it slows what it hides behind, with which it shares the chip. Ratio."""
     unhidden: float = 0.368

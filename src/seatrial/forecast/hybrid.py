@@ -74,6 +74,11 @@ class HybridDecoder(Decoder):
     dense_intermediate_size: int = 0
     shared_intermediate_size: int = 0
     """Width of the network that all tokens take beside the experts."""
+    expert_groups: int = 1
+    """See LatentDecoder."""
+    groups_per_token: int = 1
+    clamped: bool = False
+    """Whether an expert's gate and values are bounded before they are multiplied."""
     latent_size: int = 0
     """Width at which experts work, where tokens are projected down to it and up again; 0: the hidden width."""
     recurrence: Recurrence | None = None
@@ -214,4 +219,6 @@ def as_hybrid(model: Decoder) -> HybridDecoder:
         dense_layers=model.dense_layers,
         dense_intermediate_size=model.dense_intermediate_size,
         shared_intermediate_size=model.shared_experts * model.intermediate_size,
+        expert_groups=model.expert_groups,
+        groups_per_token=model.groups_per_token,
     )

@@ -13,6 +13,13 @@ Matrix = tuple[int, int, int, float, str]
 _DENSE_KERNELS, _RECURRENT_KERNELS = 60, 60
 """Kernels of a block, forward and backward: products, norms, casts, attention; those of a scan. Counted in profiles of
 Megatron and torchtitan layers, with a factor of two between releases."""
+_CLAMP_PASSES, _BIAS_PASSES = 18, 32
+"""Numbers that are read or written, forward and backward, to bound one of gate and values, and to add an expert's bias
+to one of its outputs. Megatron-LM bounds both halves, joins them again, and only then calls its fused kernel
+(core/fusions/fused_bias_geglu.py): 8 of each forward, 10 backward. It adds the last bias in fp32, expert by expert
+(core/transformer/moe/experts.py, _apply_bias): 28 bytes forward, 36 backward."""
+_EXPERT_KERNELS, _BIAS_KERNELS = 6, 8
+"""Kernels of an expert: one for each product (Transformer Engine's GroupedLinear); those of its last bias."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,10 +44,14 @@ class Layers:
     """Numbers, read or written, of passes over what lies between the matrices."""
     inner_passes: float
     """The same within them: rotations, activations."""
+    unfused_passes: float
+    """The same of experts, where kernels are started one by one: what no kernel joins with products."""
     cast_numbers: float
     """Numbers that become fp8 or fp4: inputs of products, and gradients of their outputs."""
     kernels: int
     """Outside of mixtures, forward and backward."""
+    expert_kernels: int
+    """Of one expert, forward and backward."""
     head_width: int
 
     def blocks(self) -> tuple[Matrix, ...]:
@@ -141,10 +152,18 @@ def _of_hybrid(model: HybridDecoder) -> Layers:
         hidden_passes=sublayers * width * 11,
         # An activation: gate and up read, product written; backward three read, two written.
         inner_passes=rotations + scans + inner * (8 if model.gated else 5),
+        unfused_passes=mixtures * model.experts_per_token * _unfused(model),
         cast_numbers=sum(
             count * (inputs + outputs) * (taken if kind == "experts" else 1)
             for count, inputs, outputs, taken, kind in matrices
         ),
         kernels=_DENSE_KERNELS * (attentions + model.dense_layers) // 2 + _RECURRENT_KERNELS * recurrent,
+        expert_kernels=_EXPERT_KERNELS + (_BIAS_KERNELS if model.bias else 0),
         head_width=model.head_width,
     )
+
+
+def _unfused(model: HybridDecoder) -> float:
+    """Of one expert, for one token."""
+    bounded = _CLAMP_PASSES * model.intermediate_size if model.clamped else 0
+    return bounded + (_BIAS_PASSES * (model.latent_size or model.hidden_size) if model.bias else 0)

@@ -33,9 +33,11 @@ def _mixture(
 
 # With its module for a second token: benchmarks count it unless they say that they do not ("w/o MTP").
 _DEEPSEEK = replace(as_hybrid(DEEPSEEK["deepseek-v3"]), predicted=1)
-# moonshotai/Moonlight-16B-A3B: DeepSeek's layout, queries not latent.
+# moonshotai/Moonlight-16B-A3B: DeepSeek's layout, queries not latent, experts in one group.
 _MOONLIGHT = replace(
     _DEEPSEEK,
+    expert_groups=1,
+    groups_per_token=1,
     vocab_size=163_840,
     hidden_size=2048,
     intermediate_size=1408,
@@ -100,8 +102,10 @@ _NEMOTRON_H_56B = replace(
     shared_intermediate_size=0,
     recurrence=Recurrence(layers=54, inner=16_384, keys=2048, state=256),
 )
-# openai/gpt-oss-120b: every second layer sees 128 positions.
-_GPT_OSS = replace(_mixture(36, 2880, 64, 8, 2880, 201_088, 128, 4, 64), window=128, windowed_layers=18)
+# openai/gpt-oss-120b: every second layer sees 128 positions; matrices have biases, experts' too.
+_GPT_OSS = replace(
+    _mixture(36, 2880, 64, 8, 2880, 201_088, 128, 4, 64), bias=True, clamped=True, window=128, windowed_layers=18
+)
 # Qwen/Qwen3-Next-80B-A3B-Instruct: three layers in four are a gated delta rule; attention has a gate.
 _QWEN3_NEXT = replace(
     _mixture(48, 2048, 16, 2, 512, 151_936, 512, 10, 256),
@@ -130,9 +134,11 @@ _MAVERICK = replace(
 MIXTURES: dict[str, HybridDecoder] = {
     "deepseek-v3": _DEEPSEEK,
     "deepseek-v3-no-mtp": replace(_DEEPSEEK, predicted=0),
-    # moonshotai/Kimi-K2-Base: DeepSeek's layout, half the heads, half as many experts again, one dense layer.
+    # moonshotai/Kimi-K2-Base: DeepSeek's layout, half the heads, half again the experts, one group, one dense layer.
     "kimi-k2": replace(
         _DEEPSEEK,
+        expert_groups=1,
+        groups_per_token=1,
         vocab_size=163_840,
         num_heads=64,
         num_kv_heads=64,

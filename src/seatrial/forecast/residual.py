@@ -41,42 +41,46 @@ class Features:
 class Spreads:
     """Standard deviations of the effects, in the logarithm of the speed; 0.1 is about 10 %."""
 
-    component: float = 0.0789
+    component: float = 0.0875
     """An error of a component's time, the same for all jobs: counts by the component's share."""
-    framework: float = 0.121
+    framework: float = 0.142
     """The same, for jobs of one framework."""
-    framework_kind: float = 0.248
+    framework_kind: float = 0.229
     """The same, for one framework and kind of model."""
-    release: float = 0.0606
+    release: float = 0.0582
     """One framework and kind on one generation, at one time; fades with `fading` years."""
-    generation: float = 0.0792
+    generation: float = 0.0859
     """Components of jobs on one generation of accelerators."""
-    accelerator: float = 0.0382
-    precision: float = 0.127
+    accelerator: float = 0.041
+    precision: float = 0.121
     """Components of jobs in one precision and generation."""
-    fabric: float = 0.23
+    fabric: float = 0.282
     """Components of jobs of one framework on one fabric between nodes."""
     task: float = 0.0281
     """One task and framework."""
-    model: float = 0.0487
+    model: float = 0.0359
     """One model."""
-    model_accelerator: float = 0.0228
+    model_accelerator: float = 0.0232
     """One model on one accelerator in one precision."""
-    layout: float = 0.0544
+    layout: float = 0.055
     """The same and the framework, for layouts that differ little: fades with `layout_length` doublings."""
-    noise: float = 0.038
+    noise: float = 0.0379
     """What differs between measurements of one configuration of a dense model."""
-    noise_mixture: float = 0.094
+    noise_mixture: float = 0.0955
     """The same, of a mixture or hybrid."""
-    mixture: float = 1.91
+    mixture: float = 1.72
     """Times by which effects of a mixture or hybrid are larger."""
-    fading: float = 1.71
+    fading: float = 1.56
     """Years."""
-    layout_length: float = 4.31
+    layout_length: float = 4.57
     """Doublings of a degree."""
 
 
 NAMES = tuple(field.name for field in fields(Spreads))
+UNSEEN = 0.14
+"""Standard deviation of what a mixture or hybrid is off where nothing of its model was measured, in the logarithm of
+the speed: that of the mean errors of eleven such models, each left out. It adds to the interval alone: as an effect in
+common it makes forecasts worse, and measurements less likely."""
 
 
 class Groups:
@@ -164,8 +168,8 @@ class Residual:
         across = self.covariance(groups)
         before = np.array([total(each, each, self.spreads)[0, 0] for each in _each(jobs, self.jobs)])
         explained = ((across @ self.inverse) * across).sum(1)
-        variance = before + noise(groups, self.spreads) - explained
-        return across @ self.weights, np.sqrt(np.maximum(variance, 1e-8))
+        variance = np.maximum(before + noise(groups, self.spreads) - explained, 1e-8)
+        return across @ self.weights, np.sqrt(variance + unseen(groups, self.jobs.group["model"]))
 
     def mean(self, job: Features, shares: Array, layout: Array) -> Array:
         """The mean alone, for many layouts of one job: a row of `shares` and of `layout` for each.
@@ -187,7 +191,8 @@ class Residual:
         """What expect() would say of these measurements if they had not been made (Rasmussen and Williams, 5.4.2)."""
         index = np.asarray(members)
         among = np.linalg.inv(self.inverse[np.ix_(index, index)])
-        return self.logarithms[index] - among @ self.weights[index], np.sqrt(np.diag(among))
+        strange = unseen(self.jobs, np.delete(self.jobs.group["model"], index))[index]
+        return self.logarithms[index] - among @ self.weights[index], np.sqrt(np.diag(among) + strange)
 
     def covariance(self, groups: Groups) -> Array:
         """Of new jobs with those that were measured."""
@@ -199,6 +204,11 @@ class Residual:
         own = total(groups, groups, self.spreads)[0, 0]
         alike = self.covariance(groups)[0] / np.sqrt(own * self.own)
         return [int(index) for index in np.argsort(-alike, kind="stable")[:count] if alike[index] >= least]
+
+
+def unseen(jobs: Groups, measured: Array) -> Array:
+    """Variance, in addition, of jobs that are mixtures of which no model is among those `measured`."""
+    return np.where(jobs.mixed & ~np.isin(jobs.group["model"], measured), UNSEEN**2, 0.0)
 
 
 def larger(one: Groups, other: Groups, spreads: Spreads) -> Array:

@@ -15,9 +15,6 @@ from seatrial.forecast.rates import Numbers, attention_rates, pass_seconds, prod
 from seatrial.forecast.traffic import Place, Traffic, traffic
 from seatrial.workload import Workload
 
-OVERLAPPED = 0.63
-"""Part of dispatch and combine that stays exposed where another micro-batch runs beside it: NVIDIA's profile of 16 H100
-hides 37 % with Megatron-Bridge's overlap, 0.1 % without (its skill cards, 2026-08)."""
 SCAN_SHARE = 0.25
 """Of attention's rate that the products within a recurrence reach. Estimated: its kernels are short products between
 passes over memory (arXiv:2405.21060, section 6)."""
@@ -117,6 +114,8 @@ class Stage:
         fitted, workload, layers = self.fitted, self.workload, self.layers
         plain = 1.0 / self.tensor if workload.sequence_parallel else 1.0 + 0.0 * self.tensor
         numbers = layers.hidden_passes * plain + layers.inner_passes / self.tensor
+        if workload.graphs != "step":
+            numbers = numbers + layers.unfused_passes / self.tensor
         scale = fitted.passes * (1.0 if workload.compiled else fitted.eager)
         moved = 2.0 * scale * numbers * (1 + self.again / 3)
         sorted_tokens = layers.mixtures * 2.0 * layers.routed_width * layers.taken
@@ -135,28 +134,36 @@ class Stage:
         moved = 24.0 * self.tokens * self.layers.vocabulary / self.tensor
         return self.fitted.passes * pass_seconds(moved, self.place.accelerator)
 
-    def launch(self) -> Numbers:
-        """Seconds in which the host starts the kernels of a stage that it may start ahead."""
-        ahead = self.fitted.launch * self.layers.kernels if self.workload.graphs == "none" else 0.0
-        return (1 + self.again / 3) * ahead / self.stages
+    def launch(self) -> tuple[Numbers, Numbers]:
+        """Seconds in which the host starts the kernels of a stage: while the device waits for it, and ahead of it.
 
-    def waits(self) -> Numbers:
-        """Seconds in which the device waits for the host, which waits to learn how many tokens each expert gets.
-
-        A rank with one expert has nothing to sort by it.
+        Forward the host waits to learn how many tokens each expert gets, and the device then waits for the host
+        (Megatron-LM, core/transformer/moe/experts.py: tokens_per_expert.tolist()); backward it knows. A rank with one
+        expert has nothing to sort by it.
         """
-        part = {"none": 1.0, "layers": self.fitted.partly, "step": 0.0}[self.workload.graphs]
-        sorting = 1 - 1 / self._routed(1.0)[1]
-        each = self.fitted.mixture_launch * (1 + self.again / 3)
-        return part * sorting * each * self.layers.mixtures / self.stages
+        fitted, layers, local = self.fitted, self.layers, self._routed(1.0)[1]
+        part = {"none": 1.0, "layers": fitted.partly, "step": 0.0}[self.workload.graphs]
+        mixture = fitted.mixture_launch + fitted.launch * layers.expert_kernels * local
+        mixtures = part * (1 - 1 / local) * mixture * layers.mixtures
+        ahead = fitted.launch * layers.kernels if self.workload.graphs == "none" else 0.0
+        each = (1 + self.again / 3) / self.stages
+        return each * fitted.waited * mixtures, each * (ahead + (1 - fitted.waited) * mixtures)
 
     def held(self) -> Numbers:
         """Parameters that a rank works with in its stage."""
-        model, degrees = self.workload.model, self.workload.degrees
+        plain, experts = self._held()
+        return plain + experts
+
+    def _held(self) -> tuple[Numbers, Numbers]:
+        """All but experts, and experts."""
+        model = self.workload.model
         experts = model.expert_parameters() if model else 0
         total = self.workload.parameters + self.workload.frozen
-        shared = self._expert_tensor() * np.asarray(degrees.expert)
-        return ((total - experts) / self.tensor + experts / shared) / self.stages
+        return (total - experts) / self.tensor / self.stages, experts / self._expert_ranks() / self.stages
+
+    def _expert_ranks(self) -> Numbers:
+        """Ranks that share the experts of a stage."""
+        return self._expert_tensor() * np.asarray(self.workload.degrees.expert, float)
 
     def traffic(self) -> Traffic:
         per_stage = self.layers.count / self.stages
@@ -171,11 +178,12 @@ class Stage:
         """What products cannot hide, of a micro-batch."""
         fitted = self.fitted
         tensor = fitted.tensor_overlapped if self.workload.tensor_overlap else fitted.tensor
+        expert = fitted.expert_overlapped if self.workload.expert_overlap else fitted.expert
         backward = (self.backward + 1) / 3
         return {
             "tensor": tensor * sent.tensor,
             "context": fitted.context * sent.context,
-            "expert": fitted.expert * sent.expert * (OVERLAPPED if self.workload.expert_overlap else 1.0),
+            "expert": expert * sent.expert,
             "pipeline": fitted.contention * sent.pipeline * backward,
         }
 
@@ -184,11 +192,15 @@ class Stage:
         return np.maximum(self.fitted.contention * sent, sent - device)
 
     def optimizer(self) -> Numbers:
-        """Seconds of Adam: gradient, two moments and master copy read, all but the gradient written, in fp32."""
+        """Seconds of Adam: gradient, two moments and master copy read, all but the gradient written, in fp32.
+
+        Experts are dealt out to as many ranks as hold the same ones.
+        """
         workload = self.workload
         shard = np.asarray(workload.degrees.shard, float) if "optimizer" in workload.sharded else 1.0
-        held = 0.0 if workload.frozen else self.held()
-        return pass_seconds(30.0 * held / shard, self.place.accelerator)
+        plain, experts = self._held()
+        own = plain / shard + experts / np.maximum(shard * self.tensor / self._expert_ranks(), 1.0)
+        return pass_seconds(0.0 * own if workload.frozen else 30.0 * own, self.place.accelerator)
 
     def computed_per_token(self) -> Numbers:
         """FLOPs of a token, with what is computed twice, without the gradients of frozen weights."""

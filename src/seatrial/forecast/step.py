@@ -113,7 +113,8 @@ def _whole(stage: Stage) -> Step:
     sent = stage.traffic()
     exposed = stage.exposed(sent)
     device = (layers + attention + memory) / stages
-    launch = stage.waits() + np.maximum(stage.launch() - device - sum(exposed.values()), 0.0)
+    waited, ahead = stage.launch()
+    launch = waited + np.maximum(ahead - device - sum(exposed.values()), 0.0)
     # Blocks and head together divide evenly where the count of blocks was chosen for it; else the last stage has the
     # head in addition (arXiv:2407.21783 takes a layer from the first and last stage for that reason).
     even = (np.mod(stage.layers.count, stages) != 0) | (stages == 1)

@@ -66,7 +66,8 @@ def traffic(
     activations = 2.0 * tokens * model.hidden_size
     width = getattr(model, "latent_size", 0) or model.hidden_size
     routed = tokens if workload.expert_tensor is None else tokens / tensor
-    copies = exchange(2.0 * routed * width, degrees.expert, max(model.experts_per_token, 1), place.links)
+    groups = getattr(model, "expert_groups", 1), getattr(model, "groups_per_token", 1)
+    copies = exchange(2.0 * routed * width, degrees.expert, max(model.experts_per_token, 1), place.links, groups)
     keys_and_values = 2 * 2.0 * tokens * kv / tensor
     around = (np.asarray(degrees.context) - 1) * place.seconds("sendrecv", keys_and_values, degrees.context, tensor)
     ranks = np.asarray(degrees.data) * degrees.context

@@ -30,6 +30,9 @@ class LatentDecoder(Decoder):
     """Width of their feed-forward network."""
     shared_experts: int
     """Experts that every token takes, beyond the `experts_per_token` that it is routed to."""
+    expert_groups: int = 1
+    """Groups of as many experts each, of which a token chooses before it chooses experts."""
+    groups_per_token: int = 1
 
     def parameters(self, *, active_only: bool = False) -> int:
         """See Decoder."""
@@ -83,5 +86,7 @@ DEEPSEEK: dict[str, Decoder] = {
         dense_layers=3,
         dense_intermediate_size=18_432,
         shared_experts=1,
+        expert_groups=8,
+        groups_per_token=4,
     ),
 }
