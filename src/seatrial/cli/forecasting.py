@@ -68,7 +68,7 @@ def bound(
 
     Raises UserError with all problems at once; a job that needs more memory than there is is none.
     """
-    from seatrial import catalog, config, launchers
+    from seatrial import catalog
     from seatrial.binding import elsewhere, outline
 
     if cluster and instance:
@@ -76,6 +76,8 @@ def bound(
     case, recipe = catalog.recipe(target)
     on_cpus = not (instance or recipe.instance_type) and (most or nodes or recipe.nodes) == 1
     if cluster or on_cpus:
+        from seatrial import config, launchers
+
         where = config.cluster(cluster or launchers.HERE)
     else:
         where = elsewhere(recipe, instance, most or nodes, processes)

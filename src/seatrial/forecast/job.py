@@ -62,7 +62,7 @@ def forecast(
         workload=workload,
         fit=found,
         stages=by_stage(workload, on_gpu=on_gpu),
-        changes=_changes(workload, found, where if pace else None, on_gpu=on_gpu),
+        changes=_changes(workload, found, where, pace, on_gpu=on_gpu),
         pace=pace,
         unknown=unknown,
     )
@@ -75,16 +75,18 @@ def _on_processors(workload: Workload, rates: Rates | str | None) -> Expectation
     raise ValueError(f"the rates of its processors are not known{f': {rates}' if rates else ''}")
 
 
-def _changes(workload: Workload, found: Fit | None, where: Place | None, *, on_gpu: bool) -> tuple[Change, ...]:
+def _changes(
+    workload: Workload, found: Fit | None, where: Place | None, pace: Expectation | None, *, on_gpu: bool
+) -> tuple[Change, ...]:
     if found is None or found.verdict not in ("tight", "does not fit"):
         return ()
 
     def price(changed: Workload) -> float:
         """Seconds that a step takes longer, by the model alone."""
-        assert where is not None
-        return float(step(changed, where).seconds) - float(step(workload, where).seconds)
+        assert where is not None and pace is not None
+        return float(step(changed, where).seconds) - float(pace.step.seconds)
 
-    return tuple(changes(workload, found.available, on_gpu=on_gpu, price=price if where else None))
+    return tuple(changes(workload, found.available, on_gpu=on_gpu, price=price if where and pace else None))
 
 
 def accelerators(workload: Workload, instance_type: str) -> float:
