@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
-from seatrial.errors import Problem, UserError
+from seatrial.errors import UserError
 
 if TYPE_CHECKING:
     from seatrial.forecast.job import Forecast
@@ -48,21 +47,6 @@ class Chosen:
     choices: tuple[Choice, ...]
     refused: int
     """Layouts among the best that the case itself refuses."""
-
-
-def nodes_of(text: str | None) -> tuple[int, ...]:
-    """``8`` or ``4..32``: from one to the other, each time twice as many; nothing if nobody says."""
-    if text is None:
-        return ()
-    first, _, last = text.partition("..")
-    try:
-        low, high = int(first), int(last or first)
-    except ValueError:
-        raise UserError(Problem(f"{text!r} is neither a number nor a range", "--nodes", "8, or 4..32")) from None
-    if not 1 <= low <= high:
-        raise UserError(Problem(f"{text!r} is no range of nodes", "--nodes", "8, or 4..32"))
-    doubled = [low * 2**power for power in range(int(math.log2(high / low)) + 1)]
-    return tuple(dict.fromkeys([*doubled, high]))
 
 
 def space_of(args: Any, workload: Workload, nodes: tuple[int, ...]) -> Space:

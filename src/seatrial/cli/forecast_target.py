@@ -14,15 +14,14 @@ import click
 
 from seatrial.cli.completing import complete_cluster, complete_instance, complete_run
 from seatrial.cli.forecast_drawing import draw, write
-from seatrial.cli.forecast_searching import Chosen, Minimise, choose, nodes_of, space_of
-from seatrial.cli.forecasting import Bound, bound, year
-from seatrial.cli.options import as_json, parse_settings, print_json, runs_dir, settings_option, target_argument
+from seatrial.cli.forecasting import Bound, bound, nodes_of, year
+from seatrial.cli.options import as_json, parse_settings, print_json, runs_folder, settings_option, target_argument
 from seatrial.errors import Problem, UserError
 from seatrial.extras import needed
 
 if TYPE_CHECKING:
+    from seatrial.cli.forecast_searching import Chosen, Minimise
     from seatrial.forecast.job import Forecast
-    from seatrial.runs import History
 
 
 @click.command(name="forecast")
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
 @click.option(
     "--measured", metavar="RUN", help="Draw the step of this run beside the forecast.", shell_complete=complete_run
 )
-@runs_dir
+@runs_folder
 @as_json
 def command(
     target: str,
@@ -61,7 +60,7 @@ def command(
     budget: float | None,
     output: Path | None,
     measured: str | None,
-    history: History,
+    history: Path,
     as_json: bool,
 ) -> None:
     """Memory of a rank and time of a step, before anything is started: each with an interval, and what it rests on.
@@ -123,6 +122,7 @@ def _search(
     budget: float | None, output: Path | None, *, as_json: bool,
 ) -> None:  # fmt: skip
     from seatrial.cli import calibration
+    from seatrial.cli.forecast_searching import choose, space_of
     from seatrial.fits import memory_of_a_rank
     from seatrial.forecast.expectation import expected_seconds
     from seatrial.forecast.places import place

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import importlib.util
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -86,6 +87,21 @@ def bound(
         what = f"{case.name} says nothing of what its jobs compute"
         raise UserError(Problem(what, target, "seatrial list: cases that train a model"))
     return Bound(case=case, recipe=recipe, where=where, layout=layout, args=args, workload=workload)
+
+
+def nodes_of(text: str | None) -> tuple[int, ...]:
+    """``8`` or ``4..32``: from one to the other, each time twice as many; nothing if nobody says."""
+    if text is None:
+        return ()
+    first, _, last = text.partition("..")
+    try:
+        low, high = int(first), int(last or first)
+    except ValueError:
+        raise UserError(Problem(f"{text!r} is neither a number nor a range", "--nodes", "8, or 4..32")) from None
+    if not 1 <= low <= high:
+        raise UserError(Problem(f"{text!r} is no range of nodes", "--nodes", "8, or 4..32"))
+    doubled = [low * 2**power for power in range(int(math.log2(high / low)) + 1)]
+    return tuple(dict.fromkeys([*doubled, high]))
 
 
 def year() -> float:

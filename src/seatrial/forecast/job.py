@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from seatrial import hardware
-from seatrial.forecast import processors
 from seatrial.forecast.expectation import Evidence, Expectation, expect
 from seatrial.forecast.fitting import Change, Fit, changes, fit
-from seatrial.forecast.measured import Rates
 from seatrial.forecast.memory import Memory, by_stage
 from seatrial.forecast.places import place
 from seatrial.forecast.step import step
 from seatrial.forecast.traffic import Place
 from seatrial.workload import Workload
+
+if TYPE_CHECKING:
+    from seatrial.forecast.measured import Rates
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,9 +72,11 @@ def forecast(
 
 def _on_processors(workload: Workload, rates: Rates | str | None) -> Expectation:
     """ValueError, with what is not known."""
-    if isinstance(rates, Rates):
-        return processors.expect(workload, rates)
-    raise ValueError(f"the rates of its processors are not known{f': {rates}' if rates else ''}")
+    if rates is None or isinstance(rates, str):
+        raise ValueError(f"the rates of its processors are not known{f': {rates}' if rates else ''}")
+    from seatrial.forecast import processors
+
+    return processors.expect(workload, rates)
 
 
 def _changes(

@@ -7,6 +7,7 @@ Learning", chapter 2). Where evidence is near, it decides; where there is none, 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -155,17 +156,23 @@ class Residual:
         self.jobs, self.spreads, self.logarithms = Groups(jobs), spreads, logarithms
         covariance = total(self.jobs, self.jobs, spreads)
         self.own = np.diag(covariance).copy()
-        self.inverse = np.linalg.inv(covariance + np.diag(noise(self.jobs, spreads)))
-        self.weights = self.inverse @ logarithms
+        covariance[np.diag_indices_from(covariance)] += noise(self.jobs, spreads)
+        self.measured = covariance
+
+    @functools.cached_property
+    def weights(self) -> Array:
+        """Of each measurement in the mean of a new one."""
+        return np.linalg.solve(self.measured, self.logarithms)
 
     def expect(self, jobs: Sequence[Features]) -> tuple[Array, Array]:
         """Mean and standard deviation of the logarithm of a new measurement of each job."""
         groups = Groups(jobs, self.jobs)
         across = self.covariance(groups)
         before = np.array([total(each, each, self.spreads)[0, 0] for each in _each(jobs, self.jobs)])
-        explained = ((across @ self.inverse) * across).sum(1)
-        variance = before + noise(groups, self.spreads) - explained
-        return across @ self.weights, np.sqrt(np.maximum(variance, 1e-8))
+        # Of few jobs: to invert what was measured would take three times as long.
+        solved = np.linalg.solve(self.measured, np.column_stack([self.logarithms, across.T]))
+        variance = before + noise(groups, self.spreads) - (across * solved[:, 1:].T).sum(1)
+        return across @ solved[:, 0], np.sqrt(np.maximum(variance, 1e-8))
 
     def mean(self, job: Features, shares: Array, layout: Array) -> Array:
         """The mean alone, for many layouts of one job: a row of `shares` and of `layout` for each.
@@ -183,10 +190,14 @@ class Residual:
             found += spreads.layout**2 * weights[one] * np.exp(-apart)
         return np.asarray(found)
 
+    @functools.cached_property
+    def _inverse(self) -> Array:
+        return np.linalg.inv(self.measured)
+
     def left_out(self, members: Sequence[int]) -> tuple[Array, Array]:
         """What expect() would say of these measurements if they had not been made (Rasmussen and Williams, 5.4.2)."""
         index = np.asarray(members)
-        among = np.linalg.inv(self.inverse[np.ix_(index, index)])
+        among = np.linalg.inv(self._inverse[np.ix_(index, index)])
         return self.logarithms[index] - among @ self.weights[index], np.sqrt(np.diag(among))
 
     def covariance(self, groups: Groups) -> Array:

@@ -9,7 +9,7 @@ import math
 import re
 from datetime import UTC, datetime
 
-from seatrial.events import not_finite
+from seatrial.strict_json import not_finite
 
 UNKNOWN = "unknown"
 
