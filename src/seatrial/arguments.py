@@ -48,13 +48,14 @@ class CaseArgs:
 
     def problems(self) -> Iterable[Problem]:
         """Arguments outside their ranges. A base extends it by rules over several of its arguments."""
-        for name, rule in _ranges(type(self)):
+        cls: Any = type(self)  # mypy takes a class for something without a hash
+        for name, rule in _ranges(cls):
             if not rule.holds(getattr(self, name)):
                 yield Problem(f"{getattr(self, name)} {rule.otherwise}", name)
 
 
 @functools.cache
-def _ranges(cls: type[CaseArgs]) -> list[tuple[str, Range]]:
+def _ranges(cls: type[Any]) -> list[tuple[str, Range]]:
     """Field and range, of all that have one."""
     hints = get_type_hints(cls, include_extras=True)
     found = ((name, rule) for name, hint in hints.items() for rule in getattr(hint, "__metadata__", ()))

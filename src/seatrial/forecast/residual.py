@@ -7,7 +7,6 @@ Learning", chapter 2). Where evidence is near, it decides; where there is none, 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -157,22 +156,16 @@ class Residual:
         covariance = total(self.jobs, self.jobs, spreads)
         self.own = np.diag(covariance).copy()
         covariance[np.diag_indices_from(covariance)] += noise(self.jobs, spreads)
-        self.measured = covariance
-
-    @functools.cached_property
-    def weights(self) -> Array:
-        """Of each measurement in the mean of a new one."""
-        return np.linalg.solve(self.measured, self.logarithms)
+        self.root = _inverse_of_triangle(np.linalg.cholesky(covariance))
+        self.weights = self.root.T @ (self.root @ logarithms)
 
     def expect(self, jobs: Sequence[Features]) -> tuple[Array, Array]:
         """Mean and standard deviation of the logarithm of a new measurement of each job."""
         groups = Groups(jobs, self.jobs)
         across = self.covariance(groups)
         before = np.array([total(each, each, self.spreads)[0, 0] for each in _each(jobs, self.jobs)])
-        # Of few jobs: to invert what was measured would take three times as long.
-        solved = np.linalg.solve(self.measured, np.column_stack([self.logarithms, across.T]))
-        variance = before + noise(groups, self.spreads) - (across * solved[:, 1:].T).sum(1)
-        return across @ solved[:, 0], np.sqrt(np.maximum(variance, 1e-8))
+        variance = before + noise(groups, self.spreads) - ((across @ self.root.T) ** 2).sum(1)
+        return across @ self.weights, np.sqrt(np.maximum(variance, 1e-8))
 
     def mean(self, job: Features, shares: Array, layout: Array) -> Array:
         """The mean alone, for many layouts of one job: a row of `shares` and of `layout` for each.
@@ -190,14 +183,11 @@ class Residual:
             found += spreads.layout**2 * weights[one] * np.exp(-apart)
         return np.asarray(found)
 
-    @functools.cached_property
-    def _inverse(self) -> Array:
-        return np.linalg.inv(self.measured)
-
     def left_out(self, members: Sequence[int]) -> tuple[Array, Array]:
         """What expect() would say of these measurements if they had not been made (Rasmussen and Williams, 5.4.2)."""
         index = np.asarray(members)
-        among = np.linalg.inv(self._inverse[np.ix_(index, index)])
+        roots = self.root[:, index]
+        among = np.linalg.inv(roots.T @ roots)
         return self.logarithms[index] - among @ self.weights[index], np.sqrt(np.diag(among))
 
     def covariance(self, groups: Groups) -> Array:
@@ -224,6 +214,18 @@ def total(one: Groups, other: Groups, spreads: Spreads) -> Array:
     found *= one.shares @ other.shares.T
     found += in_common((*WHOLE, *FADING), one, other, spreads)
     found *= larger(one, other, spreads)
+    return found
+
+
+def _inverse_of_triangle(lower: Array) -> Array:
+    """By halves, in place of np.linalg.inv, which knows of no triangle: half the time for all published measurements."""
+    if len(lower) <= 48:
+        return np.asarray(np.linalg.inv(lower))
+    half = len(lower) // 2
+    first, last = _inverse_of_triangle(lower[:half, :half]), _inverse_of_triangle(lower[half:, half:])
+    found = np.zeros_like(lower)
+    found[:half, :half], found[half:, half:] = first, last
+    found[half:, :half] = -last @ (lower[half:, :half] @ first)
     return found
 
 
