@@ -218,7 +218,7 @@ def total(one: Groups, other: Groups, spreads: Spreads) -> Array:
 
 
 def _inverse_of_triangle(lower: Array) -> Array:
-    """By halves, in place of np.linalg.inv, which knows of no triangle: half the time for all published measurements."""
+    """By halves, in place of np.linalg.inv, which knows of no triangle: half the time for the published ones."""
     if len(lower) <= 48:
         return np.asarray(np.linalg.inv(lower))
     half = len(lower) // 2
