@@ -170,7 +170,7 @@ def _beyond_fp8(speed: float, architecture: str, task: str, sequence: int, accel
     """Whether a job is too fast for fp8, on an accelerator that has fp4: NVIDIA computed submissions to MLPerf Training
     v5.1 in NVFP4 (its developer blog of 2025-11-12), and names of configurations need not say so."""
     rate = achievable(accelerator, "fp8")
-    if rate is None or hardware.peak_flops(accelerator, "fp4") is None:
+    if rate is None or accelerators.peak_flops(accelerator, "fp4") is None:
         return False
     flops = architecture_of(architecture).flops_per_token(sequence)["causal"] * (2 / 3 if task == "lora" else 1)
     return speed * flops > REACHED * rate

@@ -1,4 +1,4 @@
-"""`seatrial` in a process of its own, and what its runs left."""
+"""`seatrial` in a process of its own or in this one, and what its runs left."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
+from click.testing import CliRunner
+
+from seatrial.cli import cli
+from seatrial.errors import UserError
 from seatrial.events import Step
 from seatrial.history import History
 from seatrial.runs import Run
@@ -61,6 +66,24 @@ class Command:
 
     def logs(self) -> str:
         return "\n".join(f"{p}:\n{p.read_text()[-2000:]}" for p in self.root.glob("*/logs/*.log"))
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed."""
+
+    stdout: str
+    stderr: str
+
+
+def here(*args: str | Path, expect: int = 0) -> Said:
+    """`seatrial` in this process, which spares the start of another. A user's error is 2, and what stderr would say."""
+    result = CliRunner().invoke(cli, [*map(str, args)])
+    refused = isinstance(result.exception, UserError)
+    if result.exception is not None and not isinstance(result.exception, (UserError, SystemExit)):
+        raise result.exception
+    assert (2 if refused else result.exit_code) == expect, result.output
+    return Said(result.stdout, str(result.exception) if refused else result.stderr)
 
 
 def settings(*pairs: str) -> list[str]:

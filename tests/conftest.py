@@ -16,8 +16,9 @@ from tests.command import Command
 
 pytest_plugins = ["tests.artifacts"]
 
-# How long an example takes says something about the machine, and nothing about the code.
-hypothesis.settings.register_profile("any machine", deadline=None)
+# How long an example takes says something about the machine, and nothing about the code. Half as many as Hypothesis has
+# by default: every run of the tests tries others.
+hypothesis.settings.register_profile("any machine", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("any machine")
 
 GOLDEN = Path(__file__).parent / "golden"

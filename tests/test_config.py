@@ -405,12 +405,13 @@ def test_no_table_crashes_the_reader(tables):
         assert all(p.where.startswith("f") and p.what for p in error.problems)
 
 
+LAUNCHERS = launcher_names()
 FOLDERS = st.from_regex(r"/[a-z ü$'\"]{0,6}", fullmatch=True)
 
 
 @st.composite
 def valid_tables(draw: st.DrawFn) -> dict[str, Any]:
-    launcher = draw(st.sampled_from(launcher_names()))
+    launcher = draw(st.sampled_from(LAUNCHERS))
     container = draw(st.sampled_from(launchers.find(launcher).containers))
     mounts = st.builds("{}:{}{}".format, FOLDERS, FOLDERS, st.sampled_from(["", ":ro"]))
     instance = draw(st.sampled_from(instances.INSTANCES).map(lambda i: i.name) | st.none())

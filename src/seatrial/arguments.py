@@ -6,6 +6,7 @@ what training programs have in common; a case declares anew what its framework m
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -47,10 +48,18 @@ class CaseArgs:
 
     def problems(self) -> Iterable[Problem]:
         """Arguments outside their ranges. A base extends it by rules over several of its arguments."""
-        for name, hint in get_type_hints(type(self), include_extras=True).items():
-            for rule in getattr(hint, "__metadata__", ()):
-                if isinstance(rule, Range) and not rule.holds(getattr(self, name)):
-                    yield Problem(f"{getattr(self, name)} {rule.otherwise}", name)
+        cls: Any = type(self)  # mypy takes a class for something without a hash
+        for name, rule in _ranges(cls):
+            if not rule.holds(getattr(self, name)):
+                yield Problem(f"{getattr(self, name)} {rule.otherwise}", name)
+
+
+@functools.cache
+def _ranges(cls: type[Any]) -> list[tuple[str, Range]]:
+    """Field and range, of all that have one."""
+    hints = get_type_hints(cls, include_extras=True)
+    found = ((name, rule) for name, hint in hints.items() for rule in getattr(hint, "__metadata__", ()))
+    return [(name, rule) for name, rule in found if isinstance(rule, Range)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
@@ -112,5 +111,7 @@ class Job:
 
 def digest(case: str, args: Mapping[str, Any], program: Iterable[str] = ()) -> str:
     """Hash of what decides a run's result, 16 hexadecimal digits; `program`: digests of the files that go with it."""
+    import hashlib  # OpenSSL's: the command starts without it
+
     text = json.dumps([case, args, *sorted(program)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -10,12 +10,16 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seatrial.errors import Problem, UserError
-from seatrial.events import EventLog, Heartbeat, RunEnd, RunStart, Step, Timed, decode, read_events
 from seatrial.findings import Finding
 from seatrial.job import PROGRAM, Job
 from seatrial.standing import Phase, Standing, Submission
+
+# A verb that has a history need not read a run: events are imported where they are read.
+if TYPE_CHECKING:
+    from seatrial.events import EventLog
 
 
 class State(StrEnum):
@@ -68,6 +72,8 @@ class Run:
 
     def started(self) -> float:
         """When it was first started, Unix seconds: its first event, or else its job.json, which a resume renews."""
+        from seatrial.events import decode
+
         with contextlib.suppress(OSError, ValueError), self.events_path.open("rb") as file:
             first = decode(file.readline())
             if first is not None:
@@ -119,10 +125,14 @@ class Run:
 
     def events(self) -> EventLog:
         """Everything that happened so far. A run that was cancelled has stopped, even if no rank lived to say it."""
+        from seatrial.events import read_events
+
         return self.ended_if_cancelled(read_events(self.events_path))
 
     def ended_if_cancelled(self, log: EventLog) -> EventLog:
         """The same events, and an end if the run was cancelled and none of them is one."""
+        from seatrial.events import RunEnd, Step, Timed
+
         if self._cancelled_path.exists() and log.end() is None and not self._goes_on():
             reason = "cancelled" if log.events else "cancelled before it started"
             step = max((step.step for step in log.of(Step)), default=0)
@@ -193,6 +203,8 @@ class Run:
 
     def state(self, log: EventLog | None = None) -> State:
         """Where the run stands: from its owner or its engine, as last seen, and from its events, which `log` may be."""
+        from seatrial.events import Heartbeat, RunStart
+
         log, submission = log or self.events(), self.submission()
         standing = submission.standing if submission else None
         if self.supervisor() is not None or (standing and standing.phase is Phase.RUNNING):

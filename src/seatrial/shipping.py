@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -86,6 +85,8 @@ def _inside(path: Path, folder: Path) -> str | None:
 
 
 def _read(names: Iterable[str], folder: Path) -> tuple[dict[str, Shipped], list[Problem]]:
+    import hashlib  # OpenSSL's: the command starts without it
+
     files, problems = {}, []
     for name in names:
         try:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from seatrial.cli.forecast_searching import choose, nodes_of, space_of
-from seatrial.cli.forecasting import bound
+from seatrial.cli.forecast_searching import choose, space_of
+from seatrial.cli.forecasting import bound, nodes_of
 from seatrial.forecast.places import place
 from seatrial.forecast.search import choices, search
 from seatrial.hardware import GIB

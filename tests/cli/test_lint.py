@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from seatrial.cli.completing import complete_rule
 from seatrial.lint.kinds import kind_of
+from tests.command import here
 from tests.lint.test_change import commit
 
 TREE = Path(__file__).parents[1] / "lint" / "tree"
@@ -24,14 +24,7 @@ def lint(tmp_path, monkeypatch):
     (tmp_path / "notes.txt").write_text("notes\n")
     (tmp_path / "empty").mkdir()
 
-    def call(*args: str | Path, expect: int) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "seatrial", "lint", *map(str, args)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == expect, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done
-
-    return call
+    return partial(here, "lint")
 
 
 def test_nothing_found(lint):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.command import here
+
 SEATRIAL = [sys.executable, "-m", "seatrial"]
 
 
@@ -25,8 +28,8 @@ def listed(tmp_path_factory):
     )
 
     def call(*args: str, expect: int = 0) -> str:
-        done = subprocess.run([*SEATRIAL, "list", *args], capture_output=True, text=True, cwd=folder, check=False)
-        assert done.returncode == expect, done.stderr
+        with contextlib.chdir(folder):
+            done = here("list", *args, expect=expect)
         return done.stdout if expect == 0 else done.stderr
 
     return call
@@ -48,10 +51,8 @@ def test_recipes_on_demand_and_none_of_70_billion_parameters_on_a_cpu(listed):
 
 
 def test_show_says_no_fidelity_of_what_no_cpu_runs():
-    def shown(target: str) -> str:
-        return subprocess.run([*SEATRIAL, "show", target], capture_output=True, text=True, check=True).stdout
-
-    assert "on CPU real" in shown("fsdp") and "on CPU" not in shown("fsdp/llama3.1-70b")
+    assert "on CPU real" in here("show", "fsdp").stdout
+    assert "on CPU" not in here("show", "fsdp/llama3.1-70b").stdout
 
 
 def test_json_keeps_everything(listed):

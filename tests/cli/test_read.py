@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import pytest
 
 from seatrial.report import render
 from seatrial.runs import Run
+from tests.command import here
 
 RECORDED = Path(__file__).parents[1] / "cases" / "recorded"
 
@@ -19,10 +18,7 @@ RECORDED = Path(__file__).parents[1] / "cases" / "recorded"
 @pytest.fixture
 def read(tmp_path: Path) -> Any:
     def call(*args: str | Path, expect: int = 3) -> dict[str, Any]:
-        command = [sys.executable, "-m", "seatrial", "read", *map(str, args), "--runs-dir", tmp_path / "runs", "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert done.returncode == expect, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
+        done = here("read", *args, "--runs-dir", tmp_path / "runs", "--json", expect=expect)
         return {"error": done.stderr} if expect == 2 else json.loads(done.stdout)
 
     return call
@@ -108,9 +104,8 @@ CASES = Path(__file__).parents[1] / "reading" / "cases"
 def test_auto_says_of_the_hardware_what_is_known(tmp_path, log, options, said):
     text = (CASES / log).read_text().split("\n")
     (tmp_path / log).write_text("\n".join(line for line in text if not line.startswith("# ")))
-    command = [sys.executable, "-m", "seatrial", "read", "auto", tmp_path / log, "--runs-dir", tmp_path, "--name", "a"]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 3 and f"lost: UNKNOWN {said}\n" in done.stdout, done.stdout + done.stderr
+    done = here("read", "auto", tmp_path / log, "--runs-dir", tmp_path, "--name", "a", *options, expect=3)
+    assert f"lost: UNKNOWN {said}\n" in done.stdout, done.stdout + done.stderr
     figures = json.loads(render(Run(tmp_path / "a"), [], "json"))
     assert figures["world_size"] == (32 if options else 1) and figures["parameters"] is None
     assert figures["expected"] is None  # the model and the batch are not known

@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from seatrial import cache
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -107,6 +110,13 @@ def _pattern(line: str) -> str:
     return ".*?".join(re.escape(part) for part in line.rstrip(" \t").split("...")) + r"[ \t]*\n"
 
 
+def _lend_cache(folder: Path) -> None:
+    """What is kept of the package and the catalogue, by keys that say whether it still holds: no page makes it anew."""
+    folder.mkdir(parents=True)
+    for kept in cache.folder().glob("*.json"):
+        shutil.copy(kept, folder)
+
+
 class Shell:
     """A bash in a fresh folder, with this checkout's `seatrial` in its PATH. Leaving it ends all that it started."""
 
@@ -122,6 +132,7 @@ class Shell:
             name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SEATRIAL_", "XDG_"))
         }
         path = {"PATH": f"{programs}:{env.get('PATH', os.environ['PATH'])}", "PYTHONPATH": str(ROOT / "src")}
+        _lend_cache(folder / ".cache" / "seatrial")
         self._env = {**inherited, **env, **path, "HOME": str(folder), "NO_COLOR": "1", "TERM": "dumb"}
         self._mark = secrets.token_hex(8)
 

@@ -61,6 +61,14 @@ def test_the_parts_of_the_covariance_add_up(process):
     assert total(known, known, spreads) == pytest.approx(sum(parts(known, known, spreads).values()))
 
 
+def test_many_measurements_are_inverted_as_few_are():
+    """Above the size from which on it is done by halves, odd sizes among them."""
+    jobs = [job(framework=str(n % 7), model=(n % 11,), layout=(float(n % 5), n / 9)) for n in range(195)]
+    made = Residual(jobs, np.linspace(-0.2, 0.2, 195), Spreads())
+    covariance = total(made.jobs, made.jobs, Spreads()) + np.diag(noise(made.jobs, Spreads()))
+    assert made.root.T @ made.root @ covariance == pytest.approx(np.eye(195), abs=1e-8)
+
+
 def test_leaving_out_says_what_a_process_without_them_says(process):
     mean, spread = process.left_out([0, 2, 5])
     kept = [1, 3, 4, 6]

@@ -159,8 +159,9 @@ def complete_option(_: click.Context, __: click.Parameter, incomplete: str) -> I
     from seatrial.cli.listing import options
 
     words = [part for word in _words() for part in word.split("=", 1)]
-    cluster = next((after for word, after in pairwise(words) if word == "--on"), "local")
-    return _assignments(incomplete, options().get(_launchers().get(cluster, ""), {}))
+    cluster = next((after for word, after in pairwise(words) if word == "--on"), None)
+    launcher = "local" if cluster is None else _launchers().get(cluster, "")  # no file is read for this machine
+    return _assignments(incomplete, options().get(launcher, {}))
 
 
 def _launchers() -> dict[str, str]:

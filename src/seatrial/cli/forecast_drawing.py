@@ -9,15 +9,14 @@ from seatrial.errors import Problem, UserError
 
 if TYPE_CHECKING:
     from seatrial.forecast.job import Forecast
-    from seatrial.history import History
     from seatrial.report.waterfall import Measured
 
 
-def draw(path: Path, title: str, found: Forecast, history: History, run: str | None) -> None:
-    """Memory and step, with the step of that run beside it."""
+def draw(path: Path, title: str, found: Forecast, runs: Path, run: str | None) -> None:
+    """Memory and step, with the step of that one of the runs beside it."""
     from seatrial.report.forecast_picture import picture
 
-    measured = None if run is None else _measured(history, run, found)
+    measured = None if run is None else _measured(runs, run, found)
     write(path, picture(title, found, measured))
 
 
@@ -29,14 +28,15 @@ def write(path: Path, picture: str) -> None:
         raise UserError(Problem(f"{path} cannot be written: {error.strerror}", "--output")) from None
 
 
-def _measured(history: History, name: str, found: Forecast) -> Measured:
+def _measured(runs: Path, name: str, found: Forecast) -> Measured:
     """The step of a run whose steps have as many tokens as those that are forecast: else nothing can be compared."""
     from seatrial.cli.options import find_run
+    from seatrial.history import History
     from seatrial.report.format import quantity
     from seatrial.report.summary import summarise
     from seatrial.report.waterfall import Measured
 
-    summary = summarise(find_run(history, name), [])
+    summary = summarise(find_run(History(runs), name), [])
     if found.pace is None:
         raise UserError(Problem(f"there is no step to hold it against: {found.unknown.get('time')}", "--measured"))
     if summary.throughput is None or summary.step_seconds is None:

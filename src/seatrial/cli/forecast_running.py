@@ -73,11 +73,12 @@ def run_of(
 def _rates(where: Cluster) -> Iterator[Rate]:
     """What its instances cost, as far as it is known; spot changes by the hour, and nobody promises it."""
     from seatrial.forecast.run import Rate
-    from seatrial.prices import price
 
     region = getattr(where.options, "region", None) or os.environ.get("AWS_REGION")
     if region is None or where.instance_type is None:
         return
+    from seatrial.prices import price  # with bills and architectures
+
     kinds: dict[Kind, str] = {"on demand": "ec2", "capacity block": "capacity-block"}
     for kind, item in kinds.items():
         if one := price(f"{item}/{where.instance_type}", region):

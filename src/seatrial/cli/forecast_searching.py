@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
-from seatrial.errors import Problem, UserError
+from seatrial.errors import UserError
 
 if TYPE_CHECKING:
     from seatrial.cluster import Cluster
@@ -26,8 +26,6 @@ ARGUMENTS = {
     "recompute": "recompute",
 }
 """Field of a Space -> the argument by which a case lets one choose it, if it has one of that name."""
-MOST_NODES = 10**6
-"""Nodes: ten times as many as any training had; a bound of ours."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,22 +48,6 @@ class Chosen:
     choices: tuple[Choice, ...]
     refused: int
     """Layouts among the best that the case itself refuses."""
-
-
-def nodes_of(text: str | None) -> tuple[int, ...]:
-    """``8`` or ``4..32``: from one to the other, each time twice as many; nothing if nobody says."""
-    if text is None:
-        return ()
-    first, _, last = text.partition("..")
-    try:
-        low, high = int(first), int(last or first)
-    except ValueError:
-        raise UserError(Problem(f"{text!r} is neither a number nor a range", "--nodes", "8, or 4..32")) from None
-    if not 1 <= low <= high <= MOST_NODES:
-        what = f"{text!r} is no range of nodes, from 1 to {MOST_NODES:,}"
-        raise UserError(Problem(what, "--nodes", "8, or 4..32"))
-    doubled = [low * 2**power for power in range((high // low).bit_length())]
-    return tuple(dict.fromkeys([*doubled, high]))
 
 
 def space_of(args: Any, workload: Workload, nodes: tuple[int, ...]) -> Space:

@@ -14,14 +14,13 @@ import click
 
 from seatrial.cli.completing import complete_cluster, complete_instance, complete_run
 from seatrial.cli.forecast_drawing import draw, write
-from seatrial.cli.forecast_searching import Chosen, Minimise, choose, nodes_of, space_of
-from seatrial.cli.forecasting import Bound, bound, year
+from seatrial.cli.forecasting import Bound, bound, nodes_of, year
 from seatrial.cli.options import (
     as_json,
     parse_settings,
     pasteable,
     print_json,
-    runs_dir,
+    runs_folder,
     settings_option,
     target_argument,
 )
@@ -29,8 +28,8 @@ from seatrial.errors import Problem, UserError
 from seatrial.extras import needed
 
 if TYPE_CHECKING:
+    from seatrial.cli.forecast_searching import Chosen, Minimise
     from seatrial.forecast.job import Forecast
-    from seatrial.history import History
 
 LEAST, MOST = 1e-6, 1e12
 """Of storage in GB/s, a start in seconds, a deadline in hours, a budget in USD: what is outside is a mistake, and times
@@ -68,7 +67,7 @@ class _Target(click.Command):
 @click.option(
     "--measured", metavar="RUN", help="Draw the step of this run beside the forecast.", shell_complete=complete_run
 )
-@runs_dir
+@runs_folder
 @as_json
 def command(
     target: str,
@@ -85,7 +84,7 @@ def command(
     budget: float | None,
     output: Path | None,
     measured: str | None,
-    history: History,
+    history: Path,
     as_json: bool,
 ) -> None:
     """Memory of a rank and time of a step, before anything is started: each with an interval, and what it rests on.
@@ -159,6 +158,7 @@ def _search(
     deadline: float | None, budget: float | None, output: Path | None, *, as_json: bool,
 ) -> None:  # fmt: skip
     from seatrial.cli import calibration
+    from seatrial.cli.forecast_searching import choose, space_of
     from seatrial.fits import memory_of_a_rank
     from seatrial.forecast.expectation import expected_seconds
     from seatrial.forecast.places import place

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from seatrial.spec import Case, Layout, Recipe
     from seatrial.workload import Workload
 
+MOST_NODES = 10**6
+"""Nodes: ten times as many as any training had; a bound of ours."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bound:
@@ -71,7 +74,7 @@ def bound(
 
     Raises UserError with all problems at once; a job that needs more memory than there is is none.
     """
-    from seatrial import catalog, config, launchers
+    from seatrial import catalog
     from seatrial.binding import elsewhere, outline
 
     if cluster and instance:
@@ -79,6 +82,8 @@ def bound(
     case, recipe = catalog.recipe(target)
     on_cpus = not (instance or recipe.instance_type) and (most or nodes or recipe.nodes) == 1
     if cluster or on_cpus:
+        from seatrial import config, launchers
+
         where = config.cluster(cluster or launchers.HERE)
     else:
         where = elsewhere(recipe, instance, most or nodes, processes)
@@ -87,6 +92,22 @@ def bound(
         what = f"{case.name} says nothing of what its jobs compute"
         raise UserError(Problem(what, target, "seatrial list: cases that train a model"))
     return Bound(case=case, recipe=recipe, where=where, layout=layout, args=args, workload=workload)
+
+
+def nodes_of(text: str | None) -> tuple[int, ...]:
+    """``8`` or ``4..32``: from one to the other, each time twice as many; nothing if nobody says."""
+    if text is None:
+        return ()
+    first, _, last = text.partition("..")
+    try:
+        low, high = int(first), int(last or first)
+    except ValueError:
+        raise UserError(Problem(f"{text!r} is neither a number nor a range", "--nodes", "8, or 4..32")) from None
+    if not 1 <= low <= high <= MOST_NODES:
+        what = f"{text!r} is no range of nodes, from 1 to {MOST_NODES:,}"
+        raise UserError(Problem(what, "--nodes", "8, or 4..32"))
+    doubled = [low * 2**power for power in range((high // low).bit_length())]
+    return tuple(dict.fromkeys([*doubled, high]))
 
 
 def year() -> float:

@@ -74,7 +74,12 @@ def _history(ctx: click.Context, _: click.Parameter, path: Path) -> History | Pa
 
 
 def runs_dir(function: F) -> F:
-    """``--runs-dir``"""
+    """``--runs-dir``, as the parameter `history`."""
+    return runs_folder(function, _history)
+
+
+def runs_folder(function: F, callback: Callable[[click.Context, click.Parameter, Path], Any] | None = None) -> F:
+    """The same, as its path: for a verb that seldom looks at a run, and starts faster without their history."""
     return click.option(
         "--runs-dir",
         "history",
@@ -83,7 +88,7 @@ def runs_dir(function: F) -> F:
         envvar="SEATRIAL_RUNS_DIR",
         show_default=True,
         show_envvar=True,
-        callback=_history,
+        callback=callback,
         help="Folder of all runs.",
     )(function)
 
@@ -221,6 +226,6 @@ def print_json_line(value: Any) -> None:
 
 
 def _json(value: Any, indent: int | None = None) -> str:
-    from seatrial.events import plain
+    from seatrial.strict_json import plain
 
     return json.dumps(plain(value), indent=indent, ensure_ascii=False, allow_nan=False, default=str)

@@ -38,7 +38,7 @@ def _hands_over(name: str) -> bool:
 
 def _launcher(name: str) -> tuple[Launcher | None, list[Problem]]:
     """The launcher of a table, or why it may not be named there."""
-    if name not in launchers.names():
+    if name not in launchers.built_in() and name not in launchers.names():  # which looks through every package
         return None, [unknown("launcher", name, launcher_names(), ".launcher")]
     try:
         found = launchers.find(name)

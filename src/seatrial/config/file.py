@@ -8,17 +8,18 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seatrial import launchers
 from seatrial.cache import cached
-from seatrial.cluster import Cluster
-from seatrial.config.checks import read_cluster, what_fits
-from seatrial.config.tables import FileTable
 from seatrial.config.validate import Path as Keys
 from seatrial.config.validate import dotted, validate
 from seatrial.errors import Problem, UserError, unknown
 from seatrial.images import records
+
+if TYPE_CHECKING:
+    from seatrial.cluster import Cluster
+    from seatrial.config.tables import FileTable
 
 REPAIR = "TOML is explained at https://toml.io"
 
@@ -62,6 +63,8 @@ def parse(text: str, where: str) -> dict[str, Cluster]:
 def _parse(text: str, where: str) -> tuple[dict[str, Cluster], FileTable]:
     from pydantic_core import from_json
 
+    from seatrial.config.tables import FileTable  # as _clusters: a file that was found right needs neither
+
     try:
         data = tomllib.loads(text)
         from_json(json.dumps(data, default=str))
@@ -103,6 +106,8 @@ def value_of(text: str) -> Any:
 def _clusters(
     data: dict[str, Any], whole: FileTable | None, flaws: Mapping[Keys, Problem]
 ) -> tuple[dict[str, Cluster], list[Problem]]:
+    from seatrial.config.checks import read_cluster, what_fits
+
     problems = [problem for path, problem in flaws.items() if path[:2] != ("clusters", launchers.HERE)]
     found = {}
     tables = data.get("clusters", {})

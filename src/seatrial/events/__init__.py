@@ -6,7 +6,7 @@ JSON cannot hold are written as the strings "NaN", "Infinity" and "-Infinity". S
 """
 
 from seatrial.events.files import EventLog, EventReader, EventWriter, Piece, read_events, read_piece, write_events
-from seatrial.events.lines import SCHEMA_VERSION, Timed, decode, encode, not_finite, plain
+from seatrial.events.lines import SCHEMA_VERSION, Timed, decode, encode
 from seatrial.events.schema import (
     BEGIN,
     PRINTED,
@@ -49,8 +49,6 @@ __all__ = [
     "Validation",
     "decode",
     "encode",
-    "not_finite",
-    "plain",
     "read_events",
     "read_piece",
     "write_events",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -24,6 +23,7 @@ from seatrial.events.schema import (
     Validation,
 )
 from seatrial.findings import Finding
+from seatrial.strict_json import floats, plain
 
 SCHEMA_VERSION = 1
 
@@ -98,33 +98,7 @@ _FIELDS = {cls: {field.name: "float" in str(field.type) for field in fields(cls)
 
 def _values(cls: type[Any], record: Mapping[str, Any], *, words: bool) -> dict[str, Any]:
     return {
-        name: _floats(record[name]) if words and numbers else record[name]
+        name: floats(record[name]) if words and numbers else record[name]
         for name, numbers in _FIELDS[cls].items()
         if name in record
     }
-
-
-def plain(value: Any) -> Any:
-    """Nested dicts, lists and floats as strict JSON can hold them."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return not_finite(value)
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
-
-
-def not_finite(value: float) -> str:
-    """The word for a float that JSON cannot hold, in events, records and reports."""
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-
-
-def _floats(value: Any) -> Any:
-    if value in ("NaN", "Infinity", "-Infinity") and isinstance(value, str):
-        return float(value)
-    if isinstance(value, dict):
-        return {key: _floats(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_floats(item) for item in value]
-    return value

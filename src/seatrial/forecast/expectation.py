@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seatrial.cache import PACKAGE, cached, files
-from seatrial.forecast.anchors import Anchor, anchors
 from seatrial.forecast.fitted import FITTED, Fitted
 from seatrial.forecast.interval import Interval
 from seatrial.forecast.residual import Features, Residual, Spreads
@@ -18,6 +17,9 @@ from seatrial.forecast.step import COMPONENTS, Step, step
 from seatrial.forecast.traffic import Place
 from seatrial.models import Encoder
 from seatrial.workload import Degrees, Workload
+
+if TYPE_CHECKING:
+    from seatrial.forecast.anchors import Anchor
 
 SPREADS = Spreads()
 QUANTILE = 1.1
@@ -183,6 +185,8 @@ def beyond_published() -> list[Beyond]:
     """
 
     def made() -> list[dict[str, Any]]:
+        from seatrial.forecast.anchors import anchors
+
         return [asdict(one) for one in beyond([one for one in anchors() if one.tuned])]
 
     key = [files(PACKAGE / "forecast" / "anchors.csv"), np.__version__]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from seatrial.forecast import processors
 from seatrial.forecast.expectation import Evidence, Expectation, expect
 from seatrial.forecast.fitting import Change, Fit, changes, fit
-from seatrial.forecast.measured import Rates
 from seatrial.forecast.memory import Memory, by_stage
 from seatrial.forecast.places import place
 from seatrial.forecast.step import step
 from seatrial.forecast.traffic import Place
 from seatrial.hardware import instances
 from seatrial.workload import Workload
+
+if TYPE_CHECKING:
+    from seatrial.forecast.measured import Rates
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +64,7 @@ def forecast(
         workload=workload,
         fit=found,
         stages=by_stage(workload, on_gpu=on_gpu),
-        changes=_changes(workload, found, where if pace else None, on_gpu=on_gpu),
+        changes=_changes(workload, found, where, pace, on_gpu=on_gpu),
         pace=pace,
         unknown=unknown,
     )
@@ -70,21 +72,25 @@ def forecast(
 
 def _on_processors(workload: Workload, rates: Rates | str | None) -> Expectation:
     """ValueError, with what is not known."""
-    if isinstance(rates, Rates):
-        return processors.expect(workload, rates)
-    raise ValueError(f"the rates of its processors are not known{f': {rates}' if rates else ''}")
+    if rates is None or isinstance(rates, str):
+        raise ValueError(f"the rates of its processors are not known{f': {rates}' if rates else ''}")
+    from seatrial.forecast import processors
+
+    return processors.expect(workload, rates)
 
 
-def _changes(workload: Workload, found: Fit | None, where: Place | None, *, on_gpu: bool) -> tuple[Change, ...]:
+def _changes(
+    workload: Workload, found: Fit | None, where: Place | None, pace: Expectation | None, *, on_gpu: bool
+) -> tuple[Change, ...]:
     if found is None or found.verdict not in ("tight", "does not fit"):
         return ()
 
     def price(changed: Workload) -> float:
         """Seconds that a step takes longer, by the model alone."""
-        assert where is not None
-        return float(step(changed, where).seconds) - float(step(workload, where).seconds)
+        assert where is not None and pace is not None
+        return float(step(changed, where).seconds) - float(pace.step.seconds)
 
-    return tuple(changes(workload, found.available, on_gpu=on_gpu, price=price if where else None))
+    return tuple(changes(workload, found.available, on_gpu=on_gpu, price=price if where and pace else None))
 
 
 def accelerators(workload: Workload, instance_type: str) -> float:

@@ -109,7 +109,9 @@ def fullest(workload: Workload, *, on_gpu: bool = True) -> tuple[Any, Memory]:
     fewer passes are under way, the first has the embeddings and the last the loss.
     """
     last = workload.degrees.pipeline - 1
-    candidates = range(last + 1) if workload.stage_layers else (0, least(1, last), last)
+    candidates = range(last + 1) if workload.stage_layers else [0, least(1, last), last]
+    if isinstance(last, int):
+        candidates = sorted({*candidates})  # of one layout, in which they may be the same stage
     found = [(index, of_stage(workload, index, on_gpu=on_gpu)) for index in candidates]
     return reduce(lambda one, other: pick(other[1].total > one[1].total, other, one), found)
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from seatrial.findings import Finding
-from seatrial.masking import mask_forms
-from seatrial.runs import Run, replace_text
+if TYPE_CHECKING:
+    from seatrial.findings import Finding
+    from seatrial.runs import Run
 
 Links = Sequence[tuple[str, str]]
 """What something is, and its address."""
@@ -22,7 +23,8 @@ FORMATS = ("html", "md", "json", "text")
 def render(run: Run, findings: list[Finding], format: str, links: Links = ()) -> str:
     """The report of a run in one of FORMATS. `links`: where else it can be looked at. Raises UserError if the run's job
     cannot be read."""
-    # Not at the top: the command's progress line needs seatrial.report.format only, and should not wait for all this.
+    # Not at the top: a progress line, or a forecast, needs a module or two of these, and should not wait for all.
+    from seatrial.masking import mask_forms
     from seatrial.report.html import to_html
     from seatrial.report.record import to_json
     from seatrial.report.summary import summarise
@@ -36,5 +38,7 @@ def render(run: Run, findings: list[Finding], format: str, links: Links = ()) ->
 
 def write(run: Run, findings: list[Finding], links: Links = ()) -> Path:
     """Write the page of a run into its folder, replacing an older one."""
+    from seatrial.runs import replace_text
+
     replace_text(run.report_path, render(run, findings, "html", links))
     return run.report_path

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from seatrial.events import not_finite
+from seatrial.strict_json import not_finite
 
 UNKNOWN = "unknown"
 

@@ -13,9 +13,10 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from seatrial.attempts import Attempt, Point
-from seatrial.events import Timed, plain
+from seatrial.events import Timed
 from seatrial.report import profile
 from seatrial.report.summary import Summary
+from seatrial.strict_json import plain
 
 VERSION = 1
 

@@ -70,9 +70,10 @@ def _custom(kind: str) -> list[Any]:
     return [jsonschema.Draft202012Validator(schema) for schema in found]
 
 
+@cache
 def definitions() -> dict[str, dict[str, Any]]:
     """Kind -> its CustomResourceDefinition."""
-    found = [yaml.safe_load(path.read_text()) for path in sorted(CRDS.glob("*.yaml"))]
+    found = [yaml.load(path.read_text(), yaml.CSafeLoader) for path in sorted(CRDS.glob("*.yaml"))]
     return {definition["spec"]["names"]["kind"]: definition for definition in found}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from seatrial.checks.collectives.fit import of_sweep
 from seatrial.checks.collectives.sweep import Row, Sweep, Timing
-from seatrial.events import plain
+from seatrial.strict_json import plain
 
 _HALF = "  time   algbw   busbw  #wrong    i_min    i_max    i_p99    i_cv%"
 _UNITS = "  (us)  (GB/s)  (GB/s)             (us)     (us)     (us)      (%)"
