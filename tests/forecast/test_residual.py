@@ -90,11 +90,12 @@ def test_a_mixture_of_which_nothing_was_measured_has_a_wider_interval_and_no_oth
     for strange, more in ((mixtures[2], UNSEEN**2), (job(model=(9,)), 0.0)):
         groups = Groups([strange], others.jobs)
         across = others.covariance(groups)
-        own = total(groups, groups, Spreads()) + noise(groups, Spreads()) - across @ others.inverse @ across.T
+        explained = across @ others.root.T @ others.root @ across.T
+        own = total(groups, groups, Spreads()) + noise(groups, Spreads()) - explained
         _, deviation = others.expect([strange])
         assert deviation**2 == pytest.approx(own[0] + more)
     _, (again,) = known.left_out([4])  # another one of its model is left
-    assert again**2 == pytest.approx(1 / known.inverse[4, 4])
+    assert again**2 == pytest.approx(1 / (known.root[:, 4] @ known.root[:, 4]))
 
 
 def test_effects_and_noise_of_a_mixture_are_larger(process):
