@@ -4,9 +4,9 @@
     python benchmarks/forecast_cpu.py --processes 2 --rounds 3
 
 In each round `seatrial forecast calibrate --microbench` measures the parts once, then each of six jobs is forecast and
-run; nothing is fitted to the runs. Of all rounds the quickest forecast stands beside the quickest run, whose step is
-the lower quartile of its second half: what else a machine does only adds to either. The last column is how much slower
-the slowest round's run was: what the machine itself does not repeat.
+run; nothing is fitted to the runs. The parts are medians, so a run's step is the median of its second half, and of all
+rounds the median forecast stands beside the median run. The last column is how much slower the slowest round's run was
+than the quickest: what the machine itself does not repeat.
 """
 
 from __future__ import annotations
@@ -19,8 +19,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-
-import numpy as np
 
 from programs import HERE, environment, scratch
 from seatrial.events import Step
@@ -58,7 +56,7 @@ def main() -> None:
     options.add_argument("--processes", type=int, nargs="*", default=[1, 2, 4])
     options.add_argument("--rounds", type=int, default=3)
     chosen = options.parse_args()
-    print("| job | length | processes | forecast, ms | measured, ms | off | slowest round |")
+    print("| job | length | processes | forecast, ms | measured, ms | off | slowest over quickest |")
     print("|---|--:|--:|--:|--:|--:|--:|", flush=True)
     errors = []
     with scratch() as folder:
@@ -66,12 +64,12 @@ def main() -> None:
         for processes in chosen.processes:
             rounds = [one_round(processes, folder) for _ in range(chosen.rounds)]
             for job, *pairs in zip(JOBS, *rounds, strict=True):
-                forecast, measured = (min(values) for values in zip(*pairs, strict=True))
-                slowest = max(seconds for _, seconds in pairs)
+                forecast, measured = (median(values) for values in zip(*pairs, strict=True))
+                runs = [seconds for _, seconds in pairs]
                 errors.append(forecast / measured - 1)
                 name = job.target.rpartition(":")[2]
                 row = f"| {name} | {job.length} | {processes} | {forecast * 1e3:.1f} | {measured * 1e3:.1f} "
-                print(f"{row}| {errors[-1]:+.1%} | {slowest / measured - 1:+.1%} |", flush=True)
+                print(f"{row}| {errors[-1]:+.1%} | {max(runs) / min(runs) - 1:+.1%} |", flush=True)
     off = [abs(error) for error in errors]
     within = f"{sum(error <= TARGET for error in off)} of {len(off)} within {TARGET:.0%}"
     print(f"\n{within}, median {median(off):.1%}, largest {max(errors, key=abs):+.1%}")
@@ -98,7 +96,7 @@ def run(job: Job, processes: int, folder: Path) -> float:
     command = ["run", job.target, "--processes", processes, *job.settings, "--runs-dir", runs]
     seatrial(*command, accepted=(0, 1, 3))
     steps = History(runs).runs[-1].events().of(Step)
-    return float(np.quantile([step.seconds for step in steps[len(steps) // 2 :]], 0.25))
+    return median(step.seconds for step in steps[len(steps) // 2 :])
 
 
 def seatrial(*words: object, accepted: tuple[int, ...] = (0,)) -> str:

@@ -53,7 +53,7 @@ class TestParts:
         assert unit.making == 1.0
         assert [parameter.grad.shape for parameter in unit.held] == [(1, 64)] * 3 and x.grad.tolist() == [1.0] * 4
 
-    def test_a_round_in_which_memory_was_touched_first_does_not_count(self, monkeypatch):
+    def test_a_round_in_which_memory_was_touched_first_does_not_count_nor_which_rank_is_late(self, monkeypatch):
         from types import SimpleNamespace
 
         import torch
@@ -61,10 +61,16 @@ class TestParts:
         from seatrial.cases.rates import measure
 
         monkeypatch.setattr(measure.dist, "all_reduce", lambda *_, **__: None)
-        worker = SimpleNamespace(device=torch.device("cpu"), gather=lambda mine: [mine, [0.0] * len(mine)])
+        worker = SimpleNamespace(device=torch.device("cpu"), gather=lambda mine: [mine, [1.0] * len(mine)])
         rounds = iter([50.0, 1.0, 9.0, 2.0])  # the first warms up
         found = measure.measured(worker, lambda: {"norm": (seconds := next(rounds), 2 * seconds)}, least=0.0)
-        assert found == {"norm": (2.0, 4.0)} and next(rounds, None) is None
+        assert found == {"norm": (1.5, 2.5)} and next(rounds, None) is None
+
+    def test_of_all_sweeps_the_median_counts(self):
+        from seatrial.cases.rates.measure import event
+
+        told = event("norm", {(8192,): [(1.0, 6.0), (9.0, 5.0), (2.0, 1.0)]})
+        assert (told.shapes, told.forward, told.backward) == ([[8192]], [2.0], [5.0])
 
     def test_no_product_is_larger_than_allowed(self):
         from seatrial.cases.rates.parts import shapes

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from seatrial.cli import cli
+from seatrial import catalog
+from seatrial.cli import cli, forecasting
 from seatrial.errors import UserError
+from seatrial.report.format import bytes_, quantity
+from seatrial.spec import Layout
 
 CLUSTERS = """
 [clusters.p5]
@@ -71,3 +76,67 @@ def test_a_dry_run_finds_what_is_wrong_as_a_run_does():
         call("run", "cpu-ddp", "--dry-run", "--expect", "loss_decreas=1")
     with pytest.raises(UserError, match="--dry-run"):
         call("run", "--all", "tiny", "--dry-run")
+
+
+def expects(*args: str) -> str:
+    """The line that tells what is expected; empty: nothing is."""
+    return next((line for line in call(*args).stderr.splitlines() if line.startswith("expects ")), "")
+
+
+def test_both_tell_what_is_expected_of_the_job_as_its_forecast_does(monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_x")
+    told = expects("render", "fsdp/llama3.1-8b", "--on", "p5")
+    assert told == expects("run", "fsdp/llama3.1-8b", "--on", "p5", "--dry-run")
+    known = json.loads(call("render", "fsdp/llama3.1-8b", "--on", "p5", "--json").stdout)["expected"]
+    forecast = json.loads(call("forecast", "fsdp/llama3.1-8b", "--on", "p5", "--json").stdout)
+    each, accelerators = forecast["time"]["tokens_per_second"]["expected"], forecast["time"]["accelerators"]
+    assert known["rate"]["expected"] == pytest.approx(each * accelerators)
+    assert f"expects {quantity(known['rate']['expected'])} (" in told
+    assert f"at most {bytes_(known['memory']['expected'])} on a GPU" in told
+
+
+def test_nothing_is_expected_of_what_says_nothing_of_its_work():
+    assert not expects("render", "rates", "--on", "here")
+    assert "expected" not in json.loads(call("render", "rates", "--on", "here", "--json").stdout)
+
+
+def test_what_is_expected_is_kept_until_anything_changes_that_it_is_made_of(home, monkeypatch):
+    words = "render", "fsdp/llama3.1-8b", "--on", "p5"
+    first, made = expects(*words), forecasting._expected
+    monkeypatch.setattr(forecasting, "_expected", lambda *_: pytest.fail("it was made anew"))
+    assert expects(*words) == first
+
+    def makes_anew() -> str:
+        calls = []
+        monkeypatch.setattr(forecasting, "_expected", lambda *args: (calls.append(args), made(*args))[1])
+        told = expects(*words)
+        assert len(calls) == 1
+        return told
+
+    (home / "seatrial.toml").write_text(CLUSTERS.replace("p5.48xlarge", "p5en.48xlarge"))
+    assert makes_anew() != first
+    (home / "cache" / "seatrial" / "forecast").mkdir()
+    (home / "cache" / "seatrial" / "forecast" / "own.json").write_text("[]")
+    makes_anew()
+    monkeypatch.setattr(forecasting, "year", lambda: 2022.9)
+    assert makes_anew() != first
+    words = *words, "--set", "recompute=selective"
+    assert makes_anew() != first
+    words = *words, "--nodes", "2"
+    makes_anew()
+
+
+def test_a_plan_that_was_made_before_needs_no_numpy(home):
+    words = ["render", "fsdp/llama3.1-8b", "--on", "p5"]
+    end = f"cli({words}, standalone_mode=False); print('numpy' in sys.modules)"
+    program = [sys.executable, "-c", f"import sys; from seatrial.cli import cli; {end}"]
+    done = [subprocess.run(program, cwd=home, capture_output=True, text=True, check=True) for _ in range(2)]
+    assert [one.stdout.splitlines()[-1] for one in done] == ["True", "False"]
+    assert "expects " in done[1].stderr and done[0].stderr == done[1].stderr
+
+
+@pytest.mark.parametrize("name", catalog.case_names())
+def test_what_a_job_is_known_by_is_the_same_in_another_process(name):
+    for recipe in catalog.case(name).recipes:
+        layout = Layout(nodes=recipe.nodes, processes_per_node=recipe.processes_per_node or 8, device="cuda")
+        assert " at 0x" not in repr((recipe.args, layout, catalog.case(name).workload(recipe.args, layout)))

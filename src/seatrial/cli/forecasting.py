@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import datetime
 import importlib.util
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import inspect
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seatrial.errors import Problem, UserError
@@ -117,8 +120,12 @@ def year() -> float:
 
 
 def expected(case: Case, job: Job, where: Cluster) -> Expected | None:
-    """Of a job before it starts; None where its case does not say what it computes. Without numpy there is no rate."""
-    from seatrial.expected import Expected, Range
+    """Of a job before it starts; None where its case does not say what it computes. Without numpy there is no rate.
+
+    Kept until anything changes that it is made of: numpy alone takes as long to import as a plan takes to be made.
+    """
+    from seatrial.cache import cached
+    from seatrial.expected import Expected
     from seatrial.spec import Layout
 
     layout = Layout(nodes=job.nodes, processes_per_node=job.processes_per_node, device=job.device)
@@ -126,10 +133,33 @@ def expected(case: Case, job: Job, where: Cluster) -> Expected | None:
     workload = case.workload(args, layout)
     if workload is None:
         return None
+    name = f"expected-{zlib.crc32(f'{job.label} on {where.name}'.encode()):08x}"
+    key = [*map(repr, (workload, args, layout, where)), *_rests_on(case, layout)]
+    return Expected.of(cached(name, key, lambda: asdict(_expected(case, args, workload, layout, where))))
+
+
+def _rests_on(case: Case, layout: Layout) -> Iterator[Any]:
+    """What else changes what is expected of a job: measurements, the time, the case's own code, this processor."""
+    from seatrial.cache import PACKAGE, files, folder
+
+    measurements = PACKAGE / "forecast" / "anchors.csv", *sorted((folder() / "forecast").glob("*.json"))
+    yield from ([path.name, files(path)] for path in measurements)
+    yield year()
+    yield importlib.util.find_spec("numpy") is None
+    yield files(Path(inspect.getfile(case.Args)))
+    if layout.device == "cpu":
+        from seatrial.rank.machine import processor
+
+        yield processor()
+
+
+def _expected(case: Case, args: Any, workload: Workload, layout: Layout, where: Cluster) -> Expected:
+    from seatrial.expected import Expected, Range
+
     length = workload.sequence_length if case.unit == "tokens" else None
     known = Expected(
         step_tokens=workload.global_batch_size * length if length else None,
-        memory=_memory(case, workload) if job.device == "cuda" else None,
+        memory=_memory(case, workload) if layout.device == "cuda" else None,
     )
     if importlib.util.find_spec("numpy") is None:
         return known
@@ -138,7 +168,7 @@ def expected(case: Case, job: Job, where: Cluster) -> Expected | None:
         return known
     rate, accelerators = pace.tokens_per_second, float(pace.step.accelerators)
     whole = rate * accelerators
-    each = _most(workload, where) if job.device == "cuda" else None
+    each = _most(workload, where) if layout.device == "cuda" else None
     return replace(
         known,
         rate=Range(low=whole.low, expected=whole.expected, high=whole.high, evidence=pace.evidence),

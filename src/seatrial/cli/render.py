@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -29,6 +30,7 @@ def command(
     """The dry run: show or write the plan, start nothing. Its verdict is RENDERED, never PASSED."""
     from seatrial import catalog, config, launchers
     from seatrial.binding import bind
+    from seatrial.cli.forecasting import expected
     from seatrial.cli.rendering import show
 
     case, recipe = catalog.recipe(target)
@@ -43,6 +45,5 @@ def command(
         expect=expect,
         profile=parse_profile(profile),
     )
-    # What is expected of it is said by `run --dry-run` alone: to import numpy takes half of the time that a plan may
-    # take (benchmarks/startup.py: 20 times a bare interpreter; numpy 11, a plan 10 to 19).
+    job = replace(job, expected=expected(case, job, where))
     show(job, where, f"{case.name}-{recipe.name}", output=output, as_json=as_json)

@@ -13,7 +13,7 @@ from seatrial.cli.options import print_json, say_notes
 
 if TYPE_CHECKING:
     from seatrial.cluster import Cluster
-    from seatrial.expected import Range
+    from seatrial.expected import Expected
     from seatrial.job import Job
     from seatrial.prices import RunCost
 
@@ -32,15 +32,16 @@ def show(
     if as_json:
         commands = [{"title": c.title, "argv": c.argv, "env": dict(c.env)} for c in plan.commands]
         rendered = {"state": "RENDERED", "files": dict(plan.files), "commands": commands}
+        known = {"expected": asdict(job.expected)} if job.expected else {}
         costs = {"cost": asdict(cost) | {"hourly": cost.hourly}} if cost else {}
-        print_json({**rendered, **costs, "secrets": job.secrets, "written": written})
+        print_json({**rendered, **known, **costs, "secrets": job.secrets, "written": written})
     elif output:
         click.echo(f"RENDERED {job.label} on {where.name}: {len(written)} files in {output}")
     else:
         click.echo(plan.text(), nl=False)
         click.echo(f"RENDERED {job.label} on {where.name}: nothing was started", err=True)
-    if job.expected and job.expected.rate:
-        click.echo(f"expects {_expected(job.expected.rate)}", err=True)
+    if job.expected and (told := _told(job.expected)):
+        click.echo(f"expects {told}; seatrial forecast says what of, and whether it fits", err=True)
     if cost:
         click.echo(f"costs {cost}", err=True)
     if job.secrets:
@@ -48,12 +49,16 @@ def show(
         click.echo(f"needs {', '.join(job.secrets)} when it runs, from {whose}", err=True)
 
 
-def _expected(found: Range) -> str:
-    """``194K (174K to 218K) tokens/s; seatrial forecast says ...``"""
-    from seatrial.report.format import quantity
+def _told(known: Expected) -> str:
+    """``194K (174K to 218K) tokens/s, at most 52.1 GiB on a GPU``: as far as it is known."""
+    from seatrial.report.format import bytes_, quantity
 
-    rate = f"{quantity(found.expected)} ({quantity(found.low)} to {quantity(found.high)}) tokens/s"
-    return f"{rate}; seatrial forecast says what of, and whether it fits"
+    parts = []
+    if found := known.rate:
+        parts.append(f"{quantity(found.expected)} ({quantity(found.low)} to {quantity(found.high)}) tokens/s")
+    if known.memory:
+        parts.append(f"at most {bytes_(known.memory.expected)} on a GPU")
+    return ", ".join(parts)
 
 
 def _cost(job: Job, where: Cluster, *, priced: bool) -> RunCost | None:

@@ -22,7 +22,7 @@ RESIDUALS, MEETING = 2, 5
 """Sums of a block: of its residuals, forward; and backward of gradients that meet, where something was used twice: of
 both residuals, of the input of queries, keys and values, and of gate and up."""
 WITHIN = 1.25
-"""Factor on both sides that holds four steps in five: 23 of 28 jobs on one, two and four processes of two virtual
+"""Factor on both sides that holds four steps in five: 41 of 46 jobs on one, two and four processes of three virtual
 machines, whose own steps repeat within a fifth at best (benchmarks/forecast_cpu.py, docs/forecast.md)."""
 NORMS = 2
 """Of a block."""

@@ -16,7 +16,7 @@ class Args(CaseArgs):
     """Everything that decides what is measured."""
 
     sweeps: Count = 3
-    """How often every part is measured; the quickest counts, since what else a machine does only adds to it."""
+    """How often every part is measured, at times that lie apart; the median counts."""
     seconds: Positive = 0.01
     """That each part is repeated for at least, in each sweep and at each size."""
     largest: Count = 2**29

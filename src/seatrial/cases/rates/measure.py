@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from statistics import median
+from statistics import mean, median
 
 import torch
 import torch.distributed as dist
@@ -98,10 +98,10 @@ def now(worker: Worker) -> float:
 
 
 def measured(worker: Worker, once: Round, least: float) -> Times:
-    """Seconds of a round on the slowest rank, after one that warms up: the median over at least so long. A collective.
+    """Seconds of a round, after one that warms up: a median over at least so long, and the ranks' mean. A collective.
 
-    The slowest: where ranks share a core one may be done before another's turn comes, and then a step waits for that.
     The median: memory that is touched for the first time takes up to ten times as long, in a round and not in a step.
+    The mean: which rank is late is chance, and in each part another's. No step is a sum of the latest.
     """
     begin = time.perf_counter()
     once()
@@ -111,19 +111,19 @@ def measured(worker: Worker, once: Round, least: float) -> Times:
     times = [once() for _ in range(count)]
     mine = [median(one[part][way] for one in times) for part in times[0] for way in (0, 1)]
     ranks = worker.gather(mine)
-    most = [max(values) for values in zip(*ranks, strict=True)]
-    return {part: (most[2 * i], most[2 * i + 1]) for i, part in enumerate(times[0])}
+    all_ranks = [mean(values) for values in zip(*ranks, strict=True)]
+    return {part: (all_ranks[2 * i], all_ranks[2 * i + 1]) for i, part in enumerate(times[0])}
 
 
 def event(part: str, times: dict[Shape, list[tuple[float, float]]]) -> PartTimes:
-    """The quickest of all sweeps: what else a machine does only adds to it."""
+    """Of all sweeps the median."""
     axes = AXES.get(part, ("ranks",) if part == "host" else ("tensors", "numbers"))
     return PartTimes(
         part=part,
         axes=list(axes),
         shapes=[list(shape) for shape in times],
-        forward=[min(one[0] for one in seconds) for seconds in times.values()],
-        backward=[min(one[1] for one in seconds) for seconds in times.values()],
+        forward=[median(one[0] for one in seconds) for seconds in times.values()],
+        backward=[median(one[1] for one in seconds) for seconds in times.values()],
     )
 
 
