@@ -7,6 +7,7 @@ made anew after an update, and while somebody edits a case.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import time
@@ -37,7 +38,7 @@ def cached_each(
     """As `cached`, of many things in one file: what `make` returns for each item of `keys`, made anew where its key
     has changed. What is not among them is forgotten."""
     path = folder() / f"{name}-{zlib.crc32(str(PACKAGE).encode()):08x}.json"
-    ours, wanted = files(PACKAGE), json.loads(json.dumps(keys))
+    ours, wanted = _ours(PACKAGE), json.loads(json.dumps(keys))
     stored = _stored(path, ours)
     found = {
         item: stored[item] if stored.get(item, ())[:1] == [key] else [key, make(item)] for item, key in wanted.items()
@@ -56,6 +57,12 @@ def _stored(path: Path, ours: list[int]) -> dict[str, list[Any]]:
         if record["package"] == ours:
             return {item: [key, value] for item, (key, value) in record["items"].items()}
     return {}
+
+
+@functools.cache
+def _ours(package: Path) -> list[int]:
+    """Of our own files, once in a process: it has imported them, and to look at all of them takes a while."""
+    return files(package)
 
 
 def folder() -> Path:
