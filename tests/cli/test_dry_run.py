@@ -92,7 +92,7 @@ def test_both_tell_what_is_expected_of_the_job_as_its_forecast_does(monkeypatch)
     each, accelerators = forecast["time"]["tokens_per_second"]["expected"], forecast["time"]["accelerators"]
     assert known["rate"]["expected"] == pytest.approx(each * accelerators)
     assert f"expects {quantity(known['rate']['expected'])} (" in told
-    assert f"at most {bytes_(known['memory']['expected'])} on a GPU" in told
+    assert f"a peak of {bytes_(known['memory']['expected'])} on a GPU" in told
 
 
 def test_nothing_is_expected_of_what_says_nothing_of_its_work():

@@ -50,14 +50,14 @@ def show(
 
 
 def _told(known: Expected) -> str:
-    """``194K (174K to 218K) tokens/s, at most 52.1 GiB on a GPU``: as far as it is known."""
+    """``194K (174K to 218K) tokens/s, a peak of 52.1 GiB on a GPU``: as far as it is known."""
     from seatrial.report.format import bytes_, quantity
 
     parts = []
     if found := known.rate:
         parts.append(f"{quantity(found.expected)} ({quantity(found.low)} to {quantity(found.high)}) tokens/s")
     if known.memory:
-        parts.append(f"at most {bytes_(known.memory.expected)} on a GPU")
+        parts.append(f"a peak of {bytes_(known.memory.expected)} on a GPU")
     return ", ".join(parts)
 
 

@@ -196,7 +196,7 @@ class PartTimes:
     shapes: list[list[int]]
     """What was measured."""
     forward: list[float]
-    """Seconds of the slowest of all ranks, which did it at once."""
+    """Seconds, of all ranks the mean, which did it at once."""
     backward: list[float]
     """The same of its backward pass; 0 for what has none."""
 
