@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
 
-from seatrial import catalog
+from seatrial import catalog, loading
 from seatrial.cli import cli, forecasting
 from seatrial.errors import UserError
+from seatrial.rank import machine
 from seatrial.report.format import bytes_, quantity
 from seatrial.spec import Layout
 
@@ -124,6 +127,30 @@ def test_what_is_expected_is_kept_until_anything_changes_that_it_is_made_of(home
     assert makes_anew() != first
     words = *words, "--nodes", "2"
     makes_anew()
+
+
+def test_a_plan_is_made_of_its_arguments_alone():
+    files = json.loads(call("render", "fsdp/llama3.1-8b", "--on", "p5", "--json").stdout)["files"]
+    assert "expected" not in json.loads(files["job.json"])
+
+
+def test_what_is_expected_changes_with_the_code_of_a_case_and_on_cpus_with_the_processor(tmp_path, monkeypatch):
+    path = tmp_path / "mine.py"
+    path.write_text("class Args: ...")
+    mine = SimpleNamespace(Args=loading.file(path).Args)
+    cpu, cuda = (Layout(nodes=1, processes_per_node=1, device=device) for device in ("cpu", "cuda"))
+
+    def rests_on() -> list[list[object]]:
+        return [list(forecasting._rests_on(mine, layout)) for layout in (cpu, cuda)]
+
+    before = rests_on()
+    assert rests_on() == before
+    os.utime(path, ns=(1, 1))
+    edited = rests_on()
+    assert edited[0] != before[0] and edited[1] != before[1]
+    monkeypatch.setattr(machine, "processor", lambda: "another")
+    elsewhere = rests_on()
+    assert elsewhere[0] != edited[0] and elsewhere[1] == edited[1]
 
 
 def test_a_plan_that_was_made_before_needs_no_numpy(home):

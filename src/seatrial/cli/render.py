@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -45,5 +44,6 @@ def command(
         expect=expect,
         profile=parse_profile(profile),
     )
-    job = replace(job, expected=expected(case, job, where))
-    show(job, where, f"{case.name}-{recipe.name}", output=output, as_json=as_json)
+    # Beside the plan, not in it: a plan is made of its arguments alone, what is expected of measurements and the month.
+    known = expected(case, job, where)
+    show(job, where, f"{case.name}-{recipe.name}", known, output=output, as_json=as_json)

@@ -19,9 +19,19 @@ if TYPE_CHECKING:
 
 
 def show(
-    job: Job, where: Cluster, name: str, *, output: Path | None = None, priced: bool = False, as_json: bool
+    job: Job,
+    where: Cluster,
+    name: str,
+    known: Expected | None,
+    *,
+    output: Path | None = None,
+    priced: bool = False,
+    as_json: bool,
 ) -> None:
-    """Show a job's plan, or write it: RENDERED, never PASSED. `priced`: say also why its cost is not known."""
+    """Show a job's plan, or write it: RENDERED, never PASSED; and what is `known` of the job before it starts.
+
+    `priced`: say also why its cost is not known.
+    """
     from seatrial import launchers
 
     say_notes(job)
@@ -32,15 +42,15 @@ def show(
     if as_json:
         commands = [{"title": c.title, "argv": c.argv, "env": dict(c.env)} for c in plan.commands]
         rendered = {"state": "RENDERED", "files": dict(plan.files), "commands": commands}
-        known = {"expected": asdict(job.expected)} if job.expected else {}
+        expects = {"expected": asdict(known)} if known else {}
         costs = {"cost": asdict(cost) | {"hourly": cost.hourly}} if cost else {}
-        print_json({**rendered, **known, **costs, "secrets": job.secrets, "written": written})
+        print_json({**rendered, **expects, **costs, "secrets": job.secrets, "written": written})
     elif output:
         click.echo(f"RENDERED {job.label} on {where.name}: {len(written)} files in {output}")
     else:
         click.echo(plan.text(), nl=False)
         click.echo(f"RENDERED {job.label} on {where.name}: nothing was started", err=True)
-    if job.expected and (told := _told(job.expected)):
+    if known and (told := _told(known)):
         click.echo(f"expects {told}; seatrial forecast says what of, and whether it fits", err=True)
     if cost:
         click.echo(f"costs {cost}", err=True)

@@ -121,7 +121,7 @@ def _show(target: str, request: Request, resume: str | None, *, as_json: bool) -
 
     ready = running.prepare(request, target, resume)
     name = request.name or ready.job.label.replace("/", "-")
-    rendering.show(ready.job, ready.where, name, priced=True, as_json=as_json)
+    rendering.show(ready.job, ready.where, name, ready.job.expected, priced=True, as_json=as_json)
 
 
 def run_one(
